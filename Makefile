@@ -1,0 +1,101 @@
+# make run: all of Infra Mind on this machine. make test: all tests. make check: what has to hold before a change lands.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock bench chaos api lint-api clean
+.DELETE_ON_ERROR:
+
+PY := .venv/bin/python
+UV := .venv/bin/uv
+# What `manage.py check --deploy` sees: a server that stands on the internet.
+DEPLOYED := SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') HTTPS=1 ALLOWED_HOSTS=infra.example \
+	DATABASE_URL=postgresql://user@database.example/infra_mind REDIS_URL=redis://queue.example/0
+COMPILE := $(UV) pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --upgrade
+
+help:
+	@echo "make run      start Infra Mind (PORT=8000); Ctrl-C stops it"
+	@echo "make test     run all tests (ARGS='tests/test_embedded.py -k deep' runs some)"
+	@echo "make check    lint, types, imports, migrations, deployment, locks"
+	@echo "make format   let ruff put the code into shape"
+	@echo "make lock     compile the locks anew from pyproject.toml"
+	@echo "make api      write docs/openapi.json and docs/asyncapi.json anew"
+	@echo "make lint-api lint both (with npm)"
+	@echo "make chaos    storms of kills, freezes and outages over hundreds of runs (SEEDS='1 2 3')"
+	@echo "make clean    remove the virtual environments and caches (your data in .infra_mind stays)"
+
+run: .venv/.runtime .venv-scanner/.installed
+	@exec $(PY) manage.py up
+
+test: .venv/.dev .venv-scanner/.installed
+	@scripts/find-chromium
+	@scripts/find-rabbitmq
+	$(PY) -m pytest $(if $(CI),--reruns 2) $(ARGS)
+
+check: .venv/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	EXTRA_APPS=tests.probe $(PY) -m mypy
+	.venv/bin/djlint templates --lint --quiet
+	.venv/bin/lint-imports
+	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@! grep -nE '://|^ *--[^h]' requirements*.txt
+
+format: .venv/.dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+lock: .venv/.uv
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt
+	$(COMPILE) pyproject.toml -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) requirements-scanner.in -o requirements-scanner.txt
+	echo uv | $(COMPILE) - -o requirements-uv.txt
+
+bench: .venv/.dev .venv-scanner/.installed
+	BENCH=full $(PY) -m pytest tests/bench -s -q $(ARGS)
+
+chaos: .venv/.dev .venv-scanner/.installed
+	SEEDS="$(SEEDS)" $(PY) -m pytest tests/chaos/proof.py -s $(ARGS)
+
+api: .venv/.dev
+	$(PY) manage.py write_api_documents
+
+lint-api: .node/.installed
+	cd .node && REDOCLY_TELEMETRY=off node_modules/.bin/redocly lint --config redocly.yaml ../docs/openapi.json
+	cd .node && node asyncapi.js ../docs/asyncapi.json
+
+clean:
+	rm -rf .venv .venv-scanner .node .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the two virtual environments: the application's, and the scanner's, whose dependencies don't agree with it --------
+
+.venv/bin/python:
+	@python="$$(scripts/find-python)" && echo "Making .venv with $$python" && "$$python" -m venv --clear .venv
+
+# uv installs many times faster than pip. Where it can't be had or finds no index, pip does the work.
+.venv/.uv: requirements-uv.txt | .venv/bin/python
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r $< || echo "uv can't be had; pip takes its place."
+	@touch $@
+
+.venv/.runtime: requirements.txt | .venv/.uv
+	@echo "Installing what Infra Mind runs on"
+	@scripts/install .venv $<
+	@touch $@
+
+.venv/.dev: requirements-dev.txt | .venv/.uv
+	@echo "Installing what Infra Mind and its tests run on"
+	@scripts/install .venv $<
+	@touch $@ .venv/.runtime
+
+.node/.installed: docs/lint/package.json docs/lint/asyncapi.js docs/lint/redocly.yaml
+	@mkdir -p .node
+	@cp docs/lint/* .node/
+	@npm install --prefix .node --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+.venv-scanner/.installed: requirements-scanner.txt | .venv/.uv
+	@echo "Installing the scanner (about 270 MB)"
+	@test -x .venv-scanner/bin/python || $(PY) -m venv --clear .venv-scanner
+	@scripts/install .venv-scanner $<
+	@touch $@

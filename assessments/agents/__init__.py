@@ -1,0 +1,24 @@
+"""The agents: plain Python, each from the scan's output and the requirements to an answer with sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assessments.agents import capacity, compliance, cost, operations, reliability, security, sustainability
+
+if TYPE_CHECKING:
+    from assessments.agents.types import Agent
+
+AGENTS: dict[str, Agent] = {
+    each.name: each
+    for each in (
+        security.AGENT,
+        compliance.AGENT,
+        cost.AGENT,
+        reliability.AGENT,
+        capacity.AGENT,
+        operations.AGENT,
+        sustainability.AGENT,
+    )
+}
+"""Every agent by name, in the order in which they are shown."""

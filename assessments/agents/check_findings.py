@@ -1,0 +1,71 @@
+"""A failed check of the scan as a finding in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from assessments.agents.crosswalk import entries, requirements_of_rule
+from assessments.agents.types import AgentFinding, Severity, SeverityOrigin
+from assessments.scan.types import CheckResult
+
+_ENSURE = re.compile(r"^\s*(?:make sure|ensured?|ensures)\b\s*(?:that\b)?\s*", re.IGNORECASE)
+
+
+def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -> AgentFinding:
+    """The finding of one failed check. Words of the crosswalk go before the engine's."""
+    entry = entries().get(check.rule)
+    return AgentFinding(
+        rule=check.rule,
+        title=entry.problem if entry else problem_of(check.title),
+        severity=severity,
+        severity_origin=origin,
+        resource=check.resource,
+        resource_type=check.resource_type,
+        file=check.file,
+        line_start=check.focus or check.line_start,
+        line_end=check.focus or check.line_end,
+        expected=check.title,
+        actual=f"The {check.engine} rule {check.rule} failed here.",
+        why=entry.why if entry else "",
+        remediation=(entry.remediation if entry else "") or check.remediation,
+        code_example=entry.code_example if entry else "",
+        references=_references(check),
+        frameworks=list(requirements_of_rule(check.rule)),
+        evidence=check.evidence,
+        fingerprint_key=f"{check.rule}|{PurePosixPath(check.file).name}|{_subject(check)}",
+    )
+
+
+def _subject(check: CheckResult) -> str:
+    """The resource, by a name that stays when its folder gets another one: a file that is itself the resource is
+    known by its own name."""
+    return PurePosixPath(check.file).name if check.resource == check.file else check.resource
+
+
+def problem_of(title: str) -> str:
+    """An engine's demand as a statement of what is wrong: ``Ensure X is set`` becomes ``Not met: X is set``. What it
+    says beyond its first sentence is told as what is expected."""
+    title = title.split(". ")[0].removesuffix(".")
+    demand = _ENSURE.sub("", title)
+    return title if demand == title or not demand else f"Not met: {demand}"
+
+
+def sorted_findings(findings: Iterable[AgentFinding]) -> list[AgentFinding]:
+    """The worst first, then by file and line; equal keys are told apart by a running number."""
+    ordered = sorted(findings, key=lambda each: (-each.severity, each.file, each.line_start, each.rule, each.resource))
+    seen: dict[str, int] = {}
+    result = []
+    for each in ordered:
+        count = seen[each.fingerprint_key] = seen.get(each.fingerprint_key, 0) + 1
+        if count > 1:
+            each = each.model_copy(update={"fingerprint_key": f"{each.fingerprint_key}|{count}"})
+        result.append(each)
+    return result
+
+
+def _references(check: CheckResult) -> list[str]:
+    entry = entries().get(check.rule)
+    equal = [f"Prowler check {name}" for name in entry.checks] if entry else []
+    return [*([check.guideline] if check.guideline else []), *check.references, *equal]

@@ -1,0 +1,87 @@
+"""What the agents that rest on checks show in common: counts, figures and tables, each with its source."""
+
+from __future__ import annotations
+
+from assessments.agents.crosswalk import vintage
+from assessments.agents.implied_passes import SILENT_ENGINES
+from assessments.agents.routing import Topic
+from assessments.agents.scoring import Tally
+from assessments.agents.types import AgentFinding, Figure, Severity, Table
+from assessments.scan.types import CheckResult, Outcome
+
+
+def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
+    """Add one check's outcome to ``tally``."""
+    if check.engine in SILENT_ENGINES:
+        tally.listed += 1
+    elif check.outcome == Outcome.SUPPRESSED:
+        tally.suppressed += 1
+    else:
+        tally.add(severity, passed=check.outcome == Outcome.PASSED)
+
+
+def counted_source(tally: Tally) -> str:
+    """What a count of checks rests on."""
+    total = tally.passed_count + tally.failed_count + tally.suppressed + tally.listed
+    return f"Counted over {total} checks that ran on the uploaded files, each with its file and line"
+
+
+def severity_figures(findings: list[AgentFinding]) -> list[Figure]:
+    """One figure per severity, the worst first."""
+    return [
+        Figure(
+            key=f"findings_{level.name.lower()}",
+            label=f"{level.name.capitalize()} findings",
+            value=sum(1 for each in findings if each.severity == level),
+            unit="findings",
+            source=f"Findings of this report by severity. Severities: {vintage()}; else the engine's; else by topic",
+        )
+        for level in sorted(Severity, reverse=True)
+    ]
+
+
+def topic_table(topics: dict[Topic, Tally], *, key: str, title: str) -> Table:
+    """Passed, failed and suppressed checks by topic, with the score of each."""
+    return Table(
+        key=key,
+        title=title,
+        columns=["Topic", "Passed", "Failed", "Suppressed", "Score"],
+        units=["", "checks", "checks", "checks", "of 100"],
+        rows=[
+            [name.value, each.passed_count, each.failed_count, each.suppressed, each.score()]
+            for name, each in sorted(topics.items(), key=lambda pair: pair[0].value)
+        ],
+        source="Counted over the checks that ran; score by the formula of the pillar, within the topic",
+    )
+
+
+def suppressed_table(checks: list[CheckResult]) -> Table:
+    """What the uploaded files themselves ask to be passed over, with their reason."""
+    return Table(
+        key="suppressed",
+        title="Suppressed in the files",
+        columns=["Rule", "Resource", "File", "Line", "Reason given"],
+        units=["", "", "", "", ""],
+        rows=[[each.rule, each.resource, each.file, each.line_start, each.suppression] for each in checks],
+        source="Suppression comments and settings in the uploaded files, at the file and line of each row",
+    )
+
+
+def check_figures(tally: Tally) -> list[Figure]:
+    """How many checks passed, failed and were suppressed."""
+    counts = {
+        "passed": tally.passed_count,
+        "failed": tally.failed_count,
+        "suppressed": tally.suppressed,
+        "listed and not scored": tally.listed,
+    }
+    return [
+        Figure(
+            key=f"checks_{word.split()[0]}",
+            label=f"Checks {word}",
+            value=value,
+            unit="checks",
+            source=counted_source(tally),
+        )
+        for word, value in counts.items()
+    ]

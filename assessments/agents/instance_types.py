@@ -1,0 +1,43 @@
+"""EC2 instance types: their shape and their on-demand price, from the data set ec2.json.gz."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assessments.agents.datasets import header, load
+
+DATA = "ec2.json.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """``network_gbps`` and ``disk_mbs`` are what the type sustains, not its burst; None where AWS names no figure."""
+
+    vcpus: int
+    memory_mib: int
+    network_gbps: float | None
+    disk_mbs: float | None
+    architecture: str
+    manufacturer: str | None
+    current: bool
+
+
+def shape_of(instance_type: str | None) -> Shape | None:
+    """The shape of an EC2 type such as ``m5.large``; None for an unknown one."""
+    row = load(DATA)["shapes"].get(instance_type)
+    return Shape(*row) if row else None
+
+
+def hourly_price(instance_type: str, region: str) -> float | None:
+    """USD an hour on demand, Linux, shared tenancy; None where no trustworthy price is held."""
+    price = load(DATA)["prices"].get(region, {}).get(instance_type)
+    return float(price) if price else None
+
+
+def shapes_source() -> str:
+    fields = load(DATA)["header"]
+    return f"{fields['shapes_source']} ({fields['shapes_url']})"
+
+
+def price_source(instance_type: str, region: str) -> str:
+    return header(DATA).cite(f"{instance_type} in {region}")

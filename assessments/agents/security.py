@@ -1,0 +1,95 @@
+"""The security agent: failed and passed checks, ranked, with a score and what was suppressed."""
+
+from __future__ import annotations
+
+from assessments.agents.check_findings import finding_of, sorted_findings
+from assessments.agents.check_report import check_figures, count, severity_figures, suppressed_table, topic_table
+from assessments.agents.crosswalk import vintage
+from assessments.agents.implied_passes import implied_passes
+from assessments.agents.routing import Owner, Topic, owned, topic
+from assessments.agents.scoring import Tally
+from assessments.agents.severity import SeverityTable
+from assessments.agents.types import (
+    Agent,
+    AgentFinding,
+    AgentInput,
+    AgentResult,
+    AgentStatus,
+    OnProgress,
+    SeverityOrigin,
+    Table,
+)
+from assessments.scan.types import CheckResult, Outcome
+
+MISSING = (
+    "No security check ran. Add Terraform, a Terraform plan, CloudFormation, Kubernetes manifests, Compose files, "
+    "Dockerfiles or GitHub Actions workflows."
+)
+
+
+def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
+    """Rank the failed security checks and score the pillar (``scoring.Tally``).
+
+    Without a check that passed, failed or was suppressed the answer is NOT_ASSESSED.
+    """
+    every = [*data.checks, *implied_passes(data)]
+    checks = owned(every, Owner.SECURITY)
+    if not checks:
+        return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=MISSING)
+    table = SeverityTable(every)
+    tally, topics, findings = Tally(), dict[Topic, Tally](), list[AgentFinding]()
+    for done, check in enumerate(checks, start=1):
+        severity, origin = table.of(check)
+        for each in (tally, topics.setdefault(topic(check), Tally())):
+            count(each, check, severity)
+        if check.outcome == Outcome.FAILED:
+            findings.append(finding_of(check, severity, origin))
+        on_progress(done, len(checks), f"Weighed {check.rule} of {check.file}")
+    return _result(tally, topics, sorted_findings(findings), [c for c in checks if c.outcome == Outcome.SUPPRESSED])
+
+
+def _result(
+    tally: Tally, topics: dict[Topic, Tally], findings: list[AgentFinding], suppressed: list[CheckResult]
+) -> AgentResult:
+    tables = [topic_table(topics, key="security_topics", title="Checks by topic"), _origins(findings)]
+    return AgentResult(
+        status=AgentStatus.ASSESSED,
+        score=tally.score(),
+        score_formula=tally.formula(),
+        summary=_summary(tally, findings),
+        figures=[*check_figures(tally), *severity_figures(findings)],
+        tables=[*tables, *([suppressed_table(suppressed)] if suppressed else [])],
+        findings=findings,
+    )
+
+
+def _origins(findings: list[AgentFinding]) -> Table:
+    return Table(
+        key="severity_origins",
+        title="Where severities come from",
+        columns=["Origin", "Findings"],
+        units=["", "findings"],
+        rows=[
+            [origin.value, sum(1 for each in findings if each.severity_origin == origin)]
+            for origin in (SeverityOrigin.CROSSWALK, SeverityOrigin.ENGINE, SeverityOrigin.CATEGORY)
+        ],
+        source=f"Findings of this report. Crosswalk: {vintage()}; engine: its own word; category: default by topic",
+    )
+
+
+def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
+    if not findings:
+        return f"All {tally.passed_count} security checks that ran passed{_suppressed(tally)}."
+    worst = findings[0]
+    total = tally.failed_count + tally.passed_count
+    return (
+        f"{tally.failed_count} of {total} security checks failed{_suppressed(tally)}. "
+        f"Worst: {worst.title} ({worst.resource or worst.file})."
+    )
+
+
+def _suppressed(tally: Tally) -> str:
+    return f"; {tally.suppressed} {'is' if tally.suppressed == 1 else 'are'} suppressed" if tally.suppressed else ""
+
+
+AGENT = Agent(name="security", label="Security", run=run)

@@ -1,0 +1,257 @@
+"""Forms over ``Requirements``: the schema says which fields there are, this file only how each is shown."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from pydantic import ValidationError
+
+from assessments.models import Assessment
+from assessments.requirements import Requirements
+from assessments.scan.intake import ARCHIVE_SUFFIXES
+
+PASTED_MAX_CHARS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How one field of ``Requirements`` is shown. ``used_by`` says what it is for, under the field."""
+
+    group: str
+    label: str
+    unit: str = ""
+    example: str = ""
+    used_by: str = ""
+
+
+LOOKS: dict[str, Look] = {
+    "workload_types": Look(group="Workload", label="Kinds of workload"),
+    "provider": Look(group="Workload", label="Provider"),
+    "regions": Look(group="Workload", label="Regions", example="eu-central-1, eu-west-1"),
+    "criticality": Look(group="Workload", label="Criticality"),
+    "rps_now": Look(group="Load", label="Requests per second now", unit="req/s", used_by="Capacity needs this"),
+    "rps_peak": Look(group="Load", label="Requests per second at peak", unit="req/s", used_by="Capacity needs this"),
+    "growth_12m_percent": Look(group="Load", label="Growth over 12 months", unit="%"),
+    "service_time_ms": Look(
+        group="Load", label="Service time per request", unit="ms", used_by="Capacity needs this: busy time, not waiting"
+    ),
+    "concurrency_per_replica": Look(group="Load", label="Requests at once per replica", unit="req"),
+    "concurrent_users": Look(group="Load", label="Concurrent users", unit="users"),
+    "replicas": Look(group="Load", label="Replicas now", unit="units", used_by="Where the code is silent"),
+    "average_utilisation_percent": Look(group="Load", label="Mean CPU utilisation", unit="%"),
+    "data_gb": Look(group="Load", label="Data size", unit="GB"),
+    "egress_gb_month": Look(group="Load", label="Egress per month", unit="GB"),
+    "uptime_target_percent": Look(group="Targets", label="Uptime target", unit="%", example="e.g. 99.9"),
+    "latency_p95_target_ms": Look(group="Targets", label="Latency target, 95th percentile", unit="ms"),
+    "rto_minutes": Look(group="Targets", label="Recovery time (RTO)", unit="min"),
+    "rpo_minutes": Look(group="Targets", label="Recovery point (RPO)", unit="min"),
+    "monthly_budget_usd": Look(group="Targets", label="Monthly budget", unit="USD"),
+    "disaster_recovery": Look(group="Targets", label="Disaster recovery"),
+    "frameworks": Look(group="Compliance", label="Compliance frameworks", used_by="Compliance answers for these"),
+}
+
+WORDS = {
+    "aws": "AWS", "gcp": "Google Cloud", "api": "API", "cis": "CIS", "pci_dss": "PCI DSS", "hipaa": "HIPAA",
+    "soc2": "SOC 2", "iso27001": "ISO 27001", "gdpr": "GDPR", "nist_800_53": "NIST 800-53", "multi_site": "Multi-site",
+    "on_premises": "On premises",
+}  # fmt: skip
+
+
+READINESS = (
+    ("Security", "files", "from the files"),
+    ("Compliance", "files", "from the files, for the frameworks chosen"),
+    ("Reliability", "files uptime_target_percent", "files, or an uptime target"),
+    ("Capacity", "rps_now|rps_peak&service_time_ms", "needs requests per second and service time"),
+    ("Cost", "files", "from the files, by region and traffic"),
+    ("Operations", "files", "from the files"),
+    ("Sustainability", "files", "from the files, by region"),
+)
+"""What each agent needs at least: any of the words, where ``a|b&c`` means (a or b) and c."""
+
+
+class RequirementsForm(forms.Form):
+    """The fields of ``Requirements``, all optional. ``requirements`` holds the result once the form is valid."""
+
+    requirements: Requirements
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, look in LOOKS.items():
+            self.fields[name] = _form_field(Requirements.model_fields[name].annotation, look)
+
+    @property
+    def groups(self) -> Iterator[tuple[str, list[tuple[forms.BoundField, Look]]]]:
+        for group in dict.fromkeys(look.group for look in LOOKS.values()):
+            yield group, [(self[name], look) for name, look in LOOKS.items() if look.group == group]
+
+    def clean(self) -> dict[str, Any]:
+        given = {name: self.cleaned_data[name] for name in LOOKS if self.cleaned_data.get(name) not in (None, "", [])}
+        try:
+            self.requirements = Requirements.model_validate(given)
+        except ValidationError as error:
+            for problem in error.errors():
+                name = str(problem["loc"][0])
+                self.add_error(name, _in_words(problem["type"], problem.get("ctx", {}), LOOKS[name]))
+        return self.cleaned_data
+
+    @classmethod
+    def of(cls, requirements: Requirements) -> RequirementsForm:
+        """Unbound, filled with what is stated."""
+        stated = requirements.model_dump(mode="json", exclude_none=True)
+        return cls(initial={**stated, "regions": ", ".join(requirements.regions)})
+
+
+class FilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files; cleans to a list."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        return [super(FilesField, self).clean(one, initial) for one in data or []]
+
+
+class NewAssessmentForm(RequirementsForm):
+    """Files by upload or by pasting, and the workload. ``paths`` is the page's JSON list of the files' paths in order:
+    browsers send a file's bare name alone."""
+
+    name = forms.CharField(max_length=120, required=False, widget=forms.TextInput(attrs={"class": "in"}))
+    upload = FilesField(required=False, widget=FilesInput(attrs={"class": "in"}))
+    paths = forms.JSONField(required=False, widget=forms.HiddenInput)
+    paste = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=PASTED_MAX_CHARS,
+        widget=forms.Textarea(attrs={"class": "in paste", "rows": 8, "spellcheck": "false"}),
+    )
+    paste_name = forms.CharField(
+        required=False, max_length=200, widget=forms.TextInput(attrs={"class": "in", "placeholder": "e.g. main.tf"})
+    )
+    key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def clean_paths(self) -> list[str]:
+        paths = self.cleaned_data["paths"] or []
+        is_list = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+        if not is_list or (paths and len(paths) != len(self.cleaned_data.get("upload") or [])):
+            raise forms.ValidationError("The list of files did not arrive whole. Add the files again.")
+        return paths
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("paste", "").strip() and not cleaned.get("paste_name"):
+            self.add_error("paste_name", "Give the pasted text a file name: its ending says what it is.")
+        return cleaned
+
+    def uploads(self) -> Iterator[tuple[str, bytes]]:
+        """(path, content) of all that was added, one at a time."""
+        files: Sequence[UploadedFile[bytes]] = self.cleaned_data["upload"]
+        for path, file in zip(self.upload_paths, files, strict=True):
+            yield path, file.read()
+        if self.cleaned_data["paste"].strip():
+            yield self.cleaned_data["paste_name"], self.cleaned_data["paste"].encode()
+
+    @property
+    def upload_paths(self) -> list[str]:
+        files: Sequence[UploadedFile[bytes]] = self.cleaned_data["upload"]
+        return self.cleaned_data["paths"] or [file.name or "" for file in files]
+
+    @property
+    def assessment_name(self) -> str:
+        """As given, else after the folder, archive or file that was added."""
+        return (
+            self.cleaned_data["name"].strip() or _name_after([*self.upload_paths, self.cleaned_data["paste_name"]])
+        )[:120]
+
+
+def assessment_of(form: NewAssessmentForm, *, owner: Any) -> Assessment:
+    """Store what a valid form holds. Raises UploadError."""
+    from assessments.services import create_assessment
+
+    return create_assessment(
+        owner=owner, name=form.assessment_name, requirements=form.requirements, uploads=form.uploads()
+    )
+
+
+def _name_after(paths: list[str]) -> str:
+    named = [path.strip("/") for path in paths if path]
+    if not named:
+        return "Questionnaire"
+    tops = {PurePosixPath(path).parts[0] for path in named if PurePosixPath(path).parts}
+    if len(tops) != 1:
+        return f"{PurePosixPath(named[0]).name} and {len(named) - 1} more"
+    top = tops.pop()
+    suffix = next((ending for ending in ARCHIVE_SUFFIXES if top.endswith(ending)), "")
+    return top.removesuffix(suffix) or top
+
+
+def _form_field(annotation: Any, look: Look) -> forms.Field:
+    """The form field of a schema's type. A bound is checked by the schema, so that it is written once."""
+    kind = _without_none(annotation)
+    attrs = {"class": "in", "placeholder": look.example}
+    shared: dict[str, Any] = {"label": look.label, "help_text": look.used_by, "required": False}
+    if get_origin(kind) is list:
+        (item,) = get_args(kind)
+        if isinstance(item, type) and issubclass(item, StrEnum):
+            return forms.MultipleChoiceField(choices=_choices(item), widget=forms.CheckboxSelectMultiple, **shared)
+        return CommaSeparatedField(widget=forms.TextInput(attrs=attrs), **shared)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        choices = [("", "Not stated"), *_choices(kind)]
+        return forms.ChoiceField(choices=choices, widget=forms.Select(attrs={"class": "in"}), **shared)
+    widget = forms.TextInput(attrs={**attrs, "inputmode": "decimal"})
+    number = forms.IntegerField if kind is int else forms.FloatField
+    return number(widget=widget, error_messages={"invalid": _number_words(look, whole=kind is int)}, **shared)
+
+
+class CommaSeparatedField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        return [item.strip() for item in (super().to_python(value) or "").split(",") if item.strip()]
+
+
+def _without_none(annotation: Any) -> Any:
+    """The type inside ``X | None`` and ``Annotated[X, ...]``."""
+    if get_origin(annotation) is Annotated:
+        return _without_none(get_args(annotation)[0])
+    if get_origin(annotation) in {types.UnionType, Union}:
+        return next(each for each in get_args(annotation) if each is not type(None))
+    return annotation
+
+
+def _choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(each.value, word_of(each.value)) for each in kind]
+
+
+def word_of(value: str) -> str:
+    return WORDS.get(value) or value.replace("_", " ").capitalize()
+
+
+def _number_words(look: Look, *, whole: bool) -> str:
+    return f"Enter a {'whole ' if whole else ''}number{f', in {look.unit}' if look.unit else ''}."
+
+
+def _in_words(kind: str, bounds: dict[str, Any], look: Look) -> str:
+    """A schema's refusal as a sentence that says what to enter."""
+    unit = f" {look.unit}" if look.unit else ""
+    match kind:
+        case "greater_than":
+            return f"Enter more than {bounds['gt']:g}{unit}."
+        case "greater_than_equal":
+            return f"Enter {bounds['ge']:g}{unit} or more."
+        case "less_than":
+            return f"Enter less than {bounds['lt']:g}{unit}."
+        case "less_than_equal":
+            return f"Enter at most {bounds['le']:,.0f}{unit}."
+        case "too_long":
+            return f"Enter at most {bounds['max_length']}."
+        case "string_pattern_mismatch" | "string_too_long":
+            return "Enter region names such as eu-central-1, with commas between them."
+    return _number_words(look, whole=False)

@@ -1,0 +1,340 @@
+"""An assessment, its files, and what each run of it found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from assessments.agents.types import AgentStatus, Severity, SeverityOrigin
+from assessments.requirements import Requirements
+from assessments.scan.types import FileKind
+from tasks_ui.models import TaskRun
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class AssessmentQuerySet(models.QuerySet["Assessment"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+
+
+class Assessment(models.Model):
+    """A named set of files and the requirements of the workload that they make up."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assessments")
+    name = models.CharField(max_length=120)
+    requirements = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = AssessmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [models.Index(fields=["owner", "-id"], name="assessment_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def stated(self) -> Requirements:
+        return Requirements.model_validate(self.requirements)
+
+
+class SourceFile(models.Model):
+    """One file as it was uploaded. ``path`` is relative, with forward slashes, and stays within the upload."""
+
+    assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="files")
+    path = models.CharField(max_length=512)
+    kind = models.CharField(max_length=20, choices=[(k.value, k.value) for k in FileKind], default=FileKind.UNKNOWN)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ("path",)
+        constraints = [models.UniqueConstraint(fields=["assessment", "path"], name="one_file_per_path")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class AssessmentRun(models.Model):
+    """One pass over an assessment: ``number`` counts 1, 2, 3 ... within it.
+
+    It outlives its task, whose row and events are pruned. ``summary`` holds what synthesis settled: scores by agent,
+    counts by severity, resources, coverage, data vintages and the comparison with the run before.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="runs")
+    number = models.PositiveIntegerField()
+    task = models.OneToOneField(TaskRun, models.SET_NULL, null=True, related_name="assessment_run")
+    completes = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="The run whose failed agents alone are asked again",
+    )
+    requirements = models.JSONField(default=dict)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    summary = models.JSONField(default=dict)
+    coverage = models.JSONField(default=list)
+    resources = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = [models.UniqueConstraint(fields=["assessment", "number"], name="one_run_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.assessment} run {self.number}"
+
+
+class ScanShard(models.Model):
+    """One engine's share of a run's files (``spec``: a ``scan.shards.Shard`` as JSON) and what it found there.
+
+    ``output`` (a ``ShardOutput`` as JSON) lasts until it is merged into the run's ``MergedScan``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="shards")
+    engine = models.CharField(max_length=20)
+    label = models.CharField(max_length=200)
+    weight = models.PositiveIntegerField(help_text="Expected milliseconds: the shard's part of the scan's progress")
+    spec = models.JSONField()
+    output = models.JSONField(null=True)
+    checks = models.PositiveIntegerField(null=True)
+    resources = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.engine})"
+
+
+class MergedScan(models.Model):
+    """A run's whole scan as the agents read it (a ``scan.merge.ScanResult`` as JSON), secrets masked."""
+
+    run = models.OneToOneField(AssessmentRun, models.CASCADE, primary_key=True, related_name="scan")
+    data = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"scan of {self.run}"
+
+
+class AgentReport(models.Model):
+    """What one agent answered in one run. ``status`` is empty until it has answered, "failed" when it could not."""
+
+    FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="reports")
+    agent = models.CharField(max_length=20)
+    position = models.PositiveSmallIntegerField()
+    status = models.CharField(
+        max_length=12, blank=True, choices=[*((s.value, s.value) for s in AgentStatus), (FAILED, FAILED)]
+    )
+    reason = models.TextField(blank=True)
+    missing = models.JSONField(default=list)
+    score = models.PositiveSmallIntegerField(null=True)
+    score_formula = models.TextField(blank=True)
+    summary = models.TextField(blank=True)
+    figures = models.JSONField(default=list)
+    tables = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = [models.UniqueConstraint(fields=["run", "agent"], name="one_report_per_agent")]
+
+    def __str__(self) -> str:
+        return f"{self.agent} of {self.run}"
+
+
+class FindingQuerySet(models.QuerySet["Finding"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self.filter(run__assessment__owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def counted(self) -> Self:
+        """Each thing to mend once: compliance tells the others' findings again, by requirement."""
+        return self.exclude(agent="compliance")
+
+    def muted(self) -> Self:
+        """Those that a mute of their assessment accepts now."""
+        return self.filter(_its_mute())
+
+    def unmuted(self) -> Self:
+        """Without those that are muted now. Scores keep counting them: a mute says "I know", not "it is mended"."""
+        return self.filter(~_its_mute())
+
+
+class Finding(models.Model):
+    """One thing to mend. ``fingerprint`` is the same from run to run, and when its lines move."""
+
+    class Since(models.TextChoices):
+        """Against the run before; empty until synthesis has compared, and in a first run."""
+
+        NEW = "new"
+        PERSISTING = "persisting"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="findings")
+    report = models.ForeignKey(AgentReport, models.CASCADE, related_name="findings")
+    agent = models.CharField(max_length=20)
+    rule = models.CharField(max_length=80)
+    title = models.CharField(max_length=300)
+    severity = models.PositiveSmallIntegerField(choices=[(s.value, s.name.title()) for s in Severity])
+    severity_origin = models.CharField(max_length=12, choices=[(s.value, s.value) for s in SeverityOrigin])
+    resource = models.CharField(max_length=300, blank=True)
+    file = models.CharField(max_length=512, blank=True)
+    line_start = models.PositiveIntegerField(default=0)
+    line_end = models.PositiveIntegerField(default=0)
+    detail = models.JSONField(default=dict, help_text="Expected, actual, why, remediation, evidence, frameworks ...")
+    monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    fingerprint = models.CharField(max_length=64)
+    since = models.CharField(max_length=10, choices=Since, blank=True)
+
+    objects = FindingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-severity", "file", "line_start", "rule", "fingerprint")
+        indexes = [
+            models.Index(fields=["run", "-severity", "file", "line_start"], name="finding_run_severity"),
+            models.Index(fields=["run", "fingerprint"], name="finding_run_fingerprint"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def place(self) -> str:
+        """``file:line``, or the resource where there is no file."""
+        return f"{self.file}:{self.line_start}" if self.file and self.line_start else self.file or self.resource
+
+
+def _its_mute() -> Exists:
+    """Whether a mute that holds now accepts the finding of the outer query."""
+    mutes = FindingMute.objects.in_force()
+    return Exists(mutes.filter(assessment=OuterRef("run__assessment"), fingerprint=OuterRef("fingerprint")))
+
+
+class FindingMuteQuerySet(models.QuerySet["FindingMute"]):
+    def in_force(self) -> Self:
+        """Those that hold now. A mute whose time is up is kept, as a record, until it is lifted or renewed."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+class FindingMute(models.Model):
+    """A finding that its owner accepts, in all runs of the assessment, until ``expires_at`` (None: until lifted)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="mutes")
+    fingerprint = models.CharField(max_length=64)
+    reason = models.CharField(max_length=500)
+    expires_at = models.DateTimeField(null=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = FindingMuteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [models.UniqueConstraint(fields=["assessment", "fingerprint"], name="one_mute_per_finding")]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Recommendation(models.Model):
+    """Something to do, with the findings that it resolves. ``priority`` 1 comes first."""
+
+    class Effort(models.TextChoices):
+        SMALL = "small"
+        MEDIUM = "medium"
+        LARGE = "large"
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        DONE = "done"
+        DISMISSED = "dismissed"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="recommendations")
+    priority = models.PositiveSmallIntegerField()
+    agent = models.CharField(max_length=20)
+    title = models.CharField(max_length=300)
+    why = models.TextField()
+    steps = models.JSONField(default=list)
+    effort = models.CharField(max_length=6, choices=Effort)
+    impact = models.JSONField(default=dict, help_text="The priority's formula and its inputs, counts by severity")
+    monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
+    findings = models.ManyToManyField(Finding, related_name="recommendations")
+
+    class Meta:
+        ordering = ("priority",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Report(models.Model):
+    """A document made of one run. ``content`` is empty until its task has written it."""
+
+    class Kind(models.TextChoices):
+        EXECUTIVE = "executive"
+        TECHNICAL = "technical"
+        COMPLIANCE = "compliance"
+        COST = "cost"
+        FULL = "full"
+
+    class Format(models.TextChoices):
+        HTML = "html", "HTML"
+        PDF = "pdf", "PDF"
+        MARKDOWN = "markdown", "Markdown"
+        JSON = "json", "JSON"
+        SARIF = "sarif", "SARIF"
+        CSV = "csv", "CSV"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="documents")
+    task = models.OneToOneField(TaskRun, models.SET_NULL, null=True, related_name="document")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.TECHNICAL)
+    format = models.CharField(max_length=8, choices=Format, default=Format.HTML)
+    content = models.BinaryField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} report of {self.run}"
+
+    @property
+    def suffix(self) -> str:
+        """What its file's name ends with, without the dot."""
+        return "md" if self.format == self.Format.MARKDOWN else self.format
+
+
+def subject_of(model: models.Model) -> dict[str, Any]:
+    """The fields by which a ``TaskRun`` names its object."""
+    from django.contrib.contenttypes.models import ContentType
+
+    return {"subject_type": ContentType.objects.get_for_model(model), "subject_id": model.pk}

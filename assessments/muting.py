@@ -1,0 +1,66 @@
+"""Muting: a person accepts a finding, with a reason, for good or until a day.
+
+A muted finding stays in the run's results, shown as muted with its reason. It leaves the counts by severity and the
+recommendations, not the scores: the flaw is still there. It holds for every run of the assessment, as the
+finding's fingerprint is the same from run to run.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from assessments.agents.types import Severity
+from assessments.models import Assessment, AssessmentRun, Finding, FindingMute
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+MAX_REASON_CHARS = 500
+
+
+class MuteError(Exception):
+    """The finding can't be muted so; the message says what to change."""
+
+
+def mute_finding(
+    finding: Finding, *, by: AbstractBaseUser, reason: str, expires_at: datetime | None = None
+) -> FindingMute:
+    """Mute ``finding`` in all runs of its assessment. Muting it again renews reason and expiry. Raises MuteError."""
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON_CHARS or not reason.replace("\n", " ").isprintable():
+        raise MuteError(f"Say why, in 1 to {MAX_REASON_CHARS} characters.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise MuteError("The mute would have ended already. Choose a time to come, or none.")
+    mute, _ = FindingMute.objects.update_or_create(
+        assessment=finding.run.assessment,
+        fingerprint=finding.fingerprint,
+        defaults={"reason": reason, "expires_at": expires_at, "by_id": by.pk, "created_at": timezone.now()},
+    )
+    return mute
+
+
+def unmute_finding(assessment: Assessment, *, fingerprint: str) -> bool:
+    """Lift a mute. False when there was none."""
+    return FindingMute.objects.filter(assessment=assessment, fingerprint=fingerprint).delete()[0] > 0
+
+
+def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:
+    """The mutes that hold now for the run's assessment, by fingerprint."""
+    found = FindingMute.objects.in_force().filter(assessment=run.assessment_id).select_related("by")
+    return {mute.fingerprint: mute for mute in found}
+
+
+def severity_counts(run: AssessmentRun) -> dict[str, int]:
+    """Findings to mend by severity, the worst first; without the muted, and without compliance's, which tell the
+    others' again."""
+    counts = dict.fromkeys((level.name.lower() for level in sorted(Severity, reverse=True)), 0)
+    for level in run.findings.counted().unmuted().values_list("severity", flat=True).order_by():
+        counts[Severity(level).name.lower()] += 1
+    return counts
+
+
+def muted_count(run: AssessmentRun) -> int:
+    return run.findings.counted().muted().count()

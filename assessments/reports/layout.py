@@ -1,0 +1,245 @@
+"""The document as blocks to read one after another: what HTML, Markdown and PDF have in common.
+
+A block's text is plain: what is special in a format is made inert by that format's writer, in one place. Characters
+that can't be seen (controls, marks that turn the reading direction) are shown as U+FFFD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Heading:
+    kind: ClassVar = "heading"
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; ``is_dim`` for what stands beside the matter: places, sources."""
+
+    kind: ClassVar = "text"
+    text: str
+    is_dim: bool = False
+
+
+@dataclass(frozen=True)
+class Code:
+    kind: ClassVar = "code"
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One bar a row: label, length in percent (None: no bar), the value in words, a remark."""
+
+    kind: ClassVar = "bars"
+    columns: list[str]
+    rows: list[tuple[str, int | None, str, str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """``numeric`` holds the columns to align at the right."""
+
+    kind: ClassVar = "table"
+    columns: list[str]
+    rows: list[list[str]]
+    numeric: set[int] = field(default_factory=set)
+
+
+Block = Heading | Text | Code | Bars | Table
+
+
+def title_of(document: dict[str, Any]) -> str:
+    about = document["about"]
+    return clean(f"{about['assessment']}, run {about['run']}: {about['report_type']} report")
+
+
+def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
+    """The whole report, in reading order: what is wrong and what to do first, how it was found after it. The title is
+    not among the blocks."""
+    if assessed_at := document["about"]["assessed_at"]:
+        yield Text(clean(f"Assessed {assessed_at} by Infra Mind"), is_dim=True)
+    yield from _summary(document["summary"], document["agents"])
+    for name, write in _SECTIONS.items():
+        if document.get(name):
+            yield from write(document[name])
+        if name == "findings" and "left_out" in document:
+            yield Text(document["left_out"])
+
+
+def shown(value: Any) -> str:
+    """A cell or a value as it is read: the same characters in each format."""
+    if isinstance(value, list):
+        return clean(", ".join(map(str, value)))
+    return "" if value is None else clean(str(value))
+
+
+def clean(text: str) -> str:
+    """One line without characters that can't be seen."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+
+
+def _summary(summary: dict[str, Any], agents: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "Summary")
+    yield Bars(["Pillar", "Score", "What was found"], [_score(answer) for answer in agents])
+    yield from _figures(summary["figures"])
+    if comparison := summary["comparison"]:
+        words = ", ".join(f"{comparison[key]} {key}" for key in ("new", "persisting", "fixed"))
+        yield Text(clean(f"Against run {comparison['run']}: {words}. {comparison['source']}."))
+
+
+def _agents(section: list[dict[str, Any]]) -> Iterator[Block]:
+    for answer in section:
+        if answer["figures"] or answer["tables"]:
+            yield from _answer(answer)
+
+
+def _score(answer: dict[str, Any]) -> tuple[str, int | None, str, str]:
+    without = "Failed" if answer["status"] == "failed" else "Not assessed"
+    if answer["status"] == "assessed":
+        without = "No score"
+    score = answer["score"]
+    words = without if score is None else f"{score} of 100"
+    return clean(answer["label"]), score, words, clean(answer["summary"] or answer["reason"])
+
+
+def _answer(answer: dict[str, Any]) -> Iterator[Block]:
+    yield Heading(2, clean(answer["label"]))
+    if answer["figures"]:
+        yield from _figures(answer["figures"])
+    for table in answer["tables"]:
+        yield Heading(3, clean(table["title"]))
+        yield _table(table)
+        yield Text(clean(f"Source: {table['source']}"), is_dim=True)
+
+
+def _figures(figures: list[dict[str, Any]]) -> Iterator[Block]:
+    """Figures, each with the number of its source; the sources below, each once."""
+    sources = list(dict.fromkeys(shown(figure["source"]) for figure in figures))
+    rows = [
+        [shown(figure["label"]), _with_unit(figure), str(sources.index(shown(figure["source"])) + 1)]
+        for figure in figures
+    ]
+    yield Table(["Figure", "Value", "Source"], rows, {1, 2})
+    yield from (Text(f"Source {number}: {source}", is_dim=True) for number, source in enumerate(sources, start=1))
+
+
+def _with_unit(figure: dict[str, Any]) -> str:
+    """``497.41 USD a month``; the unit is left out where the label says it already."""
+    unit = shown(figure["unit"])
+    return shown(figure["value"]) if unit in shown(figure["label"]).lower() else f"{shown(figure['value'])} {unit}"
+
+
+def _table(table: dict[str, Any]) -> Table:
+    columns = [
+        clean(f"{name[:1].upper()}{name[1:]}{f' ({unit})' if unit else ''}")
+        for name, unit in zip(table["columns"], table["units"], strict=True)
+    ]
+    cells = [[shown(cell) for cell in row] for row in table["rows"]]
+    numeric = {n for n in range(len(columns)) if _is_numeric([row[n] for row in table["rows"]])}
+    return Table(columns, cells, numeric)
+
+
+def _is_numeric(cells: list[Any]) -> bool:
+    told = [cell for cell in cells if cell is not None]
+    return bool(told) and all(isinstance(cell, int | float) for cell in told)
+
+
+def _recommendations(section: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "What to do first")
+    for item in section:
+        yield Heading(3, clean(f"{item['priority']}. {item['title']}"))
+        yield Text(clean(item["why"]))
+        for step in item["steps"]:
+            yield _prose(step)
+        saves = f" Saves {item['saving']['monthly_usd']} USD a month." if item["saving"] else ""
+        words = f"Effort: {item['effort']}. Priority: {item['impact']['weight']:g} = {item['source']}.{saves}"
+        yield Text(clean(words), is_dim=True)
+
+
+def _findings(section: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "Findings")
+    for item in section:
+        yield from _finding(item)
+
+
+def _finding(item: dict[str, Any]) -> Iterator[Block]:
+    yield Heading(3, clean(f"{item['severity'].capitalize()}: {item['title']}"))
+    place = f"{item['file']}:{item['line_start']}" if item["line_start"] else item["file"]
+    origin = f"{item['rule']}, severity from {item['severity_origin']}"
+    facts = [place, item["resource"], origin, item["since"], f"fingerprint {item['fingerprint'][:12]}"]
+    yield Text(clean(" · ".join(filter(None, facts))), is_dim=True)
+    if mute := item["muted"]:
+        until = f" until {mute['expires_at']}" if mute["expires_at"] else ""
+        yield Text(clean(f"Muted{until}: {mute['reason']}"))
+    if item.get("expected") or item.get("actual"):
+        yield Text(clean(f"Expected: {item.get('expected') or 'not said'}. Found: {item.get('actual') or 'not said'}."))
+    for words in (item.get("why"), item.get("remediation")):
+        if words:
+            yield _prose(words)
+    if item.get("evidence"):
+        yield Code([_code(f"{line['number']:>5}  {line['text']}") for line in item["evidence"]])
+    if item.get("code_example"):
+        yield Code([_code(line) for line in item["code_example"].splitlines()])
+    if item["saving"]:
+        yield Text(clean(f"Saves {item['saving']['monthly_usd']} USD a month."))
+    if item.get("frameworks"):
+        yield Text(clean("; ".join(item["frameworks"])), is_dim=True)
+
+
+def _prose(words: str) -> Block:
+    """What an engine wrote over several lines has code in it, and keeps them."""
+    lines = words.splitlines()
+    return Text(clean(words)) if len(lines) < 2 else Code([_code(line) for line in lines])
+
+
+def _code(line: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
+def _resources(section: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "Resources")
+    rows = [
+        [shown(r["address"]), shown(r["type"]), shown(r["provider"]), shown(f"{r['file']}:{r['line_start']}")]
+        for r in section
+    ]
+    yield Table(["Address", "Type", "Provider", "Declared at"], rows)
+
+
+def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "Coverage")
+    rows = [[_place(c), *(shown(c[key]).replace("_", " ") for key in ("kind", "status")), shown(c["reason"])]
+            for c in section]  # fmt: skip
+    yield Table(["File", "Kind", "How far it was read", "Reason"], rows)
+
+
+def _place(covered: dict[str, Any]) -> str:
+    return shown(f"{covered['file']}:{covered['line']}" if covered["line"] else covered["file"])
+
+
+def _data(section: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "Engines and data")
+    keys = ("name", "version", "as_of", "licence", "source")
+    yield Table(["Name", "Version", "As of", "Licence", "Source"], [[shown(row[k]) for k in keys] for row in section])
+
+
+def _formulas(section: list[dict[str, Any]]) -> Iterator[Block]:
+    yield Heading(2, "Formulas")
+    yield Table(["Of", "Formula"], [[shown(row["of"]), shown(row["source"])] for row in section])
+
+
+_SECTIONS: dict[str, Callable[[Any], Iterator[Block]]] = {
+    "recommendations": _recommendations,
+    "findings": _findings,
+    "agents": _agents,
+    "resources": _resources,
+    "coverage": _coverage,
+    "data": _data,
+    "formulas": _formulas,
+}

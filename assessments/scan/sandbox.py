@@ -1,0 +1,325 @@
+"""Running an engine on an upload so that nothing outside the upload is read and nothing outlives the scan.
+
+``run_confined`` executes a program in a fresh job folder by way of ``scanner/confine.py``; ``probe`` says, once a
+process, which confinement this machine allows. The warm way (``warm.py``) shares the folder, limits and line protocol.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from assessments.scan.intake import InputFile
+
+SCANNER = Path(__file__).parent / "scanner"
+JOB_UID_FIRST, JOB_UID_COUNT = 64_100, 1_000
+MAX_LINE_BYTES = 128 * 1024 * 1024
+MAX_STDERR_BYTES = 16 * 1024
+TERM_GRACE_S = 0.5
+
+Level = Literal["namespaces", "network", "limits"]
+OnLine = Callable[[bytes], None]
+Kill = Callable[[], None]
+Register = Callable[[Kill], None]
+"""``register(kill)``: ``kill`` may be called from any thread, at any time, to end the scan's processes at once."""
+
+
+class ScanError(Exception):
+    """A scan that gave no result."""
+
+
+class ScanCancelled(ScanError):
+    """Someone asked the scan to stop; its processes are gone."""
+
+
+class ScanTimeout(ScanError):
+    """The wall limit was reached; its processes are gone."""
+
+
+class ScanFailed(ScanError):
+    """The engine ended without an answer. ``str()`` is words for a person, without the upload's content."""
+
+
+class EngineCrashed(ScanFailed):
+    """The engine itself raised on some file: trying again is of no use, trying without that file is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessLimits:
+    """Limits of one engine process. Measured need: Checkov 180-270 MB resident, about four times that mapped."""
+
+    memory_bytes: int = 3 * 1024**3
+    cpu_s: int = 240
+    wall_s: float = 300.0
+    file_bytes: int = 64 * 1024**2
+    processes: int = 512
+    open_files: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """Where and how engines run.
+
+    ``scanner_python`` is the interpreter of the scanner's environment. ``work_dir`` holds job folders and the warm
+    server's socket; None means the system's temporary folder. ``warm`` allows the fork server. ``lifeline_pid`` is
+    the process whose end also ends a fork server that this one starts (a worker's parent process, say).
+    """
+
+    scanner_python: Path
+    work_dir: Path | None = None
+    limits: ProcessLimits = field(default_factory=ProcessLimits)
+    warm: bool = True
+    lifeline_pid: int = field(default_factory=os.getpid)
+    level: Level | None = None
+
+    def confinement(self) -> Level:
+        """The level that holds on this machine (``level`` forces one, for tests and for odd platforms)."""
+        return self.level or probe(self.scanner_python)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job's folder: ``upload`` (read-only copy of the shard's files), ``home`` (scratch), ``root`` (mount point)."""
+
+    folder: Path
+    uid: int | None
+
+    def spec(self, *, sandbox: Sandbox, parent: int) -> dict[str, Any]:
+        limits = sandbox.limits
+        return {
+            "level": sandbox.confinement(),
+            "job": str(self.folder),
+            "read_only": visible_paths(sandbox.scanner_python),
+            "uid": self.uid,
+            "parent": parent,
+            "limits": {
+                "memory_bytes": limits.memory_bytes,
+                "cpu_s": limits.cpu_s,
+                "file_bytes": limits.file_bytes,
+                # Counted for the whole user when we are not root, so it can't be as low there.
+                "processes": limits.processes if self.uid is not None else 8192,
+                "open_files": limits.open_files,
+            },
+        }
+
+    def env(self) -> dict[str, str]:
+        return clean_environment(home=self.folder / "home")
+
+
+@contextlib.contextmanager
+def job_folder(files: Sequence[InputFile], *, sandbox: Sandbox) -> Iterator[Job]:
+    """A folder that holds the files and nothing else, owned by the job's user, removed afterwards."""
+    if sandbox.work_dir is not None:
+        sandbox.work_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="im-scan-", dir=sandbox.work_dir)).resolve()
+    try:
+        uid = JOB_UID_FIRST + int.from_bytes(os.urandom(2)) % JOB_UID_COUNT if os.getuid() == 0 else None
+        for name in ("upload", "home", "root"):
+            (folder / name).mkdir(mode=0o700)
+        for file in files:
+            _write(folder / "upload", file)
+        if uid is not None:
+            _give(folder, uid)
+        yield Job(folder=folder, uid=uid)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_confined(
+    argv: Sequence[str],
+    *,
+    job: Job,
+    sandbox: Sandbox,
+    on_line: OnLine,
+    should_stop: Callable[[], bool],
+    register: Register | None = None,
+) -> int:
+    """Run ``argv`` confined in ``job`` and hand each line of its standard output to ``on_line``.
+
+    Returns the exit status. Raises ScanCancelled, ScanTimeout, ScanFailed; however it ends, no process of it is left.
+    ``should_stop`` is asked five times a second. The calling thread must live as long as the call (it does), for the
+    kernel ends the engine when the thread that started it ends.
+    """
+    spec = {**job.spec(sandbox=sandbox, parent=os.getpid()), "argv": list(argv), "env": job.env()}
+    process = subprocess.Popen(  # noqa: S603
+        [str(sandbox.scanner_python), "-I", str(SCANNER / "confine.py"), json.dumps(spec)],
+        cwd=job.folder,
+        env=job.env(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    if register is not None:
+        register(lambda: end_group(process.pid, alive=lambda: process.returncode is None))
+    try:
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101
+        errors = read_lines(
+            process.stdout.fileno(),
+            on_line=on_line,
+            should_stop=should_stop,
+            wall_s=sandbox.limits.wall_s,
+            errors_fd=process.stderr.fileno(),
+        )
+        status = process.wait(timeout=10)
+    except subprocess.TimeoutExpired as error:
+        raise ScanTimeout("The engine closed its output but did not end.") from error
+    finally:
+        _sweep(process)
+    if status < 0 and should_stop():
+        raise ScanCancelled("The scan was cancelled.")
+    if status < 0 or status > 125:
+        raise ScanFailed(f"The engine was ended by the system ({_status_words(status)}). {_last_line(errors)}".strip())
+    return status
+
+
+def read_lines(
+    fd: int,
+    *,
+    on_line: OnLine,
+    should_stop: Callable[[], bool],
+    wall_s: float,
+    errors_fd: int | None = None,
+) -> bytes:
+    """Feed lines from ``fd`` to ``on_line`` until it closes; returns the last bytes of ``errors_fd``.
+
+    Raises ScanCancelled, ScanTimeout, and ScanFailed for a line longer than MAX_LINE_BYTES.
+    """
+    deadline = time.monotonic() + wall_s
+    pending = bytearray()
+    errors = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_READ)
+        if errors_fd is not None:
+            selector.register(errors_fd, selectors.EVENT_READ)
+        while selector.get_map():
+            if should_stop():
+                raise ScanCancelled("The scan was cancelled.")
+            if time.monotonic() > deadline:
+                raise ScanTimeout(f"The scan took longer than {wall_s:.0f} s.")
+            for key, _ in selector.select(timeout=0.2):
+                data = os.read(key.fd, 1 << 18)
+                if not data:
+                    selector.unregister(key.fd)
+                elif key.fd == errors_fd:
+                    errors = (errors + data)[-MAX_STDERR_BYTES:]
+                else:
+                    pending = _feed(pending, data, on_line)
+    if pending:
+        on_line(bytes(pending))
+    return bytes(errors)
+
+
+def end_group(pid: int, *, alive: Callable[[], bool]) -> None:
+    """SIGTERM to the process group, and SIGKILL after the grace if its leader is still there."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if not alive():
+            return
+        os.killpg(pid, signal.SIGTERM)
+        deadline = time.monotonic() + TERM_GRACE_S
+        while alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if alive():
+            os.killpg(pid, signal.SIGKILL)
+
+
+def clean_environment(*, home: Path) -> dict[str, str]:
+    """The whole environment of an engine: no database, no broker, no key, nothing of ours."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+@lru_cache(maxsize=8)
+def visible_paths(scanner_python: Path) -> list[str]:
+    """What an engine may see beside its job: both environments, their interpreters, and the scanner's own code."""
+    paths = {str(SCANNER), sys.prefix, sys.base_prefix}
+    environment = scanner_python.absolute().parent.parent
+    paths.add(str(environment))
+    paths.add(str(scanner_python.resolve().parent.parent))
+    return sorted(path for path in paths if path not in {"/", "/usr"})
+
+
+@lru_cache(maxsize=8)
+def probe(scanner_python: Path) -> Level:
+    """Try the confinement levels, strongest first, and return the first that holds."""
+    levels: tuple[Level, ...] = ("namespaces", "network")
+    for level in levels:
+        sandbox = Sandbox(scanner_python=scanner_python, level=level)
+        try:
+            with job_folder([], sandbox=sandbox) as job:
+                argv = [str(scanner_python), "-I", "-c", "pass"]
+                if run_confined(argv, job=job, sandbox=sandbox, on_line=_ignore, should_stop=lambda: False) == 0:
+                    return level
+        except ScanError:
+            continue
+    return "limits"
+
+
+def _ignore(line: bytes) -> None:
+    """Probing prints nothing worth reading."""
+
+
+def _feed(pending: bytearray, data: bytes, on_line: OnLine) -> bytearray:
+    *lines, rest = data.split(b"\n")
+    for line in lines:
+        on_line(bytes(pending) + line)
+        pending = bytearray()
+    pending += rest
+    if len(pending) > MAX_LINE_BYTES:
+        raise ScanFailed("The engine's answer is too large to keep. Upload a part of the files.")
+    return pending
+
+
+def _write(upload: Path, file: InputFile) -> None:
+    target = upload / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(file.content)
+
+
+def _give(folder: Path, uid: int) -> None:
+    os.chown(folder, 0, uid)
+    folder.chmod(0o750)
+    for path in folder.rglob("*"):
+        os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def _sweep(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of the group, reap the leader, close the pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _status_words(status: int) -> str:
+    number = -status if status < 0 else status - 128
+    reasons = {int(signal.SIGKILL): "killed, perhaps for want of memory", int(signal.SIGXCPU): "processor time used up"}
+    return reasons.get(number, f"signal {number}")
+
+
+def _last_line(errors: bytes) -> str:
+    """The class of the last error only: its text could quote the upload."""
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return lines[-1].split(":", 1)[0][:80] if lines else ""

@@ -1,0 +1,181 @@
+"""Shut the calling process in before it touches an upload. Standard library only; Linux.
+
+Run as a program, ``python -I confine.py SPEC`` confines itself and then executes ``spec["argv"]``. The scan server
+imports it and calls ``enter`` in a freshly forked child.
+
+What is held, from the strongest to the weakest level:
+
+``namespaces``
+    Own mount, network, process and IPC namespaces. The file tree holds the system's libraries, the interpreter and
+    the engines, read-only, and this one job's folder: nothing else exists. The network has no interface.
+``network``
+    Own network namespace only.
+``limits``
+    Neither; resource limits, scrubbed environment and, for root, an unprivileged user still hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
+DEVICES = ("/dev/null", "/dev/urandom", "/dev/zero")
+JOB_UIDS = range(64_100, 65_100)
+"""Unprivileged ids, one per running job, so that jobs can neither signal nor read each other."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter(spec: dict[str, Any]) -> None:
+    """Confine this process by ``spec``; on return the caller may read the upload.
+
+    Keys: level, job (folder), read_only (paths kept visible), uid (or None), limits {memory_bytes, cpu_s, file_bytes,
+    processes, open_files}, parent (process id that must still live). Raises OSError when the level can't be had.
+    """
+    _die_with_parent(int(spec["parent"]))
+    if spec["level"] != "limits":
+        _unshare(files=spec["level"] == "namespaces")
+    if spec["level"] == "namespaces":
+        _be_first_process()
+        _build_tree(job=spec["job"], read_only=spec["read_only"])
+    os.chdir(os.path.join(spec["job"], "upload"))  # noqa: PTH118
+    _set_limits(spec["limits"])
+    if spec["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+    _call("prctl", _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    # Changing the user id clears the death signal, so it is set again.
+    _call("prctl", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+
+
+def _die_with_parent(parent: int) -> None:
+    _call("prctl", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _unshare(*, files: bool) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    flags = CLONE_NEWNET | CLONE_NEWIPC | ((CLONE_NEWNS | CLONE_NEWPID) if files else 0)
+    if uid != 0:
+        flags |= CLONE_NEWUSER
+    _call("unshare", _libc.unshare(flags))
+    if uid != 0:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w") as stream:  # noqa: PTH123
+                stream.write(text)
+
+
+def _be_first_process() -> None:
+    """Fork into the new process namespace. When its first process ends, the kernel ends all others in it."""
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+    _call("prctl", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+
+
+def _build_tree(*, job: str, read_only: list[str]) -> None:
+    root = os.path.join(job, "root")  # noqa: PTH118
+    _mount(None, "/", None, MS_REC | MS_PRIVATE)
+    _mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=755")
+    for path in _outermost([*SYSTEM_FOLDERS, *read_only]):
+        _show(path, root=root, read_only=True)
+    for path in DEVICES:
+        _show(path, root=root, read_only=False)
+    for name in ("upload", "home"):
+        _show(os.path.join(job, name), root=root, read_only=name == "upload")  # noqa: PTH118
+    os.makedirs(root + "/tmp", exist_ok=True)  # noqa: PTH103, S108
+    os.chmod(root + "/tmp", 0o1777)  # noqa: PTH101, S103, S108
+    old = os.path.join(root, ".old")  # noqa: PTH118
+    os.mkdir(old)  # noqa: PTH102
+    _call("pivot_root", _libc.syscall(SYS_PIVOT_ROOT[os.uname().machine], root.encode(), old.encode()))
+    os.chdir("/")
+    _call("umount2", _libc.umount2(b"/.old", MNT_DETACH))
+    os.rmdir("/.old")  # noqa: PTH106
+    _mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def _show(path: str, *, root: str, read_only: bool) -> None:
+    """Bind ``path`` at the same place under ``root``. The top's own symlinks (``/lib``) are made again."""
+    target = root + path
+    if not os.path.lexists(path):
+        return
+    os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)  # noqa: PTH103, PTH120
+    if os.path.islink(path):  # noqa: PTH114
+        os.symlink(os.readlink(path), target)  # noqa: PTH115, PTH211
+        return
+    if os.path.isdir(path):  # noqa: PTH112
+        os.makedirs(target, mode=0o755, exist_ok=True)  # noqa: PTH103
+    else:
+        with open(target, "w"):  # noqa: PTH123
+            pass
+    _mount(path, target, None, MS_BIND | MS_REC)
+    if read_only:
+        _mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def _outermost(paths: list[str]) -> list[str]:
+    """``paths`` without those that lie inside of another one."""
+    kept: list[str] = []
+    for path in sorted({os.path.normpath(path) for path in paths}):
+        if not any(path.startswith(other + "/") for other in kept):
+            kept.append(path)
+    return kept
+
+
+def _set_limits(limits: dict[str, int]) -> None:
+    _limit(resource.RLIMIT_AS, limits["memory_bytes"])
+    _limit(resource.RLIMIT_CPU, limits["cpu_s"])
+    _limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
+    _limit(resource.RLIMIT_NPROC, limits["processes"])
+    _limit(resource.RLIMIT_NOFILE, limits["open_files"])
+    _limit(resource.RLIMIT_CORE, 0)
+
+
+def _limit(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(which, (value, value))
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    def raw(text: str | None) -> bytes | None:
+        return None if text is None else text.encode()
+
+    _call(f"mount {target}", _libc.mount(raw(source), raw(target), raw(kind), ctypes.c_ulong(flags), raw(data)))
+
+
+def _call(what: str, result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    enter(spec)
+    os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

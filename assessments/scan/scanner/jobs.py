@@ -1,0 +1,294 @@
+"""The engines that live in the scanner's own environment: Checkov, tfparse, cfn-lint.
+
+Runs inside of the sandbox, with the current folder at the upload. Reads one job as JSON and writes JSON lines on
+standard output: any number of ``{"progress": {"done", "total", "message"}}``, then one ``{"result": {...}}``, or
+``{"crashed": CLASS}`` where the engine can't stand a file. What it
+writes is raw (secrets included) and trusted by nobody: the caller validates and redacts it.
+
+It knows nothing of the rest of Infra Mind, and imports only the standard library until an engine is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+OFFLINE = {
+    "CHECKOV_PARALLELIZATION_TYPE": "none",
+    "CHECKOV_ENABLE_FOREACH_HANDLING": "False",
+    "CHECKOV_ENABLE_MODULES_FOREACH_HANDLING": "False",
+    "CKV_IGNORE_HIDDEN_DIRECTORIES": "False",
+    "CKV_IGNORED_DIRECTORIES": ".terraform",
+    "LOG_LEVEL": "CRITICAL",
+    # No native thread pools: a process with threads can't be forked safely.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+}
+"""Checkov's settings. One finding per declared block, however large its ``count``; no network, no worker pool."""
+
+CHECKOV_RUNNERS = {
+    "terraform": "checkov.terraform.runner",
+    "terraform_plan": "checkov.terraform.plan_runner",
+    "cloudformation": "checkov.cloudformation.runner",
+    "kubernetes": "checkov.kubernetes.runner",
+    "github_actions": "checkov.github_actions.runner",
+    "dockerfile": "checkov.dockerfile.runner",
+    "secrets": "checkov.secrets.runner",
+}
+MAX_BROKEN_FILES = 25
+MAX_CODE_LINES = 40
+HCL_ERROR = re.compile(r"(?P<file>[^\s:]+\.tf(?:\.json)?):(?P<line>\d+),\d+(?:-\d+(?:,\d+)?)?: (?P<message>.+)")
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def run(job: dict[str, Any], emit: Emit) -> None:
+    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint", "framework", "files", "roots", "units"}``."""
+    engine = {"checkov": _checkov, "tfparse": _tfparse, "cfn-lint": _cfn_lint}[job["engine"]]
+    try:
+        emit({"result": engine(job, emit)})
+    except Exception as error:
+        # The class alone: an engine's message quotes the upload.
+        emit({"crashed": type(error).__name__})
+
+
+def preload() -> None:
+    """Import what is slow to import and safe to fork afterwards (everything but Go libraries)."""
+    import importlib
+
+    for module in CHECKOV_RUNNERS.values():
+        importlib.import_module(module)
+    from checkov.common.checks_infra.registry import get_graph_checks_registry
+
+    for framework in ("terraform", "cloudformation", "kubernetes", "github_actions", "dockerfile"):
+        get_graph_checks_registry(framework).load_checks()
+    import cfnlint.api  # noqa: F401
+
+
+def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    import importlib
+    import logging
+
+    from checkov.runner_filter import RunnerFilter
+    from checkov.version import version
+
+    logging.disable(logging.CRITICAL)
+    framework = job["framework"]
+    runner = importlib.import_module(CHECKOV_RUNNERS[framework]).Runner()
+    runner.pbar = _Ticker(emit, total=job["units"])
+    _tick_per_check(runner)
+    reports = runner.run(
+        root_folder=str(Path.cwd()),
+        runner_filter=RunnerFilter(
+            framework=[framework],
+            download_external_modules=False,
+            enable_secret_scan_all_files=framework == "secrets",
+            show_progress_bar=True,
+        ),
+    )
+    runner.pbar.finish()
+    records: list[dict[str, Any]] = []
+    errors: set[str] = set()
+    for report in reports if isinstance(reports, list) else [reports]:
+        records += [_record(record) for record in report.get_all_records()]
+        errors |= {_relative(path) for path in report.parsing_errors}
+    return {"version": version, "records": records, "errors": sorted(errors)}
+
+
+def _record(record: Any) -> dict[str, Any]:
+    """One Checkov record as JSON; ``lines`` are [number, text] pairs, for failed checks only."""
+    outcome = getattr(record.check_result["result"], "value", str(record.check_result["result"]))
+    code = (record.code_block or []) if outcome == "FAILED" else []
+    start, end = ([*list(record.file_line_range or []), 0, 0])[:2]
+    return {
+        "rule": record.check_id,
+        "title": record.check_name or "",
+        "outcome": outcome,
+        "resource": record.resource_address or record.resource or "",
+        "file": _relative(record.file_abs_path) if record.file_abs_path else record.file_path.lstrip("/"),
+        "line_start": int(start),
+        "line_end": int(end),
+        "suppression": str(record.check_result.get("suppress_comment") or ""),
+        "lines": [[int(number), str(text)] for number, text in code[:MAX_CODE_LINES]],
+        "keys": [str(key) for key in record.check_result.get("evaluated_keys") or [] if key != "resource_type"][:20],
+    }
+
+
+class _Ticker:
+    """Stands where Checkov's own progress bar would: counts finished checks of entities over known entities."""
+
+    def __init__(self, emit: Emit, *, total: int) -> None:
+        self.emit = emit
+        self.total = max(total, 1)
+        self.done = 0
+        self.shown = -1
+        self.message = ""
+
+    def tick(self) -> None:
+        self.done = min(self.done + 1, self.total)
+        if self.done * 100 // self.total != self.shown:
+            self.shown = self.done * 100 // self.total
+            self.emit({"progress": {"done": self.done, "total": self.total, "message": self.message}})
+
+    def finish(self) -> None:
+        self.done = self.total - 1
+        self.tick()
+
+    def set_additional_data(self, data: dict[str, str]) -> None:
+        self.message = next(iter(data.values()), "")
+
+    def initiate(self, *_: Any) -> None:
+        """Checkov's totals are files; ours are entities, known from the intake."""
+
+    update = close = turn_off_progress_bar = set_description = initiate
+
+
+def _tick_per_check(runner: Any) -> None:
+    """Make each registry's ``scan`` (one call per entity) count."""
+    module = sys.modules[type(runner).__module__]
+    registries = list(getattr(runner, "block_type_registries", {}).values())
+    registries += [
+        value for name, value in vars(module).items() if name.endswith("registry") and hasattr(value, "scan")
+    ]
+    for registry in {id(registry): registry for registry in registries}.values():
+        registry.scan = _counted(registry.scan, runner.pbar)
+
+
+def _counted(scan: Callable[..., Any], ticker: _Ticker) -> Callable[..., Any]:
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        result = scan(*args, **kwargs)
+        ticker.tick()
+        return result
+
+    return counted
+
+
+def _relative(path: str) -> str:
+    return os.path.relpath(path, Path.cwd()) if os.path.isabs(path) else path  # noqa: PTH117
+
+
+def _tfparse(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Resources of each root module. A file that is not HCL is named with its line and left out of the next try."""
+    from importlib.metadata import version
+
+    # Files that don't parse are taken out, and the upload itself may be read-only.
+    copy = Path(os.environ["HOME"]) / "copy"
+    shutil.copytree(".", copy)
+    os.chdir(copy)
+    resources: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    roots = job["roots"]
+    for done, root in enumerate(roots):
+        emit({"progress": {"done": done, "total": len(roots), "message": root}})
+        parsed = _parse_root(root, errors, var_files=job["var_files"].get(root, []))
+        resources += _blocks(parsed, root=root)
+    emit({"progress": {"done": len(roots), "total": len(roots), "message": ""}})
+    return {"version": version("tfparse"), "resources": resources, "errors": errors}
+
+
+def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]) -> dict[str, Any]:
+    import tfparse
+
+    for _ in range(MAX_BROKEN_FILES):
+        try:
+            parsed = tfparse.load_from_path(root, stop_on_hcl_error=True, allow_downloads=False, vars_paths=var_files)
+            return dict(parsed)
+        except tfparse.ParseError as error:
+            found = HCL_ERROR.search(str(error))
+            path = os.path.normpath(str(Path(root) / found["file"])) if found else ""
+            if found is None or not Path(path).is_file():
+                break
+            errors.append({"file": path, "line": int(found["line"]), "message": found["message"]})
+            Path(path).unlink()
+    try:
+        parsed = tfparse.load_from_path(root, stop_on_hcl_error=False, allow_downloads=False, vars_paths=var_files)
+        return dict(parsed)
+    except tfparse.ParseError as error:
+        errors.append({"file": root, "line": None, "message": str(error)[:300]})
+        return {}
+
+
+def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
+    """Resource blocks and providers. tfparse's random ids become the addresses they stand for."""
+    everything = [block for blocks in parsed.values() for block in blocks if isinstance(block, dict)]
+    names = {block["id"]: block["__tfmeta"].get("path", "") for block in everything if "id" in block}
+    found = []
+    for block in everything:
+        meta = block.get("__tfmeta", {})
+        address = str(meta.get("path", ""))
+        if meta.get("type") == "resource" or address.startswith("provider."):
+            found.append(
+                {
+                    "address": address,
+                    "type": str(meta.get("label", "")) if meta.get("type") == "resource" else "provider",
+                    "file": os.path.normpath(str(Path(root) / meta.get("filename", ""))),
+                    "line_start": int(meta.get("line_start", 0)),
+                    "line_end": int(meta.get("line_end", 0)),
+                    "attributes": _named(block, names),
+                }
+            )
+    return found
+
+
+def _named(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _named(item, names) for key, item in value.items() if key not in {"__tfmeta", "id"}}
+    if isinstance(value, list):
+        return [_named(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _cfn_lint(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Validity of templates. Warnings and information are kept; the template's own text is never in a message twice."""
+    from cfnlint.api import lint_file
+    from cfnlint.version import __version__
+
+    matches: list[dict[str, Any]] = []
+    files = job["files"]
+    for done, path in enumerate(files):
+        emit({"progress": {"done": done, "total": len(files), "message": path}})
+        for match in lint_file(Path(path)):
+            matches.append(
+                {
+                    "rule": match.rule.id,
+                    "title": match.rule.shortdesc,
+                    "severity": match.rule.severity,
+                    "message": match.message[:500],
+                    "file": path,
+                    "line_start": match.linenumber,
+                    "line_end": match.linenumberend,
+                    "path": [str(part) for part in (getattr(match, "path", None) or [])][:6],
+                }
+            )
+    emit({"progress": {"done": len(files), "total": len(files), "message": ""}})
+    return {"version": __version__, "matches": matches}
+
+
+def emit_to(descriptor: int) -> Emit:
+    """A line writer that survives short writes."""
+
+    def emit(message: dict[str, Any]) -> None:
+        data = (json.dumps(message, default=str) + "\n").encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    return emit
+
+
+def main() -> None:
+    os.environ.update(OFFLINE)
+    # Engines print; what they print must not mix with our lines.
+    out = os.dup(1)
+    os.dup2(2, 1)
+    run(json.loads(Path(sys.argv[1]).read_text()), emit_to(out))
+
+
+if __name__ == "__main__":
+    main()

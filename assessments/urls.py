@@ -1,0 +1,24 @@
+"""Pages of assessments."""
+
+from django.urls import path
+
+from assessments import views
+
+urlpatterns = [
+    path("assessments/new/", views.new_assessment, name="new_assessment"),
+    path("assessments/sample/", views.try_sample, name="try_sample"),
+    path("assessments/<uuid:assessment_id>/", views.assessment, name="assessment"),
+    path("assessments/<uuid:assessment_id>/analyze/", views.analyze, name="analyze"),
+    path("assessments/<uuid:assessment_id>/requirements/", views.requirements, name="requirements"),
+    path("assessments/<uuid:assessment_id>/runs/<int:number>/", views.run, name="run"),
+    path("assessments/<uuid:assessment_id>/runs/<int:number>/reports/", views.make_report, name="make_report"),
+    path("findings/", views.findings, name="findings"),
+    path("findings/<uuid:finding_id>/", views.finding, name="finding"),
+    path("findings/<uuid:finding_id>/mute/", views.mute, name="mute_finding"),
+    path("findings/<uuid:finding_id>/unmute/", views.unmute, name="unmute_finding"),
+    path("recommendations/", views.recommendations, name="recommendations"),
+    path("recommendations/<uuid:recommendation_id>/", views.decide, name="decide_recommendation"),
+    path("reports/", views.reports, name="reports"),
+    path("reports/<uuid:report_id>/", views.download_report, name="download_report"),
+    path("runs/<uuid:task_id>/", views.task_page, name="task_page"),
+]

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class InfraMindConfig(AppConfig):
+    name = "infra_mind"
+    verbose_name = "Infra Mind"
+
+    def ready(self) -> None:
+        from infra_mind import health
+
+        health.watch_worker()

@@ -1,0 +1,16 @@
+"""The web process: Django over HTTP, the consumer over WebSockets."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "infra_mind.settings")
+os.environ.setdefault("INFRA_MIND_ROLE", "web")
+
+from django.core.asgi import get_asgi_application
+
+http = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter
+
+from tasks_ui.routing import websocket
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,0 +1,323 @@
+"""All settings, in one file. Every variable of the environment is optional; README.md lists them.
+
+Nothing here opens a connection or starts a process: the addresses of the embedded servers are read from the file
+that ``manage.py up`` wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.utils.csp import CSP
+from kombu import Queue
+
+from infra_mind.embedded import connection_urls, local_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env(name: str, default: str = "") -> str:
+    return os.environ.get(name) or default
+
+
+def env_bool(name: str, default: bool) -> bool:
+    return env(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
+
+
+def env_int(name: str, default: int) -> int:
+    try:
+        return int(env(name, str(default)))
+    except ValueError:
+        raise SystemExit(f"{name} must be a whole number, not {os.environ[name]!r}.") from None
+
+
+def env_list(name: str, default: str) -> list[str]:
+    return [item.strip() for item in env(name, default).split(",") if item.strip()]
+
+
+# --- the place and the process -------------------------------------------------------------------------------------
+
+INFRA_MIND_HOME = Path(env("INFRA_MIND_HOME", str(BASE_DIR / ".infra_mind"))).resolve()
+IS_WEB = env("INFRA_MIND_ROLE") == "web"  # set by asgi.py
+EMBEDDED_DATABASE_URL, EMBEDDED_REDIS_URL = connection_urls(INFRA_MIND_HOME)
+DATABASE_URL = env("DATABASE_URL", EMBEDDED_DATABASE_URL or "")
+REDIS_URL = env("REDIS_URL", EMBEDDED_REDIS_URL or "")
+IS_LOCAL = not env("DATABASE_URL")  # embedded servers, for one person on one machine
+
+DEBUG = env_bool("DEBUG", False)
+SECRET_KEY = env("SECRET_KEY") or (local_secret_key(INFRA_MIND_HOME) if IS_LOCAL else "")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
+
+# --- Django --------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "django_celery_results",
+    "django_htmx",
+    "infra_mind",
+    "assessments",
+    "tasks_ui",
+    *env_list("EXTRA_APPS", ""),  # apps with task kinds of their own
+]
+
+MIDDLEWARE = [
+    "tasks_ui.problems.ProblemMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "tasks_ui.middleware.DatabaseOutageMiddleware",
+]
+
+ROOT_URLCONF = "infra_mind.urls"
+ASGI_APPLICATION = "infra_mind.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "static/"
+STATIC_ROOT = env("STATIC_ROOT") or None  # set where files are collected, in the container image
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # a fresh clone needs no collectstatic
+
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+HTTPS = env_bool("HTTPS", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+
+# --- PostgreSQL, the truth -----------------------------------------------------------------------------------------
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings of one PostgreSQL database, from ``postgresql://user:password@host:port/name?host=/socket``."""
+    parts = urlsplit(url)
+    options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    host = unquote(options.pop("host", "") or parts.hostname or "")
+    # Only the web process has threads that share connections; workers keep one connection a thread.
+    pool: dict[str, Any] = {"pool": {"min_size": 1, "max_size": 12, "timeout": 3}} if IS_WEB else {}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "infra_mind",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0 if IS_WEB else 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 3, "application_name": "infra_mind", **options, **pool},
+    }
+
+
+DATABASES = {"default": database(DATABASE_URL or "postgresql://127.0.0.1:1/not-running")}
+
+# --- Celery, the doorbell ------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")
+CELERY_RESULT_BACKEND = "tasks_ui.results:TaskResultBackend"
+CELERY_RESULT_EXPIRES = 86_400
+CELERY_RESULT_EXTENDED = False  # arguments are ids, and stay out of the results
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+
+CELERY_TASK_DEFAULT_QUEUE = "default"
+IS_RABBITMQ = CELERY_BROKER_URL.startswith(("amqp", "pyamqp"))
+_QUEUE_ARGUMENTS = {"x-queue-type": "quorum"} if IS_RABBITMQ else None
+CELERY_TASK_QUEUES = [
+    Queue(name, routing_key=name, queue_arguments=_QUEUE_ARGUMENTS)
+    for name in ("default", "assessments", "reports", "priority")
+]
+CELERY_TASK_ROUTES = {
+    "tasks.assessment_tasks.*": {"queue": "assessments"},
+    "tasks.recommendation_tasks.*": {"queue": "default"},
+    "tasks.report_tasks.*": {"queue": "reports"},
+}
+CELERY_TASK_TIME_LIMIT = 3600
+CELERY_TASK_SOFT_TIME_LIMIT = 3300
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # the claim refuses what is redelivered, so a poison message cannot circle
+CELERY_TASK_TRACK_STARTED = False  # the row says it
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 100
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env_int("SOFT_SHUTDOWN_S", 20)
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# Publishing must never hold up a request: at most 0.2 s with a dead or a frozen broker; the reconciler rings again.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+_VISIBILITY = {
+    "visibility_timeout": 12 * 3600,  # above every time limit; recovery is by lease, not by visibility
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+}
+_AT_ONCE = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+CELERY_BROKER_CONNECTION_TIMEOUT = 0.15
+WORKER_BROKER_CONNECTION_TIMEOUT = 5
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
+WORKER_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
+if IS_RABBITMQ:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True, "read_timeout": 0.15, "write_timeout": 0.15, **_AT_ONCE}
+    WORKER_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        **_VISIBILITY,
+        **_AT_ONCE,
+        "socket_timeout": 0.15,
+        "socket_connect_timeout": 0.15,
+        "connect_retries_timeout": 0.1,
+    }
+    WORKER_BROKER_TRANSPORT_OPTIONS = {
+        **_VISIBILITY,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 10,
+    }
+CELERY_BEAT_SCHEDULE = {
+    "prune-tasks": {"task": "tasks_ui.prune_tasks", "schedule": 3600.0, "options": {"expires": 3000}},
+}
+
+# --- Channels, the hint --------------------------------------------------------------------------------------------
+
+
+def redis_database(url: str, number: int) -> str:
+    """The same server, another of its logical databases."""
+    base, _, query = url.partition("?")
+    if base.startswith("unix"):
+        rest = "&".join(part for part in query.split("&") if part and not part.startswith(("db=", "virtual_host=")))
+        return f"{base}?db={number}" + (f"&{rest}" if rest else "")
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}/{number}" + (f"?{query}" if query else "")
+
+
+CHANNEL_REDIS_URL = redis_database(REDIS_URL or "redis://127.0.0.1:1/0", 1)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": [
+                {
+                    "address": CHANNEL_REDIS_URL,
+                    "socket_timeout": None,  # an idle socket waits for ever; health checks find a dead server
+                    "socket_connect_timeout": 2,
+                    "health_check_interval": 10,
+                }
+            ],
+            "prefix": "infra_mind",
+        },
+    }
+}
+
+# --- tasks_ui ------------------------------------------------------------------------------------------------------
+
+TASKS_LEASE_S = env_int("TASKS_LEASE_S", 15)
+TASKS_HEARTBEAT_S = TASKS_LEASE_S / 3
+TASKS_CANCEL_GRACE_S = 10
+TASKS_MAX_ATTEMPTS = 4  # the first try and three retries
+TASKS_OWNER_WINDOW = env_int("TASKS_OWNER_WINDOW", 8)  # runs of one owner let into one queue at a time
+TASKS_RETRY_BASE_S = env_int("TASKS_RETRY_BASE_S", 5)
+TASKS_RETRY_MAX_S = 600
+RATE_LIMIT_PER_MINUTE = env_int("RATE_LIMIT_PER_MINUTE", 3000)  # requests to the REST API, of one token or person
+SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 50)  # in each web process
+TASKS_RETENTION_DAYS = env_int("TASKS_RETENTION_DAYS", 30)
+
+# --- assessments ---------------------------------------------------------------------------------------------------
+
+SCANNER_PYTHON = env("SCANNER_PYTHON", str(BASE_DIR / ".venv-scanner" / "bin" / "python"))
+ANALYZE_WAIT_MAX_S = env_int("ANALYZE_WAIT_MAX_S", 120)  # of POST analyze?background=false
+UPLOAD_MAX_BYTES = 50 * 1024 * 1024
+UPLOAD_MAX_FILES = 10_000
+UPLOAD_MAX_FILE_BYTES = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES * 2
+DATA_UPLOAD_MAX_NUMBER_FILES = UPLOAD_MAX_FILES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_FILES + 1000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django.channels.server": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
+}

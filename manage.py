@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Infra Mind's command line."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "infra_mind.settings")
+    from django.conf import settings
+    from django.core.management import execute_from_command_line
+    from django.db import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError:
+        if settings.DATABASE_URL:
+            raise
+        sys.exit("Infra Mind is not running here. Start it with: make run")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Write assessments/data/cost_facts.json: AWS list prices beside EC2's, kept here where each row has its page.
+
+    python scripts/build_cost_facts.py
+
+A price that isn't known for a region is not in the table: the resource is then listed as unpriced. Prices are USD, on
+demand, without tax and without free tiers unless the row says so.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "cost_facts.json"
+AS_OF = "2025-03-01"
+US = ("us-east-1", "us-east-2", "us-west-2")
+IRELAND = "eu-west-1"
+FRANKFURT = "eu-central-1"
+EVERYWHERE = "*"
+
+EBS = "https://aws.amazon.com/ebs/pricing/"
+VPC = "https://aws.amazon.com/vpc/pricing/"
+ELB = "https://aws.amazon.com/elasticloadbalancing/pricing/"
+RDS = "https://aws.amazon.com/rds/pricing/"
+CACHE = "https://aws.amazon.com/elasticache/pricing/"
+
+# key, unit, price in the three US regions, in Ireland, in Frankfurt, page
+BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
+    ("ebs.gp2", "GB-month", 0.10, 0.11, 0.119, EBS),
+    ("ebs.gp3", "GB-month", 0.08, 0.088, 0.0952, EBS),
+    ("ebs.gp3.iops", "IOPS-month above 3,000", 0.005, 0.0055, 0.006, EBS),
+    ("ebs.gp3.throughput", "MB/s-month above 125", 0.04, 0.044, 0.048, EBS),
+    ("ebs.io1", "GB-month", 0.125, 0.138, 0.149, EBS),
+    ("ebs.io1.iops", "IOPS-month", 0.065, 0.072, 0.078, EBS),
+    ("ebs.st1", "GB-month", 0.045, 0.05, 0.054, EBS),
+    ("ebs.sc1", "GB-month", 0.015, 0.0168, 0.018, EBS),
+    ("nat.hour", "hour", 0.045, 0.048, 0.052, VPC),
+    ("lb.application.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
+    ("lb.network.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
+    ("lb.classic.hour", "hour", 0.025, 0.028, 0.03, ELB),
+    ("s3.standard", "GB-month, first 50 TB", 0.023, 0.023, 0.0245, "https://aws.amazon.com/s3/pricing/"),
+    ("rds.storage.gp2", "GB-month", 0.115, None, None, RDS),
+    ("rds.storage.gp3", "GB-month", 0.115, None, None, RDS),
+    ("rds.storage.io1", "GB-month", 0.125, None, None, RDS),
+    ("rds.storage.io1.iops", "IOPS-month", 0.10, None, None, RDS),
+]
+
+ALL_REGIONS: list[tuple[str, str, float, str]] = [
+    ("public_ipv4.hour", "hour", 0.005, VPC),
+    ("eks.hour", "cluster-hour, standard support", 0.10, "https://aws.amazon.com/eks/pricing/"),
+    ("kms.key", "key-month", 1.0, "https://aws.amazon.com/kms/pricing/"),
+    ("route53.zone", "hosted zone-month, first 25", 0.5, "https://aws.amazon.com/route53/pricing/"),
+]
+
+# USD an hour in the three US regions: class, MySQL and MariaDB single and multi-AZ, PostgreSQL single and multi-AZ
+RDS_CLASSES: list[tuple[str, float, float, float, float]] = [
+    ("db.t3.micro", 0.017, 0.034, 0.018, 0.036),
+    ("db.t3.small", 0.034, 0.068, 0.036, 0.072),
+    ("db.t3.medium", 0.068, 0.136, 0.072, 0.145),
+    ("db.t3.large", 0.136, 0.272, 0.145, 0.29),
+    ("db.t3.xlarge", 0.272, 0.544, 0.29, 0.579),
+    ("db.t3.2xlarge", 0.544, 1.088, 0.579, 1.158),
+    ("db.t4g.micro", 0.016, 0.032, 0.016, 0.032),
+    ("db.t4g.small", 0.032, 0.065, 0.032, 0.065),
+    ("db.t4g.medium", 0.065, 0.129, 0.065, 0.129),
+    ("db.t4g.large", 0.129, 0.258, 0.129, 0.258),
+    ("db.m5.large", 0.171, 0.342, 0.178, 0.356),
+    ("db.m5.xlarge", 0.342, 0.684, 0.356, 0.712),
+    ("db.m5.2xlarge", 0.684, 1.368, 0.712, 1.424),
+    ("db.m5.4xlarge", 1.368, 2.736, 1.424, 2.848),
+    ("db.m6g.large", 0.152, 0.304, 0.159, 0.318),
+    ("db.m6g.xlarge", 0.304, 0.608, 0.318, 0.636),
+    ("db.r5.large", 0.24, 0.48, 0.25, 0.50),
+    ("db.r5.xlarge", 0.48, 0.96, 0.50, 1.00),
+    ("db.r5.2xlarge", 0.96, 1.92, 1.00, 2.00),
+    ("db.r6g.large", 0.215, 0.43, 0.225, 0.45),
+]
+
+CACHE_NODES: dict[str, float] = {
+    "cache.t2.micro": 0.017,
+    "cache.t2.small": 0.034,
+    "cache.t2.medium": 0.068,
+    "cache.t3.micro": 0.017,
+    "cache.t3.small": 0.034,
+    "cache.t3.medium": 0.068,
+    "cache.t4g.micro": 0.016,
+    "cache.t4g.small": 0.032,
+    "cache.t4g.medium": 0.065,
+    "cache.m4.large": 0.156,
+    "cache.m5.large": 0.156,
+    "cache.m6g.large": 0.149,
+    "cache.r5.large": 0.216,
+    "cache.r6g.large": 0.206,
+}
+
+EGRESS_TIERS = [[100, 0.0], [10_240, 0.09], [51_200, 0.085], [153_600, 0.07], [None, 0.05]]
+"""Up to so many GB in all, USD a GB: to the internet; the first 100 GB a month are free in every account."""
+
+
+def main() -> None:
+    rows = {row["key"]: row for row in [*regional(), *everywhere(), *databases(), *caches()]}
+    content = {
+        "header": {
+            "source": "AWS public price pages, on demand, USD, without tax",
+            "url": "https://aws.amazon.com/pricing/",
+            "version": "1",
+            "as_of": AS_OF,
+            "licence": "facts",
+        },
+        "prices": rows,
+        "egress": {
+            "tiers": EGRESS_TIERS,
+            "regions": [*US, IRELAND, FRANKFURT],
+            "url": "https://aws.amazon.com/ec2/pricing/on-demand/",
+        },
+    }
+    OUTPUT.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    sys.stdout.write(f"{OUTPUT}: {len(rows)} rows\n")
+
+
+def regional() -> list[dict[str, Any]]:
+    return [
+        row(key, unit, {**dict.fromkeys(US, us), IRELAND: ireland, FRANKFURT: frankfurt}, url)
+        for key, unit, us, ireland, frankfurt, url in BY_REGION
+    ]
+
+
+def everywhere() -> list[dict[str, Any]]:
+    return [row(key, unit, {EVERYWHERE: price}, url) for key, unit, price, url in ALL_REGIONS]
+
+
+def databases() -> list[dict[str, Any]]:
+    rows = []
+    for name, mysql, mysql_multi, postgres, postgres_multi in RDS_CLASSES:
+        shapes = (("mysql", mysql, mysql_multi), ("postgres", postgres, postgres_multi))
+        for engine, single, multi in shapes:
+            rows.append(row(f"rds.{engine}.single.{name}", "hour", dict.fromkeys(US, single), RDS))
+            rows.append(row(f"rds.{engine}.multi.{name}", "hour", dict.fromkeys(US, multi), RDS))
+    return rows
+
+
+def caches() -> list[dict[str, Any]]:
+    return [row(f"cache.{name}", "node-hour", dict.fromkeys(US, price), CACHE) for name, price in CACHE_NODES.items()]
+
+
+def row(key: str, unit: str, prices: dict[str, float | None], url: str) -> dict[str, Any]:
+    return {"key": key, "unit": unit, "url": url, "prices": {k: v for k, v in prices.items() if v is not None}}
+
+
+if __name__ == "__main__":
+    main()

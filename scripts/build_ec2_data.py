@@ -1,0 +1,151 @@
+"""Build assessments/data/ec2.json.gz: EC2 shapes and on-demand Linux prices.
+
+    python scripts/build_ec2_data.py apache_libcloud-3.9.1-py3-none-any.whl moto-5.2.5-py3-none-any.whl
+
+Prices are apache-libcloud's pricing.json (Apache-2.0). Taken raw they are wrong: prices of dedicated tenancy (6 to 10 %
+dearer) and zeros are mixed in. Within a family EC2's on-demand price is proportional to size (large : xlarge = 1 : 2),
+so one rate per size unit is found for each family and region, and each size is priced from it. A family whose sizes
+don't agree on a rate is dropped: its instances are listed as unpriced. Shapes are moto's (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import gzip
+import json
+import statistics
+import sys
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "ec2.json.gz"
+SMALL_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
+SAME = 1.012
+"""Rates within 1.2 % are one rate: published prices are rounded to four digits."""
+SURCHARGE = (1.05, 1.11)
+"""A higher rate by this factor is that of dedicated tenancy."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("libcloud_wheel", type=Path)
+    parser.add_argument("moto_wheel", type=Path)
+    arguments = parser.parse_args()
+    with zipfile.ZipFile(arguments.libcloud_wheel) as wheel:
+        pricing = json.loads(wheel.read("libcloud/data/pricing.json"))
+    with zipfile.ZipFile(arguments.moto_wheel) as wheel:
+        types = json.loads(gzip.decompress(wheel.read("moto/ec2/resources/instance_types.json.gz")))
+    prices, counts = repaired_prices(pricing["compute"]["ec2_linux"])
+    as_of = datetime.datetime.fromtimestamp(pricing["updated"], datetime.UTC).date().isoformat()
+    content = {
+        "header": header(as_of, counts),
+        "shape_columns": ["vcpus", "memory_mib", "network_gbps", "disk_mbs", "architecture", "manufacturer", "current"],
+        "shapes": {name: shape(body) for name, body in sorted(types.items())},
+        "prices": prices,
+    }
+    packed = json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
+    OUTPUT.write_bytes(gzip.compress(packed, 9, mtime=0))
+    sys.stdout.write(f"{OUTPUT}: {OUTPUT.stat().st_size} bytes, {counts}\n")
+
+
+def header(as_of: str, counts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "source": "apache-libcloud 3.9.1 pricing.json, EC2 on-demand Linux, repaired by family linearity",
+        "url": "https://libcloud.apache.org/",
+        "version": "1",
+        "as_of": as_of,
+        "licence": "Apache-2.0",
+        "repair": counts,
+        "shapes_source": "moto 5.2.5, ec2/resources/instance_types.json.gz (Apache-2.0), EC2 DescribeInstanceTypes",
+        "shapes_url": "https://github.com/getmoto/moto",
+    }
+
+
+def repaired_prices(raw: dict[str, dict[str, float]]) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    """USD an hour by region and type, and how many prices were kept, repaired and dropped."""
+    families: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for name, regions in raw.items():
+        family, _, size = name.partition(".")
+        for region, price in regions.items():
+            if size_units(size):
+                families[region, family][size] = float(price)
+    rates = {key: rate for key, sizes in families.items() if (rate := family_rate(sizes))}
+    prices: dict[str, dict[str, float]] = defaultdict(dict)
+    counts = {"kept": 0, "repaired": 0, "dropped": 0}
+    for (region, family), sizes in sorted(families.items()):
+        rate = rates.get((region, family))
+        if rate is None or markup_stands_alone(region, family, rates):
+            counts["dropped"] += len(sizes)
+            continue
+        for size, price in sizes.items():
+            units = size_units(size) or 0.0
+            same = rate / SAME <= price / units <= rate * SAME
+            counts["kept" if same else "repaired"] += 1
+            prices[region][f"{family}.{size}"] = price if same else round(rate * units, 6)
+    return dict(prices), counts
+
+
+def markup_stands_alone(region: str, family: str, rates: dict[tuple[str, str], float]) -> bool:
+    """Whether a family's markup over us-east-1 is off the region's median by more than 5.5 %, and no family of its
+    class (its first letter) shares it: then the surcharge may have hidden in every size."""
+    markups = {
+        name: rate / rates["us-east-1", name]
+        for (where, name), rate in rates.items()
+        if where == region and ("us-east-1", name) in rates
+    }
+    own = markups.get(family)
+    if own is None or abs(own / statistics.median(markups.values()) - 1) <= 0.055:
+        return False
+    siblings = [markup for name, markup in markups.items() if name != family and name[0] == family[0]]
+    return not any(abs(own / markup - 1) <= 0.025 for markup in siblings)
+
+
+def family_rate(sizes: dict[str, float]) -> float | None:
+    """USD an hour for one size unit, where at least two sizes agree on it; None where they don't.
+
+    Of two rates that differ by a surcharge the lower is shared tenancy, also when one size alone still shows it.
+    """
+    rates = sorted(price / (size_units(size) or 1.0) for size, price in sizes.items() if price > 0)
+    clusters: list[list[float]] = []
+    for rate in rates:
+        if clusters and rate / clusters[-1][0] < SAME:
+            clusters[-1].append(rate)
+        else:
+            clusters.append([rate])
+    for position, cluster in enumerate(clusters):
+        above = clusters[position + 1] if position + 1 < len(clusters) else []
+        confirmed = bool(above) and len(above) >= 2 and SURCHARGE[0] <= above[0] / cluster[0] <= SURCHARGE[1]
+        if len(cluster) >= 2 or confirmed:
+            return cluster[len(cluster) // 2]
+    return None
+
+
+def size_units(size: str) -> float | None:
+    """Size in units of ``small``: nano 0.25 ... xlarge 8, Nxlarge 8 x N; None for metal and others."""
+    if size in SMALL_SIZES:
+        return SMALL_SIZES[size]
+    times = size.removesuffix("xlarge")
+    return 8.0 * int(times) if size.endswith("xlarge") and times.isdigit() else None
+
+
+def shape(body: dict[str, Any]) -> list[Any]:
+    """Columns as in ``shape_columns``; baseline network in Gbit/s, baseline EBS throughput in MB/s."""
+    cards = body.get("NetworkInfo", {}).get("NetworkCards", [])
+    baselines = [card["BaselineBandwidthInGbps"] for card in cards if "BaselineBandwidthInGbps" in card]
+    ebs = body.get("EbsInfo", {}).get("EbsOptimizedInfo", {})
+    return [
+        body["VCpuInfo"]["DefaultVCpus"],
+        body["MemoryInfo"]["SizeInMiB"],
+        round(sum(baselines), 3) if baselines else None,
+        ebs.get("BaselineThroughputInMBps"),
+        body["ProcessorInfo"]["SupportedArchitectures"][-1],
+        body["ProcessorInfo"].get("Manufacturer"),
+        bool(body.get("CurrentGeneration")),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The kinds of task that exist. An app registers its own; tasks_ui knows no kind by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.contrib.auth.models import AbstractBaseUser
+
+    from tasks_ui.models import TaskRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What an app says of one of its runs in a list.
+
+    ``severities`` counts what was found by level, 4 (critical) to 0 (info); None where nothing counts findings.
+    ``outcome`` is the sentence of a run that succeeded, beside or in place of the counts; ``offer`` what it leads to
+    then, as words and an address.
+    """
+
+    title: str
+    suffix: str = ""
+    note: str = ""
+    link: str = ""
+    severities: Mapping[int, int] | None = None
+    outcome: str = ""
+    offer: tuple[str, str] | None = None
+
+    @property
+    def found(self) -> int:
+        """All that was found, of any severity."""
+        return sum((self.severities or {}).values())
+
+
+class CannotRunAgainError(Exception):
+    """The run can't be repeated; the message says why and what to do."""
+
+
+class RunAgain(Protocol):
+    """Starts the work of a finished run once more. Raises CannotRunAgainError, with nothing started."""
+
+    def __call__(self, task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskKind:
+    """``name`` is stored in ``TaskRun.kind``, ``task_name`` is Celery's.
+
+    ``link`` turns a run's subject into a URL. ``on_final`` is called with a run that has just reached a final state,
+    in the transaction of that change, so that an app's own rows agree with it. ``describe`` gives the facts of many
+    runs, by run id, in a number of queries that does not grow with them. ``run_again`` starts a new run of the same
+    subject on behalf of a person and returns it; call it through ``tasks_ui.services.run_again``. ``is_follow_up``:
+    it finishes what another run began, which offers its outcome; lists leave it out once it is done.
+    """
+
+    name: str
+    label: str
+    task_name: str
+    queue: str
+    icon: str = "file"
+    link: Callable[[Any], str] | None = None
+    on_final: Callable[[TaskRun], None] | None = None
+    describe: Callable[[Sequence[TaskRun]], Mapping[UUID, RunFacts]] | None = None
+    run_again: RunAgain | None = None
+    is_follow_up: bool = False
+
+
+_kinds: dict[str, TaskKind] = {}
+
+
+def register(kind: TaskKind) -> TaskKind:
+    if _kinds.setdefault(kind.name, kind) != kind:
+        raise ValueError(f"Two kinds of task are named {kind.name!r}.")
+    return kind
+
+
+def get(name: str) -> TaskKind:
+    """Raises KeyError for a kind that no installed app registered."""
+    return _kinds[name]
+
+
+def find(name: str) -> TaskKind | None:
+    """The kind, or None where the app that registered it is gone."""
+    return _kinds.get(name)
+
+
+def every() -> list[TaskKind]:
+    return list(_kinds.values())
+
+
+def follow_ups() -> list[str]:
+    """Names of the kinds that lists leave out once they are done."""
+    return [kind.name for kind in _kinds.values() if kind.is_follow_up]

@@ -1,0 +1,24 @@
+"""manage.py reconcile: move the runs that nobody moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from tasks_ui.reconciler import reconcile, reconcile_for_ever
+
+
+class Command(BaseCommand):
+    help = "Take back lost runs, confirm cancels, and ring for runs whose message is gone."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--forever", action="store_true", help="once a second, until stopped")
+        how.add_argument("--dry-run", action="store_true", help="count what would be moved, and move nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["forever"]:
+            reconcile_for_ever()
+        for what, count in reconcile(dry_run=options["dry_run"]).items():
+            self.stdout.write(f"{count} {what}")

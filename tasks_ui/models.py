@@ -1,0 +1,334 @@
+"""Task runs, their events, and the tokens that let programs in.
+
+The row is the truth: the broker's messages and the socket's frames only say "look again". Every write to
+``TaskRun.state`` goes through ``tasks_ui.transitions``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class State(models.TextChoices):
+    """A run's state, in Celery's words; the second word is what a person reads."""
+
+    PENDING = "PENDING", "Queued"
+    STARTED = "STARTED", "Starting"
+    PROGRESS = "PROGRESS", "Running"
+    RETRY = "RETRY", "Retrying"
+    CANCELLING = "CANCELLING", "Cancelling"
+    REVOKED = "REVOKED", "Cancelled"
+    SUCCESS = "SUCCESS", "Done"
+    FAILURE = "FAILURE", "Failed"
+
+
+FINAL = frozenset({State.SUCCESS, State.FAILURE, State.REVOKED})
+ACTIVE = frozenset(State) - FINAL
+RUNNING = frozenset({State.STARTED, State.PROGRESS})
+
+
+class TaskRunQuerySet(models.QuerySet["TaskRun"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """The runs that ``user`` may see and act on: their own. Everyone's tasks are the admin's matter."""
+        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def roots(self) -> Self:
+        return self.filter(parent=None)
+
+    def active(self) -> Self:
+        return self.filter(state__in=ACTIVE)
+
+    def held(self) -> Self:
+        """Runs that a worker has in its hands. The states are those of the index over leases."""
+        return self.filter(state__in=[*RUNNING, State.CANCELLING], lease_until__isnull=False)
+
+    def needing_attention(self) -> Self:
+        return self.filter(models.Q(state=State.FAILURE) | models.Q(state=State.SUCCESS, partial=True))
+
+    def matching(self, words: str) -> Self:
+        """Runs whose title holds ``words``, or whose id begins with them."""
+        query = models.Q(title__icontains=words)
+        with contextlib.suppress(ValueError):
+            query |= models.Q(pk=UUID(words))
+        return self.filter(query)
+
+
+class TaskRun(models.Model):
+    """One run of one task, from the click to the final state. Its id is the Celery task id too.
+
+    ::
+
+        PENDING -> STARTED -> PROGRESS -> SUCCESS | FAILURE
+           |          |-> RETRY -> STARTED ...     (backoff with jitter; attempt n of m; next time shown)
+           |          '-> CANCELLING -> REVOKED    (written only when the work has stopped)
+           '-> REVOKED                             (cancelled before it started: its body never runs)
+
+    ``attempt`` is the fence: a claim raises it, every later write of that worker carries it, and a write with an
+    older one is refused. ``lease_until`` is set while a worker holds the run; a run in PROGRESS without a lease
+    waits for its children. ``current`` of ``total`` are finished and known units of work; for a run with children
+    they are percent, the sum over the children of ``weight`` (percent of the parent) x their own share done.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
+    again_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="run_again_as")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="task_runs")
+    kind = models.CharField(max_length=60)
+    title = models.CharField(max_length=200)
+    stage = models.CharField(max_length=40, blank=True)
+    subject_type = models.ForeignKey(ContentType, models.SET_NULL, null=True, blank=True)
+    subject_id = models.UUIDField(null=True, blank=True)
+    subject = GenericForeignKey("subject_type", "subject_id")
+    queue = models.CharField(max_length=40)
+    priority = models.SmallIntegerField(default=0)
+
+    state = models.CharField(max_length=12, choices=State, default=State.PENDING)
+    partial = models.BooleanField(default=False, help_text="Done, but a part of it failed")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=4)
+    weight = models.FloatField(default=0, help_text="Percent of the parent's work")
+    current = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=100)
+    message = models.CharField(max_length=300, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    next_retry_at = models.DateTimeField(null=True, blank=True)
+    rings = models.PositiveSmallIntegerField(default=0, help_text="Messages sent for the present wait")
+    rung_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    last_seq = models.PositiveIntegerField(default=0)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULL is not unique)
+    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+
+    objects = TaskRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        permissions = [("operate_taskrun", "Can cancel, retry and forget everyone's tasks")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "idempotency_key"], name="one_run_per_idempotency_key"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="run_owner", condition=models.Q(parent=None)),
+            models.Index(fields=["owner", "state", "-id"], name="run_owner_state", condition=models.Q(parent=None)),
+            models.Index(
+                fields=["owner", "kind", "state", "-id"], name="run_owner_kind", condition=models.Q(parent=None)
+            ),
+            models.Index(
+                fields=["owner", "-id"], name="run_owner_partial", condition=models.Q(parent=None, partial=True)
+            ),
+            models.Index(fields=["queue", "id"], name="run_place", condition=models.Q(parent=None, state="PENDING")),
+            models.Index(fields=["state", "-id"], name="run_state"),
+            models.Index(fields=["kind", "-id"], name="run_kind"),
+            models.Index(fields=["queue", "-id"], name="run_queue"),
+            models.Index(fields=["worker", "-id"], name="run_worker"),
+            models.Index(fields=["-created_at"], name="run_created"),
+            models.Index(fields=["subject_type", "subject_id", "-id"], name="run_subject"),
+            models.Index(
+                fields=["owner", "queue", "rung_at"],
+                name="run_waiting",
+                condition=models.Q(state__in=["PENDING", "RETRY"]),
+            ),
+            models.Index(fields=["queue", "-queued_at"], name="run_queue_queued"),
+            models.Index(
+                fields=["owner", "queue", "lease_until"],
+                name="run_lease",
+                condition=models.Q(state__in=["STARTED", "PROGRESS", "CANCELLING"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def share(self) -> float:
+        """The part of the known work that is done, 0..1."""
+        if self.state == State.SUCCESS:
+            return 1.0
+        return min(1.0, self.current / self.total) if self.total else 0.0
+
+    @property
+    def percent(self) -> int:
+        """Whole percent, rounded down; 100 is said of a success only."""
+        if self.state == State.SUCCESS:
+            return 100
+        return min(99, 100 * self.current // self.total) if self.total else 0
+
+
+class TaskEvent(models.Model):
+    """One durable thing that happened to a run. ``seq`` counts 1, 2, 3 ... without a gap within the run."""
+
+    task = models.ForeignKey(TaskRun, models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=40)
+    data = models.JSONField(default=dict)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("task", "seq")
+        constraints = [models.UniqueConstraint(fields=["task", "seq"], name="one_event_per_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
+
+class PausedQueue(models.Model):
+    """A queue in which nothing starts for now. The row is the pause: it outlasts every process."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    paused_at = models.DateTimeField(default=timezone.now)
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of_run(cls) -> models.Exists:
+        """In a query of runs: the run's queue is paused."""
+        return models.Exists(cls.objects.filter(name=models.OuterRef("queue")))
+
+
+class Worker(models.Model):
+    """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages last turned.
+
+    The worker writes its row itself (``tasks_ui.workers``); one that was killed leaves a row that grows old.
+    """
+
+    LOST_AFTER_S = 30
+    """Above the drain of a worker that stops, in which its loop does not turn."""
+
+    hostname = models.CharField(max_length=120, primary_key=True)
+    pid = models.PositiveIntegerField()
+    queues = models.JSONField(default=list)
+    concurrency = models.PositiveSmallIntegerField(default=1)
+    started_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("hostname",)
+
+    def __str__(self) -> str:
+        return self.hostname
+
+    @property
+    def is_up(self) -> bool:
+        """It takes work: it has not said that it stops, and was heard of lately."""
+        return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(seconds=self.LOST_AFTER_S)
+
+
+def digest(secret: str) -> str:
+    """SHA-256 as hex. Our secrets are 256 random bits, which need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiToken(models.Model):
+    """A program's key to the APIs. Only its SHA-256 is kept; the key is shown once, when it is made."""
+
+    class Scope(models.TextChoices):
+        READ = "read", "Read"
+        WRITE = "write", "Read and write"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scope = models.CharField(max_length=5, choices=Scope, default=Scope.WRITE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @classmethod
+    def issue(cls, *, owner: Any, name: str, scope: str = Scope.WRITE, expires_at: Any = None) -> tuple[ApiToken, str]:
+        """Make a token. Returns the row and the key itself, which can't be read again."""
+        key = f"im_{secrets.token_urlsafe(32)}"
+        row = cls.objects.create(
+            owner=owner, name=name, prefix=key[:9], digest=digest(key), scope=scope, expires_at=expires_at
+        )
+        return row, key
+
+    @classmethod
+    def find(cls, key: str) -> ApiToken | None:
+        """The live token of ``key``, with its owner, or None when unknown, revoked, expired or the owner inactive."""
+        now = timezone.now()
+        return (
+            cls.objects.select_related("owner")
+            .filter(digest=digest(key), revoked_at=None, owner__is_active=True)
+            .exclude(expires_at__lte=now)
+            .first()
+        )
+
+    def touch(self) -> None:
+        """Note the use, at most once a minute."""
+        now = timezone.now()
+        ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(
+            last_used_at=now
+        )
+
+
+class SocketTicket(models.Model):
+    """A single-use key to open one WebSocket, for clients that can't send a header. It lives for 60 s."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    token = models.ForeignKey(ApiToken, models.CASCADE, null=True, blank=True, related_name="+")
+    session_key = models.CharField(max_length=40, blank=True, editable=False)
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    LIFETIME_S = 60
+
+    def __str__(self) -> str:
+        return f"ticket of {self.owner_id}"
+
+    @classmethod
+    def issue(cls, *, owner: Any, token: ApiToken | None = None, session_key: str = "") -> tuple[SocketTicket, str]:
+        """Make a ticket for who came by ``token`` or by the session. Returns the row and the key itself."""
+        key = secrets.token_urlsafe(32)
+        expires_at = timezone.now() + timedelta(seconds=cls.LIFETIME_S)
+        row = cls.objects.create(
+            owner=owner, token=token, session_key=session_key, digest=digest(key), expires_at=expires_at
+        )
+        return row, key
+
+    @classmethod
+    def redeem(cls, key: str) -> SocketTicket | None:
+        """Take the ticket out of use and return it, or None. Two redeemers race; the DELETE's row count decides."""
+        found = cls.objects.select_related("owner", "token").filter(digest=digest(key)).first()
+        if found is None or not cls.objects.filter(pk=found.pk).delete()[0]:
+            return None
+        return found if found.expires_at > timezone.now() and found.owner.is_active else None

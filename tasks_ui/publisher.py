@@ -1,0 +1,130 @@
+"""Pushing events and progress to sockets, without holding up whoever reports them.
+
+One thread a process owns one event loop and one connection to the channel layer for as long as the process lives.
+Reporting hands a value to it and returns in microseconds. Progress is coalesced: of each run the latest value, at
+most one push in 100 ms. A push that fails is dropped: the socket is a hint, and readers catch up from the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from channels.layers import get_channel_layer
+
+from tasks_ui import groups
+
+if TYPE_CHECKING:
+    from tasks_ui.models import TaskEvent, TaskRun
+
+logger = logging.getLogger(__name__)
+
+PUSH_EVERY_S = 0.1
+PUSH_TIMEOUT_S = 2.0
+KEEP_UNSENT = 10_000
+
+
+class Publisher:
+    """The publishing thread of this process. ``send`` and ``progress`` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._messages: deque[tuple[str, dict[str, Any]]] = deque(maxlen=KEEP_UNSENT)
+        self._progress: dict[tuple[str, str], dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._has_messages = asyncio.Event()
+        self._has_progress = asyncio.Event()
+        threading.Thread(target=self._run, name="publisher", daemon=True).start()
+
+    def send(self, group: str, message: dict[str, Any]) -> None:
+        """Queue a message; messages leave in the order of the calls."""
+        self._messages.append((group, message))
+        self._loop.call_soon_threadsafe(self._has_messages.set)
+
+    def progress(self, group: str, key: str, message: dict[str, Any]) -> None:
+        """Offer the latest progress of ``key``; an earlier one that was not sent yet is forgotten."""
+        with self._lock:  # between the look and the write the loop must not take the value away
+            is_new = (group, key) not in self._progress
+            self._progress[group, key] = message
+        if is_new:
+            self._loop.call_soon_threadsafe(self._has_progress.set)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._push_for_ever())
+
+    async def _push_for_ever(self) -> None:
+        layer = get_channel_layer()
+        await asyncio.gather(self._push_messages(layer), self._push_progress(layer))
+
+    async def _push_messages(self, layer: Any) -> None:
+        while True:
+            await self._has_messages.wait()
+            self._has_messages.clear()
+            while self._messages:
+                await self._push(layer, *self._messages.popleft())
+
+    async def _push_progress(self, layer: Any) -> None:
+        """Each value at once; where one of its key has just left, the latest after ``PUSH_EVERY_S``."""
+        left_at: dict[tuple[str, str], float] = {}
+        while True:
+            await self._has_progress.wait()
+            self._has_progress.clear()
+            now = self._loop.time()
+            left_at = {key: at for key, at in left_at.items() if at > now - PUSH_EVERY_S}
+            with self._lock:
+                due = {key: self._progress.pop(key) for key in list(self._progress) if key not in left_at}
+                waiting = [left_at[key] for key in self._progress]
+            for key, message in due.items():
+                left_at[key] = now
+                await self._push(layer, key[0], message)
+            if waiting:
+                self._loop.call_at(min(waiting) + PUSH_EVERY_S, self._has_progress.set)
+
+    async def _push(self, layer: Any, group: str, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(PUSH_TIMEOUT_S):
+                await layer.group_send(group, message)
+        except Exception as error:  # whatever the layer raises, a hint that is lost changes nothing
+            logger.debug("A message for %s was dropped: %s", group, error)
+
+
+_publisher: Publisher | None = None
+_publisher_pid = 0
+_starting = threading.Lock()
+
+
+def publisher() -> Publisher:
+    """This process's publisher; a forked child starts its own."""
+    global _publisher, _publisher_pid
+    if _publisher is None or _publisher_pid != os.getpid():
+        with _starting:
+            if _publisher is None or _publisher_pid != os.getpid():
+                _publisher, _publisher_pid = Publisher(), os.getpid()
+    return _publisher
+
+
+def publish_event(run: TaskRun, event: TaskEvent) -> None:
+    """Push a durable event to the run's readers and, for a run without a parent, to its owner's and the staff's."""
+    message = {
+        "type": "task.event",
+        "task_id": str(run.pk),
+        "owner_id": run.owner_id,
+        "seq": event.seq,
+        "event": event.type,
+        "at": event.created_at.isoformat(),
+        "data": event.data,
+    }
+    for group in audience(run):
+        publisher().send(group, message)
+
+
+def audience(run: TaskRun) -> list[str]:
+    """The groups that hear of a run."""
+    if run.parent_id:
+        return [groups.task(run.pk)]
+    return [groups.task(run.pk), groups.user(run.owner_id), groups.STAFF]

@@ -1,0 +1,163 @@
+"""What makes "nothing stuck" true: sweeps that look for rows which nobody moves, and move them.
+
+Any number of copies may run: rows are taken with SKIP LOCKED and every change is a guarded transition. Decisions
+need the database alone; the broker is only rung.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, Value, When
+from django.db.models.functions import Extract, Least, Now, Power
+
+from tasks_ui import dispatch
+from tasks_ui.models import ACTIVE, RUNNING, PausedQueue, State, TaskRun
+from tasks_ui.services import cancel_children
+from tasks_ui.tracking import DATABASE_ERRORS, retry_at
+from tasks_ui.transitions import confirm_cancelled, fan_in, lock_pk, transition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+EVERY_S = 1.0
+RING_AGAIN_S = 10
+"""A message is looked for no sooner than this after it was sent."""
+RING_ANYWAY_S = 15
+"""A run rung for n times is rung for after this x 2^n (30 s, a minute, ... four), whatever its queue looks like. That
+floods nothing: of each owner a window of runs is in a queue at most."""
+
+
+def reconcile_for_ever() -> None:
+    """Sweep once a second; ride out a database that is away."""
+    while True:
+        started = time.monotonic()
+        try:
+            if moved := +reconcile():
+                logger.info("Reconciled: %s", ", ".join(f"{count} {what}" for what, count in moved.items()))
+        except DATABASE_ERRORS as error:
+            logger.warning("The database is away: %s", error)
+            connection.close()
+        time.sleep(max(0.0, EVERY_S - (time.monotonic() - started)))
+
+
+def reconcile(*, dry_run: bool = False) -> Counter[str]:
+    """One sweep. Returns how many runs each rule moved, or would move with ``dry_run``."""
+    rules = {
+        "taken back from lost workers": (lost(), take_back),
+        "cancels confirmed": (cancelled_but_not_confirmed(), confirm),
+        "rung for again": (unheard(), ring),
+    }
+    moved: Counter[str] = Counter()
+    for what, (found, move) in rules.items():
+        moved[what] = found.count() if dry_run else _each(found, move)
+    if not dry_run:
+        let_in_the_waiting()
+    return moved
+
+
+def let_in_the_waiting() -> None:
+    """Admit runs whose owner's window has room, for every owner who has some waiting."""
+    waiting = TaskRun.objects.filter(state=State.PENDING, rung_at=None).exclude(PausedQueue.of_run())
+    for owner_id, queue in waiting.order_by("owner_id", "queue").values_list("owner_id", "queue").distinct():
+        dispatch.admit(owner_id, queue)
+
+
+def lost() -> QuerySet[TaskRun]:
+    """Runs whose worker stopped renewing its lease."""
+    return TaskRun.objects.filter(state__in=[*RUNNING, State.CANCELLING], lease_until__lt=Now())
+
+
+def cancelled_but_not_confirmed() -> QuerySet[TaskRun]:
+    """Cancelled parents that no worker holds and whose children are all final."""
+    return TaskRun.objects.filter(state=State.CANCELLING, lease_until=None).exclude(_has_active_children())
+
+
+def unheard() -> QuerySet[TaskRun]:
+    """Runs that could start now, but whose message seems to be gone.
+
+    A message is taken for lost when a run that was queued after it was sent has started (queues are first in, first
+    out), or when nothing in its queue runs or has lately started. A long queue that moves is left alone, and so is a
+    paused one.
+    """
+    due = (
+        Q(state=State.PENDING, rung_at__isnull=False)
+        | Q(state=State.RETRY, next_retry_at__lte=Now())
+        | (Q(state=State.PROGRESS, lease_until=None) & ~_has_active_children())
+    )
+    same_queue = TaskRun.objects.filter(queue=OuterRef("queue"))
+    overtaken = Exists(same_queue.filter(queued_at__gt=OuterRef("rung_at"), started_at__isnull=False))
+    recently = Now() - timedelta(seconds=RING_AGAIN_S)
+    moving = Exists(same_queue.filter(Q(lease_until__gt=Now()) | Q(started_at__gt=recently)))
+    patience_s = RING_ANYWAY_S * Power(Value(2.0), Least(F("rings"), Value(4)))
+    waited_s = Extract(Now() - F("rung_at"), "epoch")
+    return (
+        TaskRun.objects.filter(due)
+        .exclude(PausedQueue.of_run())
+        .alias(waited_s=Case(When(rung_at=None, then=Value(1e9)), default=waited_s, output_field=FloatField()))
+        .alias(patience_s=patience_s)
+        .filter(
+            Q(rung_at=None) | Q(waited_s__gt=F("patience_s")) | (Q(waited_s__gt=RING_AGAIN_S) & (overtaken | ~moving))
+        )
+    )
+
+
+def take_back(run: TaskRun) -> bool:
+    """Let a lost run wait for its next attempt, or fail it when its attempts are used up."""
+    if run.state == State.CANCELLING:
+        return confirm_cancelled(run, attempt=run.attempt)
+    still_lost = Q(lease_until__lt=Now())
+    if run.attempt < run.max_attempts:
+        return bool(retry_at(run, attempt=run.attempt, delay_s=0, error="The worker was lost.", when=still_lost))
+    words = f"The worker was lost {run.attempt} times." if run.attempt > 1 else "The worker was lost."
+    failed = transition(run, State.FAILURE, attempt=run.attempt, when=still_lost, error_code="worker_lost", error=words)
+    if failed:
+        cancel_children(failed)
+    return failed is not None
+
+
+def confirm(run: TaskRun) -> bool:
+    fan_in(run.pk)
+    return True
+
+
+def ring(run: TaskRun) -> bool:
+    """Ring for a run and note it, if the broker took the message."""
+    if not dispatch.send(run.pk, kind=run.kind, queue=run.queue, attempt=run.attempt):
+        raise BrokerAway
+    TaskRun.objects.filter(pk=run.pk).update(rung_at=Now(), rings=F("rings") + 1)
+    return True
+
+
+class BrokerAway(Exception):
+    """The broker takes no message now; the rest of the batch need not be tried."""
+
+
+def _each(found: QuerySet[TaskRun], move: Callable[[TaskRun], bool]) -> int:
+    moved = 0
+    for pk, parent_id in found.order_by("pk").values_list("pk", "parent_id")[:BATCH]:
+        with transaction.atomic():
+            if parent_id:
+                lock_pk(parent_id)
+            run = found.filter(pk=pk).select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
+            if run is None:
+                continue
+            try:
+                moved += move(run)
+            except BrokerAway:
+                return moved
+    return moved
+
+
+def _has_active_children() -> Exists:
+    return Exists(TaskRun.objects.filter(parent_id=OuterRef("pk"), state__in=ACTIVE))

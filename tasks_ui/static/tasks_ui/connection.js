@@ -1,0 +1,86 @@
+/** Tests, one after another, what live updates need, and says in words what is wrong and who can mend it. */
+const SOCKET_PATIENCE_MS = 5000
+const list = document.getElementById("checks")
+const socketAddress = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/v1/`
+const REFUSALS = {
+  4401: "The server does not know this session. Sign in again; if that does not help, a proxy drops the cookie from the upgrade request.",
+  4403: "The server refused the page's origin. Name it in CSRF_TRUSTED_ORIGINS, and let the proxy pass the Host header on.",
+  4429: "Too many sockets are open in this account. Close other tabs.",
+  1013: "The server is too busy, or its database is away. It is tried again by itself.",
+}
+
+const TESTS = {
+  async http() {
+    const from = performance.now()
+    const answer = await fetch("/health/live", { cache: "no-store" })
+    if (!answer.ok) throw new Error(`It answers ${answer.status}.`)
+    return `In ${Math.round(performance.now() - from)}\u00a0ms`
+  },
+  async origin() {
+    const seen = list.dataset.origin
+    if (seen === location.origin) return seen
+    throw new Error(`The browser asks ${location.origin}, the server sees ${seen}. Let the proxy pass Host and X-Forwarded-Proto on, and set HTTPS=1.`)
+  },
+  async session() {
+    const answer = await fetch("/api/v1/tasks/?limit=1", { headers: { Accept: "application/json" }, cache: "no-store" })
+    if (answer.ok) return "It does"
+    throw new Error(answer.status === 401 ? "The API does not see it. Allow cookies for this site, and let the proxy pass them on." : `The API answers ${answer.status}.`)
+  },
+  async socket() {
+    const from = performance.now()
+    await open((frame) => frame.type === "welcome")
+    return `Welcomed in ${Math.round(performance.now() - from)}\u00a0ms`
+  },
+  async news() {
+    let from = 0
+    await open((frame, socket) => {
+      if (frame.type === "welcome") {
+        from = performance.now()
+        socket.send(JSON.stringify({ type: "ping" }))
+      }
+      return frame.type === "pong"
+    })
+    return `A ping takes ${Math.round(performance.now() - from)}\u00a0ms`
+  },
+}
+
+/** Opens a socket until `isEnough` says so of a frame. Rejects with words on what went wrong. */
+function open(isEnough) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(socketAddress)
+    let wasOpen = false
+    const timer = setTimeout(() => end(new Error(`Nothing came back within ${SOCKET_PATIENCE_MS / 1000}\u00a0s. A proxy or a filter holds frames back.`)), SOCKET_PATIENCE_MS)
+    const end = (error) => {
+      clearTimeout(timer)
+      socket.onclose = null
+      socket.close()
+      error ? reject(error) : resolve()
+    }
+    socket.onopen = () => (wasOpen = true)
+    socket.onmessage = (message) => isEnough(JSON.parse(message.data), socket) && end()
+    socket.onclose = (event) => end(new Error(REFUSALS[event.code] ?? (wasOpen ? `It was closed again, with code ${event.code}.` : "It does not open. A proxy has to pass Upgrade and Connection on for /ws/; some filters block WebSockets. The pages poll instead.")))
+  })
+}
+
+function show(name, state, words) {
+  const item = list.querySelector(`[data-check="${name}"]`)
+  const use = item.querySelector("use")
+  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${state}`))
+  item.dataset.state = state
+  item.querySelector("[data-words]").textContent = words
+}
+
+async function test() {
+  for (const name of Object.keys(TESTS)) {
+    show(name, "PROGRESS", "Being tested")
+    try {
+      show(name, "SUCCESS", await TESTS[name]())
+    } catch (error) {
+      show(name, "FAILURE", error.message)
+    }
+  }
+  list.dataset.done = "yes"
+}
+
+document.getElementById("test-again").addEventListener("click", test)
+test()

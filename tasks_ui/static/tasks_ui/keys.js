@@ -1,0 +1,81 @@
+/** Keys, off while typing, and altogether where a person has turned them off in the list that ? shows. */
+const OFF = "keys-off"
+const dialog = document.getElementById("keys")
+let first = ""
+let timer = 0
+
+export function listen() {
+  const isOn = dialog.querySelector("input")
+  isOn.checked = localStorage.getItem(OFF) === null
+  isOn.addEventListener("change", () => (isOn.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "yes")))
+  document.getElementById("show-keys").addEventListener("click", list)
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(OFF)) return
+    const act = KEYS[first + event.key]
+    first = event.key === "g" ? "g " : ""
+    clearTimeout(timer)
+    timer = setTimeout(() => (first = ""), 1000)
+    if (act && act() !== false) event.preventDefault()
+  })
+}
+
+const KEYS = {
+  "/": () => focus(document.getElementById("q")),
+  j: () => step(".run .name a", 1),
+  k: () => step(".run .name a", -1),
+  "]": () => step(".find > summary", 1),
+  "[": () => step(".find > summary", -1),
+  c: () => press("c"),
+  r: () => press("r"),
+  x: () => mark(),
+  n: () => go('a[href$="/assessments/new/"]'),
+  t: () => focus(document.querySelector(".events")),
+  "g d": () => go(".brand"),
+  "?": list,
+  Escape: () => clear(),
+}
+
+function list() {
+  dialog.showModal()
+}
+
+function go(selector) {
+  const link = document.querySelector(selector)
+  if (!link) return false
+  link.click()
+}
+
+function focus(element) {
+  if (!element) return false
+  element.focus()
+}
+
+function step(selector, by) {
+  const all = [...document.querySelectorAll(selector)]
+  const at = all.findIndex((element) => element === document.activeElement || element.closest(".run")?.contains(document.activeElement))
+  return focus(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by))])
+}
+
+function mark() {
+  const box = document.activeElement.closest(".run")?.querySelector(".pick")
+  if (!box) return false
+  box.click()
+}
+
+/** Takes the marks off, else closes what is open. */
+function clear() {
+  const marked = [...document.querySelectorAll(".pick:checked")]
+  for (const box of marked) box.checked = false
+  const open = document.querySelector(".find[open]")
+  if (!marked.length && open) open.open = false
+  return marked.length > 0 || open !== null
+}
+
+/** Acts on the focused row; on the page of one run, on that run. */
+function press(key) {
+  const within = document.activeElement.closest(".run") ?? document.getElementById("head")
+  const button = within?.querySelector(`[data-key="${key}"]`)
+  if (!button) return false
+  button.click()
+}

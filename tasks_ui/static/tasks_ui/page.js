@@ -1,0 +1,24 @@
+/** What every page of a signed-in person does. */
+import { start } from "./live.js"
+import { listen } from "./keys.js"
+import { offerNotifications } from "./toasts.js"
+
+document.documentElement.classList.add("scripted")
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[aria-disabled=true]")) event.preventDefault()
+})
+document.addEventListener("submit", (event) => {
+  if (event.submitter?.getAttribute("aria-disabled") === "true") event.preventDefault()
+})
+/** A link to a folded part opens it. */
+function unfold() {
+  const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1))
+  if (target instanceof HTMLDetailsElement) target.open = true
+  if (target instanceof HTMLInputElement) target.focus()
+}
+addEventListener("hashchange", unfold)
+unfold()
+document.getElementById("errors")?.focus()
+listen()
+offerNotifications()
+start()

@@ -1,0 +1,171 @@
+/**
+ * The live connection: a WebSocket to /ws/v1/ that mends itself, and HTTP where sockets are blocked.
+ *
+ * Frames are hints. Each durable event carries a seq; the feed asks again from the last one that it has, so none is
+ * missed over any cut, and none is handed on twice. What it tells its listener:
+ *   onFrame(frame)            every frame of the protocol that is news
+ *   onStatus(name, detail)    "live" | "polling" | "stale" | "offline", detail: seconds without news
+ */
+const POLL_S = 3
+const RETRY_MAX_S = 30
+const RETRY_POLLING_S = 30
+const FAILURES_TO_POLL = 2
+const FAILURES_TO_GIVE_UP = 5
+
+export class Feed {
+  #socket = null
+  #watched = new Map() // task id -> last seq that we have
+  #scopes = new Set()
+  #heartbeat = 20
+  #lastNews = Date.now()
+  #tries = 0
+  #failedPolls = 0
+  #retryTimer = 0
+  #pollTimer = 0
+  #status = ""
+  #wasOpen = false
+
+  constructor({ onFrame, onStatus, onPoll }) {
+    Object.assign(this, { onFrame, onStatus, onPoll })
+    setInterval(() => this.#check(), 1000)
+    addEventListener("online", () => this.#connectNow())
+    addEventListener("offline", () => this.#say("offline"))
+    addEventListener("focus", () => this.#connectNow())
+    document.addEventListener("visibilitychange", () => document.hidden || this.#connectNow())
+    this.#connect()
+  }
+
+  /** Follow one task from the event after `seq`. */
+  watch(taskId, seq) {
+    if (this.#watched.has(taskId)) return
+    this.#watched.set(taskId, seq)
+    this.#send({ type: "subscribe", task_id: taskId, after_seq: seq })
+  }
+
+  unwatch(taskId) {
+    if (this.#watched.delete(taskId)) this.#send({ type: "unsubscribe", task_id: taskId })
+  }
+
+  /** Follow all of one's own tasks. */
+  watchMine() {
+    this.#watchScope("mine")
+  }
+
+  /** Follow everyone's tasks: for operators. */
+  watchAll() {
+    this.#watchScope("all")
+  }
+
+  #watchScope(scope) {
+    this.#scopes.add(scope)
+    this.#send({ type: "subscribe", scope })
+  }
+
+  get watched() {
+    return [...this.#watched.keys()]
+  }
+
+  #connect() {
+    clearTimeout(this.#retryTimer)
+    const scheme = location.protocol === "https:" ? "wss" : "ws"
+    const socket = new WebSocket(`${scheme}://${location.host}/ws/v1/`)
+    this.#socket = socket
+    socket.onmessage = (message) => this.#receive(socket, JSON.parse(message.data))
+    socket.onclose = (event) => this.#closed(socket, event.code)
+  }
+
+  #connectNow() {
+    if (!this.#socket || this.#socket.readyState > WebSocket.OPEN) {
+      this.#tries = 0
+      this.#connect()
+    } else this.#check()
+  }
+
+  #receive(socket, frame) {
+    if (socket !== this.#socket) return
+    this.#lastNews = Date.now()
+    if (frame.type === "welcome") this.#opened(frame)
+    if (frame.type === "pong" || frame.type === "welcome" || !this.#isNews(frame)) return
+    this.onFrame(frame)
+  }
+
+  #opened(welcome) {
+    this.#heartbeat = welcome.heartbeat_s
+    this.#tries = this.#failedPolls = 0
+    clearTimeout(this.#pollTimer)
+    this.#pollTimer = 0
+    for (const [id, seq] of this.#watched) this.#send({ type: "subscribe", task_id: id, after_seq: seq })
+    for (const scope of this.#scopes) this.#send({ type: "subscribe", scope })
+    this.#say("live")
+    if (this.#wasOpen) this.onPoll() // what the cut hid is read from the server at once
+    this.#wasOpen = true
+  }
+
+  #isNews(frame) {
+    if (frame.type === "resync_required") this.#watched.set(frame.task_id, 0)
+    if (frame.type !== "event" || !this.#watched.has(frame.task_id)) return true
+    if (frame.seq <= this.#watched.get(frame.task_id)) return false
+    this.#watched.set(frame.task_id, frame.seq)
+    return true
+  }
+
+  #closed(socket, code) {
+    if (socket !== this.#socket) return
+    this.#socket = null
+    if (code === 4401) return location.reload() // signed out: the server says where to sign in
+    this.#tries += 1
+    if (this.#tries >= FAILURES_TO_POLL && !this.#pollTimer) this.#poll()
+    const wait = this.#pollTimer ? RETRY_POLLING_S : Math.min(RETRY_MAX_S, 0.5 * 2 ** this.#tries)
+    this.#retryTimer = setTimeout(() => this.#connect(), 1000 * wait * (0.5 + Math.random() / 2))
+  }
+
+  /** The same events over HTTP, and the page's own state with them. */
+  async #poll() {
+    this.#pollTimer = setTimeout(() => this.#poll(), POLL_S * 1000)
+    try {
+      for (const [id, seq] of this.#watched) await this.#readEvents(id, seq)
+      await this.onPoll()
+      this.#failedPolls = 0
+      this.#lastNews = Date.now()
+      if (this.#pollTimer) this.#say("polling", POLL_S)
+    } catch {
+      this.#failedPolls += 1
+    }
+  }
+
+  async #readEvents(id, seq) {
+    const answer = await fetch(`/api/v1/tasks/${id}/events?after_seq=${seq}`, { headers: { Accept: "application/json" } })
+    if (answer.status === 404) return this.#watched.delete(id)
+    if (!answer.ok) throw new Error(answer.status)
+    for (const event of (await answer.json()).events) {
+      const frame = { type: "event", ...event, task_id: id }
+      if (this.#isNews(frame)) this.onFrame(frame)
+    }
+  }
+
+  /** Once a second: is there news, is there a pong? */
+  #check() {
+    const silence = Math.round((Date.now() - this.#lastNews) / 1000)
+    if (!navigator.onLine || this.#failedPolls >= FAILURES_TO_GIVE_UP) return this.#say("offline", silence)
+    if (this.#socket?.readyState === WebSocket.OPEN) {
+      if (silence >= this.#heartbeat / 2) this.#send({ type: "ping" })
+      if (silence > 2 * this.#heartbeat) {
+        const dead = this.#socket
+        dead.close()
+        this.#closed(dead, 0)
+      } else return this.#wasOpen && this.#say("live")
+    }
+    if (this.#pollTimer && !this.#failedPolls) return
+    if (silence > (this.#wasOpen ? 2 : 5)) this.#say("stale", silence)
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message))
+  }
+
+  #say(status, detail = 0) {
+    if (status === this.#status && status !== "stale") return
+    this.#status = status
+    this.onStatus(status, detail)
+  }
+}

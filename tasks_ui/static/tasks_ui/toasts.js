@@ -1,0 +1,83 @@
+/** Short notes on what ended where this page does not show it, and, for those who want it, the browser's own. */
+const LIFE_MS = 8000
+const ENDS = new Set(["task.succeeded", "task.failed", "task.revoked"])
+const OLD_MS = 60_000
+const WANTED = "notify"
+const told = new Set()
+
+/** Offer, in the account's menu, that the browser says when a run ends. */
+export function offerNotifications() {
+  const button = document.getElementById("notify")
+  if (!button || !("Notification" in window) || Notification.permission === "denied") return
+  const say = () => (button.textContent = isWanted() ? "Stop notifying me" : "Notify me when a run ends")
+  button.hidden = false
+  button.addEventListener("click", async () => {
+    if (isWanted()) localStorage.removeItem(WANTED)
+    else if ((await Notification.requestPermission()) === "granted") localStorage.setItem(WANTED, "yes")
+    say()
+  })
+  say()
+}
+
+function isWanted() {
+  return localStorage.getItem(WANTED) === "yes" && Notification.permission === "granted"
+}
+
+/** On the end of a task that the page does not show, ask the server what to say of it. */
+export async function onEnd(frame) {
+  if (frame.type !== "event" || !ENDS.has(frame.event) || told.has(frame.task_id)) return
+  if (Date.now() - Date.parse(frame.at) > OLD_MS || (isShown(frame.task_id) && !document.hidden)) return
+  told.add(frame.task_id)
+  const answer = await fetch(`/tasks/${frame.task_id}/toast/`, { headers: { Accept: "text/html" } })
+  if (answer.status !== 200) return
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html")
+  const toast = document.importNode(page.querySelector(".toast"), true)
+  if (document.hidden && "Notification" in window && isWanted()) notify(toast)
+  show(toast)
+}
+
+/** The page is about the task, or its row is in sight. */
+function isShown(id) {
+  if (document.querySelector(`[data-watch="${CSS.escape(id)}"]`)) return true
+  const row = document.getElementById(`run-${id}`)
+  if (!row) return false
+  const box = row.getBoundingClientRect()
+  return box.bottom > 0 && box.top < innerHeight
+}
+
+function show(toast) {
+  document.getElementById("toasts").append(toast)
+  toast.querySelector("[data-dismiss]").addEventListener("click", () => toast.remove())
+  if (toast.dataset.state === "FAILURE") return
+  const leave = () => (toast.matches(":hover, :focus-within") ? setTimeout(leave, 1000) : toast.remove())
+  setTimeout(leave, LIFE_MS)
+}
+
+function notify(toast) {
+  const words = toast.querySelector("span").textContent.replace(/\s+/g, " ").trim()
+  const note = new Notification("Infra Mind", { body: words, tag: toast.dataset.toast })
+  note.onclick = () => {
+    window.focus()
+    toast.querySelector("a")?.click()
+  }
+}
+
+let unseen = 0
+
+/** Findings that came while their list is out of sight: how many, to press. */
+export function countUnseen(findings) {
+  const list = document.getElementById("findings")
+  const button = document.getElementById("new-findings")
+  if (!findings.length || !list || !button) return
+  const box = list.getBoundingClientRect()
+  if (box.bottom > 0 && box.top < innerHeight - 60) return
+  unseen += findings.length
+  button.textContent = `${unseen} new finding${unseen === 1 ? "" : "s"}`
+  button.hidden = false
+  button.onclick = () => {
+    unseen = 0
+    button.hidden = true
+    list.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" })
+    list.querySelector(".find > summary")?.focus({ preventScroll: true })
+  }
+}

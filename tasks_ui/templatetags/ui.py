@@ -1,0 +1,219 @@
+"""Icons, state glyphs, bars, severities and times, each written in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from tasks_ui import waiting, wording
+from tasks_ui.models import State
+from tasks_ui.rows import COUNTED
+
+if TYPE_CHECKING:
+    from tasks_ui.models import TaskRun
+
+register = template.Library()
+
+SEVERITIES = {4: "Critical", 3: "High", 2: "Medium", 1: "Low", 0: "Info"}
+BARS = ((0, 8), (3.6, 5.4), (7.2, 2.8), (10.8, 0.2))
+"""x and y of the four rising bars of a severity, each 2.6 wide and standing on 12."""
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """An icon of the sprite, hidden from screen readers: words stand beside it."""
+    return format_html(
+        '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>', css, static("tasks_ui/sprite.svg"), name
+    )
+
+
+@register.simple_tag
+def sprite(name: str) -> str:
+    """The address of an icon or a state's glyph, for a template's own svg."""
+    return f"{static('tasks_ui/sprite.svg')}#{name}"
+
+
+@register.simple_tag
+def glyph(state: str, label: str = "", shape: str = "") -> SafeString:
+    """A state's glyph that stands alone, with its word as a name."""
+    href = static("tasks_ui/sprite.svg")
+    word = label or wording.state_word(state)
+    return format_html(
+        '<svg class="i glyph" role="img" aria-label="{}"><use href="{}#{}"/></svg>', word, href, shape or state
+    )
+
+
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    href = static("tasks_ui/sprite.svg")
+    return format_html(
+        '<span class="badge" data-state="{}"><svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>{}</span>',
+        state,
+        href,
+        state,
+        wording.state_word(state),
+    )
+
+
+@register.simple_tag
+def bar(state: str, current: int, total: int, label: str, text: str = "", task: Any = "") -> SafeString:
+    """A native progress element. STARTED has no value: nothing is known yet."""
+    value = mark_safe("") if state == State.STARTED else format_html(' value="{}"', min(current, total))
+    return format_html(
+        '<progress max="{}"{} data-state="{}" aria-label="{}" aria-valuetext="{}"{}></progress>',
+        max(1, total),
+        value,
+        state,
+        label,
+        text or wording.state_word(state),
+        format_html(' data-bar="{}"', task) if task else "",
+    )
+
+
+@register.simple_tag
+def severity(level: int, text: str = "") -> SafeString:
+    """Rising bars, as many filled as the level, and the word."""
+    return format_html('<span class="sev" data-sev="{}">{}{}</span>', level, _bars(level), text or SEVERITIES[level])
+
+
+@register.simple_tag
+def severities(counts: Mapping[Any, int] | None) -> SafeString:
+    """Counts by level (or by its name in lower case), from critical to info, zeros left out."""
+    found = counts or {}
+    both = ((level, found.get(level) or found.get(word.lower()) or 0) for level, word in SEVERITIES.items())
+    present = [(level, count) for level, count in both if count]
+    return format_html(
+        '<span class="sevs">{}</span>',
+        format_html_join(
+            "",
+            '<span title="{}"><span class="sev" data-sev="{}">{}<b>{}</b><span class="vh"> {}</span></span></span>',
+            ((SEVERITIES[n], n, _bars(n), f"{count:,}", SEVERITIES[n].lower()) for n, count in present),
+        ),
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    """A time element: words from the server, in UTC; the page puts them into the reader's own zone."""
+    if at is None:
+        return mark_safe("")
+    full = f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}"
+    return format_html('<time datetime="{}" title="{}" data-when>{}</time>', at.isoformat(), full, wording.when(at))
+
+
+@register.simple_tag
+def elapsed(run: TaskRun) -> SafeString:
+    """How long it has run; the page counts on by whole seconds while the run is active."""
+    span = wording.run_time(run)
+    if span is None:
+        return mark_safe("")
+    if run.is_final:
+        return format_html("<span>{}</span>", wording.duration(span))
+    started = run.started_at.isoformat() if run.started_at else ""
+    return format_html('<span data-since="{}">{}</span>', started, wording.duration(float(int(span.total_seconds()))))
+
+
+@register.simple_tag
+def countdown(at: datetime | None) -> SafeString:
+    """``in 12 s``, counted down by the page."""
+    if at is None:
+        return mark_safe("")
+    left = max(0.0, (at - timezone.now()).total_seconds())
+    return format_html('<span data-until="{}">in {}</span>', at.isoformat(), wording.duration(float(int(left))))
+
+
+@register.simple_tag
+def since_words(at: datetime) -> SafeString:
+    """How long something waits, counted on by the page."""
+    span = float(int((timezone.now() - at).total_seconds()))
+    return format_html('<span data-since="{}">{}</span>', at.isoformat(), wording.duration(span))
+
+
+@register.filter
+def duration(span: timedelta | float | None) -> str:
+    return wording.duration(span)
+
+
+@register.filter
+def size(count: int) -> str:
+    return wording.size(count)
+
+
+@register.filter
+def percent(value: int) -> str:
+    return f"{value}{wording.NBSP}%"
+
+
+@register.filter
+def state_word(state: str) -> str:
+    return wording.state_word(state)
+
+
+@register.filter
+def status_line(run: TaskRun) -> str:
+    return wording.status_line(run)
+
+
+@register.filter
+def view_state(run: TaskRun) -> str:
+    return wording.view_state(run)
+
+
+@register.filter
+def place_words(place: int) -> str:
+    return waiting.place_words(place)
+
+
+@register.simple_tag
+def time_left(run: TaskRun) -> SafeString:
+    """The range of the time that is left, followed by the page as the bar moves; empty while nothing is known."""
+    if run.is_final or run.started_at is None or run.attempt > 1:
+        return mark_safe("")
+    return format_html('<span data-left="{}">{}</span>', run.started_at.isoformat(), waiting.left_words(run))
+
+
+@register.filter
+def capped(count: int) -> str:
+    """A count that was not taken beyond the cap: ``1,000+``."""
+    return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
+
+
+@register.filter
+def plural(count: int, noun: str) -> str:
+    """``1 file``, ``3 files``, with thousands separated."""
+    return f"{count:,}{wording.NBSP}{noun}" + ("" if count == 1 else "s")
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: template.Context, **changes: Any) -> str:
+    """The present query string with ``changes``; an empty value takes its key out."""
+    query = context["request"].GET.copy()
+    query.pop("before", None)
+    query.pop("page", None)
+    for key, value in changes.items():
+        if value in ("", None):
+            query.pop(key, None)
+        else:
+            query[key] = str(value)
+    return f"?{query.urlencode()}" if query else "?"
+
+
+def _bars(level: int) -> SafeString:
+    return format_html(
+        '<svg aria-hidden="true">{}</svg>',
+        format_html_join(
+            "",
+            '<rect{} x="{}" y="{}" width="2.6" height="{}"/>',
+            (
+                (mark_safe(' class="on"') if number < level else "", x, y, round(12 - y, 1))
+                for number, (x, y) in enumerate(BARS)
+            ),
+        ),
+    )

@@ -1,0 +1,23 @@
+"""Pages of the dashboard and the account."""
+
+from django.contrib.auth import views as auth
+from django.urls import path
+
+from tasks_ui import api_pages, tokens, views
+
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+    path("tasks/bulk/", views.bulk, name="bulk_tasks"),
+    path("tasks/<uuid:task_id>/toast/", views.toast, name="toast"),
+    path("connection/", views.connection, name="connection"),
+    path("tasks/<uuid:task_id>/cancel/", views.cancel, name="cancel_task"),
+    path("tasks/<uuid:task_id>/again/", views.run_again, name="run_task_again"),
+    path("sign-in/", views.SignIn.as_view(template_name="account/sign_in.html"), name="login"),
+    path("sign-up/", views.sign_up, name="sign_up"),
+    path("sign-out/", auth.LogoutView.as_view(), name="logout"),
+    path("tokens/", tokens.tokens, name="api_tokens"),
+    path("tokens/<int:token_id>/revoke/", tokens.revoke, name="revoke_token"),
+    path("api/v1/docs", api_pages.rest, name="api_docs"),
+    path("api/v1/docs/socket", api_pages.socket, name="socket_docs"),
+    path("password/", views.change_password, name="password_change"),
+]

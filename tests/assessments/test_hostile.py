@@ -1,0 +1,408 @@
+"""Uploads that try to get out, to read what is not theirs, to leak, or to eat the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from assessments.scan import warm
+from assessments.scan.classify import classify
+from assessments.scan.documents import DocumentError, read_yaml
+from assessments.scan.engines import run_shard
+from assessments.scan.intake import InputFile
+from assessments.scan.redact import Redactor
+from assessments.scan.sandbox import (
+    Kill,
+    ProcessLimits,
+    Sandbox,
+    ScanCancelled,
+    ScanFailed,
+    ScanTimeout,
+    job_folder,
+    run_confined,
+)
+from assessments.scan.shards import make_shards
+from assessments.scan.types import CoverageStatus
+from tests.assessments.scanning import PLAIN, SCANNER_PYTHON, WARM, coverage_of, engine_processes, files_of, scan
+
+BUCKET = 'resource "aws_s3_bucket" "good" {\n  bucket = "good"\n}\n'
+ESCAPES = {
+    "file": 'locals {\n  x = file("../../../../../../etc/passwd")\n}\n',
+    "file from the module": 'locals {\n  x = file("${path.module}/../../../../etc/passwd")\n}\n',
+    "absolute file": 'locals {\n  x = filebase64("/etc/passwd")\n}\n',
+    "home": 'locals {\n  x = file("~/.ssh/id_rsa")\n}\n',
+    "template": 'locals {\n  x = templatefile("../../secret.tpl", {})\n}\n',
+    "fileset": 'locals {\n  x = fileset("/etc", "*")\n}\n',
+    "module": 'module "m" {\n  source = "../../.."\n}\n',
+    "absolute module": 'module "m" {\n  source = "/etc"\n}\n',
+}
+
+
+@pytest.mark.parametrize("source", ESCAPES.values(), ids=ESCAPES.keys())
+def test_source_that_points_outside_the_upload_is_held_back_and_the_rest_is_scanned(source: str) -> None:
+    result = scan(files_of(**{"app/evil.tf": source, "app/good.tf": BUCKET}))
+    gap = coverage_of(result, "app/evil.tf")
+    assert (gap.status, gap.line) == (CoverageStatus.FAILED, 2)
+    assert "outside the upload" in gap.reason
+    assert [resource.address for resource in result.resources] == ["aws_s3_bucket.good"]
+    assert "root:x" not in result.model_dump_json()
+
+
+def test_an_escape_in_json_syntax_is_held_back_too() -> None:
+    source = json.dumps({"locals": {"x": '${file("../../../etc/passwd")}'}, "module": {"m": {"source": "./m"}}})
+    assert not classify(InputFile.of("evil.tf.json", source.encode())).scannable
+
+
+def test_a_path_that_stays_inside_is_no_escape() -> None:
+    source = 'locals {\n  x = file("${path.module}/../policies/a.json")\n  # file("/etc/passwd") is only a comment\n}\n'
+    assert classify(InputFile.of("live/main.tf", source.encode())).scannable
+
+
+def test_a_path_that_cannot_be_told_is_held_back_where_the_sandbox_is_weak() -> None:
+    file = InputFile.of("main.tf", b'variable "p" { default = "/etc/passwd" }\nlocals {\n  x = file(var.p)\n}\n')
+    assert classify(file, isolated=True).scannable
+    held = classify(file, isolated=False)
+    assert held.gap is not None
+    assert (held.scannable, held.gap.line) == (False, 3)
+
+
+def test_a_path_hidden_in_a_variable_reads_nothing_from_outside() -> None:
+    source = (
+        'variable "p" {\n  default = "/etc/passwd"\n}\n'
+        'resource "aws_instance" "a" {\n  user_data = file(var.p)\n  instance_type = "t3.micro"\n}\n'
+    )
+    result = scan(files_of(**{"main.tf": source}))
+    assert [resource.address for resource in result.resources] == ["aws_instance.a"]
+    assert "root:" not in result.model_dump_json()
+
+
+def _confined(code: str, *, sandbox: Sandbox = PLAIN) -> list[str]:
+    lines: list[bytes] = []
+    with job_folder(files_of(**{"a.tf": "x"}), sandbox=sandbox) as job:
+        argv = [str(SCANNER_PYTHON), "-I", "-c", code]
+        status = run_confined(argv, job=job, sandbox=sandbox, on_line=lines.append, should_stop=lambda: False)
+    return [line.decode() for line in lines] if status == 0 else [f"status {status}"]
+
+
+def test_an_engine_sees_no_environment_no_files_and_no_network_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere")
+    code = (
+        "import os, socket\n"
+        "print(sorted(os.environ))\n"
+        "print(os.path.exists('/etc/passwd'), os.path.exists('/proc/1'), os.path.exists('.venv'))\n"
+        "print(os.listdir('.'))\n"
+        "print(len(socket.if_nameindex()), socket.socket().connect_ex(('127.0.0.1', 9)) != 0)\n"
+    )
+    environment, outside, inside, network = _confined(code)
+    assert "DATABASE_URL" not in environment
+    assert environment == "['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'TMPDIR']"
+    if PLAIN.confinement() == "namespaces":
+        assert outside == "False False False"
+        assert network == "1 True"
+    assert inside == "['a.tf']"
+
+
+def test_an_engine_is_not_root_and_cannot_change_the_upload_or_become_more() -> None:
+    code = (
+        "import os\n"
+        "print(os.getuid(), os.geteuid())\n"
+        "try:\n    open('a.tf', 'w')\n    print('written')\nexcept OSError as e:\n    print('refused')\n"
+        "print([l for l in open('/proc/self/status')] if os.path.exists('/proc') else 'no proc')\n"
+    )
+    ids, write, _ = _confined(code)
+    assert "0" not in ids.split()
+    if PLAIN.confinement() == "namespaces":
+        assert write == "refused"
+
+
+@pytest.mark.parametrize(
+    ("code", "limits"),
+    [
+        ("x = bytearray(10**12)", ProcessLimits()),
+        ("open(__import__('os').environ['HOME'] + '/big', 'wb').write(bytes(10**8))", ProcessLimits(file_bytes=1000)),
+        ("import threading, time\n[threading.Thread(target=time.sleep, args=(9,)).start() for _ in range(9999)]", None),
+        ("while True: pass", ProcessLimits(cpu_s=1)),
+    ],
+    ids=["memory", "file", "threads", "processor"],
+)
+def test_each_limit_ends_an_engine_that_passes_it(code: str, limits: ProcessLimits | None) -> None:
+    if limits is None:
+        limits = ProcessLimits(processes=32)
+        if os.getuid() != 0:
+            pytest.skip("the process limit counts the whole user, so it is loose for one that is not root")
+    sandbox = replace(PLAIN, limits=limits)
+    try:
+        assert _confined(code, sandbox=sandbox) == ["status 1"]
+    except ScanFailed as error:
+        assert "ended by the system" in str(error)
+    assert engine_processes() == []
+
+
+def test_a_scan_past_its_wall_limit_is_ended_and_nothing_is_left() -> None:
+    sandbox = replace(PLAIN, limits=ProcessLimits(wall_s=1))
+    with pytest.raises(ScanTimeout):
+        _confined("import time; time.sleep(60)", sandbox=sandbox)
+    assert engine_processes() == []
+
+
+def test_cancel_ends_children_that_left_the_group_and_ignore_sigterm() -> None:
+    code = (
+        "import os, signal, time  # marked-for-cancel\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "if os.fork() == 0:\n    os.setsid()\n    os.fork()\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    ready, cancelled = threading.Event(), threading.Event()
+    kills: list[Kill] = []
+
+    def cancel() -> None:
+        ready.wait(10)
+        assert engine_processes("marked-for-cancel") != []
+        cancelled.set()
+        kills[0]()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    started = time.monotonic()
+    with job_folder([], sandbox=PLAIN) as job, pytest.raises((ScanCancelled, ScanFailed)):
+        run_confined(
+            [str(SCANNER_PYTHON), "-I", "-c", code],
+            job=job,
+            sandbox=PLAIN,
+            on_line=lambda line: ready.set(),
+            should_stop=cancelled.is_set,
+            register=kills.append,
+        )
+    thread.join()
+    assert time.monotonic() - started < 5
+    _wait_until(lambda: engine_processes("marked-for-cancel") == [] or PLAIN.confinement() != "namespaces")
+
+
+@pytest.mark.parametrize("sandbox", [WARM, PLAIN], ids=["warm", "plain"])
+def test_cancelling_a_running_scan_ends_its_processes_at_once(sandbox: Sandbox) -> None:
+    pods = "---\n".join(
+        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n" for n in range(900)
+    )
+    files = files_of(**{"pods.yaml": pods})
+    (shard,) = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
+    moving, cancelled = threading.Event(), threading.Event()
+    kills: list[Kill] = []
+    times: list[float] = []
+
+    def cancel() -> None:
+        moving.wait(60)
+        assert engine_processes() != []
+        times.append(time.monotonic())
+        cancelled.set()
+        kills[-1]()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(ScanCancelled):
+        run_shard(
+            shard,
+            files,
+            sandbox=sandbox,
+            on_progress=lambda done, total, message: moving.set(),
+            should_stop=cancelled.is_set,
+            register=kills.append,
+        )
+    thread.join()
+    assert time.monotonic() - times[0] < 5
+    assert engine_processes() == []
+
+
+def test_a_warm_server_that_is_gone_is_replaced_and_one_that_cannot_start_is_done_without(tmp_path: Path) -> None:
+    files = files_of(**{"main.tf": BUCKET})
+    expected = scan(files, sandbox=WARM).model_dump_json()
+    warm.socket_path(WARM).unlink()
+    assert scan(files, sandbox=WARM).model_dump_json() == expected
+    nowhere = replace(WARM, lifeline_pid=2**22 - 1, work_dir=tmp_path)
+    assert scan(files, sandbox=nowhere, engines=["tfparse"]).resources == scan(files, engines=["tfparse"]).resources
+
+
+def test_the_warm_server_ends_with_the_process_that_it_was_started_for(tmp_path: Path) -> None:
+    lifeline = subprocess.Popen(["/bin/sleep", "120"])
+    sandbox = replace(WARM, work_dir=tmp_path, lifeline_pid=lifeline.pid)
+    scan(files_of(**{"main.tf": BUCKET}), sandbox=sandbox, engines=["tfparse"])
+    socket = str(warm.socket_path(sandbox))
+
+    def servers() -> list[int]:
+        return [p.pid for p in psutil.process_iter(["cmdline"]) if socket in " ".join(p.info["cmdline"] or [])]
+
+    assert len(servers()) == 1
+    lifeline.kill()
+    lifeline.wait()
+    _wait_until(lambda: servers() == [])
+    assert not Path(socket).exists()
+
+
+def test_a_count_of_a_million_is_bounded_and_said() -> None:
+    source = 'resource "aws_instance" "a" {\n  count = 1000000\n  instance_type = "t3.micro"\n}\n'
+    started = time.monotonic()
+    result = scan(files_of(**{"main.tf": source}))
+    assert time.monotonic() - started < 30
+    assert len(result.resources) == 100
+    gap = coverage_of(result, "main.tf")
+    assert (gap.status, gap.line) == (CoverageStatus.PARTLY_READ, 2)
+
+
+def test_billion_laughs_is_refused_with_its_line() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    text = "apiVersion: v1\nkind: ConfigMap\n" + "\n".join(lines)
+    started = time.monotonic()
+    result = scan(files_of(**{"laughs.yaml": text}))
+    assert time.monotonic() - started < 5
+    gap = coverage_of(result, "laughs.yaml")
+    assert gap.status is CoverageStatus.FAILED
+    assert gap.line is not None
+    assert "aliases" in gap.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "[" * 5000 + "]" * 5000, "&a [*a]", "a: &a\n  b: *a\n", "a: *nowhere", "- " * 3000 + "x"],
+    ids=["flow depth", "cycle", "mapping cycle", "unknown alias", "block depth"],
+)
+def test_twisted_yaml_is_refused(text: str) -> None:
+    with pytest.raises(DocumentError):
+        read_yaml(text)
+
+
+def test_deep_json_and_a_very_long_line_are_gaps() -> None:
+    contents: dict[str, str | bytes] = {
+        "deep.json": "[" * 200_000,
+        "long.tf": 'x = "' + "a" * 4_000_000 + '"\n',
+        "latin.tf": b'# caf\xe9\nresource "a" "b" {}\n',
+        "nul.yaml": b"kind: \0",
+    }
+    result = scan(files_of(**contents))
+    assert {entry.path: entry.line for entry in result.coverage} == {
+        "deep.json": None,
+        "long.tf": 1,
+        "latin.tf": 1,
+        "nul.yaml": 1,
+    }
+    assert {entry.status for entry in result.coverage} == {CoverageStatus.FAILED}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x = file("' + "${a}" * 200_000,
+        "x = file(" * 200_000,
+        'module "m" {\n' * 200_000,
+        'module "m" {\n  source = "./m"\n}\n' * 50_000,
+        "name: a" + "\n" * 900_000,
+        "-----BEGIN PRIVATE KEY-----\n" * 100_000,
+        "password = " * 200_000,
+        ("a-" * 400 + "\n") * 2_000,
+        (" " * 900 + "\n") * 2_000,
+        "://a:" * 300_000,
+    ],
+    ids=["interpolation", "calls", "blocks", "sources", "newlines", "keys", "assignments", "words", "blanks", "urls"],
+)
+def test_text_made_to_slow_patterns_down_is_read_in_seconds(text: str) -> None:
+    file = InputFile.of("main.tf", text.encode())
+    started = time.process_time()
+    classify(file)
+    redactor = Redactor.of([file])
+    redactor.text(text)
+    assert time.process_time() - started < 10
+
+
+def test_a_caller_that_names_a_held_back_file_does_not_get_it_scanned() -> None:
+    files = files_of(**{"evil.tf": ESCAPES["file"], "good.tf": BUCKET})
+    shard = next(shard for shard in make_shards(files) if shard.engine == "tfparse")
+    forged = shard.model_copy(update={"paths": ["evil.tf", "good.tf"]})
+    output = run_shard(forged, files, sandbox=WARM, on_progress=lambda done, total, message: None)
+    assert {resource.file for resource in output.resources} == {"good.tf"}
+
+
+SECRETS = {
+    "AKIA3XAMPL3K3YZ7QWER",
+    "wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEY9",
+    "hunter2-Xy77",
+    "s3cr3t-in-a-url",
+    "c3VwZXItc2VjcmV0LXZhbHVl",
+    "MIIEowIBAAKCAQEA7bq1ExampleExampleExample0123456789abcdefghij",
+    "Zx9-token-in-a-compose-list",
+    "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+    "correct-Horse-9-battery",
+}
+
+
+SECRET_FILES = {
+    "main.tf": (
+        'provider "aws" {\n  access_key = "AKIA3XAMPL3K3YZ7QWER"\n'
+        '  secret_key = "wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEY9"\n}\n'
+        'resource "aws_db_instance" "d" {\n  password = "hunter2-Xy77"\n  identifier = "x-hunter2-Xy77"\n}\n'
+        'resource "aws_instance" "i" {\n  user_data = "export DB=postgres://app:s3cr3t-in-a-url@db/app"\n'
+        '  tags = { note = "ghp_0123456789abcdefghijABCDEFGHIJ012345" }\n}\n'
+    ),
+    "secret.yaml": (
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  any: c3VwZXItc2VjcmV0LXZhbHVl\n"
+        "stringData:\n  key.pem: |\n    -----BEGIN RSA PRIVATE KEY-----\n"
+        "    MIIEowIBAAKCAQEA7bq1ExampleExampleExample0123456789abcdefghij\n    -----END RSA PRIVATE KEY-----\n"
+    ),
+    "pod.yaml": (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n    - name: c\n      image: a\n"
+        "      env:\n        - name: DB_PASSWORD\n          value: correct-Horse-9-battery\n"
+    ),
+    "compose.yaml": (
+        "services:\n  a:\n    image: a\n    environment:\n      - API_TOKEN=Zx9-token-in-a-compose-list\n"
+    ),
+    "Dockerfile": "FROM a:1\nENV API_TOKEN=Zx9-token-in-a-compose-list\nADD . /x\n",
+}
+
+
+def test_no_secrets_value_comes_out_of_any_engine() -> None:
+    files = files_of(**SECRET_FILES)
+    result = scan(files)
+    text = result.model_dump_json()
+    assert [secret for secret in SECRETS if secret in text] == []
+    assert any(check.rule.startswith("CKV_SECRET") for check in result.checks)
+    assert any(resource.address == "aws_db_instance.d" for resource in result.resources)
+
+
+def test_redaction_leaves_what_agents_need() -> None:
+    source = (
+        'resource "aws_instance" "i" {\n  metadata_options {\n    http_tokens = "required"\n  }\n'
+        '  key_name = "ops"\n  instance_type = "m7g.2xlarge"\n  iam_instance_profile = "web-profile"\n}\n'
+    )
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  automountServiceAccountToken: false\n  containers:\n"
+        "    - name: c\n      image: registry.example.com/shop/api@sha256:"
+        "9b2f1c3a5d7e8f60718293a4b5c6d7e8f90123456789abcdef0123456789abcd\n"
+    )
+    resources = {r.type: r.attributes for r in scan(files_of(**{"main.tf": source, "pod.yaml": pod})).resources}
+    assert resources["aws_instance"]["metadata_options"] == {"http_tokens": "required"}
+    assert resources["aws_instance"]["instance_type"] == "m7g.2xlarge"
+    assert resources["Pod"]["spec"]["automountServiceAccountToken"] is False
+    assert resources["Pod"]["spec"]["containers"][0]["image"].endswith("0123456789abcd")
+
+
+def test_attributes_are_bounded() -> None:
+    values = {f"key{n:05}": "v" * 100 for n in range(3000)}
+    text = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": values})
+    (resource,) = scan(files_of(**{"big.json": text}), engines=["resources"]).resources
+    assert len(json.dumps(resource.attributes)) <= 32_000
+    assert resource.attributes["kind"] == "ConfigMap"
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

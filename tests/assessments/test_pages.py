@@ -1,0 +1,303 @@
+"""Pages of assessments, asked as a browser without JavaScript asks: what they show, refuse, and to whom."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from assessments.forms import LOOKS, RequirementsForm
+from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Report
+from assessments.requirements import Requirements
+from assessments.services import create_assessment, start_analysis
+from tasks_ui.models import State, TaskRun
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MAIN_TF = 'resource "aws_s3_bucket" "logs" {\n  bucket = "logs"\n}\n'
+
+
+@pytest.fixture
+def browser_of_alice(alice: User) -> Client:
+    return signed_in(alice)
+
+
+def signed_in(user: User) -> Client:
+    client = Client(enforce_csrf_checks=False)
+    client.force_login(user)
+    return client
+
+
+def analysed(owner: User, *, name: str = "orders", path: str = "main.tf") -> AssessmentRun:
+    """A finished run with one finding, written as the pipeline writes it."""
+    assessment = create_assessment(
+        owner=owner, name=name, requirements=Requirements(), uploads=[(path, MAIN_TF.encode())]
+    )
+    task = start_analysis(assessment, by=owner)
+    TaskRun.objects.filter(pk=task.pk).update(state=State.SUCCESS, current=100)
+    run = AssessmentRun.objects.get(task=task)
+    AssessmentRun.objects.filter(pk=run.pk).update(status=AssessmentRun.Status.COMPLETED)
+    report = AgentReport.objects.create(run=run, agent="security", position=0, status="assessed", score=61)
+    AgentReport.objects.create(
+        run=run, agent="capacity", position=1, status="not_assessed", reason="No load is stated.", missing=["rps_peak"]
+    )
+    Finding.objects.create(
+        run=run,
+        report=report,
+        agent="security",
+        rule="CKV_AWS_18",
+        title="Bucket keeps no access log",
+        severity=3,
+        severity_origin="engine",
+        resource="aws_s3_bucket.logs",
+        file=path,
+        line_start=2,
+        line_end=2,
+        detail={"evidence": [{"number": 2, "text": '  bucket = "logs"'}], "expected": "an access log"},
+        fingerprint="f" * 64,
+    )
+    return run
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    return {"paste": MAIN_TF, "paste_name": "main.tf", **fields}
+
+
+def test_each_requirement_has_its_field_in_the_form() -> None:
+    assert set(LOOKS) == set(Requirements.model_fields)
+    assert set(RequirementsForm().fields) == set(Requirements.model_fields)
+
+
+def test_the_form_gives_the_requirements_that_the_schema_defines() -> None:
+    filled = RequirementsForm(
+        {"rps_peak": "900", "frameworks": ["cis"], "regions": "eu-west-1, eu-central-1", "provider": "aws"}
+    )
+    assert filled.is_valid(), filled.errors
+    assert filled.requirements == Requirements(
+        rps_peak=900, frameworks=["cis"], regions=["eu-west-1", "eu-central-1"], provider="aws"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("rpo_minutes", "-5", "Enter 0 min or more."),
+        ("rps_now", "0", "Enter more than 0 req/s."),
+        ("uptime_target_percent", "100", "Enter less than 100 %."),
+        ("replicas", "1.5", "Enter a whole number, in units."),
+        ("service_time_ms", "fast", "Enter a number, in ms."),
+        ("service_time_ms", "inf", "Enter a number, in ms."),
+        ("regions", "eu west", "Enter region names such as eu-central-1, with commas between them."),
+    ],
+)
+def test_a_refused_answer_is_named_at_its_field(browser_of_alice: Client, field: str, value: str, words: str) -> None:
+    answer = browser_of_alice.post(reverse("new_assessment"), form(**{field: value}))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {field: [words]}
+    assert answer.content.decode().count(words) == 2  # in the summary and below the field
+    assert not Assessment.objects.exists()
+
+
+def test_pasted_text_becomes_a_run_whose_page_opens_at_once(browser_of_alice: Client, alice: User) -> None:
+    answer = browser_of_alice.post(reverse("new_assessment"), form(name="orders", rps_peak="900"), follow=True)
+    run = AssessmentRun.objects.get(assessment__owner=alice)
+    assert answer.redirect_chain[-1][0] == reverse("run", args=[run.assessment_id, 1])
+    assert run.assessment.requirements == {"rps_peak": 900.0}
+    assert [(f.path, bytes(f.content).decode()) for f in run.assessment.files.all()] == [("main.tf", MAIN_TF)]
+    assert run.task is not None and run.task.state == State.PENDING
+
+
+def test_pasted_text_needs_a_file_name(browser_of_alice: Client) -> None:
+    answer = browser_of_alice.post(reverse("new_assessment"), {"paste": MAIN_TF})
+    assert answer.status_code == 422
+    assert "paste_name" in answer.context["form"].errors
+
+
+def test_a_form_sent_twice_makes_one_run(browser_of_alice: Client) -> None:
+    key = str(uuid4())
+    first = browser_of_alice.post(reverse("new_assessment"), form(key=key))
+    second = browser_of_alice.post(reverse("new_assessment"), form(key=key))
+    assert first["Location"] == second["Location"]
+    assert TaskRun.objects.count() == Assessment.objects.count() == 1
+
+
+def test_the_paths_of_a_folder_are_kept(browser_of_alice: Client) -> None:
+    files = [SimpleUploadedFile("main.tf", MAIN_TF.encode()), SimpleUploadedFile("main.tf", MAIN_TF.encode())]
+    sent = {"upload": files, "paths": '["infra/a/main.tf", "infra/b/main.tf"]'}
+    assert browser_of_alice.post(reverse("new_assessment"), sent).status_code == 302
+    assessment = Assessment.objects.get()
+    assert assessment.name == "infra"
+    assert [file.path for file in assessment.files.all()] == ["infra/a/main.tf", "infra/b/main.tf"]
+
+
+def test_an_archive_is_unpacked(browser_of_alice: Client) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("modules/db/main.tf", MAIN_TF)
+    sent = {"upload": SimpleUploadedFile("shop.zip", packed.getvalue())}
+    assert browser_of_alice.post(reverse("new_assessment"), sent).status_code == 302
+    assessment = Assessment.objects.get()
+    assert (assessment.name, assessment.files.get().path) == ("shop", "modules/db/main.tf")
+
+
+@pytest.mark.parametrize("paths", ['["a"]', '{"a": 1}', "[1, 2]", "nonsense"])
+def test_a_list_of_paths_that_does_not_fit_its_files_is_refused(browser_of_alice: Client, paths: str) -> None:
+    files = [SimpleUploadedFile("a.tf", b"x"), SimpleUploadedFile("b.tf", b"x")]
+    answer = browser_of_alice.post(reverse("new_assessment"), {"upload": files, "paths": paths})
+    assert answer.status_code == 422
+    assert not Assessment.objects.exists()
+
+
+def test_nothing_to_assess_is_refused_in_words(browser_of_alice: Client) -> None:
+    answer = browser_of_alice.post(reverse("new_assessment"), {})
+    assert answer.status_code == 422
+    assert "There is nothing to assess." in answer.content.decode()
+
+
+def test_an_unsafe_path_is_refused_and_named(browser_of_alice: Client) -> None:
+    answer = browser_of_alice.post(reverse("new_assessment"), form(paste_name="../../etc/passwd"))
+    assert answer.status_code == 422
+    assert "../../etc/passwd" in answer.content.decode()
+    assert not Assessment.objects.exists()
+
+
+def test_an_upload_past_the_limit_is_refused_before_it_is_read(browser_of_alice: Client) -> None:
+    answer = browser_of_alice.generic(
+        "POST",
+        reverse("new_assessment"),
+        b"",
+        content_type="multipart/form-data; boundary=x",
+        CONTENT_LENGTH=str(settings.UPLOAD_MAX_BYTES * 2),
+    )
+    assert answer.status_code == 413
+    assert "The upload is larger than 50 MB." in answer.content.decode()
+
+
+def test_a_new_assessment_needs_a_csrf_token(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    assert client.post(reverse("new_assessment"), form()).status_code == 403
+    assert not Assessment.objects.exists()
+
+
+def test_the_sample_starts_with_one_press(browser_of_alice: Client, alice: User) -> None:
+    answer = browser_of_alice.post(reverse("try_sample"), follow=True)
+    assert answer.status_code == 200
+    assert AssessmentRun.objects.get().assessment.owner == alice
+
+
+def test_a_finished_run_shows_score_place_and_what_to_add(browser_of_alice: Client, alice: User) -> None:
+    run = analysed(alice)
+    page = browser_of_alice.get(reverse("run", args=[run.assessment_id, run.number])).content.decode()
+    assert "Bucket keeps no access log" in page
+    assert "main.tf:2" in page
+    assert re.search(r'class="big">61<', page)
+    assert "No load is stated." in page
+    assert f'{reverse("requirements", args=[run.assessment_id])}#id_rps_peak"' in page
+
+
+def test_a_finding_shows_its_lines_on_its_own_page_and_as_a_part(browser_of_alice: Client, alice: User) -> None:
+    found = analysed(alice).findings.get()
+    whole = browser_of_alice.get(reverse("finding", args=[found.pk])).content.decode()
+    part = browser_of_alice.get(reverse("finding", args=[found.pk]), headers={"HX-Request": "true"}).content.decode()
+    for text in (whole, part):
+        assert '<li data-n="2" class="hit">  bucket = &quot;logs&quot;</li>' in text
+        assert "CKV_AWS_18" in text
+    assert "<html" in whole and "<html" not in part
+
+
+def test_added_requirements_start_a_new_run_and_leave_the_old_as_it_was(browser_of_alice: Client, alice: User) -> None:
+    run = analysed(alice)
+    browser_of_alice.post(reverse("requirements", args=[run.assessment_id]), {"rps_peak": "900"})
+    again = AssessmentRun.objects.get(assessment=run.assessment, number=2)
+    run.refresh_from_db()
+    assert (again.requirements, run.requirements) == ({"rps_peak": 900.0}, {})
+    assert again.task is not None and again.task.again_of == run.task
+
+
+def test_a_report_is_queued_and_downloads_as_a_file(browser_of_alice: Client, alice: User) -> None:
+    run = analysed(alice)
+    where = reverse("make_report", args=[run.assessment_id, run.number])
+    assert browser_of_alice.post(where, {"kind": "technical", "format": "html"}).status_code == 302
+    assert browser_of_alice.post(where, {"kind": "technical", "format": "exe"}).status_code == 404
+    report = Report.objects.get()
+    assert browser_of_alice.get(reverse("download_report", args=[report.pk])).status_code == 404  # not written yet
+    Report.objects.filter(pk=report.pk).update(content=b"<p>words</p>")
+    answer = browser_of_alice.get(reverse("download_report", args=[report.pk]))
+    assert answer.content == b"<p>words</p>"
+    assert answer["Content-Disposition"] == 'attachment; filename="orders-run-1-technical.html"'
+
+
+def test_uploaded_names_are_inert(browser_of_alice: Client, alice: User) -> None:
+    run = analysed(alice, name="<script>alert(1)</script>", path="<img src=x onerror=alert(1)>.tf")
+    for where in (reverse("dashboard"), reverse("run", args=[run.assessment_id, 1])):
+        page = browser_of_alice.get(where).content.decode()
+        assert "<script>alert" not in page and "<img src=x" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def pages_of(run: AssessmentRun) -> list[str]:
+    return [
+        reverse("dashboard"),
+        reverse("new_assessment"),
+        reverse("assessment", args=[run.assessment_id]),
+        reverse("run", args=[run.assessment_id, run.number]),
+        reverse("requirements", args=[run.assessment_id]),
+        reverse("finding", args=[run.findings.get().pk]),
+        reverse("task_page", args=[run.task_id]),
+    ]
+
+
+def test_no_page_holds_an_inline_script_or_style_and_each_says_what_it_may_load(
+    browser_of_alice: Client, alice: User
+) -> None:
+    for where in pages_of(analysed(alice)):
+        answer = browser_of_alice.get(where, follow=True)
+        page = answer.content.decode()
+        assert answer.status_code == 200, where
+        assert "script-src 'self'" in answer["Content-Security-Policy"]
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page), where
+
+
+def test_a_stranger_finds_none_of_alices_pages(alice: User, bob: User) -> None:
+    run = analysed(alice)
+    document = Report.objects.create(run=run, content=b"secret")
+    stranger = signed_in(bob)
+    for where in [*pages_of(run)[2:], reverse("download_report", args=[document.pk])]:
+        assert stranger.get(where).status_code == 404, where
+    for where in (
+        reverse("analyze", args=[run.assessment_id]),
+        reverse("requirements", args=[run.assessment_id]),
+        reverse("make_report", args=[run.assessment_id, run.number]),
+        reverse("cancel_task", args=[run.task_id]),
+        reverse("run_task_again", args=[run.task_id]),
+    ):
+        assert stranger.post(where, {"format": "html"}).status_code == 404, where
+    assert TaskRun.objects.count() == 1
+
+
+def test_a_visitor_is_sent_to_sign_in(alice: User) -> None:
+    for where in pages_of(analysed(alice)):
+        answer = Client().get(where)
+        assert answer.status_code == 302 and answer["Location"].startswith(reverse("login")), where
+
+
+def test_a_runs_page_takes_as_many_queries_for_many_findings_as_for_few(
+    browser_of_alice: Client, alice: User, django_assert_max_num_queries: Any
+) -> None:
+    run = analysed(alice)
+    one = run.findings.get()
+    for number in range(60):
+        one.pk, one.fingerprint = uuid4(), f"{number:064}"
+        one.save(force_insert=True)
+    with django_assert_max_num_queries(24):
+        browser_of_alice.get(reverse("run", args=[run.assessment_id, 1]))

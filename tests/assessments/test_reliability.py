@@ -1,0 +1,213 @@
+"""Reliability on hand-computed cases: availability, single points of failure, backups, recovery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assessments.agents import reliability
+from assessments.agents.availability import downtime_minutes, parallel, published_sla, serial
+from assessments.agents.reliability import required_strategy
+from assessments.agents.types import AgentInput, AgentResult, AgentStatus, Severity
+from assessments.requirements import DisasterRecovery, Requirements
+from assessments.scan.types import CheckResult, FileKind, Outcome, Resource
+
+
+def declared(kind: str, name: str, *, origin: FileKind = FileKind.TERRAFORM, **attributes: Any) -> Resource:
+    return Resource(
+        address=f"{kind}.{name}", type=kind, name=name, provider="aws", origin=origin, file="main.tf",
+        line_start=3, line_end=9, exact=False, attributes=attributes,
+    )  # fmt: skip
+
+
+def manifest(kind: str, name: str, spec: dict[str, Any]) -> Resource:
+    return Resource(
+        address=f"{kind}/default/{name}", type=kind, name=name, provider="kubernetes", origin=FileKind.KUBERNETES,
+        file="app.yaml", line_start=1, line_end=30, exact=True,
+        attributes={"apiVersion": "apps/v1", "metadata": {"name": name}, "spec": spec},
+    )  # fmt: skip
+
+
+def deployment(name: str, *, replicas: int, probes: bool = False) -> Resource:
+    probe = {"httpGet": {"path": "/", "port": 80}}
+    container = {"name": name, "image": "x"} | ({"readinessProbe": probe, "livenessProbe": probe} if probes else {})
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    return manifest("Deployment", name, {"replicas": replicas, "template": template})
+
+
+def assess(*resources: Resource, **wanted: Any) -> AgentResult:
+    seen: list[tuple[int, int, str]] = []
+    data = AgentInput(resources=list(resources), requirements=Requirements(**wanted))
+    result = reliability.run(data, lambda done, total, message: seen.append((done, total, message)))
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    if result.status is AgentStatus.ASSESSED:
+        assert seen[-1][0] == seen[-1][1]
+    return result
+
+
+def rules(result: AgentResult) -> set[str]:
+    return {finding.rule for finding in result.findings}
+
+
+def figure(result: AgentResult, key: str) -> float | int | str:
+    return next(each.value for each in result.figures if each.key == key)
+
+
+def test_serial_and_parallel_availability_match_the_textbook() -> None:
+    assert serial([0.999, 0.995]) == pytest.approx(0.994005)
+    assert parallel(0.99, count=3) == pytest.approx(0.999999)
+    assert downtime_minutes(0.999) == pytest.approx(43.8)
+
+
+def test_the_path_multiplies_balancer_machines_over_two_zones_and_a_single_zone_database() -> None:
+    result = assess(
+        declared("aws_lb", "edge", subnets=["a", "b"], enable_deletion_protection=True),
+        declared("aws_instance", "web[0]", availability_zone="eu-west-1a"),
+        declared("aws_instance", "web[1]", availability_zone="eu-west-1b"),
+        declared("aws_db_instance", "orders", multi_az=False, backup_retention_period=7, deletion_protection=True),
+        uptime_target_percent=99.9,
+    )
+    # 0.9999 x min(1 - 0.005^2, 0.9999) x 0.995 = 0.9999 x 0.9999 x 0.995
+    assert figure(result, "composite_availability") == pytest.approx(99.4801, abs=1e-4)
+    assert figure(result, "allowed_downtime") == 43.8
+    assert "im-rel-uptime-target" in rules(result)
+
+
+def test_subnets_of_one_zone_are_one_zone() -> None:
+    subnets = [declared("aws_subnet", name, availability_zone="eu-west-1a") for name in ("a", "b")]
+    balancer = declared("aws_lb", "edge", subnets=["aws_subnet.a", "aws_subnet.b"])
+    assert "im-rel-balancer-zones" in rules(assess(balancer, *subnets))
+    assert "im-rel-balancer-zones" not in rules(assess(balancer))
+
+
+def test_a_standby_lifts_the_path_and_the_score() -> None:
+    common: dict[str, Any] = {"backup_retention_period": 7, "deletion_protection": True}
+    before = assess(declared("aws_db_instance", "orders", multi_az=False, **common), uptime_target_percent=99.9)
+    after = assess(declared("aws_db_instance", "orders", multi_az=True, **common), uptime_target_percent=99.9)
+    assert (figure(before, "composite_availability"), figure(after, "composite_availability")) == (99.5, 99.95)
+    assert (before.score, after.score) == (50, 100)  # held: 6 + 3; not held: 6 (zones) + 3 (target)
+    assert rules(before) - rules(after) == {"im-rel-database-zones", "im-rel-uptime-target"}
+
+
+def test_a_database_without_backups_loses_everything_whatever_the_objective() -> None:
+    result = assess(declared("aws_db_instance", "orders", backup_retention_period=0), rpo_minutes=60)
+    assert {"im-rel-database-backups", "im-rel-rpo"} <= rules(result)
+
+
+def test_point_in_time_recovery_cannot_meet_an_objective_of_one_minute() -> None:
+    kept = declared("aws_db_instance", "orders", backup_retention_period=7)
+    assert "im-rel-rpo" in rules(assess(kept, rpo_minutes=1))
+    assert "im-rel-rpo" not in rules(assess(kept, rpo_minutes=5))
+
+
+def test_a_value_the_code_leaves_open_counts_on_neither_side() -> None:
+    result = assess(declared("aws_db_instance", "orders", multi_az={"Ref": "Standby"}, backup_retention_period=7))
+    assert "im-rel-database-zones" not in rules(result)
+    assert "100 x 6 / (6 + 3)" in result.score_formula  # backups held (6), deletion protection did not (3)
+
+
+def test_a_suppression_written_in_the_file_is_counted_and_not_found_again() -> None:
+    database = declared("aws_db_instance", "orders", backup_retention_period=7, deletion_protection=True)
+    passed_over = CheckResult(
+        engine="checkov", rule="CKV_AWS_157", title="Multi-AZ", outcome=Outcome.SUPPRESSED, file="main.tf",
+        resource=database.address, line_start=3, line_end=9, suppression="a test system",
+    )  # fmt: skip
+    data = AgentInput(resources=[database], checks=[passed_over])
+    result = reliability.run(data, lambda done, total, message: None)
+    assert (rules(result), result.score) == (set(), 100)
+    assert "1 suppressed" in result.score_formula
+
+
+def test_a_bare_pod_is_asked_for_its_probes() -> None:
+    assert "im-rel-readiness-probe" in rules(assess(manifest("Pod", "one", {"containers": [{"name": "one"}]})))
+
+
+def test_one_nat_gateway_for_two_zones_is_a_single_point_of_failure() -> None:
+    group = declared("aws_autoscaling_group", "web", min_size=2, vpc_zone_identifier=["a", "b"])
+    one = declared("aws_nat_gateway", "a")
+    assert "im-rel-single-nat" in rules(assess(group, one))
+    assert "im-rel-single-nat" not in rules(assess(group, one, declared("aws_nat_gateway", "b")))
+
+
+def test_several_machines_in_one_subnet_are_one_point_of_failure() -> None:
+    together = [declared("aws_instance", f"web[{n}]", subnet_id="aws_subnet.a") for n in range(3)]
+    apart = [declared("aws_instance", f"web[{n}]", subnet_id=f"aws_subnet.{n}") for n in range(3)]
+    assert "im-rel-machines-one-zone" in rules(assess(*together))
+    assert "im-rel-machines-one-zone" not in rules(assess(*apart))
+
+
+def test_a_single_replica_without_probes_is_found_and_a_good_one_is_not() -> None:
+    bad = assess(deployment("cart", replicas=1))
+    assert rules(bad) == {"im-rel-replicas", "im-rel-readiness-probe", "im-rel-liveness-probe"}
+    spec = deployment("cart", replicas=3, probes=True).attributes["spec"]
+    spec["template"]["spec"]["topologySpreadConstraints"] = [{"maxSkew": 1}]
+    budget = manifest("PodDisruptionBudget", "cart", {"selector": {"matchLabels": {"app": "cart"}}})
+    good = assess(manifest("Deployment", "cart", spec), budget)
+    assert (rules(good), good.score) == (set(), 100)
+
+
+def test_an_autoscalers_minimum_counts_for_more_than_the_manifest() -> None:
+    target = {"scaleTargetRef": {"kind": "Deployment", "name": "cart"}, "minReplicas": 3, "maxReplicas": 9}
+    scaled = manifest("HorizontalPodAutoscaler", "cart", target)
+    assert "im-rel-replicas" not in rules(assess(deployment("cart", replicas=1), scaled))
+
+
+def test_cloudformation_reads_like_terraform() -> None:
+    properties = {"MultiAZ": "true", "BackupRetentionPeriod": 7, "DeletionProtection": True}
+    result = assess(declared("AWS::RDS::DBInstance", "Orders", origin=FileKind.CLOUDFORMATION, **properties))
+    assert (result.score, rules(result)) == (100, set())
+
+
+@pytest.mark.parametrize(
+    ("rto", "rpo", "needed"),
+    [
+        (0, None, DisasterRecovery.MULTI_SITE),
+        (240, 5, DisasterRecovery.WARM_STANDBY),
+        (30, 30, DisasterRecovery.PILOT_LIGHT),
+        (1440, 1440, DisasterRecovery.BACKUP_RESTORE),
+    ],
+)
+def test_the_stricter_objective_decides_the_recovery_strategy(rto: float, rpo: float | None, needed: str) -> None:
+    assert required_strategy(rto, rpo) == needed
+
+
+def test_requirements_alone_give_downtime_and_strategy_but_no_score() -> None:
+    result = assess(uptime_target_percent=99.95, rto_minutes=15, disaster_recovery="backup_restore")
+    assert (result.status, result.score) == (AgentStatus.ASSESSED, None)
+    assert figure(result, "allowed_downtime") == 21.9
+    assert figure(result, "needed_recovery_strategy") == "pilot light"
+    assert rules(result) == {"im-rel-dr-strategy"}
+
+
+def test_nothing_to_go_by_is_not_assessed_and_says_what_to_add() -> None:
+    result = assess(declared("aws_iam_role", "x"))
+    assert (result.status, result.score, result.findings) == (AgentStatus.NOT_ASSESSED, None, [])
+    assert "uptime_target_percent" in result.missing
+
+
+def test_the_order_of_the_resources_changes_nothing() -> None:
+    parts = [deployment("a", replicas=1), deployment("b", replicas=2), declared("aws_db_instance", "orders")]
+    assert assess(*parts) == assess(*reversed(parts))
+
+
+def test_every_figure_and_table_has_a_source_and_every_finding_its_line() -> None:
+    result = assess(declared("aws_db_instance", "orders"), deployment("a", replicas=1), uptime_target_percent=99.99)
+    assert result.figures and all(each.source for each in result.figures) and all(each.source for each in result.tables)
+    assert all(each.file and each.line_start for each in result.findings)
+
+
+def test_moved_lines_and_renamed_folders_leave_the_fingerprints_alone() -> None:
+    here = declared("aws_db_instance", "orders")
+    there = here.model_copy(update={"file": "infra/other/main.tf", "line_start": 90, "line_end": 99})
+    keys = [[each.fingerprint_key for each in assess(where, rpo_minutes=5).findings] for where in (here, there)]
+    assert keys[0] == keys[1] and len(set(keys[0])) == len(keys[0]) > 2
+
+
+def test_ten_times_the_allowed_downtime_is_severe() -> None:
+    single = declared("aws_db_instance", "orders")  # 99.5 %
+    found = [
+        each for each in assess(single, uptime_target_percent=99.99).findings if each.rule == "im-rel-uptime-target"
+    ]
+    assert found[0].severity is Severity.HIGH
+    assert published_sla("rds", shape="single") is not None

@@ -1,0 +1,111 @@
+"""Energy and carbon on hand-computed cases of the Cloud Carbon Footprint methodology."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assessments.agents import sustainability
+from assessments.agents.carbon import compute_energy, network_energy, storage_energy
+from assessments.agents.types import AgentInput, AgentResult, AgentStatus
+from assessments.requirements import Requirements
+from assessments.scan.types import FileKind, Resource
+
+
+def declared(kind: str, name: str, **attributes: Any) -> Resource:
+    return Resource(
+        address=f"{kind}.{name}", type=kind, name=name, provider="aws", origin=FileKind.TERRAFORM, file="main.tf",
+        line_start=3, line_end=9, exact=False, attributes=attributes,
+    )  # fmt: skip
+
+
+def assess(*resources: Resource, **wanted: Any) -> AgentResult:
+    data = AgentInput(resources=list(resources), requirements=Requirements(**{"regions": ["us-east-1"], **wanted}))
+    return sustainability.run(data, lambda done, total, message: None)
+
+
+def figure(result: AgentResult, key: str) -> Any:
+    return next(each.value for each in result.figures if each.key == key)
+
+
+def test_a_machine_uses_what_the_hand_computes() -> None:
+    # m5.large, Skylake: (0.65 + 0.5 x (4.26 - 0.65)) W x 2 vCPU x 730 h / 1000 x 1.135 = 2.455 x 2 x 0.73 x 1.135
+    energy = compute_energy("m5.large", count=1, utilisation=0.5)
+    assert energy and energy.kwh == pytest.approx(4.0681805)
+    # c5.large, Cascade Lake or Skylake: means 0.645 and 4.115
+    energy = compute_energy("c5.large", count=3, utilisation=0.2)
+    assert energy and energy.kwh == pytest.approx((0.645 + 0.2 * 3.47) * 2 * 3 * 0.73 * 1.135)
+
+
+def test_storage_and_network_use_what_the_hand_computes() -> None:
+    # 0.5 TB x 730 h x 1.2 Wh / 1000 x 2 copies x 1.135; 1,000 GB x 0.001 kWh
+    assert storage_energy(500, disk=False, copies=2).kwh == pytest.approx(0.99426)
+    assert network_energy(1000).kwh == 1.0
+
+
+def test_carbon_is_energy_times_the_regions_grid() -> None:
+    result = assess(declared("aws_instance", "web", instance_type="m5.large"))
+    assert figure(result, "energy") == 4.07
+    assert figure(result, "carbon") == 1.54  # 4.0681805 x 0.379069
+    assert (
+        figure(assess(declared("aws_instance", "w", instance_type="m5.large"), regions=["eu-north-1"]), "carbon")
+        == 0.03
+    )
+
+
+def test_the_default_utilisation_is_said_to_be_assumed() -> None:
+    machine = declared("aws_instance", "web", instance_type="m5.large")
+    default, stated = assess(machine), assess(machine, average_utilisation_percent=10)
+    assert "assumed" in next(each.source for each in default.figures if each.key == "utilisation")
+    assert figure(stated, "energy") < figure(default, "energy")
+
+
+def test_a_standby_doubles_a_databases_energy() -> None:
+    def database(multi: bool) -> Resource:
+        return declared("aws_db_instance", "x", instance_class="db.m5.large", multi_az=multi, allocated_storage=100)
+
+    single, double = (figure(assess(database(multi)), "energy") for multi in (False, True))
+    assert double == pytest.approx(2 * single, abs=0.011)
+
+
+def test_an_arm64_processor_is_suggested_with_the_energy_it_saves() -> None:
+    result = assess(declared("aws_instance", "web", instance_type="m5.large"))
+    found = [each for each in result.findings if each.rule == "im-sus-processor"]
+    # m6g.large, Graviton2: (0.47 + 0.5 x 1.22) x 2 x 0.73 x 1.135 = 1.79 kWh
+    assert [each.expected for each in found] == ["m6g.large: 1.79 kWh a month"]
+    moved = assess(declared("aws_instance", "web", instance_type="m6g.large"))
+    assert not [each for each in moved.findings if each.rule == "im-sus-processor"]
+    assert (moved.score or 0) > (result.score or 0)
+
+
+def test_a_cleaner_region_in_the_same_part_of_the_world_is_suggested() -> None:
+    machine = declared("aws_instance", "web", instance_type="m6g.large")
+    assert [each.rule for each in assess(machine, regions=["eu-central-1"]).findings] == ["im-sus-region"]
+    assert assess(machine, regions=["eu-north-1"]).findings == []
+    assert (assess(machine, regions=["eu-north-1"]).score, assess(machine, regions=["af-south-1"]).score) == (100, 52)
+
+
+def test_accelerators_and_unknown_types_are_listed_and_not_guessed() -> None:
+    result = assess(
+        declared("aws_instance", "web", instance_type="m5.large"),
+        declared("aws_instance", "gpu", instance_type="p3.2xlarge"),
+        declared("aws_instance", "odd", instance_type="zz9.large"),
+    )
+    assert figure(result, "energy") == 4.07
+    listed = next(each.rows for each in result.tables if each.key == "not_estimated")
+    assert [row[0] for row in listed] == ["aws_instance.gpu", "aws_instance.odd"]
+
+
+def test_nothing_that_uses_energy_is_not_assessed() -> None:
+    for result in (assess(), assess(declared("aws_iam_role", "x")), assess(egress_gb_month=100)):
+        assert (result.status, result.score, result.figures) == (AgentStatus.NOT_ASSESSED, None, [])
+        assert result.reason
+
+
+def test_every_figure_and_table_has_a_source_and_order_changes_nothing() -> None:
+    parts = [declared("aws_instance", name, instance_type="t3.large") for name in "abc"]
+    parts.append(declared("aws_ebs_volume", "v", type="st1", size=100))
+    result = assess(*parts, egress_gb_month=10)
+    assert all(each.source for each in result.figures) and all(each.source for each in result.tables)
+    assert result == assess(*reversed(parts), egress_gb_month=10)

@@ -1,0 +1,76 @@
+"""Lists of tasks by any filter, and how long they take with very many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from tasks_ui.models import ApiToken
+from tests.bench.measure import ms, percentile, timed
+
+FILTERS = {
+    "newest": "",
+    "state": "?state=FAILURE",
+    "kind": "?kind=probe",
+    "queue": "?queue=reports",
+    "since": "?since=2026-01-01T00:00:00Z",
+    "q": "?q=task 77",
+    "order": "?order=oldest",
+}
+INSERT = """
+INSERT INTO tasks_ui_taskrun (id, owner_id, kind, title, stage, queue, priority, state, partial, attempt, max_attempts,
+    weight, current, total, message, worker, rings, last_seq, created_at, queued_at, finished_at, error_code, error)
+SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+    CASE WHEN n %% 10 < 8 THEN %(alice)s ELSE %(bob)s END,
+    CASE WHEN n %% 3 = 0 THEN 'probe' ELSE 'probe_family' END, 'task ' || n, '',
+    CASE WHEN n %% 4 = 0 THEN 'reports' ELSE 'default' END, 0,
+    CASE WHEN n %% 20 = 0 THEN 'FAILURE' ELSE 'SUCCESS' END, false, 1, 4,
+    0, 100, 100, '', '', 0, 3, now() - n * interval '1 second', now(), now(), '', ''
+FROM generate_series(1, %(rows)s) AS n
+"""
+
+
+@pytest.fixture
+def many_rows(db: None, alice: User, bob: User, size: Callable[[int, int], int]) -> int:
+    rows = size(20_000, 1_000_000)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, {"alice": alice.pk, "bob": bob.pk, "rows": rows})
+        cursor.execute("ANALYZE tasks_ui_taskrun")
+    return rows
+
+
+def test_the_list_answers_quickly_by_any_filter(
+    client: Client, alice: User, many_rows: int, size: Callable[[int, int], int]
+) -> None:
+    _, key = ApiToken.issue(owner=alice, name="bench")
+    headers = {"Authorization": f"Bearer {key}"}
+    slowest = 0.0
+    for name, query in FILTERS.items():
+        seconds = timed(partial(get, client, f"/api/v1/tasks/{query}", headers), times=size(5, 20))
+        slowest = max(slowest, percentile(seconds, 95))
+        print(
+            f"\n{many_rows} rows, by {name}: p50 {ms(percentile(seconds, 50))}, p95 {ms(percentile(seconds, 95))}",
+            end="",
+        )
+    assert slowest < 5
+
+
+def test_the_pages_answer_quickly(client: Client, alice: User, many_rows: int, size: Callable[[int, int], int]) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(User.objects.get(pk=alice.pk))
+    for path in ("/", "/?q=task+77", "/admin/tasks_ui/taskrun/", "/admin/tasks_ui/taskrun/?state=FAILURE"):
+        seconds = timed(partial(get, client, path, {}), times=size(3, 20))
+        print(
+            f"\n{many_rows} rows, {path}: p50 {ms(percentile(seconds, 50))}, p95 {ms(percentile(seconds, 95))}", end=""
+        )
+        assert percentile(seconds, 50) < 5
+
+
+def get(client: Client, path: str, headers: dict[str, str]) -> None:
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 200, answer.content[:500]

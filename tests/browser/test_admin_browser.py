@@ -1,0 +1,242 @@
+"""An operator's work in a real browser, with real workers: find anyone's task, watch it, end it; hold a queue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+
+from tasks_ui import dispatch, queues
+from tasks_ui.models import PausedQueue, State, TaskRun, Worker
+from tasks_ui.services import request_cancel
+from tests.stack import Stack, wait_until
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+pytestmark = pytest.mark.browser
+
+Queue = Callable[..., TaskRun]
+LIST = "/admin/tasks_ui/taskrun/"
+PASSWORD = "a password of olga"
+
+
+@pytest.fixture
+def users(transactional_db: None) -> dict[str, User]:
+    from django.contrib.auth.models import User
+
+    olga = User.objects.create_superuser("olga", password=PASSWORD)
+    return {"olga": olga, **{name: User.objects.create_user(name) for name in ("mara", "tomas")}}
+
+
+@pytest.fixture
+def queue_probe(users: dict[str, User]) -> Queue:
+    from tests.probe.runs import queue_probe
+
+    def queue(owner: str, **options: Any) -> TaskRun:
+        return queue_probe(owner=users[owner], **options)
+
+    return queue
+
+
+@pytest.fixture
+def admin(page: Page, users: dict[str, User]) -> Iterator[Callable[[str], None]]:
+    """Sign olga in at the stack of this address. The test fails on anything that the console complains of."""
+    heard: list[str] = []
+    page.on("console", lambda m: heard.append(m.text) if m.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+
+    def sign_in(url: str) -> None:
+        page.goto(f"{url}/admin/")
+        page.get_by_label("Username").fill("olga")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("link", name="Workers and queues")).to_be_visible()
+
+    yield sign_in
+    assert not heard
+
+
+@pytest.fixture(autouse=True)
+def all_ended(transactional_db: None) -> Iterator[None]:
+    """Workers that stay up between tests hold none of this test's runs when its rows go."""
+    yield
+    PausedQueue.objects.all().delete()
+    TaskRun.objects.filter(state=State.PENDING).delete()
+    wait_until(lambda: not TaskRun.objects.filter(lease_until__isnull=False).exists(), timeout_s=30, what="the end")
+
+
+def row(page: Page, run: TaskRun) -> Locator:
+    return page.locator("#result_list tr", has=page.locator(f'[data-task="{run.pk}"]'))
+
+
+def mark(page: Page, run: TaskRun) -> None:
+    row(page, run).locator("input.action-select").check()
+
+
+def act(page: Page, action: str) -> None:
+    page.get_by_label("Action:").select_option(action)
+    page.get_by_role("button", name="Run", exact=True).click()
+
+
+def percent(page: Page, run: TaskRun) -> int:
+    return int(row(page, run).locator("[data-percent]").inner_text().rstrip("%\N{NO-BREAK SPACE} "))
+
+
+def test_an_operator_finds_a_users_tasks_watches_them_and_ends_them(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue
+) -> None:
+    queue_probe("mara", title="maras task")
+    running = queue_probe("tomas", title="a long task", duration_s=60)
+    fillers = [queue_probe("tomas", title=f"filler {n}", duration_s=60) for n in range(2)]
+    waiting = queue_probe("tomas", title="a waiting task", duration_s=60, queue="reports")
+    TaskRun.objects.filter(pk=waiting.pk).update(rung_at=None)
+    admin(shared_stack.url)
+    page.goto(shared_stack.url + LIST)
+    page.locator("#changelist-filter").get_by_role("link", name="tomas").click()
+    expect(page.locator("#result_list")).not_to_contain_text("maras task")
+    expect(row(page, running).locator(".badge")).to_have_text("Running")
+    expect(page.locator(".live-note")).to_have_text("Live")
+    page.evaluate("window.isTheSamePage = true")
+    seen = percent(page, running)
+    wait_until(lambda: percent(page, running) >= seen + 3, timeout_s=20, what="the bar to move")
+    assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
+    for run in (running, waiting, *fillers):
+        mark(page, run)
+    act(page, "cancel_runs")
+    expect(page.locator(".messagelist")).to_contain_text("4\N{NO-BREAK SPACE}tasks are being cancelled.")
+    expect(row(page, waiting).locator(".badge")).to_have_text("Cancelled")
+    expect(row(page, running).locator(".badge")).to_have_text("Cancelled")  # once its worker has stopped, by itself
+    row(page, running).get_by_role("link").click()
+    expect(page.locator(".timeline tr", has_text="Cancelling")).to_contain_text("olga")
+
+
+def test_a_mark_stays_on_its_task_while_new_ones_come(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue
+) -> None:
+    first = queue_probe("mara", title="the marked task", duration_s=60)
+    admin(shared_stack.url)
+    page.goto(shared_stack.url + LIST)
+    expect(page.locator(".live-note")).to_have_text("Live")
+    mark(page, first)
+    newer = queue_probe("tomas", title="a newer task")
+    expect(page.locator(".live-note")).to_have_text("1 newer. Live")
+    expect(row(page, newer)).to_have_count(0)
+    expect(row(page, first).locator("input.action-select")).to_be_checked()
+    act(page, "cancel_runs")
+    expect(page.locator(".messagelist")).to_contain_text("1\N{NO-BREAK SPACE}task is being cancelled.")
+    wait_until(lambda: TaskRun.objects.get(pk=first.pk).state == State.REVOKED, timeout_s=20, what="the cancel")
+    assert TaskRun.objects.get(pk=newer.pk).cancel_requested_at is None
+
+
+def test_all_that_match_are_cancelled_beyond_the_page(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+) -> None:
+    queues.pause("default", by=users["olga"])
+    kept = queue_probe("mara", title="maras task")
+    for number in range(60):
+        queue_probe("tomas", title=f"task {number}")
+    admin(shared_stack.url)
+    page.goto(f"{shared_stack.url}{LIST}?user={users['tomas'].pk}")
+    page.locator("#action-toggle").check()
+    page.get_by_role("button", name="Select all 60 task runs").click()
+    act(page, "cancel_runs")
+    page.get_by_role("button", name=re.compile("^Cancel: 60")).click()
+    expect(page.locator(".messagelist")).to_contain_text("60\N{NO-BREAK SPACE}tasks are being cancelled.")
+    assert TaskRun.objects.filter(state=State.REVOKED).count() == 60
+    assert TaskRun.objects.get(pk=kept.pk).state == State.PENDING
+
+
+def test_staff_who_may_only_look_see_bars_move_and_neither_words_nor_actions(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+) -> None:
+    from django.contrib.auth.models import Permission, User
+
+    User.objects.filter(pk=users["olga"].pk).update(is_superuser=False)
+    users["olga"].user_permissions.set(Permission.objects.filter(codename="view_taskrun"))
+    run = queue_probe("mara", title="maras task", duration_s=30)
+    admin(shared_stack.url)
+    page.goto(shared_stack.url + LIST)
+    expect(page.locator(".live-note")).to_have_text("Read anew every 5\N{NO-BREAK SPACE}s")
+    expect(row(page, run).locator(".badge")).to_have_text("Running", timeout=15_000)
+    seen = percent(page, run)
+    wait_until(lambda: percent(page, run) > seen, timeout_s=15, what="the bar to move")
+    expect(page.locator("#result_list")).not_to_contain_text("step")
+    expect(page.get_by_label("Action:")).to_have_count(0)
+    request_cancel(run, by=None)
+
+
+def test_the_operators_pages_are_accessible(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+) -> None:
+    queues.pause("default", by=users["olga"])
+    run = queue_probe("mara", title="maras task")
+    admin(shared_stack.url)
+    for address in (LIST, f"{LIST}{run.pk}/change/", f"{LIST}queues/"):
+        page.goto(shared_stack.url + address)
+        expect(page.locator(".live-note")).to_have_text("Live")
+        for theme in ("light", "dark"):
+            page.locator("html").evaluate("(html, theme) => html.dataset.theme = theme", theme)
+            found = Axe().run(page, context={"include": [["#content"]]}).response["violations"]
+            serious = [v for v in found if v["impact"] in {"serious", "critical"}]
+            assert not [(v["id"], node["html"]) for v in serious for node in v["nodes"]], (address, theme)
+
+
+RESTARTED = ("worker1", "worker2", "priority", "reconciler")
+
+
+@pytest.fixture
+def restarted(shared_stack: Stack) -> Iterator[Callable[[], None]]:
+    """Kill all that starts tasks, and start it again; such workers drain for a second, not for twenty."""
+
+    def restart() -> None:
+        for name in RESTARTED:
+            shared_stack[name].kill()
+        for name in RESTARTED:
+            shared_stack[name].start()
+
+    shared_stack.env["SOFT_SHUTDOWN_S"] = "1"  # one dict, which every process is started with
+    yield restart
+    del shared_stack.env["SOFT_SHUTDOWN_S"]
+    for name in RESTARTED:
+        shared_stack[name].start()
+
+
+def test_a_paused_queue_starts_nothing_after_a_restart_either_until_it_is_resumed(
+    shared_stack: Stack,
+    restarted: Callable[[], None],
+    admin: Callable[[str], None],
+    page: Page,
+    queue_probe: Queue,
+) -> None:
+    admin(shared_stack.url)
+    page.get_by_role("link", name="Workers and queues").click()
+    page.get_by_role("button", name="Pause default").click()
+    expect(page.locator("#queue-default")).to_contain_text("Paused")
+    run = queue_probe("mara", title="a held task")
+    rung = queue_probe("mara", title="a task with a message")
+    TaskRun.objects.filter(pk=rung.pk).update(rung_at=rung.queued_at, rings=1)
+    dispatch.send(rung.pk, kind=rung.kind, queue=rung.queue, attempt=0)
+    wait_until(lambda: TaskRun.objects.get(pk=rung.pk).rung_at is None, timeout_s=20, what="the message to be refused")
+    expect(page.locator("#queue-default .number").first).to_have_text("2", timeout=15_000)  # by itself
+    began_at = timezone.now()
+    restarted()
+    wait_until(lambda: Worker.objects.filter(started_at__gt=began_at).count() == 3, timeout_s=40, what="new workers")
+    other = queue_probe("mara", title="of another queue", queue="reports")
+    wait_until(lambda: TaskRun.objects.get(pk=other.pk).is_final, timeout_s=20, what="the other queue to go on")
+    held = TaskRun.objects.filter(pk__in=[run.pk, rung.pk])
+    assert set(held.values_list("state", "attempt")) == {(State.PENDING, 0)}
+    page.reload()
+    expect(page.locator("#queue-default")).to_contain_text("olga")
+    page.get_by_role("button", name="Resume default").click()
+    wait_until(lambda: not held.exclude(state=State.SUCCESS).exists(), timeout_s=20, what="the held tasks to run")
+    assert set(held.values_list("attempt", flat=True)) == {1}
+    workers = page.locator("#workers-heading ~ .results")
+    expect(workers.locator(".badge", has_text="Up")).to_have_count(3, timeout=15_000)
+    shared_stack["priority"].stop()
+    expect(workers.locator("tr", has_text="priority@")).to_contain_text("Stopped", timeout=15_000)

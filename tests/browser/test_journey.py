@@ -1,0 +1,296 @@
+"""What a person does and sees, in a real browser, with real workers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, Page, WebSocketRoute, expect
+
+from tasks_ui.models import State, TaskRun
+from tests.stack import Stack, wait_until
+
+pytestmark = pytest.mark.browser
+
+NAME, PASSWORD = "alice", "a password of alice"
+DONE_MS = 90_000
+RECORD_BARS = """() => {
+  window.seen = {}
+  const note = () => {
+    for (const bar of document.querySelectorAll("progress")) {
+      const name = bar.dataset.stageBar ?? bar.getAttribute("aria-label")
+      const values = (window.seen[name] ??= [])
+      const value = bar.hasAttribute("value") ? bar.value / bar.max : "counting"
+      if (values.at(-1) !== value) values.push(value)
+    }
+    const percent = document.querySelector("[data-number]")?.textContent
+    const values = (window.seen.percent ??= [])
+    if (percent !== undefined && values.at(-1) !== percent) values.push(percent)
+    requestAnimationFrame(note)
+  }
+  note()
+}"""
+
+
+@pytest.fixture(autouse=True)
+def account(shared_stack: Stack) -> Iterator[None]:
+    from django.contrib.auth.models import User
+
+    User.objects.create_user(NAME, password=PASSWORD)
+    yield
+    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of all runs")
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """Everything that the browser's console complains of; the test fails on any but a form that was refused (422)."""
+    heard: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "status of 422" not in message.text:
+            heard.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    yield heard
+    assert not heard
+
+
+@pytest.fixture
+def home(page: Page, shared_stack: Stack, complaints: list[str]) -> str:
+    sign_in(page, shared_stack.url)
+    return shared_stack.url
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_label("Username").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+
+
+def start_sample(page: Page) -> None:
+    page.get_by_role("button", name="Try the sample").click()
+    expect(page).to_have_url(re.compile(r"/assessments/[0-9a-f-]+/runs/1/"))
+
+
+def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(page: Page, home: str) -> None:
+    page.evaluate("window.name = 'kept'")
+    start_sample(page)
+    page.evaluate(RECORD_BARS)
+    page.evaluate("document.documentElement.dataset.loaded = 'once'")
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+
+    assert page.evaluate("document.documentElement.dataset.loaded") == "once", "the page was loaded anew"
+    seen: dict[str, list[Any]] = page.evaluate("window.seen")
+    moved = [name for name, values in seen.items() if name != "percent" and len(values) >= 3]
+    assert len(moved) >= 5, seen
+    for name, values in seen.items():
+        numbers = [float(value) for value in values if value != "counting"]
+        assert numbers == sorted(numbers), f"{name} went back: {values}"
+    assert len(seen["percent"]) >= 3 and "100" not in seen["percent"], seen["percent"]
+
+    expect(page.locator("#head .badge")).to_have_text("Done")
+    expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
+    finding = page.locator(".find").first
+    place = finding.locator(".w").inner_text()
+    assert re.fullmatch(r"\S+\.\S+:\d+", place)
+    finding.locator(".t").click()
+    expect(finding.locator(".code li.hit")).to_have_attribute("data-n", place.rpartition(":")[2])
+    finding.get_by_role("link", name="Its own page").click()
+    expect(page.locator("main")).to_contain_text(place)
+    expect(page.locator(".code li.hit")).to_be_visible()
+
+
+def test_the_dashboard_moves_by_itself_in_another_tab(page: Page, home: str, context: BrowserContext) -> None:
+    start_sample(page)
+    other = context.new_page()
+    other.goto(home)
+    expect(other.locator("#conn")).to_have_text("Live")
+    row = other.locator(".run").filter(has=other.get_by_text("run 1", exact=True))
+    expect(row).to_have_attribute("data-state", "SUCCESS", timeout=DONE_MS)
+    expect(row.locator(".sevs b").first).to_be_visible()
+
+
+def test_a_run_is_cancelled_and_the_page_says_so(page: Page, home: str) -> None:
+    start_sample(page)
+    page.get_by_role("button", name="Cancel run").click()
+    expect(page.locator("#head .badge")).to_have_text("Cancelled", timeout=30_000)
+    wait_until(lambda: TaskRun.objects.get(kind="process_assessment").state == State.REVOKED, timeout_s=30, what="it")
+
+
+def test_a_reload_in_the_middle_shows_the_same_run_and_it_goes_on(page: Page, home: str) -> None:
+    start_sample(page)
+    page.wait_for_selector("#scan [data-bar]", timeout=DONE_MS)
+    page.reload()
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+
+
+def test_where_sockets_are_blocked_the_page_polls_and_says_so(
+    context: BrowserContext, page: Page, shared_stack: Stack
+) -> None:
+    def refuse(route: WebSocketRoute) -> None:
+        route.close(code=1011)
+
+    page.route_web_socket(re.compile("/ws/v1/"), refuse)
+    sign_in(page, shared_stack.url)
+    start_sample(page)
+    expect(page.locator("#conn")).to_have_attribute("data-conn", "polling", timeout=30_000)
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+
+
+def test_offline_is_said_and_what_happened_meanwhile_is_caught_up(
+    context: BrowserContext, page: Page, shared_stack: Stack
+) -> None:
+    sign_in(page, shared_stack.url)
+    start_sample(page)
+    context.set_offline(True)
+    expect(page.locator("#conn")).to_have_text("Offline")
+    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of the run")
+    context.set_offline(False)
+    expect(page.locator("#conn")).to_have_text("Live", timeout=30_000)
+    expect(page.locator("#pillars")).to_be_visible()
+
+
+def test_pasted_text_with_a_refused_number_keeps_the_text_and_names_the_field(page: Page, home: str) -> None:
+    page.goto(f"{home}/assessments/new/")
+    page.get_by_text("Paste text instead").click()
+    page.get_by_label("File name").fill("main.tf")
+    page.get_by_label("Text", exact=True).fill('resource "aws_s3_bucket" "logs" {}')
+    page.get_by_label("Recovery point (RPO)").fill("-5")
+    page.get_by_role("button", name="Analyze").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("Enter 0 min or more.")
+    expect(summary).to_be_focused()
+    expect(page.get_by_label("Text", exact=True)).to_have_value('resource "aws_s3_bucket" "logs" {}')
+    expect(page.get_by_label("Recovery point (RPO)")).to_have_attribute("aria-invalid", "true")
+
+
+def test_chosen_files_are_listed_and_sent(page: Page, home: str) -> None:
+    page.goto(f"{home}/assessments/new/")
+    files: list[FilePayload] = [
+        {"name": "main.tf", "mimeType": "text/plain", "buffer": b'resource "aws_s3_bucket" "logs" {}\n'},
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"words"},
+    ]
+    page.locator("#id_upload").set_input_files(files)
+    page.get_by_role("button", name="Remove notes.txt").click()
+    page.get_by_role("button", name="Analyze 1 file").click()
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    expect(page.locator("#files")).to_contain_text("1 read")
+
+
+def test_the_whole_way_works_without_javascript(context: BrowserContext, shared_stack: Stack) -> None:
+    assert context.browser is not None
+    plain = context.browser.new_context(java_script_enabled=False)
+    page = plain.new_page()
+    sign_in(page, shared_stack.url)
+    start_sample(page)
+    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of the run")
+    page.reload()
+    expect(page.locator("#pillars")).to_be_visible()
+    page.locator(".find .t").first.click()
+    page.get_by_role("link", name="Evidence and what to do").first.click()
+    expect(page.locator(".code li.hit")).to_be_visible()
+    plain.close()
+
+
+def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(page: Page, home: str) -> None:
+    start_sample(page)
+    page.goto(f"{home}/findings/")
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("Sample web shop run 1 is done", timeout=DONE_MS)
+    toast.get_by_role("link", name="Open").click()
+    expect(page.locator("#pillars")).to_be_visible()
+
+
+def test_the_pill_leads_to_a_page_that_tests_the_connection(page: Page, home: str) -> None:
+    page.locator("#conn").click()
+    expect(page.locator("#checks")).to_have_attribute("data-done", "yes", timeout=30_000)
+    expect(page.locator(".check[data-state=SUCCESS]")).to_have_count(5)
+
+
+def test_the_connection_page_says_that_sockets_are_blocked(page: Page, home: str) -> None:
+    def refuse(route: WebSocketRoute) -> None:
+        route.close(code=4403)
+
+    page.route_web_socket(re.compile("/ws/v1/"), refuse)
+    page.goto(f"{home}/connection/")
+    expect(page.locator("[data-check=socket]")).to_contain_text("CSRF_TRUSTED_ORIGINS", timeout=30_000)
+    expect(page.locator("[data-check=http]")).to_have_attribute("data-state", "SUCCESS")
+
+
+def test_keys_alone_list_themselves_mark_runs_and_cancel_them(page: Page, home: str, queue_runs: list[TaskRun]) -> None:
+    page.reload()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
+    page.keyboard.press("Escape")
+    for _ in queue_runs:
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    expect(page.locator(".pick:checked")).to_have_count(len(queue_runs))
+    page.locator("#bulk").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".note[role=status]")).to_contain_text("2 of 2 runs asked to stop.")
+    expect(page.locator(".run[data-state=REVOKED]")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("Escape")
+    expect(page.locator(".pick:checked")).to_have_count(0)
+
+
+@pytest.fixture
+def queue_runs(shared_stack: Stack) -> list[TaskRun]:
+    """Two assessments of alice that wait in a queue which nobody works on."""
+    from django.contrib.auth.models import User
+
+    from assessments.models import AssessmentRun
+    from assessments.requirements import Requirements
+    from assessments.services import create_assessment, start_analysis
+    from tasks_ui.models import PausedQueue
+
+    PausedQueue.objects.create(name="assessments")
+    alice = User.objects.get(username=NAME)
+    for name in ("orders", "billing"):
+        wanted = Requirements(rps_peak=10, service_time_ms=20)
+        start_analysis(create_assessment(owner=alice, name=name, requirements=wanted, uploads=[]), by=alice)
+    return [run.task for run in AssessmentRun.objects.select_related("task") if run.task]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)], ids=["light", "dark", "phone"]
+)
+def test_no_page_has_an_accessibility_violation_or_scrolls_sideways(
+    page: Page, home: str, scheme: Any, width: int
+) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 900})
+    check(page)
+    page.goto(f"{home}/assessments/new/")
+    check(page)
+    page.goto(home)
+    start_sample(page)
+    page.wait_for_selector("#agents [data-bar]", timeout=DONE_MS)
+    check(page)
+    expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
+    page.locator(".find .t").first.click()
+    expect(page.locator(".find[open] [data-loaded]")).to_be_visible()
+    check(page)
+    page.goto(home)
+    check(page)
+    for address in ("findings", "recommendations", "reports", "connection"):
+        page.goto(f"{home}/{address}/")
+        expect(page.locator("#conn")).to_have_text("Live")
+        check(page)
+    page.keyboard.press("?")
+    check(page)
+
+
+def check(page: Page) -> None:
+    found = Axe().run(page).response["violations"]
+    told = [(v["id"], v["impact"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found]
+    assert not told, f"{page.url}: {json.dumps(told, indent=1)}"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} scrolls sideways"

@@ -1,0 +1,1 @@
+"""An app whose task is a coroutine, which Celery would never await."""

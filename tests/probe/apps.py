@@ -1,0 +1,20 @@
+from django.apps import AppConfig
+
+
+class ProbeConfig(AppConfig):
+    name = "tests.probe"
+    label = "probe"
+
+    def ready(self) -> None:
+        import os
+
+        from django.conf import settings
+
+        from tests.probe import kinds, sabotage  # noqa: F401
+
+        sabotage.install()
+
+        if os.environ.get("LOSE_LAYER_MESSAGES"):
+            settings.CHANNEL_LAYERS["default"]["BACKEND"] = "tests.probe.layers.LossyLayer"
+        # A slow hash is the point of a password's hash, and not what the tests are about.
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,113 @@
+"""What a storm switches on in the application's processes, by their environment: a ledger of refusals, publishes that
+are skipped, and, to prove that the storm would notice, one cure taken out."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction as database
+from django.db.models import F
+from django.db.models.functions import Now
+
+from tasks_ui import dispatch, reconciler, transitions
+from tasks_ui import tracking as tasks_ui_tracking
+from tasks_ui.models import State, TaskRun
+
+tracking: Any = tasks_ui_tracking  # whose names are replaced here
+
+
+def install() -> None:
+    """Do what the environment of this process asks for; nothing, where it asks for nothing."""
+    if path := os.environ.get("PROBE_LEDGER"):
+        count_refusals(path)
+    if share := float(os.environ.get("PROBE_SKIP_PUBLISH", "0")):
+        skip_publishes(share)
+    if cure := os.environ.get("PROBE_SABOTAGE"):
+        CURES[cure]()
+
+
+def count_refusals(path: str) -> None:
+    """Write a line for each message that no claim followed, and for each writer whose write was refused."""
+    claim, move = tracking.claim, tracking.transition
+
+    def counted_claim(run_id: Any, **options: Any) -> Any:
+        run = claim(run_id, **options)
+        if run is None:
+            _note(path, f"refused {run_id}")
+        return run
+
+    def counted_transition(run: TaskRun, to: State, **options: Any) -> Any:
+        moved = move(run, to, **options)
+        if moved is None:
+            _note(path, f"fenced {run.pk} {options.get('attempt')}")
+        return moved
+
+    def counted_stop(work: Any, reason: type[Exception]) -> None:
+        if reason is transitions.Fenced:
+            _note(path, f"fenced {work.run.pk} {work.attempt}")
+        stop(work, reason)
+
+    stop = tracking.Work.stop
+    tracking.claim, tracking.transition = counted_claim, counted_transition
+    tracking.Work.stop = counted_stop
+
+
+def skip_publishes(share: float) -> None:
+    """Say of some messages that the broker took them, and send nothing, as a broker that loses them would."""
+    send, chance = dispatch.send, random.Random()
+
+    def careless(run_id: Any, **options: Any) -> bool:
+        return True if chance.random() < share else send(run_id, **options)
+
+    dispatch.send = careless
+
+
+def without_fence() -> None:
+    """A worker may write its success whoever holds the run now, and whatever state it is in."""
+    move = tracking.transition
+
+    def unfenced(run: TaskRun, to: State, *, attempt: int | None = None, **options: Any) -> Any:
+        return move(run, to, **options)
+
+    for state in State:
+        transitions.NEXT[state] = transitions.NEXT[state] | {State.SUCCESS}
+    tracking.transition = unfenced
+    tracking._look = lambda work: None
+
+
+def without_claim() -> None:
+    """Each message starts its task, as Celery alone would have it."""
+
+    def takes_all(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
+        lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
+        with database.atomic():
+            TaskRun.objects.filter(pk=run_id).update(
+                state=State.STARTED, attempt=F("attempt") + 1, worker=worker, lease_until=lease, finished_at=None
+            )
+            run = TaskRun.objects.filter(pk=run_id).first()
+            if run:
+                transitions.emit(run, "task.started", transitions.state_data(run))
+        return run
+
+    tracking.claim = takes_all
+
+
+def without_reconciler() -> None:
+    """The process is there, and does nothing."""
+    reconciler.reconcile = lambda *, dry_run=False: Counter()
+
+
+CURES = {"fence": without_fence, "claim": without_claim, "reconciler": without_reconciler}
+
+
+def _note(path: str, line: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line.encode() + b"\n")
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""docker-compose.yml starts what ``make run`` starts, and holds no secret."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra_mind import supervisor
+
+ROOT = Path(__file__).parents[1]
+SERVICES = {  # Compose service: the supervisor's name for the same process
+    "web": "web",
+    "worker": "worker1",
+    "worker-priority": "priority",
+    "reconciler": "reconciler",
+    "beat": "beat",
+}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return dict(loaded["services"])
+
+
+@pytest.mark.parametrize(("service", "process"), SERVICES.items())
+def test_compose_runs_the_commands_of_make_run(services: dict[str, Any], service: str, process: str) -> None:
+    options = supervisor.Options(home=Path("/data"), host="0.0.0.0", port=8000, workers=1, concurrency=2)  # noqa: S104
+    assert services[service]["command"] == supervisor.process_commands(options)[process]
+
+
+def test_compose_leaves_out_none_of_the_processes_of_make_run() -> None:
+    assert set(SERVICES.values()) == set(supervisor.process_commands(supervisor.Options(home=ROOT, workers=1)))
+
+
+def test_the_image_starts_as_web_when_nothing_else_is_said(services: dict[str, Any]) -> None:
+    command = re.search(r"^CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert command
+    assert yaml.safe_load(command[1]) == services["web"]["command"]
+
+
+def test_three_workers_have_two_processors_and_two_gigabytes_each(services: dict[str, Any]) -> None:
+    assert services["worker"]["deploy"] == {"replicas": 3, "resources": {"limits": {"cpus": "2", "memory": "2G"}}}
+
+
+def test_every_secret_must_come_from_the_environment() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "VALKEY_PASSWORD", "FLOWER_BASIC_AUTH"):
+        uses = re.findall(r"\$\{" + name + r"[^}]*\}", text)
+        assert uses, name
+        assert all(f"{name}:?" in use for use in uses), f"{name} has a default"
+
+
+def test_containers_stop_later_than_a_worker_drains(services: dict[str, Any]) -> None:
+    from django.conf import settings
+
+    grace = int(services["worker"]["stop_grace_period"].removesuffix("s"))
+    assert grace > settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT
+    assert supervisor.STOP_GRACE_S > supervisor.SOFT_SHUTDOWN_S
+
+
+def test_the_application_runs_without_privileges(services: dict[str, Any]) -> None:
+    assert re.search(r"^USER (?!root|0$)\S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    for name in (*SERVICES, "flower", "migrate"):
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["read_only"] is True, name
+
+
+def test_the_queue_of_compose_survives_a_crash(services: dict[str, Any]) -> None:
+    command = " ".join(services["valkey"]["command"])
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command

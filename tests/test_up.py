@@ -1,0 +1,207 @@
+"""``manage.py up``: one command that starts everything, says where it is, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from infra_mind import supervisor
+from tests.stack import free_port, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Up:
+    """``manage.py up`` in a home of its own, with one worker."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home
+        self.url = f"http://127.0.0.1:{port}/"
+        self.log_path = home.parent / f"up-{home.name}-{port}.log"
+        self.env = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EXTRA_APPS"}
+        }
+        self.env |= {"INFRA_MIND_HOME": str(home), "PORT": str(port), "WORKERS": "1", "CONCURRENCY": "1"}
+        with self.log_path.open("wb") as log:
+            command = [sys.executable, "manage.py", "up"]
+            self.process = subprocess.Popen(
+                command, cwd=supervisor.BASE_DIR, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def wait_until_ready(self) -> Up:
+        wait_until(self._is_ready_or_over, timeout_s=120, what="manage.py up", details=self.log, step_s=0.2)
+        assert self.process.poll() is None, self.log()
+        return self
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, words: str) -> psutil.Process | None:
+        """The direct child whose command line holds ``words``, if it runs."""
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.Error):
+                if words in " ".join(child.cmdline()):
+                    return child
+        return None
+
+    def replaces(self, old: psutil.Process, words: str) -> bool:
+        new = self.child(words)
+        return new is not None and new.pid != old.pid
+
+    def manage(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=supervisor.BASE_DIR,
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def end(self) -> None:
+        if self.process.poll() is not None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            family = self.family()
+            self.process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(40)
+            for process in [*family, psutil.Process(self.process.pid)]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.process.wait(10)
+
+    def _is_ready_or_over(self) -> bool:
+        return "Infra Mind is ready" in self.log() or self.process.poll() is not None
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="infra-mind-up-") as folder:
+        yield Path(folder) / "home"
+
+
+@pytest.fixture(scope="module")
+def shared_up() -> Iterator[Up]:
+    """One for the tests that only look at it, and then for the one that ends it."""
+    with tempfile.TemporaryDirectory(prefix="infra-mind-up-") as folder:
+        up = Up(Path(folder) / "home", free_port())
+        yield up
+        up.end()
+
+
+@pytest.fixture
+def up(home: Path) -> Iterator[Up]:
+    up = Up(home, free_port())
+    yield up
+    up.end()
+
+
+def living(processes: list[psutil.Process]) -> list[str]:
+    alive = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                alive.append(" ".join(process.cmdline()))
+    return alive
+
+
+def test_a_second_up_says_that_one_is_running(shared_up: Up) -> None:
+    up = shared_up.wait_until_ready()
+    second = up.manage("up", PORT=str(free_port()))
+    assert second.returncode != 0
+    assert f"already running in {up.home}" in second.stderr
+    assert up.url in second.stderr
+    assert str(up.process.pid) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert httpx.get(f"{up.url}health/ready").status_code == 200
+
+
+def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None:
+    up = shared_up.wait_until_ready()
+    told = up.log()
+    assert up.url in told
+    assert f"{supervisor.DEMO_USERNAME} / {supervisor.DEMO_PASSWORD}" in told
+    assert httpx.get(up.url, follow_redirects=True).status_code == 200
+    family = up.family()
+    commands = "\n".join(" ".join(p.cmdline()) for p in family)
+    for process in (
+        "daphne",
+        "worker1@%h",
+        "priority@%h",
+        "reconcile --forever",
+        "celery -A infra_mind beat",
+        "postgres",
+        "valkey",
+    ):
+        assert process in commands, process
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(40) == 0
+    assert living(family) == []
+
+
+def test_up_starts_again_what_dies_and_keeps_its_data_over_a_kill_of_its_own(up: Up, home: Path) -> None:
+    up.wait_until_ready()
+    made = up.manage("shell", "-c", "from django.contrib.auth.models import User; User.objects.create_user('kept')")
+    assert made.returncode == 0, made.stderr
+    reconciler, valkey = up.child("reconcile --forever"), up.child("valkey-server")
+    assert reconciler and valkey
+    reconciler.kill()
+    valkey.kill()
+    wait_until(lambda: up.replaces(reconciler, "reconcile --forever"), timeout_s=20, what="a new reconciler")
+    wait_until(lambda: up.replaces(valkey, "valkey-server"), timeout_s=20, what="a new Valkey")
+
+    family = up.family()
+    up.process.kill()
+    up.process.wait()
+    again = Up(home, free_port())
+    try:
+        again.wait_until_ready()
+        assert living(family) == []
+        asked = again.manage("shell", "-c", "from django.contrib.auth.models import User; print(User.objects.count())")
+        assert asked.stdout.split()[-1] == "2"  # demo and kept: no second demo account was made
+    finally:
+        again.end()
+
+
+def test_a_taken_port_is_named_and_nothing_is_started(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        up = Up(home, port)
+        assert up.process.wait(60) != 0
+    assert re.search(rf"Port {port} can't be used .* make run PORT={port + 1}", up.log())
+    assert "Traceback" not in up.log()
+    assert not (home / "postgres").exists()
+
+
+def test_a_command_without_a_running_infra_mind_says_how_to_start_it(home: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "prune_tasks"],
+        cwd=supervisor.BASE_DIR,
+        env=env | {"INFRA_MIND_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert done.stderr.strip() == "Infra Mind is not running here. Start it with: make run"
