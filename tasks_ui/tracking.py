@@ -242,6 +242,8 @@ def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> An
     except SystemExit:
         patiently(lambda: release(run, attempt=work.attempt))
         raise
+    except Ignore:
+        raise
     except Exception as error:
         if _cancel_if_asked(work) or _retry(work, error):
             raise Ignore from error

@@ -44,9 +44,13 @@ def end_all_runs() -> None:
     import redis
     from django.conf import settings
 
+    from infra_mind.celery import app
     from tasks_ui.models import TaskRun
     from tasks_ui.services import request_cancel
     from tests.stack import wait_until
+
+    def active() -> dict[str, list[Any]]:
+        return app.control.inspect().active() or {}
 
     for each in TaskRun.objects.active().filter(parent=None):
         request_cancel(each, by=None)
@@ -54,7 +58,10 @@ def end_all_runs() -> None:
     with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
         queues = [queue.name for queue in settings.CELERY_TASK_QUEUES]
         wait_until(
-            lambda: not any(broker.llen(name) for name in queues) and not broker.hlen("unacked"),
+            lambda: (
+                not any(broker.llen(name) for name in queues)
+                and not any((app.control.inspect().active() or {}).values())
+            ),
             timeout_s=60,
             what="the workers to have answered every message",
         )

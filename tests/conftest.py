@@ -19,13 +19,14 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from tests.browser_fixtures import browser, context, page
-from tests.stack import Stack, _kept_stacks, shared_stack, stack
+from tests.stack import Stack, alone, kept, shared_stack, stack
 
 __all__ = [
-    "_kept_stacks",
+    "alone",
     "browser",
     "context",
     "django_db_modify_db_settings",
+    "kept",
     "page",
     "running_servers",
     "servers",
@@ -58,6 +59,20 @@ def _empty_tables_patiently(self: TransactionTestCase) -> None:
 
 
 _test_case._fixture_teardown = _empty_tables_patiently
+
+
+PROCESSES = ("shared_stack", "harmed", "alone")  # fixtures, in the order in which their tests run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what needs no process of the application, then what shares them, then what has its own: each set of
+    processes starts once, and no worker of another test's touches a row of this one's."""
+
+    def place(item: pytest.Item) -> int:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        return next((place for place, name in enumerate(PROCESSES, 1) if name in fixtures), 0)
+
+    items.sort(key=place)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -17,11 +17,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+import redis
 
 from infra_mind import embedded, supervisor
 from tests.servers import Servers
@@ -204,40 +206,64 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def stack(transactional_db: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
-    """Processes of this test's own, to be killed at will, on an empty queue."""
-    stack = _new_stack(servers, tmp_path / "stack")
-    try:
-        yield stack.start()
-    finally:
-        stack.stop()
-        servers.restore()
+@dataclass
+class Kept:
+    """The one set of processes that is up between tests. Two would take work from the same queues, so a test that asks
+    for others ends these first; tests/conftest.py puts the tests that share a set next to each other."""
+
+    name: str = ""
+    stack: Stack | None = None
+
+    def have(self, name: str, make: Callable[[], Stack]) -> Stack:
+        """The set of that name; ``make`` gives a new one, which is started here."""
+        if self.stack is None or self.name != name:
+            self.end()
+            self.name, self.stack = name, make()
+            self.stack.start()
+        return self.stack
+
+    def end(self) -> None:
+        if self.stack:
+            self.stack.stop()
+        self.stack = None
 
 
 @pytest.fixture(scope="session")
-def _kept_stacks() -> Iterator[list[Stack]]:
-    kept: list[Stack] = []
+def kept() -> Iterator[Kept]:
+    kept = Kept()
     yield kept
-    for stack in kept:
+    kept.end()
+
+
+@pytest.fixture
+def alone(transactional_db: None, servers: Servers, kept: Kept) -> Iterator[None]:
+    """No other process works on the queues, and they are empty."""
+    kept.end()
+    empty_the_broker(servers)
+    yield
+    servers.restore()
+
+
+@pytest.fixture
+def stack(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
+    """Processes of this test's own, to be killed at will, on an empty queue."""
+    stack = new_stack(servers, tmp_path / "stack")
+    try:
+        yield stack.start()
+    finally:
         stack.stop()
 
 
 @pytest.fixture
 def shared_stack(
-    transactional_db: None,
-    servers: Servers,
-    _kept_stacks: list[Stack],
-    tmp_path_factory: pytest.TempPathFactory,
+    transactional_db: None, servers: Servers, kept: Kept, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """Processes that stay up between tests; the database is emptied after each. To harm them, use ``stack``."""
-    healthy = [s for s in _kept_stacks if all(p.running for p in s.processes.values())]
-    if healthy:
-        stack = healthy[0]
-    else:
-        stack = _new_stack(servers, tmp_path_factory.mktemp("stack"))
-        _kept_stacks.append(stack)
-        stack.start()
+    if kept.stack and not all(process.running for process in kept.stack.processes.values()):
+        kept.end()
+    if not kept.stack:
+        empty_the_broker(servers)
+    stack = kept.have("shared", lambda: new_stack(servers, tmp_path_factory.mktemp("stack")))
     wait_until(stack.is_connected, timeout_s=READY_TIMEOUT_S, what="the web process to have its database back")
     yield stack
     _let_work_end(stack)
@@ -256,9 +282,13 @@ def _let_work_end(stack: Stack) -> None:
     wait_until(is_idle, timeout_s=30, what="the end of what a test left running", details=stack.log_tails)
 
 
-def _new_stack(servers: Servers, folder: Path) -> Stack:
-    import redis
+def new_stack(servers: Servers, folder: Path, *, workers: int = 2) -> Stack:
+    """Processes on the test database, not started."""
     from django.db import connection
 
-    redis.Redis.from_url(servers.valkey.url).flushall()
-    return Stack(servers, folder, database=connection.settings_dict["NAME"])
+    return Stack(servers, folder, database=connection.settings_dict["NAME"], workers=workers)
+
+
+def empty_the_broker(servers: Servers) -> None:
+    """FLUSHALL: every queued, reserved and unacknowledged message is gone, and the channel layer's groups with them."""
+    redis.Redis.from_url(servers.valkey.url, socket_timeout=10).flushall()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 
-from tests.chaos.harm import empty_the_broker, revive
+from tests.chaos.harm import revive
 from tests.servers import Servers
-from tests.stack import Stack
+from tests.stack import Kept, Stack, empty_the_broker, new_stack
 from tests.tasks_ui.conftest import alice, bob, queue_probe
 
 __all__ = ["alice", "bob", "queue_probe"]
@@ -16,32 +17,23 @@ __all__ = ["alice", "bob", "queue_probe"]
 SOFT_SHUTDOWN_S = "2"
 
 
-@pytest.fixture(scope="session")
-def _harmed_stacks() -> Iterator[list[Stack]]:
-    kept: list[Stack] = []
-    yield kept
-    for stack in kept:
-        stack.stop()
-
-
 @pytest.fixture
 def harmed(
-    transactional_db: None, servers: Servers, _harmed_stacks: list[Stack], tmp_path_factory: pytest.TempPathFactory
+    transactional_db: None, servers: Servers, kept: Kept, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """Three workers of one process each, web, priority and reconciler: all alive, on an empty queue.
 
     What a test kills is started again for the next one.
     """
-    from django.db import connection
 
-    empty_the_broker(servers)
-    if not _harmed_stacks:
-        stack = Stack(servers, tmp_path_factory.mktemp("harmed"), database=connection.settings_dict["NAME"], workers=3)
+    def make() -> Stack:
+        stack = new_stack(servers, tmp_path_factory.mktemp("harmed"), workers=3)
         for process in stack.processes.values():
             process.env = {**stack.env, "SOFT_SHUTDOWN_S": SOFT_SHUTDOWN_S}
-        _harmed_stacks.append(stack)
-        stack.start()
-    stack = _harmed_stacks[0]
+        return stack
+
+    empty_the_broker(servers)
+    stack = kept.have("harmed", make)
     revive(stack)
     yield stack
     for process in stack.processes.values():

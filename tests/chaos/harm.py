@@ -24,11 +24,6 @@ READY_S = 90.0
 # --- harm ------------------------------------------------------------------------------------------------------------
 
 
-def empty_the_broker(servers: Servers) -> None:
-    """FLUSHALL: every queued, reserved and unacknowledged message is gone, and the channel layer's groups with them."""
-    broker(servers).flushall()
-
-
 def broker(servers: Servers) -> redis.Redis:
     return redis.Redis.from_url(servers.valkey.url, socket_timeout=10)
 

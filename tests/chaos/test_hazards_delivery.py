@@ -15,7 +15,6 @@ from tests.chaos.harm import (
     assert_consistent,
     broker,
     drop_connections,
-    empty_the_broker,
     ended,
     frozen,
     in_state,
@@ -25,7 +24,7 @@ from tests.chaos.harm import (
     worker_of,
 )
 from tests.probe.models import Start
-from tests.stack import Stack, wait_until
+from tests.stack import Stack, empty_the_broker, wait_until
 
 Queue = Callable[..., TaskRun]
 pytestmark = pytest.mark.chaos

@@ -16,7 +16,7 @@ from infra_mind.embedded import with_parent
 from tasks_ui.models import FINAL, State, TaskRun
 from tests.probe.models import Effect, Start
 from tests.servers import Servers
-from tests.stack import Stack, free_port, wait_until
+from tests.stack import Stack, free_port, new_stack, wait_until
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 Queue = Callable[..., TaskRun]
@@ -90,10 +90,8 @@ def rabbitmq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rabbit
 
 
 @pytest.fixture
-def rabbit_stack(rabbitmq: RabbitMQ, transactional_db: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
-    from django.db import connection
-
-    stack = Stack(servers, tmp_path / "stack", database=connection.settings_dict["NAME"])
+def rabbit_stack(rabbitmq: RabbitMQ, alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
+    stack = new_stack(servers, tmp_path / "stack")
     try:
         yield stack.start()
     finally:

@@ -12,24 +12,21 @@ import psutil
 import pytest
 from django.db import connection
 
-from tests.chaos.harm import empty_the_broker
 from tests.chaos.storm import Storm, Tally, table
 from tests.servers import Servers
-from tests.stack import Stack
+from tests.stack import Stack, new_stack
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
-def storm_stack(transactional_db: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
+def storm_stack(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
     """Three workers, not started: the storm sets their environment first."""
-    empty_the_broker(servers)
-    stack = Stack(servers, tmp_path / "stack", database=connection.settings_dict["NAME"], workers=3)
+    stack = new_stack(servers, tmp_path / "stack", workers=3)
     try:
         yield stack
     finally:
         stack.stop()
-        servers.restore()
         connection.close()
 
 

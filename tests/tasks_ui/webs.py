@@ -8,15 +8,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.stack import Stack, wait_until
+from tests.stack import Stack, new_stack, wait_until
 
 
 @contextmanager
 def another_web(beside: Stack, folder: Path, **env: str) -> Iterator[Stack]:
     """Only the web process of the Stack that this gives is started."""
-    from django.db import connection
-
-    stack = Stack(beside.servers, folder, database=connection.settings_dict["NAME"])
+    stack = new_stack(beside.servers, folder)
     stack["web"].env = {**stack.env, **env}
     stack["web"].start()
     try:
