@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-import assessments.api  # noqa: F401  (adds its routes)
+import infra_mind.urls  # noqa: F401  (puts the API together)
 from assessments.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
 from assessments.models import Assessment
 from tasks_ui.admin import TaskRunAdmin

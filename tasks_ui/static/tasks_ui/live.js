@@ -9,7 +9,9 @@ import { leftWords } from "./left.js"
 import { countUnseen, onEnd } from "./toasts.js"
 import { describeConnection, announce } from "./say.js"
 
-const REFRESH_EVERY_MS = 500
+const REFRESH_MIN_MS = 120
+const REFRESH_MAX_MS = 2000
+const REFRESH_SHARE = 4 // of the time, at most a fourth is spent on asking, so that a slow server is asked less often
 const FRESH_AT_ONCE = 5
 const ACTIVE = new Set(["PENDING", "STARTED", "PROGRESS", "RETRY", "CANCELLING"])
 
@@ -18,6 +20,7 @@ let feed
 let refreshTimer = 0
 let refreshing = null
 let refreshedAt = 0
+let tookMs = REFRESH_MIN_MS
 
 export function start() {
   feed = new Feed({ onFrame, onStatus: (status, seconds) => describeConnection(status, seconds, Boolean(root())), onPoll })
@@ -139,7 +142,8 @@ function moveStage(row) {
 
 function soon() {
   if (refreshTimer) return
-  const wait = Math.max(30, REFRESH_EVERY_MS - (Date.now() - refreshedAt))
+  const pause = Math.min(REFRESH_MAX_MS, Math.max(REFRESH_MIN_MS, REFRESH_SHARE * tookMs))
+  const wait = Math.max(30, pause - (Date.now() - refreshedAt))
   refreshTimer = setTimeout(() => {
     refreshTimer = 0
     if (refreshing) return soon() // what is on its way may be older than this event
@@ -173,6 +177,7 @@ async function read() {
   light(added)
   follow()
   tick()
+  tookMs = Date.now() - refreshedAt
 }
 
 function movesRows(shown, fresh) {
