@@ -9,14 +9,8 @@ export function listen() {
   isOn.checked = localStorage.getItem(OFF) === null
   isOn.addEventListener("change", () => (isOn.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "yes")))
   document.getElementById("show-keys").addEventListener("click", list)
-  dialog.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return
-    event.preventDefault() // the browser closes it later, and would take the focus from what the next key has chosen
-    event.stopPropagation()
-    dialog.close()
-  })
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")
+    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]") // a closed one may keep the focus for a while
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(OFF)) return
     const act = KEYS[first + event.key]
     first = event.key === "g" ? "g " : ""
