@@ -27,7 +27,7 @@ run: .venv/.runtime .venv-scanner/.installed
 test: .venv/.dev .venv-scanner/.installed
 	@scripts/find-chromium
 	@scripts/find-rabbitmq
-	$(PY) -m pytest $(if $(CI),--reruns 2) $(ARGS)
+	$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadgroup --no-loadscope-reorder)
 
 check: .venv/.dev
 	$(PY) -m ruff check .

@@ -64,15 +64,20 @@ _test_case._fixture_teardown = _empty_tables_patiently
 PROCESSES = ("shared_stack", "harmed", "alone")  # fixtures, in the order in which their tests run
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First what needs no process of the application, then what shares them, then what has its own: each set of
-    processes starts once, and no worker of another test's touches a row of this one's."""
+    processes starts once, and no worker of another test's touches a row of this one's. Where the tests are spread over
+    several pytest processes (make test), each set, and each module of its own processes, stays within one of them."""
 
     def place(item: pytest.Item) -> int:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         return next((place for place, name in enumerate(PROCESSES, 1) if name in fixtures), 0)
 
     items.sort(key=place)
+    for item in items:
+        group = PROCESSES[place(item) - 1] if place(item) else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
