@@ -7,10 +7,8 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-import pytest
-
-from tests.servers import django_db_modify_db_settings, forget_servers, running_servers, servers  # isort: skip  (sets the environment)
 import django
+import pytest
 
 django.setup()  # test modules import models
 
@@ -19,6 +17,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from tests.browser_fixtures import browser, context, page
+from tests.servers import django_db_modify_db_settings, forget_servers, running_servers, servers
 from tests.stack import Stack, alone, kept, shared_stack, stack
 
 __all__ = [
@@ -64,20 +63,22 @@ _test_case._fixture_teardown = _empty_tables_patiently
 PROCESSES = ("shared_stack", "harmed", "alone")  # fixtures, in the order in which their tests run
 
 
-@pytest.hookimpl(tryfirst=True)
+def processes_of(item: pytest.Item) -> str:
+    """Which of PROCESSES the test asks for; none is an empty string."""
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    return next((name for name in PROCESSES if name in fixtures), "")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Where the tests are spread over several processes of pytest (make test), those that share a set of the
+    application's processes, and those of a module, stay together."""
+    item.add_marker(pytest.mark.xdist_group(processes_of(item) or item.location[0]))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First what needs no process of the application, then what shares them, then what has its own: each set of
-    processes starts once, and no worker of another test's touches a row of this one's. Where the tests are spread over
-    several pytest processes (make test), each set, and each module of its own processes, stays within one of them."""
-
-    def place(item: pytest.Item) -> int:
-        fixtures: list[str] = getattr(item, "fixturenames", [])
-        return next((place for place, name in enumerate(PROCESSES, 1) if name in fixtures), 0)
-
-    items.sort(key=place)
-    for item in items:
-        group = PROCESSES[place(item) - 1] if place(item) else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    processes starts once, and no worker of another test's touches a row of this one's."""
+    items.sort(key=lambda item: ["", *PROCESSES].index(processes_of(item)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

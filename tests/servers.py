@@ -1,8 +1,8 @@
 """One embedded PostgreSQL and one Valkey for the whole test run, in a temporary home.
 
-Importing this module (tests/conftest.py does) puts their addresses into the environment, before Django's settings are
-read. They start when the first test needs them, so a test of plain Python waits for nothing. Parallel runs don't meet:
-each has its own home and ports.
+pytest imports this module first (``-p`` in pyproject.toml): it puts their addresses into the environment, before
+Django's settings are read. They start when the first test needs them, so a test of plain Python waits for nothing.
+Processes of pytest that run at the same time don't meet: each has its own home and ports.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def _reserve() -> Servers:
         "REDIS_URL": reserved.valkey.url,
         "SECRET_KEY": "for-tests-alone-" * 4,
         "EXTRA_APPS": "tests.probe",
-        "TASKS_LEASE_S": "6",  # a third of the default: tests wait for lost workers
+        "TASKS_LEASE_S": "6",  # less than half of the default: tests wait for lost workers
+        "TASKS_RETRY_BASE_S": "2",
         "DJANGO_SETTINGS_MODULE": "infra_mind.settings",
         "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's own loop runs in the thread of the test
     }
