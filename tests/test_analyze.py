@@ -95,6 +95,21 @@ def test_the_json_report_goes_to_standard_output_alone(
     assert Assessment.objects.get().requirements == {"uptime_target_percent": 99.9}
 
 
+@pytest.mark.parametrize("format", ["sarif", "markdown"])
+def test_a_report_for_other_programs_goes_to_standard_output_alone(
+    shared_stack: Stack, folder: Path, alice: User, capfd: pytest.CaptureFixture[str], format: str
+) -> None:
+    assert status_of(folder / "net", "--format", format, *at(shared_stack, alice)) == 0
+    out = capfd.readouterr().out
+    if format == "sarif":
+        (run,) = json.loads(out)["runs"]
+        files = {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]}
+        assert files == {"main.tf"}
+    else:
+        assert out.startswith("# ")
+        assert "main.tf:1" in out
+
+
 def test_without_a_server_it_speaks_to_the_one_of_this_home_and_leaves_no_token(
     shared_stack: Stack, folder: Path, alice: User, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,7 @@ from assessments.models import Assessment
 from tasks_ui.admin import TaskRunAdmin
 from tasks_ui.api import api
 from tasks_ui.examples import EXAMPLES, TASK_ID
-from tasks_ui.models import ApiToken, TaskRun
+from tasks_ui.models import ApiToken, PausedQueue, TaskRun
 from tests.api_world import SECRET, end_all_runs, make_user, make_world
 from tests.stack import Stack
 from tests.tasks_ui.sockets import converse, greeted
@@ -296,6 +296,37 @@ def test_the_admin_lists_are_for_staff_with_the_permission(people: dict[str, Use
         client.force_login(people[caller])
         assert client.get("/admin/tasks_ui/taskrun/").status_code == status, caller
     assert Client().get("/admin/tasks_ui/taskrun/").status_code == 302
+
+
+def test_a_queue_is_held_by_those_with_the_permission_alone(people: dict[str, User]) -> None:
+    page = "/admin/tasks_ui/taskrun/queues/"
+    shown = {"owner": 302, "stranger": 302, "staff": 403, "watcher": 200, "operator": 200, "superuser": 200}
+    for caller, status in shown.items():
+        client = Client()
+        client.force_login(people[caller])
+        assert client.get(page).status_code == status, caller
+        for deed in ("pause", "resume"):
+            done = client.post(f"{page}default/{deed}/")
+            held = PausedQueue.objects.filter(name="default").exists()
+            may = caller in {"operator", "superuser"}
+            assert held == (may and deed == "pause"), (caller, deed)
+            assert done.status_code == (302 if may or status == 302 else 403), (caller, deed)
+
+
+def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(people: dict[str, User], key: Key) -> None:
+    people["watcher"].user_permissions.add(*permitted("view_apitoken"))
+    people["operator"].user_permissions.add(*permitted("view_apitoken", "change_apitoken"))
+    for caller in ("owner", "stranger", "staff", "watcher", "operator", "superuser"):
+        made = key("owner")
+        token = ApiToken.objects.latest("pk")
+        client = Client()
+        client.force_login(people[caller])
+        client.post("/admin/tasks_ui/apitoken/", {"action": "revoke", "_selected_action": [token.pk]})
+        token.refresh_from_db()
+        assert bool(token.revoked_at) == (caller in {"operator", "superuser"}), caller
+        listed = client.get("/admin/tasks_ui/apitoken/")
+        assert (token.prefix in listed.content.decode()) == (caller in {"watcher", "operator", "superuser"}), caller
+        assert made not in listed.content.decode()
 
 
 def _request(user: User | AnonymousUser) -> Any:

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from tasks_ui import dispatch, queues
 from tasks_ui.models import PausedQueue, State, TaskRun, Worker
 from tasks_ui.services import request_cancel
+from tasks_ui.transitions import emit
 from tests.stack import Stack, wait_until
 
 if TYPE_CHECKING:
@@ -132,6 +133,19 @@ def test_a_mark_stays_on_its_task_while_new_ones_come(
     expect(page.locator(".messagelist")).to_contain_text("1\N{NO-BREAK SPACE}task is being cancelled.")
     wait_until(lambda: TaskRun.objects.get(pk=first.pk).state == State.REVOKED, timeout_s=20, what="the cancel")
     assert TaskRun.objects.get(pk=newer.pk).cancel_requested_at is None
+
+
+def test_only_tasks_made_after_the_list_are_counted_as_newer(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+) -> None:
+    old = queue_probe("mara", title="over and off the list")
+    wait_until(lambda: TaskRun.objects.get(pk=old.pk).state == State.SUCCESS, timeout_s=30, what="the end")
+    admin(shared_stack.url)
+    page.goto(f"{shared_stack.url}{LIST}?user={users['tomas'].pk}")
+    expect(page.locator(".live-note")).to_have_text("Live")
+    emit(old, "probe.noted", {})
+    queue_probe("tomas", title="made now")
+    expect(page.locator(".live-note")).to_have_text("1 newer. Live")
 
 
 def test_all_that_match_are_cancelled_beyond_the_page(

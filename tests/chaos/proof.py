@@ -3,6 +3,7 @@ oracle has to notice, and plain Celery beside it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -24,13 +25,14 @@ from tests.chaos.storm import TERRAFORM, Faults, Tally, table
 from tests.chaos.test_storm import short_folder, storm_stack, weather
 from tests.probe.models import Effect
 from tests.stack import Process, Stack, wait_until
-from tests.tasks_ui.conftest import alice
+from tests.tasks_ui.conftest import alice, bob
 
-__all__ = ["alice", "storm_stack"]
+__all__ = ["alice", "bob", "storm_stack"]
 
 SEEDS = [int(seed) for seed in os.environ.get("SEEDS", "1 2 3").split()]
 RUNS = int(os.environ.get("STORM_RUNS", "300"))
 ASSESSMENTS = int(os.environ.get("STORM_ASSESSMENTS", "20"))
+MANY_ASSESSMENTS = int(os.environ.get("MANY_ASSESSMENTS", "1000"))
 FAULTS = int(os.environ.get("STORM_FAULTS", "40"))
 TAKEN_BACK_MAX_S = 45.0  # a lease of 6 s, and the database or the reconciler away meanwhile
 RECOVERY_MAX_S = 180.0  # a run that is taken back waits its turn behind what is queued
@@ -80,11 +82,7 @@ def test_plain_celery_in_the_same_storm(storm_stack: Stack, tallies: list[Tally]
 
 def test_ten_assessments_go_on_after_all_workers_were_killed(storm_stack: Stack, alice: User) -> None:
     storm_stack.start()
-    runs = []
-    for number in range(10):
-        uploads = [("main.tf", TERRAFORM.encode())]
-        made = create_assessment(owner=alice, name=str(number), requirements=Requirements(), uploads=uploads)
-        runs.append(start_analysis(made, by=alice))
+    runs = [_queued(alice, str(number)) for number in range(10)]
     children = TaskRun.objects.filter(parent__in=runs)
     wait_until(lambda: children.filter(state=State.SUCCESS).count() >= 5, timeout_s=120, what="the first parts")
     for worker in storm_stack.workers:
@@ -98,6 +96,52 @@ def test_ten_assessments_go_on_after_all_workers_were_killed(storm_stack: Stack,
     rows = TaskRun.objects.filter(pk__in=[run.pk for run in runs])
     wait_until(lambda: rows.filter(state=State.SUCCESS).count() == 10, timeout_s=600, what="ten successes")
     assert not rows.filter(partial=True).exists()
+
+
+def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits_for_few(
+    storm_stack: Stack, alice: User, bob: User
+) -> None:
+    """One owner queues MANY_ASSESSMENTS, then another queues one. Memory is the resident set of each process with its
+    children, every 2 s; processes share pages, so it is more than what they take."""
+    storm_stack.start()
+    runs = [_queued(alice, f"network {number}") for number in range(MANY_ASSESSMENTS)]
+    second = _queued(bob, "the second owner's")
+    rows = TaskRun.objects.filter(pk__in=[run.pk for run in runs])
+    memory: list[dict[str, float]] = []
+    begun = time.monotonic()
+
+    def is_done() -> bool:
+        memory.append({name: _megabytes(process) for name, process in storm_stack.processes.items()})
+        return not rows.active().exists()
+
+    wait_until(is_done, timeout_s=6 * MANY_ASSESSMENTS + 300, what="the end of all", step_s=2)
+    took_s = time.monotonic() - begun
+    second.refresh_from_db()
+    assert (second.state, second.partial) == (State.SUCCESS, False)
+    assert rows.filter(state=State.SUCCESS, partial=False).count() == MANY_ASSESSMENTS
+    assert second.started_at
+    before = rows.filter(started_at__gte=second.queued_at, started_at__lt=second.started_at).count()
+    early, late = memory[len(memory) // 10 : len(memory) // 3], memory[-len(memory) // 3 :]
+    peaks = {name: (max(at[name] for at in early), max(at[name] for at in late)) for name in storm_stack.processes}
+    print(f"\n{MANY_ASSESSMENTS} assessments in {took_s:.0f} s; {before} began before the second owner's")
+    print("MB, first third and last: " + ", ".join(f"{n} {a:.0f} {b:.0f}" for n, (a, b) in peaks.items()))
+    assert before <= 20
+    assert all(late < 1.3 * early + 20 for early, late in peaks.values()), peaks
+
+
+def _queued(owner: User, name: str) -> TaskRun:
+    uploads = [("main.tf", TERRAFORM.encode())]
+    return start_analysis(
+        create_assessment(owner=owner, name=name, requirements=Requirements(), uploads=uploads), by=owner
+    )
+
+
+def _megabytes(process: Process) -> float:
+    total = 0
+    for member in process.family():
+        with contextlib.suppress(psutil.Error):
+            total += member.memory_info().rss
+    return total / 1e6
 
 
 def test_a_frozen_scan_server_holds_up_no_assessment_for_long(storm_stack: Stack, alice: User) -> None:
@@ -118,9 +162,7 @@ def _is_scan_server(process: psutil.Process, folder: Path) -> bool:
 
 
 def _assessed_within(owner: User, seconds: float) -> None:
-    uploads = [("main.tf", TERRAFORM.encode())]
-    made = create_assessment(owner=owner, name="network", requirements=Requirements(), uploads=uploads)
-    run = ended(start_analysis(made, by=owner), timeout_s=seconds)
+    run = ended(_queued(owner, "network"), timeout_s=seconds)
     assert (run.state, run.partial) == (State.SUCCESS, False)
 
 

@@ -24,7 +24,7 @@ from tests.chaos.harm import (
     worker_of,
 )
 from tests.probe.models import Start
-from tests.stack import Stack, empty_the_broker, wait_until
+from tests.stack import Process, Stack, empty_the_broker, wait_until
 
 Queue = Callable[..., TaskRun]
 pytestmark = pytest.mark.chaos
@@ -149,17 +149,33 @@ def test_messages_for_a_run_that_is_over_or_of_another_attempt_do_nothing(harmed
     assert_consistent(run)
 
 
-def test_three_hundred_equal_tasks_spread_over_three_workers(harmed: Stack, queue_probe: Queue) -> None:
+def test_three_hundred_equal_tasks_spread_over_three_workers_while_a_fourth_comes_and_goes(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     from collections import Counter
 
     from django.db import transaction
 
-    with transaction.atomic():
-        runs = [queue_probe() for _ in range(300)]
+    third = harmed["worker3"]
+    fourth = Process(
+        "worker4",
+        [word.replace("worker3", "worker4") for word in third.command],
+        env=third.env,
+        log_path=third.log_path.with_name("worker4.log"),
+    )
+    fourth.start()
+    try:
+        with transaction.atomic():
+            runs = [queue_probe(duration_s=0.1) for _ in range(300)]
+        done = Start.objects.filter(worker__startswith="worker4@")
+        wait_until(lambda: done.count() >= 5, timeout_s=60, what="work of the fourth", details=fourth.log)
+        fourth.stop()
+    finally:
+        fourth.kill()
     all_succeed_once(runs, timeout_s=180)
     share = Counter(name.split("@")[0] for name in Start.objects.values_list("worker", flat=True))
-    assert set(share) == {"worker1", "worker2", "worker3"}
-    assert min(share.values()) >= 60, share
+    assert set(share) == {"worker1", "worker2", "worker3", "worker4"}
+    assert sorted(share.values())[1] >= 60, share
 
 
 def test_a_second_owners_first_run_does_not_wait_for_a_thousand_of_the_first(

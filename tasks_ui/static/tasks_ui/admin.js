@@ -64,6 +64,7 @@ function concerns({ task_id, data }) {
 /** A task that came after the list was made is counted, not shown: the list stands still. */
 function arrived(task) {
   if (page()) return soon()
+  if (new Date(task.created_at) < new Date(note.dataset.made)) return // an older one, of another filter or page, that stirred
   if (document.querySelector(`[data-task="${CSS.escape(task.task_id)}"]`)) return
   newer.add(task.task_id)
   say(connection)
