@@ -55,7 +55,7 @@ bench: .venv/.dev .venv-scanner/.installed
 	BENCH=full $(PY) -m pytest tests/bench -s -q $(ARGS)
 
 chaos: .venv/.dev .venv-scanner/.installed
-	SEEDS="$(SEEDS)" $(PY) -m pytest tests/chaos/proof.py -s $(ARGS)
+	SEEDS="$(or $(SEEDS),1 2 3)" $(PY) -m pytest tests/chaos/proof.py -s $(ARGS)
 
 api: .venv/.dev
 	$(PY) manage.py write_api_documents
