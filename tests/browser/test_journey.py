@@ -199,6 +199,75 @@ def test_the_whole_way_works_without_javascript(context: BrowserContext, shared_
     plain.close()
 
 
+def test_a_wrong_password_is_told_and_the_name_kept(page: Page, shared_stack: Stack) -> None:
+    page.goto(shared_stack.url)
+    page.get_by_label("Username").fill(NAME)
+    page.get_by_label("Password").fill("not hers")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("This name and password don't match.")
+    expect(page.get_by_label("Username")).to_have_value(NAME)
+    expect(page.get_by_label("Password")).to_have_value("")
+
+
+def test_nothing_yet_leads_to_the_sample_and_a_filter_that_finds_nothing_to_all_runs(page: Page, home: str) -> None:
+    expect(page.get_by_role("heading", name="Nothing has been analysed yet")).to_be_visible()
+    start_sample(page)
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    page.goto(home)
+    page.get_by_label("Search runs").fill("no such name")
+    expect(page.get_by_role("heading", name="No run matches “no such name”")).to_be_visible()
+    page.locator(".empty").get_by_role("link", name="Clear filters").click()
+    expect(page.locator(".run").first).to_be_visible()
+
+
+def test_runs_are_filtered_marked_and_cancelled_or_run_again_together(
+    page: Page, home: str, queue_runs: list[TaskRun]
+) -> None:
+    page.reload()
+    page.get_by_label("Search runs").fill("billing")
+    expect(page.locator(".run")).to_have_count(1)
+    page.locator(".pick").check()
+    page.locator("#bulk").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".note[role=status]")).to_contain_text("1 of 1 runs asked to stop.")
+    expect(page.get_by_label("Search runs")).to_have_value("billing")
+    expect(page.locator(".run[data-state=REVOKED]")).to_have_count(1)
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page.locator(".run")).to_have_count(2)
+    page.get_by_label("Filter by state").get_by_role("link", name=re.compile("^Cancelled")).click()
+    expect(page.locator(".run")).to_have_count(1)
+    page.locator(".pick").check()
+    page.locator("#bulk").get_by_role("button", name="Run again").click()
+    expect(page.locator(".note[role=status]")).to_contain_text("1 of 1 runs queued again.")
+    page.goto(home)
+    expect(page.locator(".run")).to_have_count(3)
+    for run in page.locator(".pick").all():
+        run.check()
+    page.locator("#bulk").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".run[data-state=REVOKED]")).to_have_count(3)
+
+
+def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: str) -> None:
+    """No input makes an agent fail, so one's answer is made a failure in the database once the run is done."""
+    from assessments.models import AgentReport, AssessmentRun
+
+    start_sample(page)
+    expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
+    first = AssessmentRun.objects.get()
+    report = first.reports.get(agent="security")
+    report.findings.all().delete()
+    AgentReport.objects.filter(pk=report.pk).update(status=AgentReport.FAILED, score=None, reason="Out of memory.")
+    TaskRun.objects.filter(pk=first.task_id).update(partial=True)
+    page.reload()
+    expect(page.locator(".note", has_text="Security failed.")).to_contain_text("Out of memory.")
+    page.get_by_role("button", name="Run failed agents again").click()
+    expect(page).to_have_url(re.compile("/runs/2/"))
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    expect(page.locator("#head .badge")).to_have_text("Done")
+    second = AssessmentRun.objects.get(number=2)
+    asked = TaskRun.objects.filter(parent=second.task_id, stage="agents").values_list("title", flat=True)
+    assert list(asked) == ["Security"]
+
+
 def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(page: Page, home: str) -> None:
     start_sample(page)
     page.goto(f"{home}/findings/")

@@ -102,7 +102,8 @@ def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits
     storm_stack: Stack, alice: User, bob: User
 ) -> None:
     """One owner queues MANY_ASSESSMENTS, then another queues one. Memory is the resident set of each process with its
-    children, every 2 s; processes share pages, so it is more than what they take."""
+    children, every 2 s; processes share pages, so it is more than what they take. The total counts: the one scan server
+    is a child of whichever worker started it."""
     storm_stack.start()
     runs = [_queued(alice, f"network {number}") for number in range(MANY_ASSESSMENTS)]
     second = _queued(bob, "the second owner's")
@@ -121,12 +122,14 @@ def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits
     assert rows.filter(state=State.SUCCESS, partial=False).count() == MANY_ASSESSMENTS
     assert second.started_at
     before = rows.filter(started_at__gte=second.queued_at, started_at__lt=second.started_at).count()
-    early, late = memory[len(memory) // 10 : len(memory) // 3], memory[-len(memory) // 3 :]
-    peaks = {name: (max(at[name] for at in early), max(at[name] for at in late)) for name in storm_stack.processes}
+    peaks = {name: max(at[name] for at in memory) for name in storm_stack.processes}
+    totals = [sum(at.values()) for at in memory]
+    early, late = max(totals[len(totals) // 10 : len(totals) // 3]), max(totals[-len(totals) // 3 :])
     print(f"\n{MANY_ASSESSMENTS} assessments in {took_s:.0f} s; {before} began before the second owner's")
-    print("MB, first third and last: " + ", ".join(f"{n} {a:.0f} {b:.0f}" for n, (a, b) in peaks.items()))
+    print(f"MB of all processes: {early:.0f} in the first third, {late:.0f} in the last")
+    print("MB at most: " + ", ".join(f"{name} {mb:.0f}" for name, mb in peaks.items()))
     assert before <= 20
-    assert all(late < 1.3 * early + 20 for early, late in peaks.values()), peaks
+    assert late < 1.2 * early, (early, late)
 
 
 def _queued(owner: User, name: str) -> TaskRun:
