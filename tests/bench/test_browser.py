@@ -61,7 +61,7 @@ def test_fifty_running_bars_leave_the_browser_nearly_idle(
     share = 100 * (chromium_seconds() - before) / (time.monotonic() - begun)
     print(f"\n{BARS} bars, one report a second each: the browser takes {share:.1f} % of one core", end="")
     expect(percent).to_contain_text(f"{(101 + (seconds - 1) * 20) // 10}")
-    assert share < 60
+    assert share < 40  # 10 is wanted, of a machine that does nothing else
 
 
 def report(runs: list[TaskRun], current: int) -> None:
