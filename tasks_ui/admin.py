@@ -80,7 +80,7 @@ class TaskRunAdmin(TaskRunBase):
 
     # --- columns
 
-    @admin.display(description="Task", ordering="title")
+    @admin.display(description="Task")
     def name(self, run: TaskRun) -> SafeString:
         about = f"{_kind_label(run.kind)} {str(run.pk)[:13]}"
         return format_html('{}<br><span class="id" title="{}">{}</span>', run.title, run.pk, about)

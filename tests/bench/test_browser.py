@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -52,7 +52,12 @@ def test_fifty_running_bars_leave_the_browser_nearly_idle(
     expect(page.locator(".run progress")).to_have_count(BARS)
     expect(page.locator("#conn")).to_have_text("Live")
     percent = page.locator("[data-percent]").first
-    wait_until(lambda: report(runs, 100) or "10" in percent.inner_text(), timeout_s=30, what="the first push", step_s=1)
+
+    def moves() -> bool:
+        report(runs, 100)
+        return "10" in percent.inner_text()
+
+    wait_until(moves, timeout_s=30, what="the first push", step_s=1)
     seconds, before = size(3, 20), chromium_seconds()
     begun = time.monotonic()
     for step in range(seconds):
@@ -66,7 +71,7 @@ def test_fifty_running_bars_leave_the_browser_nearly_idle(
 
 def report(runs: list[TaskRun], current: int) -> None:
     for run in runs:
-        frame = {
+        frame: dict[str, Any] = {
             "type": "task.progress",
             "task_id": str(run.pk),
             "parent_id": None,

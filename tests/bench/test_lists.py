@@ -32,7 +32,7 @@ PAGES = (
     "/admin/tasks_ui/taskrun/?age=1d&queue=reports",
     "/admin/tasks_ui/taskrun/?kind=probe",
     "/admin/tasks_ui/taskrun/?q=task+77",
-    "/admin/tasks_ui/taskrun/?p=3&o=1",
+    "/admin/tasks_ui/taskrun/?p=3&o=3",
     "/admin/",
     "/admin/tasks_ui/taskrun/queues/",
 )
@@ -66,6 +66,7 @@ def test_the_list_answers_quickly_by_any_filter(
     headers = {"Authorization": f"Bearer {key}"}
     slowest = 0.0
     for name, query in FILTERS.items():
+        get(client, f"/api/v1/tasks/{query}", headers)
         seconds = timed(partial(get, client, f"/api/v1/tasks/{query}", headers), times=size(5, 20))
         slowest = max(slowest, percentile(seconds, 95))
         print(
@@ -79,6 +80,7 @@ def test_the_pages_answer_quickly(client: Client, alice: User, many_rows: int, s
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     client.force_login(User.objects.get(pk=alice.pk))
     for path in PAGES:
+        get(client, path, {})  # templates and the like are read once in a process's life
         seconds = timed(partial(get, client, path, {}), times=size(3, 20))
         print(
             f"\n{many_rows} rows, {path}: p50 {ms(percentile(seconds, 50))}, p95 {ms(percentile(seconds, 95))}", end=""

@@ -256,6 +256,7 @@ def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: s
     report = first.reports.get(agent="security")
     report.findings.all().delete()
     AgentReport.objects.filter(pk=report.pk).update(status=AgentReport.FAILED, score=None, reason="Out of memory.")
+    assert first.task_id
     TaskRun.objects.filter(pk=first.task_id).update(partial=True)
     page.reload()
     expect(page.locator(".note", has_text="Security failed.")).to_contain_text("Out of memory.")
