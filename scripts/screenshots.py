@@ -4,8 +4,8 @@
     .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000       # in another
 
 It signs in as the demo account, starts the sample, and takes each page in light, dark and at 390 px: the dashboard and
-a run at work, cut off from the server, cancelled and done; and, as somebody who has just signed up, the dashboard with
-nothing on it. ``--only run`` takes the pictures whose name holds "run".
+a run at work, cut off from the server, cancelled and done; the admin's pages; and, as somebody who has just signed up,
+the dashboard with nothing on it. ``--only run`` takes the pictures whose name holds "run".
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ PAGES = {
     "recommendations": "/recommendations/",
     "reports": "/reports/",
     "connection": "/connection/",
+}
+ADMIN_PAGES = {
+    "admin-tasks": "/admin/tasks_ui/taskrun/",
+    "admin-tasks-filtered": "/admin/tasks_ui/taskrun/?state=REVOKED&level=all",
+    "admin-nothing": "/admin/tasks_ui/taskrun/?state=FAILURE",
+    "admin-queues": "/admin/tasks_ui/taskrun/queues/",
 }
 RUN_TIMEOUT_MS = 120_000
 
@@ -78,6 +84,7 @@ def take_all(browser: Browser, options: argparse.Namespace, look: str) -> None:
     take_cancelled(page, options.url, shot)
     take_run(page, options.url, shot)
     take_rest(page, options.url, shot)
+    take_admin(page, options.url, shot)
     context.close()
 
 
@@ -105,7 +112,7 @@ def take_cancelled(page: Page, url: str, shot: Callable[[str], None]) -> None:
 
 def take_run(page: Page, url: str, shot: Callable[[str], None]) -> None:
     start_sample(page, url)
-    page.wait_for_selector("#agents progress[data-state=SUCCESS]", timeout=RUN_TIMEOUT_MS)
+    page.wait_for_selector("#agents progress[data-state=SUCCESS], #pillars", timeout=RUN_TIMEOUT_MS)
     shot("run-working")
     address = page.url
     page.goto(url)
@@ -131,6 +138,16 @@ def take_rest(page: Page, url: str, shot: Callable[[str], None]) -> None:
         expect(page.locator("#conn")).to_have_text("Live")
         expect(page.locator("#checks:not([data-done])")).to_have_count(0, timeout=RUN_TIMEOUT_MS)
         shot(name)
+
+
+def take_admin(page: Page, url: str, shot: Callable[[str], None]) -> None:
+    """The operators' pages, which the demo account may see."""
+    for name, path in ADMIN_PAGES.items():
+        page.goto(f"{url}{path}")
+        shot(name)
+    page.goto(f"{url}{ADMIN_PAGES['admin-tasks']}")
+    page.locator("#result_list tbody th a").first.click()
+    shot("admin-task")
 
 
 def start_sample(page: Page, url: str) -> None:
