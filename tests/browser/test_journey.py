@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, Page, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, Page, Route, WebSocketRoute, expect
 
 from tasks_ui.models import State, TaskRun
 from tests.stack import Stack, wait_until
@@ -218,6 +218,62 @@ def test_nothing_yet_leads_to_the_sample_and_a_filter_that_finds_nothing_to_all_
     expect(page.get_by_role("heading", name="No run matches “no such name”")).to_be_visible()
     page.locator(".empty").get_by_role("link", name="Clear filters").click()
     expect(page.locator(".run").first).to_be_visible()
+
+
+def test_a_refresh_that_was_on_its_way_does_not_undo_a_search(
+    page: Page, home: str, context: BrowserContext, queue_runs: list[TaskRun]
+) -> None:
+    page.reload()
+    expect(page.locator("#conn")).to_have_text("Live")
+    held: list[Route] = []
+    page.route(home, lambda route: held.append(route) if route.request.resource_type == "fetch" else route.continue_())
+    other = context.new_page()
+    other.goto(home)
+    other.locator(".run").first.get_by_role("button", name=re.compile("^Cancel")).click()
+    expect(other.locator(".run[data-state=REVOKED]")).to_have_count(1)
+    wait_for_one(page, held, "a refresh")
+    page.get_by_label("Search runs").fill("no such name")
+    nothing = page.get_by_role("heading", name="No run matches “no such name”")
+    expect(nothing).to_be_visible()
+    with page.expect_response(home):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(nothing).to_be_visible()
+    expect(page.get_by_label("Search runs")).to_have_value("no such name")
+    cancel_all()
+
+
+def test_what_is_typed_while_a_search_is_on_its_way_is_kept(page: Page, home: str, queue_runs: list[TaskRun]) -> None:
+    page.reload()
+    expect(page.locator("#conn")).to_have_text("Live")
+    held: list[Route] = []
+    page.route(re.compile("q=no&"), lambda route: held.append(route))
+    search = page.get_by_label("Search runs")
+    search.press_sequentially("no")
+    wait_for_one(page, held, "the first search")
+    search.press_sequentially(" such name")
+    held[0].continue_()
+    expect(page.get_by_role("heading", name="No run matches “no such name”")).to_be_visible()
+    expect(search).to_have_value("no such name")
+    expect(search).to_be_focused()
+    cancel_all()
+
+
+def wait_for_one(page: Page, held: list[Route], what: str) -> None:
+    """Until a request was held back; Playwright hands requests over only while it waits."""
+
+    def is_held() -> bool:
+        page.wait_for_timeout(50)
+        return bool(held)
+
+    wait_until(is_held, timeout_s=15, what=what)
+
+
+def cancel_all() -> None:
+    from tasks_ui.services import request_cancel
+
+    for run in TaskRun.objects.active().roots():
+        request_cancel(run, by=run.owner)
 
 
 def test_runs_are_filtered_marked_and_cancelled_or_run_again_together(

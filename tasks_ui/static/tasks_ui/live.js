@@ -160,12 +160,14 @@ export async function refresh() {
 
 async function read() {
   refreshedAt = Date.now()
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } })
+  const asked = location.href
+  const shown = root()
+  const answer = await fetch(asked, { headers: { Accept: "text/html" } })
   if (answer.redirected && new URL(answer.url).pathname !== location.pathname) return location.assign(answer.url)
   if (!answer.ok) throw new Error(answer.status)
   const page = new DOMParser().parseFromString(await answer.text(), "text/html")
+  if (location.href !== asked || root() !== shown) return soon() // the page was filtered meanwhile: this is of the page before
   const fresh = page.querySelector("[data-live]")
-  const shown = root()
   if (!fresh || !shown) return
   if (shown.querySelector("#runs-list:hover, .panel.runs:hover") && movesRows(shown, fresh)) {
     shown.addEventListener("pointerleave", soon, { once: true }) // nothing moves away under the pointer

@@ -10,6 +10,12 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.submitter?.getAttribute("aria-disabled") === "true") event.preventDefault()
 })
+/** The answer to a search is of no use once more was typed: another follows it. */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const typed = event.detail.target.querySelector("#q")?.value
+  const searched = event.detail.requestConfig.parameters.q
+  if (typed !== undefined && searched !== undefined && typed !== searched) event.detail.shouldSwap = false
+})
 /** A link to a folded part opens it. */
 function unfold() {
   const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1))
