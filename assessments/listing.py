@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from assessments.models import AgentReport, AssessmentRun, Finding, Report, SourceFile
 from assessments.scan.types import FileKind
+from tasks_ui import wording
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import TaskRun
 
@@ -105,14 +106,20 @@ def severities_of(run_ids: Sequence[Any]) -> dict[UUID, dict[int, int]]:
 
 
 def file_notes(assessment_ids: set[UUID]) -> dict[UUID, str]:
-    """``Terraform 31, Kubernetes 6`` by assessment."""
-    parts: dict[UUID, list[str]] = defaultdict(list)
+    """``Terraform 31, Kubernetes 6`` by assessment; ``37 files`` before a run has told their kinds."""
+    parts: dict[UUID, list[tuple[FileKind, int]]] = defaultdict(list)
     files = SourceFile.objects.filter(assessment__in=assessment_ids).order_by()
     for assessment_id, kind, count in (
         files.values_list("assessment", "kind").annotate(n=Count("pk")).order_by("assessment", "-n", "kind")
     ):
-        parts[assessment_id].append(f"{KIND_WORDS[FileKind(kind)]} {count}")
-    return {key: ", ".join(words) for key, words in parts.items()}
+        parts[assessment_id].append((FileKind(kind), count))
+    return {key: _kinds_line(kinds) for key, kinds in parts.items()}
+
+
+def _kinds_line(kinds: Sequence[tuple[FileKind, int]]) -> str:
+    if [kind for kind, _ in kinds] == [FileKind.UNKNOWN]:
+        return wording.plural(kinds[0][1], "file")
+    return ", ".join(f"{KIND_WORDS[kind]} {count}" for kind, count in kinds)
 
 
 def _runs_of(tasks: Sequence[TaskRun]) -> dict[UUID | None, AssessmentRun]:

@@ -4,18 +4,22 @@
     .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000       # in another
 
 It signs in as the demo account, starts the sample, and takes each page in light, dark and at 390 px: the dashboard and
-a run at work, cut off from the server, cancelled and done; the admin's pages; and, as somebody who has just signed up,
-the dashboard with nothing on it. ``--only run`` takes the pictures whose name holds "run".
+a run at work, cut off from the server, cancelled, failed and done; the admin's pages; and, as somebody who has just
+signed up, the dashboard with nothing on it. ``--only run`` takes the pictures whose name holds "run". It is run in the
+folder where ``make run`` is: for the failed run it speaks to the database too.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import django
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -39,10 +43,13 @@ PAGES = {
 ADMIN_PAGES = {
     "admin-tasks": "/admin/tasks_ui/taskrun/",
     "admin-tasks-filtered": "/admin/tasks_ui/taskrun/?state=REVOKED&level=all",
-    "admin-nothing": "/admin/tasks_ui/taskrun/?state=FAILURE",
+    "admin-tasks-failed": "/admin/tasks_ui/taskrun/?state=FAILURE",
+    "admin-nothing": "/admin/tasks_ui/taskrun/?q=nothing-has-this-name",
     "admin-queues": "/admin/tasks_ui/taskrun/queues/",
 }
 RUN_TIMEOUT_MS = 120_000
+LOST_TIMEOUT_S = 120
+AT_ONCE = 5
 
 
 def main() -> None:
@@ -54,6 +61,9 @@ def main() -> None:
     parser.add_argument("--looks", nargs="+", choices=list(LOOKS), default=list(LOOKS))
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "infra_mind.settings"
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop runs in this thread
+    django.setup()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
         for look in options.looks:
@@ -82,6 +92,7 @@ def take_all(browser: Browser, options: argparse.Namespace, look: str) -> None:
     page.goto(f"{options.url}/assessments/new/")
     shot("new-assessment")
     take_cancelled(page, options.url, shot)
+    take_failed(page, options.url, shot)
     take_run(page, options.url, shot)
     take_rest(page, options.url, shot)
     take_admin(page, options.url, shot)
@@ -110,15 +121,49 @@ def take_cancelled(page: Page, url: str, shot: Callable[[str], None]) -> None:
     shot("run-cancelled")
 
 
+def take_failed(page: Page, url: str, shot: Callable[[str], None]) -> None:
+    """A run whose worker is lost at every attempt, which no input can bring about.
+
+    Each attempt is taken in the name of a worker that does not exist, so its lease runs out; the reconciler does the
+    rest. The queue is paused meanwhile, so that no real worker takes the run.
+    """
+    from django.contrib.auth.models import User
+    from django.db.models.functions import Now
+
+    from tasks_ui import queues
+    from tasks_ui.models import State, TaskRun
+    from tasks_ui.transitions import transition
+
+    demo = User.objects.get(username=DEMO_USERNAME)
+    queues.pause("assessments", by=demo)
+    try:
+        start_sample(page, url)
+        page.wait_for_selector("#head .badge")
+        shot("run-queued")
+        run = TaskRun.objects.filter(owner=demo, parent=None).latest("queued_at")
+        ends = time.monotonic() + LOST_TIMEOUT_S
+        while run.state != State.FAILURE and time.monotonic() < ends:
+            transition(run, State.STARTED, lease_until=Now(), started_at=run.started_at or Now(), worker="lost@nowhere")
+            time.sleep(0.5)
+            run.refresh_from_db()
+        expect(page.locator("#head .badge")).to_have_text("Failed")
+        shot("run-failed")
+    finally:
+        queues.resume("assessments", by=demo)
+
+
 def take_run(page: Page, url: str, shot: Callable[[str], None]) -> None:
+    for _ in range(AT_ONCE):
+        start_sample(page, url)
+    page.goto(url)
+    expect(page.locator("#conn")).to_have_text("Live")
+    page.wait_for_selector(".run[data-state=PROGRESS]", timeout=RUN_TIMEOUT_MS)
+    shot("dashboard-working")
+    active = ", ".join(f".run[data-state={state}]" for state in ("PENDING", "STARTED", "PROGRESS"))
+    expect(page.locator(active)).to_have_count(0, timeout=RUN_TIMEOUT_MS)
     start_sample(page, url)
     page.wait_for_selector("#agents progress[data-state=SUCCESS], #pillars", timeout=RUN_TIMEOUT_MS)
     shot("run-working")
-    address = page.url
-    page.goto(url)
-    expect(page.locator("#conn")).to_have_text("Live")
-    shot("dashboard-working")
-    page.goto(address)
     page.wait_for_selector("#agents [data-bar], #pillars", timeout=RUN_TIMEOUT_MS)
     page.context.set_offline(True)
     expect(page.locator("#conn")).to_have_text("Offline")

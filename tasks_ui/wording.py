@@ -16,11 +16,12 @@ NBSP = "\N{NO-BREAK SPACE}"
 PARTIAL = "PARTIAL"
 """A state of the view alone: a success of which a part failed."""
 
-STOP_REASONS = {
-    "worker_lost": "The worker was lost {attempt} times.",
-    "input_unreadable": "No file could be read.",
-    "too_large": "The upload unpacks to more than 50\N{NO-BREAK SPACE}MB.",
+WHAT_NEXT = {
+    "worker_lost": "Most often the machine had no memory left, or was switched off. Run it again; if that fails too, "
+    "give it fewer files at a time or the workers more memory.",
+    "time_limit": "Run it again with fewer files at a time.",
 }
+"""By error code, what a person can do after a failure."""
 
 
 def view_state(run: TaskRun) -> str:
@@ -65,8 +66,12 @@ def revoked_line(run: TaskRun) -> str:
 
 
 def failure_line(run: TaskRun) -> str:
-    reason = STOP_REASONS.get(run.error_code, "").format(attempt=run.attempt)
-    return reason or first_line(run.error) or "It stopped without giving a reason."
+    return first_line(run.error) or "It stopped without giving a reason."
+
+
+def what_next(run: TaskRun) -> str:
+    """What to do after a failure."""
+    return WHAT_NEXT.get(run.error_code, "Run it again; if it fails in the same way, the timeline names the step.")
 
 
 def first_line(text: str) -> str:
@@ -110,6 +115,11 @@ def when(moment: datetime, now: datetime | None = None) -> str:
     if days <= 1:
         return f"{'Yesterday' if days else 'Today'} {local:%H:%M}"
     return f"{local.day} {local:%b %Y}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 file``, ``3 files``, with thousands separated."""
+    return f"{count:,}{NBSP}{noun}" + ("" if count == 1 else "s")
 
 
 def size(count: int) -> str:

@@ -162,6 +162,11 @@ def status_line(run: TaskRun) -> str:
 
 
 @register.filter
+def what_next(run: TaskRun) -> str:
+    return wording.what_next(run)
+
+
+@register.filter
 def view_state(run: TaskRun) -> str:
     return wording.view_state(run)
 
@@ -187,8 +192,7 @@ def capped(count: int) -> str:
 
 @register.filter
 def plural(count: int, noun: str) -> str:
-    """``1 file``, ``3 files``, with thousands separated."""
-    return f"{count:,}{wording.NBSP}{noun}" + ("" if count == 1 else "s")
+    return wording.plural(count, noun)
 
 
 @register.simple_tag(takes_context=True)

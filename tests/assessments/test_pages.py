@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from assessments.forms import LOOKS, RequirementsForm
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Report
@@ -203,6 +204,34 @@ def test_a_finished_run_shows_score_place_and_what_to_add(browser_of_alice: Clie
     assert re.search(r'class="big">61<', page)
     assert "No load is stated." in page
     assert f'{reverse("requirements", args=[run.assessment_id])}#id_rps_peak"' in page
+
+
+def test_a_waiting_run_counts_its_files_and_does_not_say_that_they_are_read(
+    browser_of_alice: Client, alice: User
+) -> None:
+    assessment = create_assessment(
+        owner=alice, name="orders", requirements=Requirements(), uploads=[("a.tf", b"#"), ("b.tf", b"#")]
+    )
+    task = start_analysis(assessment, by=alice)
+    page = browser_of_alice.get(reverse("run", args=[assessment.pk, 1])).content.decode()
+    assert "It starts with the run." in page
+    assert "The files are being read." not in page
+    assert "2\N{NO-BREAK SPACE}files" in browser_of_alice.get(reverse("dashboard")).content.decode()
+    TaskRun.objects.filter(pk=task.pk).update(state=State.STARTED, attempt=1, started_at=timezone.now())
+    page = browser_of_alice.get(reverse("run", args=[assessment.pk, 1])).content.decode()
+    assert "The files are being read." in page
+
+
+def test_a_failed_run_says_what_can_be_done(browser_of_alice: Client, alice: User) -> None:
+    run = analysed(alice)
+    run.reports.all().delete()
+    AssessmentRun.objects.filter(pk=run.pk).update(status=AssessmentRun.Status.FAILED)
+    failed = {"state": State.FAILURE, "error_code": "worker_lost", "error": "The worker was lost 4 times."}
+    assert run.task_id
+    TaskRun.objects.filter(pk=run.task_id).update(**failed)
+    page = browser_of_alice.get(reverse("run", args=[run.assessment_id, run.number])).content.decode()
+    assert "The worker was lost 4 times." in page
+    assert "the machine had no memory left" in page
 
 
 def test_a_finding_shows_its_lines_on_its_own_page_and_as_a_part(browser_of_alice: Client, alice: User) -> None:

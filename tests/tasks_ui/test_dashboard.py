@@ -203,7 +203,7 @@ def test_only_a_success_is_a_hundred_percent(alice: User) -> None:
     ("fields", "words"),
     [
         ({"state": State.RETRY, "attempt": 1, "error": "table locked\nmore"}, "Attempt 2 of 4 · table locked"),
-        ({"state": State.FAILURE, "error_code": "worker_lost", "attempt": 3}, "The worker was lost 3 times."),
+        ({"state": State.FAILURE}, "It stopped without giving a reason."),
         ({"state": State.FAILURE, "error": "main.tf:41 has an unclosed block"}, "main.tf:41 has an unclosed block"),
         ({"state": State.REVOKED}, "Cancelled before it started."),
     ],
