@@ -3,10 +3,10 @@
     make run                                                            # in one terminal
     .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000       # in another
 
-It signs in as the demo account, starts the sample, and takes each page in light, dark and at 390 px: the dashboard and
-a run at work, cut off from the server, cancelled, failed and done; the admin's pages; and, as somebody who has just
-signed up, the dashboard with nothing on it. ``--only run`` takes the pictures whose name holds "run". It is run in the
-folder where ``make run`` is: for the failed run it speaks to the database too.
+For each look (light, dark, and 390 px wide) it signs up, takes the dashboard with nothing on it, starts the sample, and
+takes each page: the dashboard and a run queued, at work, cut off from the server, cancelled, failed and done; then, as
+the demo account, the admin's pages. ``--only run`` takes the pictures whose name holds "run". It is run in the folder
+where ``make run`` is: for the failed run it speaks to the database too.
 """
 
 from __future__ import annotations
@@ -84,33 +84,30 @@ def take_all(browser: Browser, options: argparse.Namespace, look: str) -> None:
 
     page.goto(f"{options.url}/sign-in/")
     shot("sign-in")
-    take_empty(page, options.url, shot)
-    page.goto(f"{options.url}/sign-in/")
-    page.get_by_label("Username").fill(DEMO_USERNAME)
-    page.get_by_label("Password").fill(DEMO_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    name = sign_up(page, options.url)
+    shot("dashboard-empty")
     page.goto(f"{options.url}/assessments/new/")
     shot("new-assessment")
     take_cancelled(page, options.url, shot)
-    take_failed(page, options.url, shot)
+    take_failed(page, options.url, shot, owner=name)
     take_run(page, options.url, shot)
     take_rest(page, options.url, shot)
+    page.locator("[popovertarget=account]").first.click()
+    page.get_by_role("button", name="Sign out").click()
     take_admin(page, options.url, shot)
     context.close()
 
 
-def take_empty(page: Page, url: str, shot: Callable[[str], None]) -> None:
-    """The dashboard of an account that was made for this picture."""
-    password = secrets.token_urlsafe(16)
+def sign_up(page: Page, url: str) -> str:
+    """Make an account for the pictures; its name."""
+    name, password = f"ada-{secrets.token_hex(3)}", secrets.token_urlsafe(16)
     page.goto(f"{url}/sign-up/")
-    page.get_by_label("Username").fill(f"new-{secrets.token_hex(4)}")
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_label("Password confirmation").fill(password)
     page.get_by_role("button", name="Sign up").click()
     expect(page.locator("#conn")).to_have_text("Live")
-    shot("dashboard-empty")
-    page.locator("[popovertarget=account]").first.click()
-    page.get_by_role("button", name="Sign out").click()
+    return name
 
 
 def take_cancelled(page: Page, url: str, shot: Callable[[str], None]) -> None:
@@ -121,7 +118,7 @@ def take_cancelled(page: Page, url: str, shot: Callable[[str], None]) -> None:
     shot("run-cancelled")
 
 
-def take_failed(page: Page, url: str, shot: Callable[[str], None]) -> None:
+def take_failed(page: Page, url: str, shot: Callable[[str], None], *, owner: str) -> None:
     """A run whose worker is lost at every attempt, which no input can bring about.
 
     Each attempt is taken in the name of a worker that does not exist, so its lease runs out; the reconciler does the
@@ -140,7 +137,7 @@ def take_failed(page: Page, url: str, shot: Callable[[str], None]) -> None:
         start_sample(page, url)
         page.wait_for_selector("#head .badge")
         shot("run-queued")
-        run = TaskRun.objects.filter(owner=demo, parent=None).latest("queued_at")
+        run = TaskRun.objects.filter(owner__username=owner, parent=None).latest("queued_at")
         ends = time.monotonic() + LOST_TIMEOUT_S
         while run.state != State.FAILURE and time.monotonic() < ends:
             transition(run, State.STARTED, lease_until=Now(), started_at=run.started_at or Now(), worker="lost@nowhere")
@@ -153,15 +150,16 @@ def take_failed(page: Page, url: str, shot: Callable[[str], None]) -> None:
 
 
 def take_run(page: Page, url: str, shot: Callable[[str], None]) -> None:
-    for _ in range(AT_ONCE):
-        start_sample(page, url)
+    """One assessment, first alone, then several times at once, so that the bars move slowly enough for a picture."""
+    start_sample(page, url)
+    page.wait_for_selector("#pillars", timeout=RUN_TIMEOUT_MS)
+    address = page.url
+    run_again(page, address, times=AT_ONCE)
     page.goto(url)
     expect(page.locator("#conn")).to_have_text("Live")
     page.wait_for_selector(".run[data-state=PROGRESS]", timeout=RUN_TIMEOUT_MS)
     shot("dashboard-working")
-    active = ", ".join(f".run[data-state={state}]" for state in ("PENDING", "STARTED", "PROGRESS"))
-    expect(page.locator(active)).to_have_count(0, timeout=RUN_TIMEOUT_MS)
-    start_sample(page, url)
+    run_again(page, address, times=AT_ONCE)
     page.wait_for_selector("#agents progress[data-state=SUCCESS], #pillars", timeout=RUN_TIMEOUT_MS)
     shot("run-working")
     page.wait_for_selector("#agents [data-bar], #pillars", timeout=RUN_TIMEOUT_MS)
@@ -187,12 +185,24 @@ def take_rest(page: Page, url: str, shot: Callable[[str], None]) -> None:
 
 def take_admin(page: Page, url: str, shot: Callable[[str], None]) -> None:
     """The operators' pages, which the demo account may see."""
+    page.goto(f"{url}/sign-in/")
+    page.get_by_label("Username").fill(DEMO_USERNAME)
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
     for name, path in ADMIN_PAGES.items():
         page.goto(f"{url}{path}")
         shot(name)
     page.goto(f"{url}{ADMIN_PAGES['admin-tasks']}")
     page.locator("#result_list tbody th a").first.click()
     shot("admin-task")
+
+
+def run_again(page: Page, address: str, *, times: int) -> None:
+    """Press "Run again" on the page of a finished run; the page of the last new run is open then."""
+    for _ in range(times):
+        page.goto(address)
+        page.get_by_role("button", name="Run again").click()
+        page.wait_for_url(lambda new: new != address)
 
 
 def start_sample(page: Page, url: str) -> None:

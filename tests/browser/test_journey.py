@@ -325,6 +325,14 @@ def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: s
     assert list(asked) == ["Security"]
 
 
+def test_the_button_to_findings_below_goes_with_the_run_that_found_them(page: Page, home: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 600})
+    start_sample(page)
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    expect(page.locator("#head .badge")).to_have_text("Done")
+    expect(page.locator("#new-findings")).to_be_hidden()
+
+
 def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(page: Page, home: str) -> None:
     start_sample(page)
     page.goto(f"{home}/findings/")

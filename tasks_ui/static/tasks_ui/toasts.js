@@ -63,21 +63,32 @@ function notify(toast) {
 }
 
 let unseen = 0
+const sight = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && haveSeen(), {
+  rootMargin: "0px 0px -60px 0px",
+})
 
-/** Findings that came while their list is out of sight: how many, to press. */
+/** Findings that came while their list is out of sight: how many, to press, until it is in sight or the run has ended. */
 export function countUnseen(findings) {
-  const list = document.getElementById("findings")
+  const list = document.querySelector("#findings[data-growing]")
   const button = document.getElementById("new-findings")
-  if (!findings.length || !list || !button) return
+  if (!list || !button) return haveSeen()
+  if (!findings.length) return
   const box = list.getBoundingClientRect()
   if (box.bottom > 0 && box.top < innerHeight - 60) return
   unseen += findings.length
   button.textContent = `${unseen} new finding${unseen === 1 ? "" : "s"}`
   button.hidden = false
   button.onclick = () => {
-    unseen = 0
-    button.hidden = true
+    haveSeen()
     list.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" })
     list.querySelector(".find > summary")?.focus({ preventScroll: true })
   }
+  sight.observe(list)
+}
+
+function haveSeen() {
+  const button = document.getElementById("new-findings")
+  unseen = 0
+  sight.disconnect()
+  if (button) button.hidden = true
 }
