@@ -5,4 +5,6 @@ class AssessmentsConfig(AppConfig):
     name = "assessments"
 
     def ready(self) -> None:
-        from assessments import kinds  # noqa: F401  (registers the kinds of task)
+        from assessments.registration import register_kinds
+
+        register_kinds()

@@ -1,4 +1,5 @@
-"""Forms over ``Requirements``: the schema says which fields there are, this file only how each is shown."""
+"""Forms over ``Requirements``: the schema says which fields there are, this file only how each is
+shown."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ PASTED_MAX_CHARS = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How one field of ``Requirements`` is shown. ``used_by`` says what it is for, under the field."""
+    """How one field of ``Requirements`` is shown. ``used_by`` says what it is for, under the
+    field."""
 
     group: str
     label: str
@@ -36,32 +38,59 @@ LOOKS: dict[str, Look] = {
     "provider": Look(group="Workload", label="Provider"),
     "regions": Look(group="Workload", label="Regions", example="eu-central-1, eu-west-1"),
     "criticality": Look(group="Workload", label="Criticality"),
-    "rps_now": Look(group="Load", label="Requests per second now", unit="req/s", used_by="Capacity needs this"),
-    "rps_peak": Look(group="Load", label="Requests per second at peak", unit="req/s", used_by="Capacity needs this"),
+    "rps_now": Look(
+        group="Load", label="Requests per second now", unit="req/s", used_by="Capacity needs this"
+    ),
+    "rps_peak": Look(
+        group="Load",
+        label="Requests per second at peak",
+        unit="req/s",
+        used_by="Capacity needs this",
+    ),
     "growth_12m_percent": Look(group="Load", label="Growth over 12 months", unit="%"),
     "service_time_ms": Look(
-        group="Load", label="Service time per request", unit="ms", used_by="Capacity needs this: busy time, not waiting"
+        group="Load",
+        label="Service time per request",
+        unit="ms",
+        used_by="Capacity needs this: busy time, not waiting",
     ),
     "concurrency_per_replica": Look(group="Load", label="Requests at once per replica", unit="req"),
     "concurrent_users": Look(group="Load", label="Concurrent users", unit="users"),
-    "replicas": Look(group="Load", label="Replicas now", unit="units", used_by="Where the code is silent"),
+    "replicas": Look(
+        group="Load", label="Replicas now", unit="units", used_by="Where the code is silent"
+    ),
     "average_utilisation_percent": Look(group="Load", label="Mean CPU utilisation", unit="%"),
     "data_gb": Look(group="Load", label="Data size", unit="GB"),
     "egress_gb_month": Look(group="Load", label="Egress per month", unit="GB"),
-    "uptime_target_percent": Look(group="Targets", label="Uptime target", unit="%", example="e.g. 99.9"),
-    "latency_p95_target_ms": Look(group="Targets", label="Latency target, 95th percentile", unit="ms"),
+    "uptime_target_percent": Look(
+        group="Targets", label="Uptime target", unit="%", example="e.g. 99.9"
+    ),
+    "latency_p95_target_ms": Look(
+        group="Targets", label="Latency target, 95th percentile", unit="ms"
+    ),
     "rto_minutes": Look(group="Targets", label="Recovery time (RTO)", unit="min"),
     "rpo_minutes": Look(group="Targets", label="Recovery point (RPO)", unit="min"),
     "monthly_budget_usd": Look(group="Targets", label="Monthly budget", unit="USD"),
     "disaster_recovery": Look(group="Targets", label="Disaster recovery"),
-    "frameworks": Look(group="Compliance", label="Compliance frameworks", used_by="Compliance answers for these"),
+    "frameworks": Look(
+        group="Compliance", label="Compliance frameworks", used_by="Compliance answers for these"
+    ),
 }
 
 WORDS = {
-    "aws": "AWS", "gcp": "Google Cloud", "api": "API", "cis": "CIS", "pci_dss": "PCI DSS", "hipaa": "HIPAA",
-    "soc2": "SOC 2", "iso27001": "ISO 27001", "gdpr": "GDPR", "nist_800_53": "NIST 800-53", "multi_site": "Multi-site",
+    "aws": "AWS",
+    "gcp": "Google Cloud",
+    "api": "API",
+    "cis": "CIS",
+    "pci_dss": "PCI DSS",
+    "hipaa": "HIPAA",
+    "soc2": "SOC 2",
+    "iso27001": "ISO 27001",
+    "gdpr": "GDPR",
+    "nist_800_53": "NIST 800-53",
+    "multi_site": "Multi-site",
     "on_premises": "On premises",
-}  # fmt: skip
+}
 
 
 READINESS = (
@@ -77,7 +106,8 @@ READINESS = (
 
 
 class RequirementsForm(forms.Form):
-    """The fields of ``Requirements``, all optional. ``requirements`` holds the result once the form is valid."""
+    """The fields of ``Requirements``, all optional. ``requirements`` holds the result once the form
+    is valid."""
 
     requirements: Requirements
 
@@ -92,13 +122,19 @@ class RequirementsForm(forms.Form):
             yield group, [(self[name], look) for name, look in LOOKS.items() if look.group == group]
 
     def clean(self) -> dict[str, Any]:
-        given = {name: self.cleaned_data[name] for name in LOOKS if self.cleaned_data.get(name) not in (None, "", [])}
+        given = {
+            name: self.cleaned_data[name]
+            for name in LOOKS
+            if self.cleaned_data.get(name) not in (None, "", [])
+        }
         try:
             self.requirements = Requirements.model_validate(given)
         except ValidationError as error:
             for problem in error.errors():
                 name = str(problem["loc"][0])
-                self.add_error(name, _in_words(problem["type"], problem.get("ctx", {}), LOOKS[name]))
+                self.add_error(
+                    name, _in_words(problem["type"], problem.get("ctx", {}), LOOKS[name])
+                )
         return self.cleaned_data
 
     @classmethod
@@ -122,10 +158,12 @@ class FilesField(forms.FileField):
 
 
 class NewAssessmentForm(RequirementsForm):
-    """Files by upload or by pasting, and the workload. ``paths`` is the page's JSON list of the files' paths in order:
-    browsers send a file's bare name alone."""
+    """Files by upload or by pasting, and the workload. ``paths`` is the page's JSON list of the
+    files' paths in order: browsers send a file's bare name alone."""
 
-    name = forms.CharField(max_length=120, required=False, widget=forms.TextInput(attrs={"class": "in"}))
+    name = forms.CharField(
+        max_length=120, required=False, widget=forms.TextInput(attrs={"class": "in"})
+    )
     upload = FilesField(required=False, widget=FilesInput(attrs={"class": "in"}))
     paths = forms.JSONField(required=False, widget=forms.HiddenInput)
     paste = forms.CharField(
@@ -135,7 +173,9 @@ class NewAssessmentForm(RequirementsForm):
         widget=forms.Textarea(attrs={"class": "in paste", "rows": 8, "spellcheck": "false"}),
     )
     paste_name = forms.CharField(
-        required=False, max_length=200, widget=forms.TextInput(attrs={"class": "in", "placeholder": "e.g. main.tf"})
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"class": "in", "placeholder": "e.g. main.tf"}),
     )
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
@@ -143,13 +183,17 @@ class NewAssessmentForm(RequirementsForm):
         paths = self.cleaned_data["paths"] or []
         is_list = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
         if not is_list or (paths and len(paths) != len(self.cleaned_data.get("upload") or [])):
-            raise forms.ValidationError("The list of files did not arrive whole. Add the files again.")
+            raise forms.ValidationError(
+                "The list of files did not arrive whole. Add the files again."
+            )
         return paths
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if cleaned.get("paste", "").strip() and not cleaned.get("paste_name"):
-            self.add_error("paste_name", "Give the pasted text a file name: its ending says what it is.")
+            self.add_error(
+                "paste_name", "Give the pasted text a file name: its ending says what it is."
+            )
         return cleaned
 
     def uploads(self) -> Iterator[tuple[str, bytes]]:
@@ -169,7 +213,8 @@ class NewAssessmentForm(RequirementsForm):
     def assessment_name(self) -> str:
         """As given, else after the folder, archive or file that was added."""
         return (
-            self.cleaned_data["name"].strip() or _name_after([*self.upload_paths, self.cleaned_data["paste_name"]])
+            self.cleaned_data["name"].strip()
+            or _name_after([*self.upload_paths, self.cleaned_data["paste_name"]])
         )[:120]
 
 
@@ -178,7 +223,10 @@ def assessment_of(form: NewAssessmentForm, *, owner: Any) -> Assessment:
     from assessments.services import create_assessment
 
     return create_assessment(
-        owner=owner, name=form.assessment_name, requirements=form.requirements, uploads=form.uploads()
+        owner=owner,
+        name=form.assessment_name,
+        requirements=form.requirements,
+        uploads=form.uploads(),
     )
 
 
@@ -195,26 +243,35 @@ def _name_after(paths: list[str]) -> str:
 
 
 def _form_field(annotation: Any, look: Look) -> forms.Field:
-    """The form field of a schema's type. A bound is checked by the schema, so that it is written once."""
+    """The form field of a schema's type. A bound is checked by the schema, so that it is written
+    once."""
     kind = _without_none(annotation)
     attrs = {"class": "in", "placeholder": look.example}
     shared: dict[str, Any] = {"label": look.label, "help_text": look.used_by, "required": False}
     if get_origin(kind) is list:
         (item,) = get_args(kind)
         if isinstance(item, type) and issubclass(item, StrEnum):
-            return forms.MultipleChoiceField(choices=_choices(item), widget=forms.CheckboxSelectMultiple, **shared)
+            return forms.MultipleChoiceField(
+                choices=_choices(item), widget=forms.CheckboxSelectMultiple, **shared
+            )
         return CommaSeparatedField(widget=forms.TextInput(attrs=attrs), **shared)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         choices = [("", "Not stated"), *_choices(kind)]
-        return forms.ChoiceField(choices=choices, widget=forms.Select(attrs={"class": "in"}), **shared)
+        return forms.ChoiceField(
+            choices=choices, widget=forms.Select(attrs={"class": "in"}), **shared
+        )
     widget = forms.TextInput(attrs={**attrs, "inputmode": "decimal"})
     number = forms.IntegerField if kind is int else forms.FloatField
-    return number(widget=widget, error_messages={"invalid": _number_words(look, whole=kind is int)}, **shared)
+    return number(
+        widget=widget, error_messages={"invalid": _number_words(look, whole=kind is int)}, **shared
+    )
 
 
 class CommaSeparatedField(forms.CharField):
     def to_python(self, value: Any) -> Any:
-        return [item.strip() for item in (super().to_python(value) or "").split(",") if item.strip()]
+        return [
+            item.strip() for item in (super().to_python(value) or "").split(",") if item.strip()
+        ]
 
 
 def _without_none(annotation: Any) -> Any:

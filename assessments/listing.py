@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from assessments.models import AgentReport, AssessmentRun, Finding, Report, SourceFile
 from assessments.scan.types import FileKind
-from tasks_ui import wording
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import TaskRun
+from tasks_ui.runs import wording
 
 KIND_WORDS = {
     FileKind.TERRAFORM: "Terraform",
@@ -44,7 +44,11 @@ def describe_analyses(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts]:
             link=run_path(run),
             severities=counts.get(run.pk, {}),
             outcome=_outcome(failed.get(run.pk, []), counts.get(run.pk)),
-            offer=("Report", reverse("download_report", args=[reports[run.pk]])) if run.pk in reports else None,
+            offer=(
+                ("Report", reverse("download_report", args=[reports[run.pk]]))
+                if run.pk in reports
+                else None
+            ),
         )
         for task in tasks
         if (run := runs.get(task.subject_id))
@@ -68,7 +72,9 @@ def describe_recommendations(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts
 
 def describe_reports(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts]:
     reports = Report.objects.filter(pk__in=_subjects(tasks)).defer("content")
-    by_id: dict[UUID | None, Report] = {report.pk: report for report in reports.select_related("run__assessment")}
+    by_id: dict[UUID | None, Report] = {
+        report.pk: report for report in reports.select_related("run__assessment")
+    }
     return {
         task.pk: RunFacts(
             title=report.run.assessment.name,
@@ -106,11 +112,14 @@ def severities_of(run_ids: Sequence[Any]) -> dict[UUID, dict[int, int]]:
 
 
 def file_notes(assessment_ids: set[UUID]) -> dict[UUID, str]:
-    """``Terraform 31, Kubernetes 6`` by assessment; ``37 files`` before a run has told their kinds."""
+    """``Terraform 31, Kubernetes 6`` by assessment; ``37 files`` before a run has told their
+    kinds."""
     parts: dict[UUID, list[tuple[FileKind, int]]] = defaultdict(list)
     files = SourceFile.objects.filter(assessment__in=assessment_ids).order_by()
     for assessment_id, kind, count in (
-        files.values_list("assessment", "kind").annotate(n=Count("pk")).order_by("assessment", "-n", "kind")
+        files.values_list("assessment", "kind")
+        .annotate(n=Count("pk"))
+        .order_by("assessment", "-n", "kind")
     ):
         parts[assessment_id].append((FileKind(kind), count))
     return {key: _kinds_line(kinds) for key, kinds in parts.items()}
@@ -124,7 +133,9 @@ def _kinds_line(kinds: Sequence[tuple[FileKind, int]]) -> str:
 
 def _runs_of(tasks: Sequence[TaskRun]) -> dict[UUID | None, AssessmentRun]:
     found = AssessmentRun.objects.filter(pk__in=_subjects(tasks))
-    return {run.pk: run for run in found.select_related("assessment").only("number", "assessment__name")}
+    return {
+        run.pk: run for run in found.select_related("assessment").only("number", "assessment__name")
+    }
 
 
 def _subjects(tasks: Sequence[TaskRun]) -> list[UUID]:
@@ -139,9 +150,9 @@ def _newest_reports(run_ids: Sequence[Any]) -> dict[UUID, UUID]:
 
 def _failed_agents(run_ids: Sequence[Any]) -> dict[UUID, list[str]]:
     failed: dict[UUID, list[str]] = defaultdict(list)
-    for run_id, agent, reason in AgentReport.objects.filter(run__in=run_ids, status=AgentReport.FAILED).values_list(
-        "run", "agent", "reason"
-    ):
+    for run_id, agent, reason in AgentReport.objects.filter(
+        run__in=run_ids, status=AgentReport.FAILED
+    ).values_list("run", "agent", "reason"):
         failed[run_id].append(f"{agent.capitalize()} failed: {reason}")
     return failed
 

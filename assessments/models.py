@@ -48,18 +48,23 @@ class Assessment(models.Model):
 
 
 class SourceFile(models.Model):
-    """One file as it was uploaded. ``path`` is relative, with forward slashes, and stays within the upload."""
+    """One file as it was uploaded. ``path`` is relative, with forward slashes, and stays within the
+    upload."""
 
     assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="files")
     path = models.CharField(max_length=512)
-    kind = models.CharField(max_length=20, choices=[(k.value, k.value) for k in FileKind], default=FileKind.UNKNOWN)
+    kind = models.CharField(
+        max_length=20, choices=[(k.value, k.value) for k in FileKind], default=FileKind.UNKNOWN
+    )
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
 
     class Meta:
         ordering = ("path",)
-        constraints = [models.UniqueConstraint(fields=["assessment", "path"], name="one_file_per_path")]
+        constraints = [
+            models.UniqueConstraint(fields=["assessment", "path"], name="one_file_per_path")
+        ]
 
     def __str__(self) -> str:
         return self.path
@@ -68,8 +73,9 @@ class SourceFile(models.Model):
 class AssessmentRun(models.Model):
     """One pass over an assessment: ``number`` counts 1, 2, 3 ... within it.
 
-    It outlives its task, whose row and events are pruned. ``summary`` holds what synthesis settled: scores by agent,
-    counts by severity, resources, coverage, data vintages and the comparison with the run before.
+    It outlives its task, whose row and events are pruned. ``summary`` holds what synthesis settled:
+    scores by agent, counts by severity, resources, coverage, data vintages and the comparison with
+    the run before.
     """
 
     class Status(models.TextChoices):
@@ -100,14 +106,17 @@ class AssessmentRun(models.Model):
 
     class Meta:
         ordering = ("-number",)
-        constraints = [models.UniqueConstraint(fields=["assessment", "number"], name="one_run_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["assessment", "number"], name="one_run_per_number")
+        ]
 
     def __str__(self) -> str:
         return f"{self.assessment} run {self.number}"
 
 
 class ScanShard(models.Model):
-    """One engine's share of a run's files (``spec``: a ``scan.shards.Shard`` as JSON) and what it found there.
+    """One engine's share of a run's files (``spec``: a ``scan.shards.Shard`` as JSON) and what it
+    found there.
 
     ``output`` (a ``ShardOutput`` as JSON) lasts until it is merged into the run's ``MergedScan``.
     """
@@ -116,7 +125,9 @@ class ScanShard(models.Model):
     run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="shards")
     engine = models.CharField(max_length=20)
     label = models.CharField(max_length=200)
-    weight = models.PositiveIntegerField(help_text="Expected milliseconds: the shard's part of the scan's progress")
+    weight = models.PositiveIntegerField(
+        help_text="Expected milliseconds: the shard's part of the scan's progress"
+    )
     spec = models.JSONField()
     output = models.JSONField(null=True)
     checks = models.PositiveIntegerField(null=True)
@@ -130,7 +141,8 @@ class ScanShard(models.Model):
 
 
 class MergedScan(models.Model):
-    """A run's whole scan as the agents read it (a ``scan.merge.ScanResult`` as JSON), secrets masked."""
+    """A run's whole scan as the agents read it (a ``scan.merge.ScanResult`` as JSON), secrets
+    masked."""
 
     run = models.OneToOneField(AssessmentRun, models.CASCADE, primary_key=True, related_name="scan")
     data = models.JSONField()
@@ -140,7 +152,8 @@ class MergedScan(models.Model):
 
 
 class AgentReport(models.Model):
-    """What one agent answered in one run. ``status`` is empty until it has answered, "failed" when it could not."""
+    """What one agent answered in one run. ``status`` is empty until it has answered, "failed" when
+    it could not."""
 
     FAILED = "failed"
 
@@ -149,7 +162,9 @@ class AgentReport(models.Model):
     agent = models.CharField(max_length=20)
     position = models.PositiveSmallIntegerField()
     status = models.CharField(
-        max_length=12, blank=True, choices=[*((s.value, s.value) for s in AgentStatus), (FAILED, FAILED)]
+        max_length=12,
+        blank=True,
+        choices=[*((s.value, s.value) for s in AgentStatus), (FAILED, FAILED)],
     )
     reason = models.TextField(blank=True)
     missing = models.JSONField(default=list)
@@ -161,7 +176,9 @@ class AgentReport(models.Model):
 
     class Meta:
         ordering = ("position",)
-        constraints = [models.UniqueConstraint(fields=["run", "agent"], name="one_report_per_agent")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "agent"], name="one_report_per_agent")
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent} of {self.run}"
@@ -169,7 +186,9 @@ class AgentReport(models.Model):
 
 class FindingQuerySet(models.QuerySet["Finding"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.filter(run__assessment__owner_id=user.pk) if user.is_authenticated else self.none()
+        return (
+            self.filter(run__assessment__owner_id=user.pk) if user.is_authenticated else self.none()
+        )
 
     def counted(self) -> Self:
         """Each thing to mend once: compliance tells the others' findings again, by requirement."""
@@ -180,7 +199,8 @@ class FindingQuerySet(models.QuerySet["Finding"]):
         return self.filter(_its_mute())
 
     def unmuted(self) -> Self:
-        """Without those that are muted now. Scores keep counting them: a mute says "I know", not "it is mended"."""
+        """Without those that are muted now. Scores keep counting them: a mute says "I know", not
+        "it is mended"."""
         return self.filter(~_its_mute())
 
 
@@ -199,13 +219,19 @@ class Finding(models.Model):
     agent = models.CharField(max_length=20)
     rule = models.CharField(max_length=80)
     title = models.CharField(max_length=300)
-    severity = models.PositiveSmallIntegerField(choices=[(s.value, s.name.title()) for s in Severity])
-    severity_origin = models.CharField(max_length=12, choices=[(s.value, s.value) for s in SeverityOrigin])
+    severity = models.PositiveSmallIntegerField(
+        choices=[(s.value, s.name.title()) for s in Severity]
+    )
+    severity_origin = models.CharField(
+        max_length=12, choices=[(s.value, s.value) for s in SeverityOrigin]
+    )
     resource = models.CharField(max_length=300, blank=True)
     file = models.CharField(max_length=512, blank=True)
     line_start = models.PositiveIntegerField(default=0)
     line_end = models.PositiveIntegerField(default=0)
-    detail = models.JSONField(default=dict, help_text="Expected, actual, why, remediation, evidence, frameworks ...")
+    detail = models.JSONField(
+        default=dict, help_text="Expected, actual, why, remediation, evidence, frameworks ..."
+    )
     monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     fingerprint = models.CharField(max_length=64)
     since = models.CharField(max_length=10, choices=Since, blank=True)
@@ -215,7 +241,9 @@ class Finding(models.Model):
     class Meta:
         ordering = ("-severity", "file", "line_start", "rule", "fingerprint")
         indexes = [
-            models.Index(fields=["run", "-severity", "file", "line_start"], name="finding_run_severity"),
+            models.Index(
+                fields=["run", "-severity", "file", "line_start"], name="finding_run_severity"
+            ),
             models.Index(fields=["run", "fingerprint"], name="finding_run_fingerprint"),
         ]
 
@@ -225,23 +253,31 @@ class Finding(models.Model):
     @property
     def place(self) -> str:
         """``file:line``, or the resource where there is no file."""
-        return f"{self.file}:{self.line_start}" if self.file and self.line_start else self.file or self.resource
+        return (
+            f"{self.file}:{self.line_start}"
+            if self.file and self.line_start
+            else self.file or self.resource
+        )
 
 
 def _its_mute() -> Exists:
     """Whether a mute that holds now accepts the finding of the outer query."""
     mutes = FindingMute.objects.in_force()
-    return Exists(mutes.filter(assessment=OuterRef("run__assessment"), fingerprint=OuterRef("fingerprint")))
+    return Exists(
+        mutes.filter(assessment=OuterRef("run__assessment"), fingerprint=OuterRef("fingerprint"))
+    )
 
 
 class FindingMuteQuerySet(models.QuerySet["FindingMute"]):
     def in_force(self) -> Self:
-        """Those that hold now. A mute whose time is up is kept, as a record, until it is lifted or renewed."""
+        """Those that hold now. A mute whose time is up is kept, as a record, until it is lifted or
+        renewed."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
 
 class FindingMute(models.Model):
-    """A finding that its owner accepts, in all runs of the assessment, until ``expires_at`` (None: until lifted)."""
+    """A finding that its owner accepts, in all runs of the assessment, until ``expires_at`` (None:
+    until lifted)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="mutes")
@@ -255,7 +291,11 @@ class FindingMute(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        constraints = [models.UniqueConstraint(fields=["assessment", "fingerprint"], name="one_mute_per_finding")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assessment", "fingerprint"], name="one_mute_per_finding"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.reason
@@ -283,7 +323,9 @@ class Recommendation(models.Model):
     why = models.TextField()
     steps = models.JSONField(default=list)
     effort = models.CharField(max_length=6, choices=Effort)
-    impact = models.JSONField(default=dict, help_text="The priority's formula and its inputs, counts by severity")
+    impact = models.JSONField(
+        default=dict, help_text="The priority's formula and its inputs, counts by severity"
+    )
     monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
     findings = models.ManyToManyField(Finding, related_name="recommendations")

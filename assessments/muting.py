@@ -1,8 +1,8 @@
 """Muting: a person accepts a finding, with a reason, for good or until a day.
 
-A muted finding stays in the run's results, shown as muted with its reason. It leaves the counts by severity and the
-recommendations, not the scores: the flaw is still there. It holds for every run of the assessment, as the
-finding's fingerprint is the same from run to run.
+A muted finding stays in the run's results, shown as muted with its reason. It leaves the counts by
+severity and the recommendations, not the scores: the flaw is still there. It holds for every run of
+the assessment, as the finding's fingerprint is the same from run to run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class MuteError(Exception):
 def mute_finding(
     finding: Finding, *, by: AbstractBaseUser, reason: str, expires_at: datetime | None = None
 ) -> FindingMute:
-    """Mute ``finding`` in all runs of its assessment. Muting it again renews reason and expiry. Raises MuteError."""
+    """Mute ``finding`` in all runs of its assessment. Muting it again renews reason and expiry.
+    Raises MuteError."""
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON_CHARS or not reason.replace("\n", " ").isprintable():
         raise MuteError(f"Say why, in 1 to {MAX_REASON_CHARS} characters.")
@@ -37,14 +38,21 @@ def mute_finding(
     mute, _ = FindingMute.objects.update_or_create(
         assessment=finding.run.assessment,
         fingerprint=finding.fingerprint,
-        defaults={"reason": reason, "expires_at": expires_at, "by_id": by.pk, "created_at": timezone.now()},
+        defaults={
+            "reason": reason,
+            "expires_at": expires_at,
+            "by_id": by.pk,
+            "created_at": timezone.now(),
+        },
     )
     return mute
 
 
 def unmute_finding(assessment: Assessment, *, fingerprint: str) -> bool:
     """Lift a mute. False when there was none."""
-    return FindingMute.objects.filter(assessment=assessment, fingerprint=fingerprint).delete()[0] > 0
+    return (
+        FindingMute.objects.filter(assessment=assessment, fingerprint=fingerprint).delete()[0] > 0
+    )
 
 
 def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:
@@ -54,8 +62,8 @@ def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:
 
 
 def severity_counts(run: AssessmentRun) -> dict[str, int]:
-    """Findings to mend by severity, the worst first; without the muted, and without compliance's, which tell the
-    others' again."""
+    """Findings to mend by severity, the worst first; without the muted, and without compliance's,
+    which tell the others' again."""
     counts = dict.fromkeys((level.name.lower() for level in sorted(Severity, reverse=True)), 0)
     for level in run.findings.counted().unmuted().values_list("severity", flat=True).order_by():
         counts[Severity(level).name.lower()] += 1

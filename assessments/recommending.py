@@ -1,12 +1,14 @@
-"""Recommendations: a run's findings, grouped by what one would do about them, in the order to do it.
+"""Recommendations: a run's findings, grouped by what one would do about them, in the order to do
+it.
 
-One recommendation stands for one problem that one agent found, whichever engines saw it. Its priority is
+One recommendation stands for one problem that one agent found, whichever engines saw it. Its
+priority is
 
     weight = sum of the severity weights of its findings / effort points
 
-with the severity weights of the pillar scores and effort points small 1, medium 3, large 8. Effort is read off the
-places to change: small up to 3, medium up to 10, large beyond.
-Equal weights are ordered by saving, then by title. Muted findings ask for nothing.
+with the severity weights of the pillar scores and effort points small 1, medium 3, large 8. Effort
+is read off the places to change: small up to 3, medium up to 10, large beyond. Equal weights are
+ordered by saving, then by title. Muted findings ask for nothing.
 """
 
 from __future__ import annotations
@@ -21,16 +23,22 @@ from assessments.agents.wording import counted
 from assessments.models import AssessmentRun, Finding, Recommendation
 
 if TYPE_CHECKING:
-    from tasks_ui.tracking import Work
+    from tasks_ui.worker.work import Work
 
-EFFORT_POINTS = {Recommendation.Effort.SMALL: 1, Recommendation.Effort.MEDIUM: 3, Recommendation.Effort.LARGE: 8}
+EFFORT_POINTS = {
+    Recommendation.Effort.SMALL: 1,
+    Recommendation.Effort.MEDIUM: 3,
+    Recommendation.Effort.LARGE: 8,
+}
 SMALL_PLACES = 3
 MEDIUM_PLACES = 10
 FORMULA = (
     "Severity weights of its findings / effort points, the highest first. Weights: "
-    f"{', '.join(f'{level.name.lower()} {WEIGHTS[level]}' for level in sorted(WEIGHTS, reverse=True))}. Points: "
-    f"{', '.join(f'{effort.value} {points}' for effort, points in EFFORT_POINTS.items())}. Effort by places to change: "
-    f"small up to {SMALL_PLACES}, medium up to {MEDIUM_PLACES}, large beyond."
+    + ", ".join(f"{level.name.lower()} {WEIGHTS[level]}" for level in sorted(WEIGHTS, reverse=True))
+    + "."
+    f" Points: {', '.join(f'{effort.value} {points}' for effort, points in EFFORT_POINTS.items())}."
+    f" Effort by places to change: small up to {SMALL_PLACES}, medium up to {MEDIUM_PLACES}, large"
+    " beyond."
 )
 """In words, for beside the priorities."""
 
@@ -46,20 +54,35 @@ def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
         work.report(number, len(groups), drafts[-1][0].title)
     decided = decisions_before(run)
     for recommendation, _ in drafts:
-        recommendation.status = decided.get((recommendation.agent, recommendation.title), Recommendation.Status.OPEN)
+        recommendation.status = decided.get(
+            (recommendation.agent, recommendation.title), Recommendation.Status.OPEN
+        )
     drafts.sort(key=lambda pair: order_of(pair[0]))
     for priority, (recommendation, _) in enumerate(drafts, start=1):
         recommendation.priority = priority
     work.save_with_result(lambda: store(run, drafts))
-    return {"assessment_id": str(run.assessment_id), "run": run.number, "recommendations": len(drafts)}
+    return {
+        "assessment_id": str(run.assessment_id),
+        "run": run.number,
+        "recommendations": len(drafts),
+    }
 
 
 def decisions_before(run: AssessmentRun) -> dict[tuple[str, str], Recommendation.Status]:
-    """What was accepted or dismissed in the run before, by agent and title. What was done and came back is open."""
-    before = run.assessment.runs.filter(number__lt=run.number, status=AssessmentRun.Status.COMPLETED).first()
+    """What was accepted or dismissed in the run before, by agent and title. What was done and came
+    back is open."""
+    before = run.assessment.runs.filter(
+        number__lt=run.number, status=AssessmentRun.Status.COMPLETED
+    ).first()
     kept = [Recommendation.Status.ACCEPTED, Recommendation.Status.DISMISSED]
-    rows = Recommendation.objects.filter(run=before, status__in=kept).values_list("agent", "title", "status")
-    return {(agent, title): Recommendation.Status(status) for agent, title, status in rows} if before else {}
+    rows = Recommendation.objects.filter(run=before, status__in=kept).values_list(
+        "agent", "title", "status"
+    )
+    return (
+        {(agent, title): Recommendation.Status(status) for agent, title, status in rows}
+        if before
+        else {}
+    )
 
 
 def draft(run: AssessmentRun, findings: list[Finding]) -> Recommendation:
@@ -81,8 +104,10 @@ def draft(run: AssessmentRun, findings: list[Finding]) -> Recommendation:
         monthly_saving_usd=sum(savings, Decimal(0)) if savings else None,
         impact={
             "weight": round(weight / EFFORT_POINTS[effort], 2),
-            "formula": f"{weight} severity weight / {counted(EFFORT_POINTS[effort], 'effort point')} "
-            f"({counted(len(places), 'place')})",
+            "formula": (
+                f"{weight} severity weight / {counted(EFFORT_POINTS[effort], 'effort point')} "
+                f"({counted(len(places), 'place')})"
+            ),
             "severities": dict(counts),
             "places": len(places),
         },
@@ -100,7 +125,10 @@ def steps_of(findings: list[Finding]) -> list[str]:
     steps: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         steps[finding.detail.get("remediation", "")].append(finding.place)
-    return [f"{words or 'Look at'} ({', '.join(dict.fromkeys(places))})" for words, places in steps.items()]
+    return [
+        f"{words or 'Look at'} ({', '.join(dict.fromkeys(places))})"
+        for words, places in steps.items()
+    ]
 
 
 def order_of(recommendation: Recommendation) -> tuple[float, Decimal, str]:

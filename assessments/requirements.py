@@ -1,6 +1,8 @@
-"""What a person says of the workload: one typed schema for the form, the API, the agents and the docs.
+"""What a person says of the workload: one typed schema for the form, the API, the agents and the
+docs.
 
-Every field is optional. An agent that needs a field which is missing answers "not assessed" and names it.
+Every field is optional. An agent that needs a field which is missing answers "not assessed" and
+names it.
 """
 
 from __future__ import annotations
@@ -60,35 +62,55 @@ class Requirements(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     workload_types: Annotated[list[WorkloadType], Field(max_length=6)] = []
-    rps_now: float | None = Field(None, gt=0, le=10_000_000, description="Requests per second now, on average")
-    rps_peak: float | None = Field(None, gt=0, le=10_000_000, description="Requests per second at peak")
+    rps_now: float | None = Field(
+        None, gt=0, le=10_000_000, description="Requests per second now, on average"
+    )
+    rps_peak: float | None = Field(
+        None, gt=0, le=10_000_000, description="Requests per second at peak"
+    )
     growth_12m_percent: float | None = Field(
         None, ge=-100, le=10_000, description="Growth of requests over 12 months, in percent"
     )
     service_time_ms: float | None = Field(
-        None, gt=0, le=3_600_000, description="Mean time one request keeps one server busy, in milliseconds"
+        None,
+        gt=0,
+        le=3_600_000,
+        description="Mean time one request keeps one server busy, in milliseconds",
     )
     concurrency_per_replica: int | None = Field(
         None, ge=1, le=100_000, description="Requests that one replica serves at the same time"
     )
     latency_p95_target_ms: float | None = Field(
-        None, gt=0, le=3_600_000, description="Target for the 95th percentile of response time, in milliseconds"
+        None,
+        gt=0,
+        le=3_600_000,
+        description="Target for the 95th percentile of response time, in milliseconds",
     )
     concurrent_users: int | None = Field(None, ge=0, le=1_000_000_000)
-    uptime_target_percent: float | None = Field(None, ge=0, lt=100, description="Availability target, e.g. 99.9")
-    rto_minutes: float | None = Field(None, ge=0, le=525_600, description="Recovery time objective, in minutes")
-    rpo_minutes: float | None = Field(None, ge=0, le=525_600, description="Recovery point objective, in minutes")
+    uptime_target_percent: float | None = Field(
+        None, ge=0, lt=100, description="Availability target, e.g. 99.9"
+    )
+    rto_minutes: float | None = Field(
+        None, ge=0, le=525_600, description="Recovery time objective, in minutes"
+    )
+    rpo_minutes: float | None = Field(
+        None, ge=0, le=525_600, description="Recovery point objective, in minutes"
+    )
     data_gb: float | None = Field(None, ge=0, le=100_000_000, description="Stored data, in GB")
     egress_gb_month: float | None = Field(
         None, ge=0, le=100_000_000, description="Traffic to the internet, in GB a month"
     )
     provider: Provider | None = None
-    regions: Annotated[list[Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9-]+$")]], Field(max_length=20)] = []
+    regions: Annotated[
+        list[Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9-]+$")]], Field(max_length=20)
+    ] = []
     monthly_budget_usd: float | None = Field(None, gt=0, le=1_000_000_000)
     frameworks: Annotated[list[Framework], Field(max_length=7)] = []
     criticality: Criticality | None = None
     disaster_recovery: DisasterRecovery | None = None
-    replicas: int | None = Field(None, ge=1, le=1_000_000, description="Replicas running now, where the code is silent")
+    replicas: int | None = Field(
+        None, ge=1, le=1_000_000, description="Replicas running now, where the code is silent"
+    )
     average_utilisation_percent: float | None = Field(
         None, ge=0, le=100, description="Mean CPU utilisation, in percent, where it is known"
     )

@@ -11,12 +11,19 @@ from django.db.models import Max
 from django.utils import timezone
 
 from assessments import kinds
-from assessments.models import AgentReport, Assessment, AssessmentRun, Report, SourceFile, subject_of
+from assessments.models import (
+    AgentReport,
+    Assessment,
+    AssessmentRun,
+    Report,
+    SourceFile,
+    subject_of,
+)
 from assessments.requirements import Requirements
 from assessments.scan.intake import Limits, UploadError, read_upload
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import TaskRun
-from tasks_ui.transitions import create_run
+from tasks_ui.runs.transitions import create_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,21 +43,35 @@ def upload_limits() -> Limits:
 
 
 def create_assessment(
-    *, owner: AbstractBaseUser, name: str, requirements: Requirements, uploads: Iterable[tuple[str, bytes]]
+    *,
+    owner: AbstractBaseUser,
+    name: str,
+    requirements: Requirements,
+    uploads: Iterable[tuple[str, bytes]],
 ) -> Assessment:
-    """Store the files of ``uploads`` ((path, content), archives are unpacked) under a new assessment.
+    """Store the files of ``uploads`` ((path, content), archives are unpacked) under a new
+    assessment.
 
-    Raises UploadError, with nothing stored, for what can't be taken, and when there is neither a file nor a
-    requirement to work from.
+    Raises UploadError, with nothing stored, for what can't be taken, and when there is neither a
+    file nor a requirement to work from.
     """
     files = read_upload(uploads, limits=upload_limits())
     stated = requirements.model_dump(mode="json", exclude_defaults=True)
     if not files and not stated:
-        raise UploadError("There is nothing to assess. Add a file, or answer at least one question on the workload.")
+        raise UploadError(
+            "There is nothing to assess. Add a file, or answer at least one question on the"
+            " workload."
+        )
     with transaction.atomic():
         assessment = Assessment.objects.create(owner_id=owner.pk, name=name, requirements=stated)
         SourceFile.objects.bulk_create(
-            SourceFile(assessment=assessment, path=file.path, size=file.size, sha256=file.sha256, content=file.content)
+            SourceFile(
+                assessment=assessment,
+                path=file.path,
+                size=file.size,
+                sha256=file.sha256,
+                content=file.content,
+            )
             for file in files
         )
     return assessment
@@ -82,13 +103,21 @@ def start_analysis(
     again_of: TaskRun | None = None,
     completes: AssessmentRun | None = None,
 ) -> TaskRun:
-    """Queue a run of the assessment and return at once. The same ``idempotency_key`` gives the same run.
+    """Queue a run of the assessment and return at once. The same ``idempotency_key`` gives the same
+    run.
 
-    ``completes`` is an earlier run whose scan and answers are taken over: only its failed agents are asked again.
+    ``completes`` is an earlier run whose scan and answers are taken over: only its failed agents
+    are asked again.
     """
     try:
         with transaction.atomic():
-            return _start(assessment, by=by, idempotency_key=idempotency_key, again_of=again_of, completes=completes)
+            return _start(
+                assessment,
+                by=by,
+                idempotency_key=idempotency_key,
+                again_of=again_of,
+                completes=completes,
+            )
     except IntegrityError:
         if idempotency_key is None:
             raise
@@ -96,7 +125,8 @@ def start_analysis(
 
 
 def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
-    """Queue the work of a finished run once more, as a new run linked to the old, which stays as it is.
+    """Queue the work of a finished run once more, as a new run linked to the old, which stays as it
+    is.
 
     ``only_failed`` asks only the agents that failed. Raises CannotRunAgainError.
     """
@@ -106,16 +136,24 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
         report = Report.objects.filter(pk=str(task.subject_id)).first()
         if report is None:
             raise CannotRunAgainError("Its assessment was deleted.")
-        document = request_report(report.run, by=by, kind=report.kind, format=report.format, again_of=task)
+        document = request_report(
+            report.run, by=by, kind=report.kind, format=report.format, again_of=task
+        )
         return TaskRun.objects.get(document=document)
     run = AssessmentRun.objects.select_related("assessment").filter(pk=str(task.subject_id)).first()
     if run is None or task.kind not in {kinds.PROCESS.name, kinds.RECOMMENDATIONS.name}:
-        raise CannotRunAgainError("This kind of task is not run again by itself; run its assessment again.")
+        raise CannotRunAgainError(
+            "This kind of task is not run again by itself; run its assessment again."
+        )
     if task.kind == kinds.RECOMMENDATIONS.name:
         return queue_recommendations(run, again_of=task)
-    if only_failed and not (run.reports.filter(status=AgentReport.FAILED).exists() and hasattr(run, "scan")):
+    if only_failed and not (
+        run.reports.filter(status=AgentReport.FAILED).exists() and hasattr(run, "scan")
+    ):
         raise CannotRunAgainError("No agent of this run failed. Run the whole assessment again.")
-    return start_analysis(run.assessment, by=by, again_of=task, completes=run if only_failed else None)
+    return start_analysis(
+        run.assessment, by=by, again_of=task, completes=run if only_failed else None
+    )
 
 
 def queue_recommendations(run: AssessmentRun, *, again_of: TaskRun | None = None) -> TaskRun:
@@ -131,7 +169,12 @@ def queue_recommendations(run: AssessmentRun, *, again_of: TaskRun | None = None
 
 
 def request_report(
-    run: AssessmentRun, *, by: AbstractBaseUser, kind: str, format: str, again_of: TaskRun | None = None
+    run: AssessmentRun,
+    *,
+    by: AbstractBaseUser,
+    kind: str,
+    format: str,
+    again_of: TaskRun | None = None,
 ) -> Report:
     """Queue a report of a run. Its task is ``report.task``."""
     with transaction.atomic():
@@ -150,7 +193,8 @@ def request_report(
 
 
 def run_summary(run: AssessmentRun) -> dict[str, Any]:
-    """The result of ``process_assessment``: the ids, the status, seconds, and how many agents answered.
+    """The result of ``process_assessment``: the ids, the status, seconds, and how many agents
+    answered.
 
     ``success_rate`` is percent: 100 x completed / (completed + failed) agents.
     """
@@ -164,7 +208,9 @@ def run_summary(run: AssessmentRun) -> dict[str, Any]:
         "execution_time": round(((run.finished_at or timezone.now()) - started).total_seconds(), 3),
         "agents_completed": completed,
         "agents_failed": failed,
-        "success_rate": round(100 * completed / (completed + failed), 1) if completed + failed else 0.0,
+        "success_rate": (
+            round(100 * completed / (completed + failed), 1) if completed + failed else 0.0
+        ),
         "partial": bool(failed and completed),
     }
 
@@ -177,10 +223,15 @@ def _start(
     again_of: TaskRun | None,
     completes: AssessmentRun | None,
 ) -> TaskRun:
-    Assessment.objects.select_for_update(no_key=True).get(pk=assessment.pk)  # numbers are counted one after another
+    Assessment.objects.select_for_update(no_key=True).get(
+        pk=assessment.pk
+    )  # numbers are counted one after another
     last = assessment.runs.aggregate(last=Max("number"))["last"] or 0
     run = AssessmentRun.objects.create(
-        assessment=assessment, number=last + 1, requirements=assessment.requirements, completes=completes
+        assessment=assessment,
+        number=last + 1,
+        requirements=assessment.requirements,
+        completes=completes,
     )
     run.task = create_run(
         owner_id=by.pk,

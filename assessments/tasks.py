@@ -1,26 +1,29 @@
 """The Celery tasks: each loads its row and calls plain Python.
 
-``process_assessment`` only conducts. It starts the children of one stage and gives its worker back; the child that
-finishes last rings it again, until no stage is left.
+``process_assessment`` only conducts. It starts the children of one stage and gives its worker back;
+the child that finishes last rings it again, until no stage is left.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from assessments import kinds, pipeline, recommending, reports
+from assessments import kinds, recommending, reports, stages
 from assessments.models import AgentReport, AssessmentRun, Report, ScanShard
+from assessments.stages import ask, intake, scan, synthesis
+from assessments.stages.stage import Stage
 from tasks_ui.models import ACTIVE, State, TaskRun
-from tasks_ui.tracking import TaskFailed, WaitForChildren, Work, tracked
+from tasks_ui.worker.execute import tracked
+from tasks_ui.worker.work import TaskFailed, WaitForChildren, Work
 
 
 @tracked(kinds.PROCESS)
 def process_assessment(work: Work) -> dict[str, Any]:
     """Take a run through its stages. Its result is the summary of ``services.run_summary``."""
     run = AssessmentRun.objects.get(task=work.run)
-    pipeline.begin(run)
+    stages.begin(run)
     percent = 0
-    for stage in pipeline.STAGES:
+    for stage in stages.STAGES:
         percent += stage.weight
         stage.prepare(run)
         children = work.create_children(stage=stage.name, make=lambda stage=stage: stage.make(run))  # type: ignore[misc]
@@ -29,31 +32,33 @@ def process_assessment(work: Work) -> dict[str, Any]:
         if len(done) < len(children):
             raise WaitForChildren(stage.waiting)
         work.finish_stage(stage.name, percent=percent, **stage.facts(run))
-    return pipeline.finish(work, run)
+    return stages.finish(work, run)
 
 
 @tracked(kinds.INTAKE)
 def read_files(work: Work) -> dict[str, Any]:
     """Classify a run's files and share them out into shards."""
-    return pipeline.read_files(work, AssessmentRun.objects.select_related("assessment").get(pk=work.subject_id))
+    return intake.read_files(
+        work, AssessmentRun.objects.select_related("assessment").get(pk=work.subject_id)
+    )
 
 
 @tracked(kinds.SCAN)
 def scan_shard(work: Work) -> dict[str, Any]:
     """Run one engine on one shard."""
-    return pipeline.scan(work, ScanShard.objects.select_related("run").get(pk=work.subject_id))
+    return scan.scan(work, ScanShard.objects.select_related("run").get(pk=work.subject_id))
 
 
 @tracked(kinds.AGENT)
 def run_agent(work: Work) -> dict[str, Any]:
     """Let one agent read the scan's output."""
-    return pipeline.ask_agent(work, AgentReport.objects.select_related("run").get(pk=work.subject_id))
+    return ask.ask_agent(work, AgentReport.objects.select_related("run").get(pk=work.subject_id))
 
 
 @tracked(kinds.SYNTHESIS)
 def synthesise(work: Work) -> dict[str, Any]:
     """Settle scores, coverage and what changed since the run before."""
-    return pipeline.synthesise(work, AssessmentRun.objects.get(pk=work.subject_id))
+    return synthesis.synthesise(work, AssessmentRun.objects.get(pk=work.subject_id))
 
 
 @tracked(kinds.RECOMMENDATIONS)
@@ -68,7 +73,7 @@ def generate_report(work: Work) -> dict[str, Any]:
     return reports.generate(work, Report.objects.select_related("run").get(pk=work.subject_id))
 
 
-def _stop_where_a_stage_failed(stage: pipeline.Stage, done: list[TaskRun]) -> None:
+def _stop_where_a_stage_failed(stage: Stage, done: list[TaskRun]) -> None:
     failed = [child for child in done if child.state == State.FAILURE]
     if failed and (stage.must_succeed or (stage.name == "scan" and len(failed) == len(done))):
         raise TaskFailed(failed[0].error, code=failed[0].error_code)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assessments import views
+from assessments.pages import views
 
 urlpatterns = [
     path("assessments/new/", views.new_assessment, name="new_assessment"),
@@ -11,7 +11,11 @@ urlpatterns = [
     path("assessments/<uuid:assessment_id>/analyze/", views.analyze, name="analyze"),
     path("assessments/<uuid:assessment_id>/requirements/", views.requirements, name="requirements"),
     path("assessments/<uuid:assessment_id>/runs/<int:number>/", views.run, name="run"),
-    path("assessments/<uuid:assessment_id>/runs/<int:number>/reports/", views.make_report, name="make_report"),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/reports/",
+        views.make_report,
+        name="make_report",
+    ),
     path("findings/", views.findings, name="findings"),
     path("findings/<uuid:finding_id>/", views.finding, name="finding"),
     path("findings/<uuid:finding_id>/mute/", views.mute, name="mute_finding"),

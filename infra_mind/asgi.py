@@ -11,6 +11,6 @@ http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter
 
-from tasks_ui.routing import websocket
+from tasks_ui.live.routing import websocket
 
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,4 +1,5 @@
-"""A run's progress in a terminal: live bars, or, where there is no terminal, a line for each step."""
+"""A run's progress in a terminal: live bars, or, where there is no terminal, a line for each
+step."""
 
 from __future__ import annotations
 
@@ -6,7 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from infra_mind.client import FINAL, Frame
@@ -40,7 +48,10 @@ class Bars:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
 
@@ -80,7 +91,9 @@ class Bars:
         if task["task_id"] not in self._rows:
             if len(self._rows) >= ROWS_MAX:
                 return
-            self._rows[task["task_id"]] = self._progress.add_task(_plain(name), total=task["total"], words="")
+            self._rows[task["task_id"]] = self._progress.add_task(
+                _plain(name), total=task["total"], words=""
+            )
         words = task["error"] if task["state"] == "FAILURE" else task["message"]
         self._move(task["task_id"], task["current"], task["total"], words)
 

@@ -20,7 +20,8 @@ app.autodiscover_tasks()
 
 @celeryd_init.connect
 def prepare_worker(sender: str, instance: Any, conf: Any, **kwargs: Any) -> None:
-    """A worker waits for its broker patiently, where a publisher must not; and it takes no coroutine for a task."""
+    """A worker waits for its broker patiently, where a publisher must not; and it takes no
+    coroutine for a task."""
     from django.conf import settings
 
     conf.broker_transport_options = settings.WORKER_BROKER_TRANSPORT_OPTIONS
@@ -28,7 +29,9 @@ def prepare_worker(sender: str, instance: Any, conf: Any, **kwargs: Any) -> None
     try:
         refuse_coroutine_tasks(app)
     except ImproperlyConfigured as error:
-        raise SystemExit(str(error)) from None  # a signal's receivers may raise what they like but this: Celery goes on
+        raise SystemExit(
+            str(error)
+        ) from None  # a signal's receivers may raise what they like but this: Celery goes on
 
 
 def refuse_coroutine_tasks(celery_app: Celery) -> None:

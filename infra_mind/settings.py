@@ -1,7 +1,7 @@
 """All settings, in one file. Every variable of the environment is optional; README.md lists them.
 
-Nothing here opens a connection or starts a process: the addresses of the embedded servers are read from the file
-that ``manage.py up`` wrote.
+Nothing here opens a connection or starts a process: the addresses of the embedded servers are read
+from the file that ``manage.py up`` wrote.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def env_list(name: str, default: str) -> list[str]:
     return [item.strip() for item in env(name, default).split(",") if item.strip()]
 
 
-# --- the place and the process -------------------------------------------------------------------------------------
+# --- the place and the process -----------------------------------------------------------------
 
 INFRA_MIND_HOME = Path(env("INFRA_MIND_HOME", str(BASE_DIR / ".infra_mind"))).resolve()
 IS_WEB = env("INFRA_MIND_ROLE") == "web"  # set by asgi.py
@@ -53,7 +53,7 @@ SECRET_KEY = env("SECRET_KEY") or (local_secret_key(INFRA_MIND_HOME) if IS_LOCAL
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
-# --- Django --------------------------------------------------------------------------------------------------------
+# --- Django -------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -74,7 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "tasks_ui.problems.ProblemMiddleware",
+    "tasks_ui.rest.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -85,7 +85,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "tasks_ui.middleware.DatabaseOutageMiddleware",
+    "tasks_ui.rest.middleware.DatabaseOutageMiddleware",
 ]
 
 ROOT_URLCONF = "infra_mind.urls"
@@ -154,11 +154,12 @@ CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 
-# --- PostgreSQL, the truth -----------------------------------------------------------------------------------------
+# --- PostgreSQL, the truth ----------------------------------------------------------------------
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's settings of one PostgreSQL database, from ``postgresql://user:password@host:port/name?host=/socket``."""
+    """Django's settings of one PostgreSQL database, from
+    ``postgresql://user:password@host:port/name?host=/socket``."""
     parts = urlsplit(url)
     options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
     host = unquote(options.pop("host", "") or parts.hostname or "")
@@ -179,10 +180,10 @@ def database(url: str) -> dict[str, Any]:
 
 DATABASES = {"default": database(DATABASE_URL or "postgresql://127.0.0.1:1/not-running")}
 
-# --- Celery, the doorbell ------------------------------------------------------------------------------------------
+# --- Celery, the doorbell -----------------------------------------------------------------------
 
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")
-CELERY_RESULT_BACKEND = "tasks_ui.results:TaskResultBackend"
+CELERY_RESULT_BACKEND = "tasks_ui.worker.result_backend:TaskResultBackend"
 CELERY_RESULT_EXPIRES = 86_400
 CELERY_RESULT_EXTENDED = False  # arguments are ids, and stay out of the results
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -206,7 +207,9 @@ CELERY_TASK_ROUTES = {
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_SOFT_TIME_LIMIT = 3300
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True  # the claim refuses what is redelivered, so a poison message cannot circle
+CELERY_TASK_REJECT_ON_WORKER_LOST = (
+    True  # the claim refuses what is redelivered, so a poison message cannot circle
+)
 CELERY_TASK_TRACK_STARTED = False  # the row says it
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -219,11 +222,19 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
-# Publishing must never hold up a request: at most 0.2 s with a dead or a frozen broker; the reconciler rings again.
+# Publishing must never hold up a request: at most 0.2 s with a dead or a frozen broker; the
+# reconciler rings again.
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
 _VISIBILITY = {
-    "visibility_timeout": 12 * 3600,  # above every time limit; recovery is by lease, not by visibility
+    "visibility_timeout": (
+        12 * 3600
+    ),  # above every time limit; recovery is by lease, not by visibility
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
 }
@@ -233,7 +244,12 @@ WORKER_BROKER_CONNECTION_TIMEOUT = 5
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
 WORKER_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
 if IS_RABBITMQ:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True, "read_timeout": 0.15, "write_timeout": 0.15, **_AT_ONCE}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "confirm_publish": True,
+        "read_timeout": 0.15,
+        "write_timeout": 0.15,
+        **_AT_ONCE,
+    }
     WORKER_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -250,17 +266,25 @@ else:
         "health_check_interval": 10,
     }
 CELERY_BEAT_SCHEDULE = {
-    "prune-tasks": {"task": "tasks_ui.prune_tasks", "schedule": 3600.0, "options": {"expires": 3000}},
+    "prune-tasks": {
+        "task": "tasks_ui.prune_tasks",
+        "schedule": 3600.0,
+        "options": {"expires": 3000},
+    },
 }
 
-# --- Channels, the hint --------------------------------------------------------------------------------------------
+# --- Channels, the hint -------------------------------------------------------------------------
 
 
 def redis_database(url: str, number: int) -> str:
     """The same server, another of its logical databases."""
     base, _, query = url.partition("?")
     if base.startswith("unix"):
-        rest = "&".join(part for part in query.split("&") if part and not part.startswith(("db=", "virtual_host=")))
+        rest = "&".join(
+            part
+            for part in query.split("&")
+            if part and not part.startswith(("db=", "virtual_host="))
+        )
         return f"{base}?db={number}" + (f"&{rest}" if rest else "")
     parts = urlsplit(base)
     return f"{parts.scheme}://{parts.netloc}/{number}" + (f"?{query}" if query else "")
@@ -274,7 +298,8 @@ CHANNEL_LAYERS = {
             "hosts": [
                 {
                     "address": CHANNEL_REDIS_URL,
-                    "socket_timeout": None,  # an idle socket waits for ever; health checks find a dead server
+                    # an idle socket waits for ever; health checks find a dead server
+                    "socket_timeout": None,
                     "socket_connect_timeout": 2,
                     "health_check_interval": 10,
                 }
@@ -284,20 +309,24 @@ CHANNEL_LAYERS = {
     }
 }
 
-# --- tasks_ui ------------------------------------------------------------------------------------------------------
+# --- tasks_ui -----------------------------------------------------------------------------------
 
 TASKS_LEASE_S = env_int("TASKS_LEASE_S", 15)
 TASKS_HEARTBEAT_S = TASKS_LEASE_S / 3
 TASKS_CANCEL_GRACE_S = 10
 TASKS_MAX_ATTEMPTS = 4  # the first try and three retries
-TASKS_OWNER_WINDOW = env_int("TASKS_OWNER_WINDOW", 8)  # runs of one owner let into one queue at a time
+TASKS_OWNER_WINDOW = env_int(
+    "TASKS_OWNER_WINDOW", 8
+)  # runs of one owner let into one queue at a time
 TASKS_RETRY_BASE_S = env_int("TASKS_RETRY_BASE_S", 5)
 TASKS_RETRY_MAX_S = 600
-RATE_LIMIT_PER_MINUTE = env_int("RATE_LIMIT_PER_MINUTE", 3000)  # requests to the REST API, of one token or person
+RATE_LIMIT_PER_MINUTE = env_int(
+    "RATE_LIMIT_PER_MINUTE", 3000
+)  # requests to the REST API, of one token or person
 SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 50)  # in each web process
 TASKS_RETENTION_DAYS = env_int("TASKS_RETENTION_DAYS", 30)
 
-# --- assessments ---------------------------------------------------------------------------------------------------
+# --- assessments --------------------------------------------------------------------------------
 
 SCANNER_PYTHON = env("SCANNER_PYTHON", str(BASE_DIR / ".venv-scanner" / "bin" / "python"))
 ANALYZE_WAIT_MAX_S = env_int("ANALYZE_WAIT_MAX_S", 120)  # of POST analyze?background=false
@@ -312,7 +341,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}
+    },
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", "INFO")},
     "loggers": {
         "django.channels.server": {"level": "WARNING"},

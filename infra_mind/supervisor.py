@@ -1,12 +1,13 @@
 """``manage.py up``: the whole of Infra Mind as one foreground command.
 
-Starts what isn't named by the environment (PostgreSQL, Valkey), prepares the database, then keeps the application's
-processes running: logs prefixed, a process that dies started again with backoff. Ends with nothing left behind:
+Starts what isn't named by the environment (PostgreSQL, Valkey), prepares the database, then keeps
+the application's processes running: logs prefixed, a process that dies started again with backoff.
+Ends with nothing left behind:
 
-- Ctrl-C or SIGTERM: SIGTERM to every process, SIGKILL after the grace, then to whatever they started themselves
-  (orphans come to the supervisor, which is their subreaper), the servers last.
-- SIGKILL of the supervisor: the kernel tells the children (with_parent.py), the lock is free at once, and the next
-  start ends what still runs.
+- Ctrl-C or SIGTERM: SIGTERM to every process, SIGKILL after the grace, then to whatever they
+  started themselves (orphans come to the supervisor, which is their subreaper), the servers last.
+- SIGKILL of the supervisor: the kernel signals the children (with_parent.py), the lock is free at
+  once, and the next start ends what still runs.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from infra_mind import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 QUEUES = "assessments,reports,default,priority"
-SOFT_SHUTDOWN_S = (
-    4  # for running tasks to end by themselves; a person waits, and what is cut off goes on at the next start
-)
+# for running tasks to end by themselves; a person waits, and what is cut off goes on at the next
+# start
+SOFT_SHUTDOWN_S = 4
 STOP_GRACE_S = 10.0
 BACKOFF_MAX_S = 30.0
 LOOK_EVERY_S = 0.5
@@ -67,18 +68,46 @@ class Options:
 
 
 def process_commands(options: Options) -> dict[str, list[str]]:
-    """The application's processes, name to command line. docker-compose.yml and the tests start the same ones."""
-    worker = ["celery", "-A", "infra_mind", "worker", "--without-mingle", "--without-gossip", "-l", "INFO"]
+    """The application's processes, name to command line. docker-compose.yml and the tests start the
+    same ones."""
+    worker = [
+        "celery",
+        "-A",
+        "infra_mind",
+        "worker",
+        "--without-mingle",
+        "--without-gossip",
+        "-l",
+        "INFO",
+    ]
     address = ["-b", options.host, "-p", str(options.port)]
     return {
         "web": ["daphne", *address, "--no-server-name", "-v", "0", "infra_mind.asgi:application"],
         **{
-            f"worker{n}": [*worker, "-n", f"worker{n}@%h", "-Q", QUEUES, "-c", str(options.concurrency)]
+            f"worker{n}": [
+                *worker,
+                "-n",
+                f"worker{n}@%h",
+                "-Q",
+                QUEUES,
+                "-c",
+                str(options.concurrency),
+            ]
             for n in range(1, options.workers + 1)
         },
         "priority": [*worker, "-n", "priority@%h", "-Q", "priority", "-c", "1"],
         "reconciler": ["python", "manage.py", "reconcile", "--forever"],
-        "beat": ["celery", "-A", "infra_mind", "beat", "-l", "INFO", "--pidfile=", "-s", str(options.home / "beat")],
+        "beat": [
+            "celery",
+            "-A",
+            "infra_mind",
+            "beat",
+            "-l",
+            "INFO",
+            "--pidfile=",
+            "-s",
+            str(options.home / "beat"),
+        ],
     }
 
 
@@ -144,7 +173,11 @@ class Supervisor:
     # --- start
 
     def _start_servers(self) -> None:
-        state: dict[str, object] = {"pid": os.getpid(), "port": self.options.port, "url": self.options.url}
+        state: dict[str, object] = {
+            "pid": os.getpid(),
+            "port": self.options.port,
+            "url": self.options.url,
+        }
         for variable, key, kind in (
             ("DATABASE_URL", "database_url", embedded.PostgresServer),
             ("REDIS_URL", "redis_url", embedded.ValkeyServer),
@@ -159,7 +192,8 @@ class Supervisor:
         embedded.write_state(self.options.home, state)
 
     def _prepare_database(self) -> bool:
-        """Migrate; at the first start make the demo account and its sample. A process of its own: it needs Django."""
+        """Migrate; at the first start make the demo account and its sample. A process of its own:
+        it needs Django."""
         command = executable(["python", "manage.py", "prepare"])
         if not os.environ.get("DATABASE_URL"):
             command.append("--demo")
@@ -191,7 +225,8 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
+            # Ctrl-C reaches the supervisor alone, which stops them in order
+            start_new_session=True,
         )
         output = _output(child)
         os.set_blocking(output.fileno(), False)
@@ -207,7 +242,11 @@ class Supervisor:
         lines = ["", f"  Infra Mind is ready:  {self.options.url}", ""]
         if not os.environ.get("DATABASE_URL"):
             lines += [f"  Sign in as            {DEMO_USERNAME} / {DEMO_PASSWORD}"]
-        lines += [f"  Data and logs         {self.options.home}", "  Stop                  Ctrl-C", ""]
+        lines += [
+            f"  Data and logs         {self.options.home}",
+            "  Stop                  Ctrl-C",
+            "",
+        ]
         print("\n".join(lines), flush=True)  # noqa: T201
 
     # --- keep running
@@ -251,13 +290,17 @@ class Supervisor:
                 delay = min(BACKOFF_MAX_S, 2.0 ** (child.failures - 1)) if child.failures else 0.5
                 child.start_again_at = now + delay
                 self._say(
-                    f"{child.name} ended with status {child.process.returncode}; starting it again in {delay:g} s"
+                    f"{child.name} ended with status {child.process.returncode}; starting it again"
+                    f" in {delay:g} s"
                 )
             elif child.start_again_at and now >= child.start_again_at:
                 self._start(child)
                 self._write_children()
         self._restart_dead_servers()
-        _reap_adopted({child.process.pid for child in self.children if child.process} | {s.pid for s in self.servers})
+        _reap_adopted(
+            {child.process.pid for child in self.children if child.process}
+            | {s.pid for s in self.servers}
+        )
 
     def _restart_dead_servers(self) -> None:
         for server in self.servers:
@@ -273,11 +316,19 @@ class Supervisor:
     def _stop_everything(self) -> None:
         with contextlib.suppress(OSError):  # the terminal may be gone
             self._say("stopping (Ctrl-C again: at once)" if self.children else "stopping")
-        running = [child.process for child in self.children if child.process and child.process.poll() is None]
+        running = [
+            child.process
+            for child in self.children
+            if child.process and child.process.poll() is None
+        ]
         for process in running:
             process.terminate()
         asked, deadline = self.stop_requests, time.monotonic() + STOP_GRACE_S
-        while any(p.poll() is None for p in running) and time.monotonic() < deadline and self.stop_requests <= asked:
+        while (
+            any(p.poll() is None for p in running)
+            and time.monotonic() < deadline
+            and self.stop_requests <= asked
+        ):
             with contextlib.suppress(OSError):
                 self._relay_output(timeout_s=0.1)
             if not self.selector.get_map():
@@ -293,7 +344,11 @@ class Supervisor:
 
     def _write_children(self) -> None:
         """Remember who was started, for the start after a SIGKILL of this supervisor."""
-        started = [child.process.pid for child in self.children if child.process and child.process.poll() is None]
+        started = [
+            child.process.pid
+            for child in self.children
+            if child.process and child.process.poll() is None
+        ]
         known = {}
         for pid in started:
             with contextlib.suppress(psutil.Error):
@@ -301,7 +356,8 @@ class Supervisor:
         (self.options.home / "children.json").write_text(json.dumps(known))
 
     def _end_leftovers(self) -> None:
-        """SIGKILL the processes of a supervisor that was killed; the creation time tells them from strangers."""
+        """SIGKILL the processes of a supervisor that was killed; the creation time tells them from
+        strangers."""
         try:
             known = json.loads((self.options.home / "children.json").read_text())
         except (OSError, ValueError):
@@ -327,7 +383,8 @@ def _require_free_port(options: Options) -> None:
         except OSError as error:
             other = options.port + 1
             raise CannotStartError(
-                f"Port {options.port} can't be used ({error.strerror}). Choose another: make run PORT={other}"
+                f"Port {options.port} can't be used ({error.strerror}). Choose another: make run"
+                f" PORT={other}"
             ) from None
 
 
@@ -346,7 +403,8 @@ def _answers(url: str) -> bool:
 
 
 def _become_subreaper() -> None:
-    """Processes that lose their parent (an engine whose worker was killed) become the supervisor's to end."""
+    """Processes that lose their parent (an engine whose worker was killed) become the supervisor's
+    to end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -360,7 +418,8 @@ def _reap_adopted(own: set[int]) -> None:
 
 
 def _kill_descendants(*, except_for: set[int]) -> None:
-    """SIGKILL all that this process started or adopted, until none is left but the servers, with their children."""
+    """SIGKILL all that this process started or adopted, until none is left but the servers, with
+    their children."""
     for _ in range(100):
         alive = [p for p in psutil.Process().children() if p.pid not in except_for]
         if not alive:

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-import assessments.api  # noqa: F401  (adds its routes to the API)
+import assessments.rest.api  # noqa: F401  (adds its routes to the API)
 from tasks_ui import health
-from tasks_ui.api import api
+from tasks_ui.rest.api import api
 
 admin.site.site_header = admin.site.site_title = "Infra Mind administration"
 admin.site.index_title = "Administration"

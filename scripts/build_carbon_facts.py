@@ -1,10 +1,11 @@
-"""Write assessments/data/carbon.json: Cloud Carbon Footprint's constants for AWS, kept here with their origin.
+"""Write assessments/data/carbon.json: Cloud Carbon Footprint's constants for AWS, kept here with
+their origin.
 
     python scripts/build_carbon_facts.py
 
-Constants of Cloud Carbon Footprint (Apache-2.0, Thoughtworks), from AwsFootprintEstimationConstants.ts,
-AWSInstanceTypes.ts and ComputeProcessorTypes.ts at commit 0656d555; the US grid factors are from
-FootprintEstimationConstants.ts.
+Constants of Cloud Carbon Footprint (Apache-2.0, Thoughtworks), from
+AwsFootprintEstimationConstants.ts, AWSInstanceTypes.ts and ComputeProcessorTypes.ts at commit
+0656d555; the US grid factors are from FootprintEstimationConstants.ts.
 """
 
 from __future__ import annotations
@@ -75,7 +76,11 @@ GRID = {
 
 
 def main() -> None:
-    families = {name: processor.split("+") for processor, names in FAMILIES.items() for name in names.split()}
+    families = {
+        name: processor.split("+")
+        for processor, names in FAMILIES.items()
+        for name in names.split()
+    }
     content = {
         "header": {
             "source": "Cloud Carbon Footprint, constants for AWS, commit 0656d555",
@@ -83,7 +88,10 @@ def main() -> None:
             "version": "1",
             "as_of": "2022-12-31",
             "licence": "Apache-2.0",
-            "note": "Grid factors are yearly averages of 2022 or before (US eGRID, EU EEA, others by country).",
+            "note": (
+                "Grid factors are yearly averages of 2022 or before (US eGRID, EU EEA, others by"
+                " country)."
+            ),
         },
         "watts": WATTS,
         "average_watts": AVERAGE_WATTS,

@@ -1,4 +1,5 @@
-"""Write assessments/data/checkov_rules.json: the category that Checkov itself gives each of its rules.
+"""Write assessments/data/checkov_rules.json: the category that Checkov itself gives each of its
+rules.
 
 Run it with the interpreter of the scanner's environment, which has Checkov:
 
@@ -73,9 +74,14 @@ def main() -> None:
         "as_of": as_of,
         "licence": "Apache-2.0",
     }
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(rules)}" for name, rules in sorted(by_category.items()))
+    lines = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(rules)}" for name, rules in sorted(by_category.items())
+    )
     TARGET.write_text(f'{{\n"header": {json.dumps(header)},\n"categories": {{\n{lines}\n}}\n}}\n')
-    print(f"{sum(map(len, by_category.values()))} rules in {len(by_category)} categories -> {TARGET.name}")
+    print(
+        f"{sum(map(len, by_category.values()))} rules in {len(by_category)} categories ->"
+        f" {TARGET.name}"
+    )
 
 
 if __name__ == "__main__":

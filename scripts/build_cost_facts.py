@@ -1,9 +1,10 @@
-"""Write assessments/data/cost_facts.json: AWS list prices beside EC2's, kept here where each row has its page.
+"""Write assessments/data/cost_facts.json: AWS list prices beside EC2's, kept here where each row
+has its page.
 
     python scripts/build_cost_facts.py
 
-A price that isn't known for a region is not in the table: the resource is then listed as unpriced. Prices are USD, on
-demand, without tax and without free tiers unless the row says so.
+A price that isn't known for a region is not in the table: the resource is then listed as unpriced.
+Prices are USD, on demand, without tax and without free tiers unless the row says so.
 """
 
 from __future__ import annotations
@@ -40,7 +41,14 @@ BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
     ("lb.application.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
     ("lb.network.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
     ("lb.classic.hour", "hour", 0.025, 0.028, 0.03, ELB),
-    ("s3.standard", "GB-month, first 50 TB", 0.023, 0.023, 0.0245, "https://aws.amazon.com/s3/pricing/"),
+    (
+        "s3.standard",
+        "GB-month, first 50 TB",
+        0.023,
+        0.023,
+        0.0245,
+        "https://aws.amazon.com/s3/pricing/",
+    ),
     ("rds.storage.gp2", "GB-month", 0.115, None, None, RDS),
     ("rds.storage.gp3", "GB-month", 0.115, None, None, RDS),
     ("rds.storage.io1", "GB-month", 0.125, None, None, RDS),
@@ -54,7 +62,8 @@ ALL_REGIONS: list[tuple[str, str, float, str]] = [
     ("route53.zone", "hosted zone-month, first 25", 0.5, "https://aws.amazon.com/route53/pricing/"),
 ]
 
-# USD an hour in the three US regions: class, MySQL and MariaDB single and multi-AZ, PostgreSQL single and multi-AZ
+# USD an hour in the three US regions: class, MySQL and MariaDB single and multi-AZ, PostgreSQL
+# single and multi-AZ
 RDS_CLASSES: list[tuple[str, float, float, float, float]] = [
     ("db.t3.micro", 0.017, 0.034, 0.018, 0.036),
     ("db.t3.small", 0.034, 0.068, 0.036, 0.072),
@@ -96,7 +105,8 @@ CACHE_NODES: dict[str, float] = {
 }
 
 EGRESS_TIERS = [[100, 0.0], [10_240, 0.09], [51_200, 0.085], [153_600, 0.07], [None, 0.05]]
-"""Up to so many GB in all, USD a GB: to the internet; the first 100 GB a month are free in every account."""
+"""Up to so many GB in all, USD a GB: to the internet; the first 100 GB a month are free in every
+account."""
 
 
 def main() -> None:
@@ -142,11 +152,19 @@ def databases() -> list[dict[str, Any]]:
 
 
 def caches() -> list[dict[str, Any]]:
-    return [row(f"cache.{name}", "node-hour", dict.fromkeys(US, price), CACHE) for name, price in CACHE_NODES.items()]
+    return [
+        row(f"cache.{name}", "node-hour", dict.fromkeys(US, price), CACHE)
+        for name, price in CACHE_NODES.items()
+    ]
 
 
 def row(key: str, unit: str, prices: dict[str, float | None], url: str) -> dict[str, Any]:
-    return {"key": key, "unit": unit, "url": url, "prices": {k: v for k, v in prices.items() if v is not None}}
+    return {
+        "key": key,
+        "unit": unit,
+        "url": url,
+        "prices": {k: v for k, v in prices.items() if v is not None},
+    }
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Build assessments/data/ec2.json.gz: EC2 shapes and on-demand Linux prices.
 
-    python scripts/build_ec2_data.py apache_libcloud-3.9.1-py3-none-any.whl moto-5.2.5-py3-none-any.whl
+    python scripts/build_ec2_data.py LIBCLOUD.whl MOTO.whl
 
-Prices are apache-libcloud's pricing.json (Apache-2.0). Taken raw they are wrong: prices of dedicated tenancy (6 to 10 %
-dearer) and zeros are mixed in. Within a family EC2's on-demand price is proportional to size (large : xlarge = 1 : 2),
-so one rate per size unit is found for each family and region, and each size is priced from it. A family whose sizes
-don't agree on a rate is dropped: its instances are listed as unpriced. Shapes are moto's (Apache-2.0).
+Prices are apache-libcloud's pricing.json (Apache-2.0). Taken raw they are wrong: prices of
+dedicated tenancy (6 to 10 % dearer) and zeros are mixed in. Within a family EC2's on-demand price
+is proportional to size (large : xlarge = 1 : 2), so one rate per size unit is found for each family
+and region, and each size is priced from it. A family whose sizes don't agree on a rate is dropped:
+its instances are listed as unpriced. Shapes are moto's (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ SURCHARGE = (1.05, 1.11)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("libcloud_wheel", type=Path)
     parser.add_argument("moto_wheel", type=Path)
     arguments = parser.parse_args()
@@ -42,7 +45,15 @@ def main() -> None:
     as_of = datetime.datetime.fromtimestamp(pricing["updated"], datetime.UTC).date().isoformat()
     content = {
         "header": header(as_of, counts),
-        "shape_columns": ["vcpus", "memory_mib", "network_gbps", "disk_mbs", "architecture", "manufacturer", "current"],
+        "shape_columns": [
+            "vcpus",
+            "memory_mib",
+            "network_gbps",
+            "disk_mbs",
+            "architecture",
+            "manufacturer",
+            "current",
+        ],
         "shapes": {name: shape(body) for name, body in sorted(types.items())},
         "prices": prices,
     }
@@ -53,18 +64,25 @@ def main() -> None:
 
 def header(as_of: str, counts: dict[str, int]) -> dict[str, Any]:
     return {
-        "source": "apache-libcloud 3.9.1 pricing.json, EC2 on-demand Linux, repaired by family linearity",
+        "source": (
+            "apache-libcloud 3.9.1 pricing.json, EC2 on-demand Linux, repaired by family linearity"
+        ),
         "url": "https://libcloud.apache.org/",
         "version": "1",
         "as_of": as_of,
         "licence": "Apache-2.0",
         "repair": counts,
-        "shapes_source": "moto 5.2.5, ec2/resources/instance_types.json.gz (Apache-2.0), EC2 DescribeInstanceTypes",
+        "shapes_source": (
+            "moto 5.2.5, ec2/resources/instance_types.json.gz (Apache-2.0), EC2"
+            " DescribeInstanceTypes"
+        ),
         "shapes_url": "https://github.com/getmoto/moto",
     }
 
 
-def repaired_prices(raw: dict[str, dict[str, float]]) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+def repaired_prices(
+    raw: dict[str, dict[str, float]],
+) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     """USD an hour by region and type, and how many prices were kept, repaired and dropped."""
     families: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for name, regions in raw.items():
@@ -89,8 +107,9 @@ def repaired_prices(raw: dict[str, dict[str, float]]) -> tuple[dict[str, dict[st
 
 
 def markup_stands_alone(region: str, family: str, rates: dict[tuple[str, str], float]) -> bool:
-    """Whether a family's markup over us-east-1 is off the region's median by more than 5.5 %, and no family of its
-    class (its first letter) shares it: then the surcharge may have hidden in every size."""
+    """Whether a family's markup over us-east-1 is off the region's median by more than 5.5 %, and
+    no family of its class (its first letter) shares it: then the surcharge may have hidden in every
+    size."""
     markups = {
         name: rate / rates["us-east-1", name]
         for (where, name), rate in rates.items()
@@ -99,14 +118,17 @@ def markup_stands_alone(region: str, family: str, rates: dict[tuple[str, str], f
     own = markups.get(family)
     if own is None or abs(own / statistics.median(markups.values()) - 1) <= 0.055:
         return False
-    siblings = [markup for name, markup in markups.items() if name != family and name[0] == family[0]]
+    siblings = [
+        markup for name, markup in markups.items() if name != family and name[0] == family[0]
+    ]
     return not any(abs(own / markup - 1) <= 0.025 for markup in siblings)
 
 
 def family_rate(sizes: dict[str, float]) -> float | None:
     """USD an hour for one size unit, where at least two sizes agree on it; None where they don't.
 
-    Of two rates that differ by a surcharge the lower is shared tenancy, also when one size alone still shows it.
+    Of two rates that differ by a surcharge the lower is shared tenancy, also when one size alone
+    still shows it.
     """
     rates = sorted(price / (size_units(size) or 1.0) for size, price in sizes.items() if price > 0)
     clusters: list[list[float]] = []
@@ -117,14 +139,19 @@ def family_rate(sizes: dict[str, float]) -> float | None:
             clusters.append([rate])
     for position, cluster in enumerate(clusters):
         above = clusters[position + 1] if position + 1 < len(clusters) else []
-        confirmed = bool(above) and len(above) >= 2 and SURCHARGE[0] <= above[0] / cluster[0] <= SURCHARGE[1]
+        confirmed = (
+            bool(above)
+            and len(above) >= 2
+            and SURCHARGE[0] <= above[0] / cluster[0] <= SURCHARGE[1]
+        )
         if len(cluster) >= 2 or confirmed:
             return cluster[len(cluster) // 2]
     return None
 
 
 def size_units(size: str) -> float | None:
-    """Size in units of ``small``: nano 0.25 ... xlarge 8, Nxlarge 8 x N; None for metal and others."""
+    """Size in units of ``small``: nano 0.25 ... xlarge 8, Nxlarge 8 x N; None for metal and
+    others."""
     if size in SMALL_SIZES:
         return SMALL_SIZES[size]
     times = size.removesuffix("xlarge")
@@ -132,9 +159,12 @@ def size_units(size: str) -> float | None:
 
 
 def shape(body: dict[str, Any]) -> list[Any]:
-    """Columns as in ``shape_columns``; baseline network in Gbit/s, baseline EBS throughput in MB/s."""
+    """Columns as in ``shape_columns``; baseline network in Gbit/s, baseline EBS throughput in
+    MB/s."""
     cards = body.get("NetworkInfo", {}).get("NetworkCards", [])
-    baselines = [card["BaselineBandwidthInGbps"] for card in cards if "BaselineBandwidthInGbps" in card]
+    baselines = [
+        card["BaselineBandwidthInGbps"] for card in cards if "BaselineBandwidthInGbps" in card
+    ]
     ebs = body.get("EbsInfo", {}).get("EbsOptimizedInfo", {})
     return [
         body["VCpuInfo"]["DefaultVCpus"],

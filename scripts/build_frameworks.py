@@ -1,12 +1,14 @@
-"""Write assessments/data/frameworks.json.gz: severities and compliance frameworks, trimmed from Prowler's wheel.
+"""Write assessments/data/frameworks.json.gz: severities and compliance frameworks, trimmed from
+Prowler's wheel.
 
     pip download --no-deps --dest /tmp prowler
     python scripts/build_frameworks.py /tmp/prowler-5.46.0-py3-none-any.whl --as-of 2026-11-23
 
-It takes facts alone: for each check that assessments/data/crosswalk.csv names, its severity and service; for each
-framework, every requirement's id and title and which of those checks it lists, with the number that it lists in all.
-It fails when the crosswalk names a check that the wheel doesn't have or maps a rule twice. Prowler is under the Apache
-License 2.0: see assessments/data/NOTICE.
+It takes facts alone: for each check that assessments/data/crosswalk.csv names, its severity and
+service; for each framework, every requirement's id and title and which of those checks it lists,
+with the number that it lists in all. It fails when the crosswalk names a check that the wheel
+doesn't have or maps a rule twice. Prowler is under the Apache License 2.0: see
+assessments/data/NOTICE.
 """
 
 from __future__ import annotations
@@ -60,7 +62,9 @@ def main() -> None:
         known = _checks(wheel)
         wanted = _crosswalked()
         if missing := sorted(wanted - known.keys()):
-            sys.exit(f"crosswalk.csv names checks that the wheel doesn't have: {', '.join(missing)}")
+            sys.exit(
+                f"crosswalk.csv names checks that the wheel doesn't have: {', '.join(missing)}"
+            )
         frameworks = [_framework(wheel, key, name, wanted) for key, name in EDITIONS.items()]
     version = options.wheel.name.split("-")[1]
     content = {
@@ -77,7 +81,10 @@ def main() -> None:
     raw = json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
     target = DATA / "frameworks.json.gz"
     target.write_bytes(gzip.compress(raw, mtime=0))
-    print(f"{len(wanted)} checks, {len(frameworks)} frameworks, {target.stat().st_size} bytes from Prowler {version}")
+    print(
+        f"{len(wanted)} checks, {len(frameworks)} frameworks, {target.stat().st_size} bytes from"
+        f" Prowler {version}"
+    )
     _print_coverage()
 
 
@@ -112,10 +119,15 @@ def _print_coverage() -> None:
     total = sum(counts.values())
     worded = sum(count for rule, count in counts.items() if rule in rows)
     mapped = sum(count for rule, count in counts.items() if rows.get(rule))
-    print(f"{total} typical findings: {worded / total:.0%} told in words, {mapped / total:.0%} with a mapped severity")
+    print(
+        f"{total} typical findings: {worded / total:.0%} told in words, {mapped / total:.0%} with a"
+        " mapped severity"
+    )
 
 
-def _framework(wheel: zipfile.ZipFile, key: tuple[str, str], name: str, wanted: set[str]) -> dict[str, Any]:
+def _framework(
+    wheel: zipfile.ZipFile, key: tuple[str, str], name: str, wanted: set[str]
+) -> dict[str, Any]:
     framework, provider = key
     document = json.loads(wheel.read(f"prowler/compliance/{provider}/{name}.json"))
     requirements: dict[str, dict[str, Any]] = {}
@@ -143,8 +155,9 @@ def _framework(wheel: zipfile.ZipFile, key: tuple[str, str], name: str, wanted: 
 def _id_and_title(framework: str, entry: dict[str, Any]) -> tuple[str, str]:
     """The number that the framework itself uses, and the requirement's title.
 
-    Prowler splits one requirement of PCI DSS into one row per service; they are joined under the standard's own
-    number, which stands before the colon of the section. Elsewhere the name begins with the number, or is the title.
+    Prowler splits one requirement of PCI DSS into one row per service; they are joined under the
+    standard's own number, which stands before the colon of the section. Elsewhere the name begins
+    with the number, or is the title.
     """
     name, section = entry.get("Name") or entry["Description"], entry["Attributes"][0]
     if framework == "pci_dss":
@@ -156,7 +169,9 @@ def _id_and_title(framework: str, entry: dict[str, Any]) -> tuple[str, str]:
         number, _, title = name.partition(" ")
     else:
         number, title = entry["Id"], name
-    return number.strip(), _short(title or section.get("SubSection") or section.get("Section") or number)
+    return number.strip(), _short(
+        title or section.get("SubSection") or section.get("Section") or number
+    )
 
 
 def _short(title: str) -> str:

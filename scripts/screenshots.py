@@ -3,10 +3,11 @@
     make run                                                            # in one terminal
     .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000       # in another
 
-For each look (light, dark, and 390 px wide) it signs up, takes the dashboard with nothing on it, starts the sample, and
-takes each page: the dashboard and a run queued, at work, cut off from the server, cancelled, failed and done; then, as
-the demo account, the admin's pages. ``--only run`` takes the pictures whose name holds "run". It is run in the folder
-where ``make run`` is: for the failed run it speaks to the database too.
+For each look (light, dark, and 390 px wide) it signs up, takes the dashboard with nothing on it,
+starts the sample, and takes each page: the dashboard and a run queued, at work, cut off from the
+server, cancelled, failed and done; then, as the demo account, the admin's pages. ``--only run``
+takes the pictures whose name holds "run". It is run in the folder where ``make run`` is: for the
+failed run it speaks to the database too.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--to", type=Path, default=Path("docs/screenshots"))
     parser.add_argument("--only", default="")
-    parser.add_argument("--full", action="store_true", help="the whole page, not what a window shows of it")
+    parser.add_argument(
+        "--full", action="store_true", help="the whole page, not what a window shows of it"
+    )
     parser.add_argument("--looks", nargs="+", choices=list(LOOKS), default=list(LOOKS))
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
@@ -65,7 +68,9 @@ def main() -> None:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop runs in this thread
     django.setup()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS
+        )
         for look in options.looks:
             take_all(browser, options, look)
         browser.close()
@@ -121,15 +126,15 @@ def take_cancelled(page: Page, url: str, shot: Callable[[str], None]) -> None:
 def take_failed(page: Page, url: str, shot: Callable[[str], None], *, owner: str) -> None:
     """A run whose worker is lost at every attempt, which no input can bring about.
 
-    Each attempt is taken in the name of a worker that does not exist, so its lease runs out; the reconciler does the
-    rest. The queue is paused meanwhile, so that no real worker takes the run.
+    Each attempt is taken in the name of a worker that does not exist, so its lease runs out; the
+    reconciler does the rest. The queue is paused meanwhile, so that no real worker takes the run.
     """
     from django.contrib.auth.models import User
     from django.db.models.functions import Now
 
-    from tasks_ui import queues
     from tasks_ui.models import State, TaskRun
-    from tasks_ui.transitions import transition
+    from tasks_ui.runs import queues
+    from tasks_ui.runs.transitions import transition
 
     demo = User.objects.get(username=DEMO_USERNAME)
     queues.pause("assessments", by=demo)
@@ -140,7 +145,13 @@ def take_failed(page: Page, url: str, shot: Callable[[str], None], *, owner: str
         run = TaskRun.objects.filter(owner__username=owner, parent=None).latest("queued_at")
         ends = time.monotonic() + LOST_TIMEOUT_S
         while run.state != State.FAILURE and time.monotonic() < ends:
-            transition(run, State.STARTED, lease_until=Now(), started_at=run.started_at or Now(), worker="lost@nowhere")
+            transition(
+                run,
+                State.STARTED,
+                lease_until=Now(),
+                started_at=run.started_at or Now(),
+                worker="lost@nowhere",
+            )
             time.sleep(0.5)
             run.refresh_from_db()
         expect(page.locator("#head .badge")).to_have_text("Failed")
@@ -150,7 +161,8 @@ def take_failed(page: Page, url: str, shot: Callable[[str], None], *, owner: str
 
 
 def take_run(page: Page, url: str, shot: Callable[[str], None]) -> None:
-    """One assessment, first alone, then several times at once, so that the bars move slowly enough for a picture."""
+    """One assessment, first alone, then several times at once, so that the bars move slowly enough
+    for a picture."""
     start_sample(page, url)
     page.wait_for_selector("#pillars", timeout=RUN_TIMEOUT_MS)
     address = page.url
@@ -198,7 +210,8 @@ def take_admin(page: Page, url: str, shot: Callable[[str], None]) -> None:
 
 
 def run_again(page: Page, address: str, *, times: int) -> None:
-    """Press "Run again" on the page of a finished run; the page of the last new run is open then."""
+    """Press "Run again" on the page of a finished run; the page of the last new run is open
+    then."""
     for _ in range(times):
         page.goto(address)
         page.get_by_role("button", name="Run again").click()

@@ -6,6 +6,6 @@ class TasksUiConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        from tasks_ui import access, workers  # noqa: F401  (access connects the signals that end subscriptions)
+        from tasks_ui.worker import seen
 
-        workers.watch()
+        seen.watch()

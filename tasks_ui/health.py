@@ -17,7 +17,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """The database answers too. The broker is not asked: work is accepted without it, and rung for later."""
+    """The database answers too. The broker is not asked: work is accepted without it, and rung for
+    later."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return JsonResponse({"status": "ready"})

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class RunFacts:
     """What an app says of one of its runs in a list.
 
-    ``severities`` counts what was found by level, 4 (critical) to 0 (info); None where nothing counts findings.
-    ``outcome`` is the sentence of a run that succeeded, beside or in place of the counts; ``offer`` what it leads to
-    then, as words and an address.
+    ``severities`` counts what was found by level, 4 (critical) to 0 (info); None where nothing
+    counts findings. ``outcome`` is the sentence of a run that succeeded, beside or in place of the
+    counts; ``offer`` what it leads to then, as words and an address.
     """
 
     title: str
@@ -42,20 +42,24 @@ class CannotRunAgainError(Exception):
 
 
 class RunAgain(Protocol):
-    """Starts the work of a finished run once more. Raises CannotRunAgainError, with nothing started."""
+    """Starts the work of a finished run once more. Raises CannotRunAgainError, with nothing
+    started."""
 
-    def __call__(self, task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun: ...
+    def __call__(
+        self, task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False
+    ) -> TaskRun: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskKind:
     """``name`` is stored in ``TaskRun.kind``, ``task_name`` is Celery's.
 
-    ``link`` turns a run's subject into a URL. ``on_final`` is called with a run that has just reached a final state,
-    in the transaction of that change, so that an app's own rows agree with it. ``describe`` gives the facts of many
-    runs, by run id, in a number of queries that does not grow with them. ``run_again`` starts a new run of the same
-    subject on behalf of a person and returns it; call it through ``tasks_ui.services.run_again``. ``is_follow_up``:
-    it finishes what another run began, which offers its outcome; lists leave it out once it is done.
+    ``link`` turns a run's subject into a URL. ``on_final`` is called with a run that has just
+    reached a final state, in the transaction of that change, so that an app's own rows agree with
+    it. ``describe`` gives the facts of many runs, by run id, in a number of queries that does not
+    grow with them. ``run_again`` starts a new run of the same subject on behalf of a person and
+    returns it; call it through ``tasks_ui.runs.services.run_again``. ``is_follow_up``: it finishes what
+    another run began, which offers its outcome; lists leave it out once it is done.
     """
 
     name: str

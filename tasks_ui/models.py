@@ -1,7 +1,7 @@
 """Task runs, their events, and the tokens that let programs in.
 
-The row is the truth: the broker's messages and the socket's frames only say "look again". Every write to
-``TaskRun.state`` goes through ``tasks_ui.transitions``.
+The row is the truth: the broker's messages and the socket's frames only say "look again". Every
+write to ``TaskRun.state`` goes through ``tasks_ui.runs.transitions``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ RUNNING = frozenset({State.STARTED, State.PROGRESS})
 
 class TaskRunQuerySet(models.QuerySet["TaskRun"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """The runs that ``user`` may see and act on: their own. Everyone's tasks are the admin's matter."""
+        """The runs that ``user`` may see and act on: their own. Everyone's tasks are the admin's
+        matter."""
         return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
 
     def roots(self) -> Self:
@@ -58,7 +59,9 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
         return self.filter(state__in=[*RUNNING, State.CANCELLING], lease_until__isnull=False)
 
     def needing_attention(self) -> Self:
-        return self.filter(models.Q(state=State.FAILURE) | models.Q(state=State.SUCCESS, partial=True))
+        return self.filter(
+            models.Q(state=State.FAILURE) | models.Q(state=State.SUCCESS, partial=True)
+        )
 
     def matching(self, words: str) -> Self:
         """Runs whose title holds ``words``, or whose id begins with them."""
@@ -74,19 +77,24 @@ class TaskRun(models.Model):
     ::
 
         PENDING -> STARTED -> PROGRESS -> SUCCESS | FAILURE
-           |          |-> RETRY -> STARTED ...     (backoff with jitter; attempt n of m; next time shown)
+           |          |-> RETRY -> STARTED ...     (backoff with jitter; attempt n of m)
            |          '-> CANCELLING -> REVOKED    (written only when the work has stopped)
-           '-> REVOKED                             (cancelled before it started: its body never runs)
+           '-> REVOKED                          (cancelled before it started: its body never runs)
 
-    ``attempt`` is the fence: a claim raises it, every later write of that worker carries it, and a write with an
-    older one is refused. ``lease_until`` is set while a worker holds the run; a run in PROGRESS without a lease
-    waits for its children. ``current`` of ``total`` are finished and known units of work; for a run with children
-    they are percent, the sum over the children of ``weight`` (percent of the parent) x their own share done.
+    ``attempt`` is the fence: a claim raises it, every later write of that worker carries it, and a
+    write with an older one is refused. ``lease_until`` is set while a worker holds the run; a run
+    in PROGRESS without a lease waits for its children. ``current`` of ``total`` are finished and
+    known units of work; for a run with children they are percent, the sum over the children of
+    ``weight`` (percent of the parent) x their own share done.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
-    again_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="run_again_as")
+    parent = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="children"
+    )
+    again_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="run_again_as"
+    )
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="task_runs")
     kind = models.CharField(max_length=60)
     title = models.CharField(max_length=200)
@@ -108,7 +116,9 @@ class TaskRun(models.Model):
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     next_retry_at = models.DateTimeField(null=True, blank=True)
-    rings = models.PositiveSmallIntegerField(default=0, help_text="Messages sent for the present wait")
+    rings = models.PositiveSmallIntegerField(
+        default=0, help_text="Messages sent for the present wait"
+    )
     rung_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.ForeignKey(
@@ -129,18 +139,34 @@ class TaskRun(models.Model):
         ordering = ("-id",)
         permissions = [("operate_taskrun", "Can cancel, retry and forget everyone's tasks")]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "idempotency_key"], name="one_run_per_idempotency_key"),
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"], name="one_run_per_idempotency_key"
+            ),
         ]
         indexes = [
-            models.Index(fields=["owner", "-id"], name="run_owner", condition=models.Q(parent=None)),
-            models.Index(fields=["owner", "state", "-id"], name="run_owner_state", condition=models.Q(parent=None)),
             models.Index(
-                fields=["owner", "kind", "state", "-id"], name="run_owner_kind", condition=models.Q(parent=None)
+                fields=["owner", "-id"], name="run_owner", condition=models.Q(parent=None)
             ),
             models.Index(
-                fields=["owner", "-id"], name="run_owner_partial", condition=models.Q(parent=None, partial=True)
+                fields=["owner", "state", "-id"],
+                name="run_owner_state",
+                condition=models.Q(parent=None),
             ),
-            models.Index(fields=["queue", "id"], name="run_place", condition=models.Q(parent=None, state="PENDING")),
+            models.Index(
+                fields=["owner", "kind", "state", "-id"],
+                name="run_owner_kind",
+                condition=models.Q(parent=None),
+            ),
+            models.Index(
+                fields=["owner", "-id"],
+                name="run_owner_partial",
+                condition=models.Q(parent=None, partial=True),
+            ),
+            models.Index(
+                fields=["queue", "id"],
+                name="run_place",
+                condition=models.Q(parent=None, state="PENDING"),
+            ),
             models.Index(fields=["state", "-id"], name="run_state"),
             models.Index(fields=["kind", "-id"], name="run_kind"),
             models.Index(fields=["queue", "-id"], name="run_queue"),
@@ -183,7 +209,8 @@ class TaskRun(models.Model):
 
 
 class TaskEvent(models.Model):
-    """One durable thing that happened to a run. ``seq`` counts 1, 2, 3 ... without a gap within the run."""
+    """One durable thing that happened to a run. ``seq`` counts 1, 2, 3 ... without a gap within the
+    run."""
 
     task = models.ForeignKey(TaskRun, models.CASCADE, related_name="events")
     seq = models.PositiveIntegerField()
@@ -205,7 +232,9 @@ class PausedQueue(models.Model):
 
     name = models.CharField(max_length=40, primary_key=True)
     paused_at = models.DateTimeField(default=timezone.now)
-    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -217,9 +246,11 @@ class PausedQueue(models.Model):
 
 
 class Worker(models.Model):
-    """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages last turned.
+    """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages
+    last turned.
 
-    The worker writes its row itself (``tasks_ui.workers``); one that was killed leaves a row that grows old.
+    The worker writes its row itself (``tasks_ui.worker.seen``); one that was killed leaves a row that
+    grows old.
     """
 
     LOST_AFTER_S = 30
@@ -242,7 +273,9 @@ class Worker(models.Model):
     @property
     def is_up(self) -> bool:
         """It takes work: it has not said that it stops, and was heard of lately."""
-        return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(seconds=self.LOST_AFTER_S)
+        return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(
+            seconds=self.LOST_AFTER_S
+        )
 
 
 def digest(secret: str) -> str:
@@ -251,7 +284,8 @@ def digest(secret: str) -> str:
 
 
 class ApiToken(models.Model):
-    """A program's key to the APIs. Only its SHA-256 is kept; the key is shown once, when it is made."""
+    """A program's key to the APIs. Only its SHA-256 is kept; the key is shown once, when it is
+    made."""
 
     class Scope(models.TextChoices):
         READ = "read", "Read"
@@ -274,17 +308,25 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     @classmethod
-    def issue(cls, *, owner: Any, name: str, scope: str = Scope.WRITE, expires_at: Any = None) -> tuple[ApiToken, str]:
+    def issue(
+        cls, *, owner: Any, name: str, scope: str = Scope.WRITE, expires_at: Any = None
+    ) -> tuple[ApiToken, str]:
         """Make a token. Returns the row and the key itself, which can't be read again."""
         key = f"im_{secrets.token_urlsafe(32)}"
         row = cls.objects.create(
-            owner=owner, name=name, prefix=key[:9], digest=digest(key), scope=scope, expires_at=expires_at
+            owner=owner,
+            name=name,
+            prefix=key[:9],
+            digest=digest(key),
+            scope=scope,
+            expires_at=expires_at,
         )
         return row, key
 
     @classmethod
     def find(cls, key: str) -> ApiToken | None:
-        """The live token of ``key``, with its owner, or None when unknown, revoked, expired or the owner inactive."""
+        """The live token of ``key``, with its owner, or None when unknown, revoked, expired or the
+        owner inactive."""
         now = timezone.now()
         return (
             cls.objects.select_related("owner")
@@ -296,13 +338,14 @@ class ApiToken(models.Model):
     def touch(self) -> None:
         """Note the use, at most once a minute."""
         now = timezone.now()
-        ApiToken.objects.filter(pk=self.pk).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(
-            last_used_at=now
-        )
+        ApiToken.objects.filter(pk=self.pk).exclude(
+            last_used_at__gt=now - timedelta(minutes=1)
+        ).update(last_used_at=now)
 
 
 class SocketTicket(models.Model):
-    """A single-use key to open one WebSocket, for clients that can't send a header. It lives for 60 s."""
+    """A single-use key to open one WebSocket, for clients that can't send a header. It lives for 60
+    s."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     token = models.ForeignKey(ApiToken, models.CASCADE, null=True, blank=True, related_name="+")
@@ -316,18 +359,26 @@ class SocketTicket(models.Model):
         return f"ticket of {self.owner_id}"
 
     @classmethod
-    def issue(cls, *, owner: Any, token: ApiToken | None = None, session_key: str = "") -> tuple[SocketTicket, str]:
-        """Make a ticket for who came by ``token`` or by the session. Returns the row and the key itself."""
+    def issue(
+        cls, *, owner: Any, token: ApiToken | None = None, session_key: str = ""
+    ) -> tuple[SocketTicket, str]:
+        """Make a ticket for who came by ``token`` or by the session. Returns the row and the key
+        itself."""
         key = secrets.token_urlsafe(32)
         expires_at = timezone.now() + timedelta(seconds=cls.LIFETIME_S)
         row = cls.objects.create(
-            owner=owner, token=token, session_key=session_key, digest=digest(key), expires_at=expires_at
+            owner=owner,
+            token=token,
+            session_key=session_key,
+            digest=digest(key),
+            expires_at=expires_at,
         )
         return row, key
 
     @classmethod
     def redeem(cls, key: str) -> SocketTicket | None:
-        """Take the ticket out of use and return it, or None. Two redeemers race; the DELETE's row count decides."""
+        """Take the ticket out of use and return it, or None. Two redeemers race; the DELETE's row
+        count decides."""
         found = cls.objects.select_related("owner", "token").filter(digest=digest(key)).first()
         if found is None or not cls.objects.filter(pk=found.pk).delete()[0]:
             return None

@@ -1,7 +1,9 @@
-"""Everything that crosses the two APIs, typed once: REST, WebSocket, OpenAPI and AsyncAPI are made from these.
+"""Everything that crosses the two APIs, typed once: REST, WebSocket, OpenAPI and AsyncAPI are made
+from these.
 
-The socket carries JSON text frames. A client sends a ``ClientMessage``, the server a ``ServerMessage``. Numbers of
-progress are finished and known units of work; ``percent`` is 0 to 100. Times are ISO 8601 in UTC.
+The socket carries JSON text frames. A client sends a ``ClientMessage``, the server a
+``ServerMessage``. Numbers of progress are finished and known units of work; ``percent`` is 0 to
+100. Times are ISO 8601 in UTC.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ Words = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 """One line of text. PostgreSQL can't store NUL."""
 
 
-# --- tasks -----------------------------------------------------------------------------------------------------------
+# --- tasks -------------------------------------------------------------------------------------
 
 
 class TaskOut(BaseModel):
-    """One run of one task. ``weight`` is its percent of its parent's work; ``url`` is the page of what it works on;
-    ``again_of_id`` is the earlier task that it repeats."""
+    """One run of one task. ``weight`` is its percent of its parent's work; ``url`` is the page of
+    what it works on; ``again_of_id`` is the earlier task that it repeats."""
 
     task_id: UUID
     parent_id: UUID | None
@@ -70,12 +72,17 @@ class TaskOut(BaseModel):
     @classmethod
     def of(cls, run: TaskRun, *, url: str | None) -> Self:
         """From a row whose owner is read along."""
-        own = {name: getattr(run, name) for name in cls.model_fields if name not in {"task_id", "owner", "url"}}
+        own = {
+            name: getattr(run, name)
+            for name in cls.model_fields
+            if name not in {"task_id", "owner", "url"}
+        }
         return cls(task_id=run.pk, owner=run.owner.get_username(), url=url, **own)
 
 
 def tasks_out(runs: Sequence[TaskRun]) -> list[TaskOut]:
-    """The runs with the pages that their apps give them, in a number of queries that does not grow with them."""
+    """The runs with the pages that their apps give them, in a number of queries that does not grow
+    with them."""
     by_kind: dict[str, list[TaskRun]] = defaultdict(list)
     for run in runs:
         by_kind[run.kind].append(run)
@@ -100,7 +107,13 @@ class TaskEventOut(BaseModel):
 
     @classmethod
     def of(cls, event: TaskEvent) -> Self:
-        return cls(task_id=event.task_id, seq=event.seq, event=event.type, at=event.created_at, data=event.data)
+        return cls(
+            task_id=event.task_id,
+            seq=event.seq,
+            event=event.type,
+            at=event.created_at,
+            data=event.data,
+        )
 
 
 class TaskDetail(TaskOut):
@@ -108,9 +121,11 @@ class TaskDetail(TaskOut):
 
 
 class TaskPage(BaseModel):
-    """``total`` counts the tasks that match, up to 10,000. ``next_cursor`` is None on the last page.
+    """``total`` counts the tasks that match, up to 10,000. ``next_cursor`` is None on the last
+    page.
 
-    ``counts`` has, by state, the newest 10,000 of the tasks that match all of the filter but its states.
+    ``counts`` has, by state, the newest 10,000 of the tasks that match all of the filter but its
+    states.
     """
 
     total: int
@@ -120,7 +135,8 @@ class TaskPage(BaseModel):
 
 
 class TaskStatus(BaseModel):
-    """``status`` is a sentence for people. ``result`` is there once the task is done, ``error`` once it has failed."""
+    """``status`` is a sentence for people. ``result`` is there once the task is done, ``error``
+    once it has failed."""
 
     task_id: UUID
     state: State
@@ -138,7 +154,8 @@ class TaskResultOut(BaseModel):
 
 
 class CancelOut(BaseModel):
-    """``status`` is the state after the request: CANCELLING becomes REVOKED once the work has stopped."""
+    """``status`` is the state after the request: CANCELLING becomes REVOKED once the work has
+    stopped."""
 
     task_id: UUID
     status: State
@@ -156,8 +173,8 @@ class RetryOut(BaseModel):
 
 
 class BulkResult(BaseModel):
-    """``done``: the request was taken, ``state`` is the state after it, and ``new_task_id`` is that of a retry.
-    ``refused``: ``message`` says why. ``not_found``: you have no such task."""
+    """``done``: the request was taken, ``state`` is the state after it, and ``new_task_id`` is that
+    of a retry. ``refused``: ``message`` says why. ``not_found``: you have no such task."""
 
     task_id: UUID
     outcome: Literal["done", "refused", "not_found"]
@@ -167,15 +184,16 @@ class BulkResult(BaseModel):
 
 
 class BulkOut(BaseModel):
-    """One result for each task, in the order asked for. ``remaining`` tasks match a filter and were not reached; ask
-    again for those."""
+    """One result for each task, in the order asked for. ``remaining`` tasks match a filter and were
+    not reached; ask again for those."""
 
     results: list[BulkResult]
     remaining: int
 
 
 class EventPage(BaseModel):
-    """``last_seq`` is the newest event there is. Ask again, ``after_seq`` the last one that you have, to reach it."""
+    """``last_seq`` is the newest event there is. Ask again, ``after_seq`` the last one that you
+    have, to reach it."""
 
     events: list[TaskEventOut]
     last_seq: int
@@ -189,7 +207,8 @@ class TicketOut(BaseModel):
 
 
 class FieldError(BaseModel):
-    """One thing that is wrong. ``path`` is that of a field (``files.0.path``) or of a file; ``line`` counts from 1."""
+    """One thing that is wrong. ``path`` is that of a field (``files.0.path``) or of a file;
+    ``line`` counts from 1."""
 
     path: str
     message: str
@@ -208,7 +227,7 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
-# --- what a client of the socket sends -------------------------------------------------------------------------------
+# --- what a client of the socket sends ---------------------------------------------------------
 
 
 class ClientFrame(BaseModel):
@@ -231,11 +250,12 @@ class _Target(ClientFrame):
 
 
 class Subscribe(_Target):
-    """Follow one task, or the tasks of a scope: your own ("mine"), or everyone's ("all", for operators).
+    """Follow one task, or the tasks of a scope: your own ("mine"), or everyone's ("all", for
+    operators).
 
-    Answered for a task by ``snapshot``, the events after ``after_seq`` (0: all there are), ``caught_up``, then what
-    happens. For a scope by a ``snapshot`` of each unfinished task, ``caught_up``, then a ``snapshot`` of each new task
-    and the events that follow it.
+    Answered for a task by ``snapshot``, the events after ``after_seq`` (0: all there are),
+    ``caught_up``, then what happens. For a scope by a ``snapshot`` of each unfinished task,
+    ``caught_up``, then a ``snapshot`` of each new task and the events that follow it.
     """
 
     type: Literal["subscribe"]
@@ -254,7 +274,7 @@ ClientMessage = Annotated[Subscribe | Unsubscribe | Ping, Field(discriminator="t
 client_message: TypeAdapter[Subscribe | Unsubscribe | Ping] = TypeAdapter(ClientMessage)
 
 
-# --- what the server sends over the socket ---------------------------------------------------------------------------
+# --- what the server sends over the socket -----------------------------------------------------
 
 
 class ServerFrame(BaseModel):
@@ -262,7 +282,8 @@ class ServerFrame(BaseModel):
 
 
 class Welcome(ServerFrame):
-    """The first frame. Ping every ``heartbeat_s`` seconds; no pong within as long again means: connect anew."""
+    """The first frame. Ping every ``heartbeat_s`` seconds; no pong within as long again means:
+    connect anew."""
 
     type: Literal["welcome"] = "welcome"
     user: str
@@ -271,7 +292,8 @@ class Welcome(ServerFrame):
 
 
 class Snapshot(ServerFrame):
-    """A task and its children, all at one moment, in which the task's newest event was ``last_seq``."""
+    """A task and its children, all at one moment, in which the task's newest event was
+    ``last_seq``."""
 
     type: Literal["snapshot"] = "snapshot"
     task: TaskOut
@@ -280,13 +302,15 @@ class Snapshot(ServerFrame):
 
 
 class Event(ServerFrame, TaskEventOut):
-    """A durable event: in order, without a gap, each once. A task's log tells of its children, too."""
+    """A durable event: in order, without a gap, each once. A task's log tells of its children,
+    too."""
 
     type: Literal["event"] = "event"
 
 
 class Progress(ServerFrame):
-    """Volatile: the latest wins, and one may be missing. ``children`` holds units done by child, where they moved."""
+    """Volatile: the latest wins, and one may be missing. ``children`` holds units done by child,
+    where they moved."""
 
     type: Literal["progress"] = "progress"
     task_id: UUID
@@ -299,7 +323,8 @@ class Progress(ServerFrame):
 
 
 class CaughtUp(ServerFrame):
-    """You have all there was until now: of the task, up to ``last_seq``, or (``task_id`` null) of the scope."""
+    """You have all there was until now: of the task, up to ``last_seq``, or (``task_id`` null) of
+    the scope."""
 
     type: Literal["caught_up"] = "caught_up"
     task_id: UUID | None
@@ -308,8 +333,9 @@ class CaughtUp(ServerFrame):
 
 
 class ResyncRequired(ServerFrame):
-    """What you have of the task is not what the server has. ``ahead``: your ``after_seq`` is past its newest event;
-    forget what you have, the snapshot is the truth. ``gone``: the task is no more, and the subscription has ended."""
+    """What you have of the task is not what the server has. ``ahead``: your ``after_seq`` is past
+    its newest event; forget what you have, the snapshot is the truth. ``gone``: the task is no
+    more, and the subscription has ended."""
 
     type: Literal["resync_required"] = "resync_required"
     task_id: UUID
@@ -317,7 +343,8 @@ class ResyncRequired(ServerFrame):
 
 
 class Revoked(ServerFrame):
-    """The subscription has ended: the task, or (``task_id`` null) the scope, is no longer yours to see."""
+    """The subscription has ended: the task, or (``task_id`` null) the scope, is no longer yours to
+    see."""
 
     type: Literal["revoked"] = "revoked"
     task_id: UUID | None
@@ -333,7 +360,12 @@ class Error(ServerFrame):
 
     type: Literal["error"] = "error"
     code: Literal[
-        "invalid_json", "invalid_message", "not_found", "forbidden", "too_many_subscriptions", "temporarily_unavailable"
+        "invalid_json",
+        "invalid_message",
+        "not_found",
+        "forbidden",
+        "too_many_subscriptions",
+        "temporarily_unavailable",
     ]
     message: str
     ref: Ref | None = None
@@ -341,8 +373,16 @@ class Error(ServerFrame):
 
 CLIENT_FRAMES: tuple[type[ClientFrame], ...] = (Subscribe, Unsubscribe, Ping)
 SERVER_FRAMES: tuple[type[ServerFrame], ...] = (
-    Welcome, Snapshot, Event, Progress, CaughtUp, ResyncRequired, Revoked, Pong, Error,
-)  # fmt: skip
+    Welcome,
+    Snapshot,
+    Event,
+    Progress,
+    CaughtUp,
+    ResyncRequired,
+    Revoked,
+    Pong,
+    Error,
+)
 ServerMessage = Annotated[
     Welcome | Snapshot | Event | Progress | CaughtUp | ResyncRequired | Revoked | Pong | Error,
     Field(discriminator="type"),

@@ -1,4 +1,5 @@
-"""Deleting finished runs, their events and results past their retention, in batches that hold no lock for long."""
+"""Deleting finished runs, their events and results past their retention, in batches that hold no
+lock for long."""
 
 from __future__ import annotations
 
@@ -9,16 +10,19 @@ from django.db.models import Q
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from tasks_ui import workers
 from tasks_ui.models import FINAL, SocketTicket, TaskRun
+from tasks_ui.runs import workers
 
 BATCH = 500
 
 
 def prune() -> int:
-    """Delete runs that finished more than ``TASKS_RETENTION_DAYS`` ago. Returns how many rows of runs went."""
+    """Delete runs that finished more than ``TASKS_RETENTION_DAYS`` ago. Returns how many rows of
+    runs went."""
     before = timezone.now() - timedelta(days=settings.TASKS_RETENTION_DAYS)
-    old = TaskRun.objects.filter(Q(parent=None) | Q(parent__state__in=FINAL), state__in=FINAL, finished_at__lt=before)
+    old = TaskRun.objects.filter(
+        Q(parent=None) | Q(parent__state__in=FINAL), state__in=FINAL, finished_at__lt=before
+    )
     deleted = 0
     while batch := list(old.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         TaskResult.objects.filter(task_id__in=[str(pk) for pk in batch]).delete()

@@ -1,8 +1,9 @@
 """Pushing events and progress to sockets, without holding up whoever reports them.
 
-One thread a process owns one event loop and one connection to the channel layer for as long as the process lives.
-Reporting hands a value to it and returns in microseconds. Progress is coalesced: of each run the latest value, at
-most one push in 100 ms. A push that fails is dropped: the socket is a hint, and readers catch up from the database.
+One thread a process owns one event loop and one connection to the channel layer for as long as the
+process lives. Reporting hands a value to it and returns in microseconds. Progress is coalesced: of
+each run the latest value, at most one push in 100 ms. A push that fails is dropped: the socket is a
+hint, and readers catch up from the database.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ KEEP_UNSENT = 10_000
 
 
 class Publisher:
-    """The publishing thread of this process. ``send`` and ``progress`` may be called from any thread."""
+    """The publishing thread of this process. ``send`` and ``progress`` may be called from any
+    thread."""
 
     def __init__(self) -> None:
         self._messages: deque[tuple[str, dict[str, Any]]] = deque(maxlen=KEEP_UNSENT)
@@ -46,7 +48,8 @@ class Publisher:
         self._loop.call_soon_threadsafe(self._has_messages.set)
 
     def progress(self, group: str, key: str, message: dict[str, Any]) -> None:
-        """Offer the latest progress of ``key``; an earlier one that was not sent yet is forgotten."""
+        """Offer the latest progress of ``key``; an earlier one that was not sent yet is
+        forgotten."""
         with self._lock:  # between the look and the write the loop must not take the value away
             is_new = (group, key) not in self._progress
             self._progress[group, key] = message
@@ -69,7 +72,8 @@ class Publisher:
                 await self._push(layer, *self._messages.popleft())
 
     async def _push_progress(self, layer: Any) -> None:
-        """Each value at once; where one of its key has just left, the latest after ``PUSH_EVERY_S``."""
+        """Each value at once; where one of its key has just left, the latest after
+        ``PUSH_EVERY_S``."""
         left_at: dict[tuple[str, str], float] = {}
         while True:
             await self._has_progress.wait()
@@ -77,7 +81,11 @@ class Publisher:
             now = self._loop.time()
             left_at = {key: at for key, at in left_at.items() if at > now - PUSH_EVERY_S}
             with self._lock:
-                due = {key: self._progress.pop(key) for key in list(self._progress) if key not in left_at}
+                due = {
+                    key: self._progress.pop(key)
+                    for key in list(self._progress)
+                    if key not in left_at
+                }
                 waiting = [left_at[key] for key in self._progress]
             for key, message in due.items():
                 left_at[key] = now
@@ -109,7 +117,8 @@ def publisher() -> Publisher:
 
 
 def publish_event(run: TaskRun, event: TaskEvent) -> None:
-    """Push a durable event to the run's readers and, for a run without a parent, to its owner's and the staff's."""
+    """Push a durable event to the run's readers and, for a run without a parent, to its owner's and
+    the staff's."""
     message = {
         "type": "task.event",
         "task_id": str(run.pk),

@@ -1,7 +1,7 @@
 """What makes "nothing stuck" true: sweeps that look for rows which nobody moves, and move them.
 
-Any number of copies may run: rows are taken with SKIP LOCKED and every change is a guarded transition. Decisions
-need the database alone; the broker is only rung.
+Any number of copies may run: rows are taken with SKIP LOCKED and every change is a guarded
+transition. Decisions need the database alone; the broker is only rung.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from django.db import connection, transaction
 from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, Value, When
 from django.db.models.functions import Extract, Least, Now, Power
 
-from tasks_ui import dispatch
 from tasks_ui.models import ACTIVE, RUNNING, PausedQueue, State, TaskRun
-from tasks_ui.services import cancel_children
-from tasks_ui.tracking import DATABASE_ERRORS, retry_at
-from tasks_ui.transitions import confirm_cancelled, fan_in, lock_pk, transition
+from tasks_ui.runs import dispatch
+from tasks_ui.runs.patience import DATABASE_ERRORS
+from tasks_ui.runs.services import cancel_children
+from tasks_ui.runs.transitions import confirm_cancelled, fan_in, lock_pk, retry_at, transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,8 @@ EVERY_S = 1.0
 RING_AGAIN_S = 10
 """A message is looked for no sooner than this after it was sent."""
 RING_ANYWAY_S = 15
-"""A run rung for n times is rung for after this x 2^n (30 s, a minute, ... four), whatever its queue looks like. That
-floods nothing: of each owner a window of runs is in a queue at most."""
+"""A run rung for n times is rung for after this x 2^n (30 s, a minute, ... four), whatever its
+queue looks like. That floods nothing: of each owner a window of runs is in a queue at most."""
 
 
 def reconcile_for_ever() -> None:
@@ -44,7 +44,9 @@ def reconcile_for_ever() -> None:
         started = time.monotonic()
         try:
             if moved := +reconcile():
-                logger.info("Reconciled: %s", ", ".join(f"{count} {what}" for what, count in moved.items()))
+                logger.info(
+                    "Reconciled: %s", ", ".join(f"{count} {what}" for what, count in moved.items())
+                )
         except DATABASE_ERRORS as error:
             logger.warning("The database is away: %s", error)
             connection.close()
@@ -68,8 +70,12 @@ def reconcile(*, dry_run: bool = False) -> Counter[str]:
 
 def let_in_the_waiting() -> None:
     """Admit runs whose owner's window has room, for every owner who has some waiting."""
-    waiting = TaskRun.objects.filter(state=State.PENDING, rung_at=None).exclude(PausedQueue.of_run())
-    for owner_id, queue in waiting.order_by("owner_id", "queue").values_list("owner_id", "queue").distinct():
+    waiting = TaskRun.objects.filter(state=State.PENDING, rung_at=None).exclude(
+        PausedQueue.of_run()
+    )
+    for owner_id, queue in (
+        waiting.order_by("owner_id", "queue").values_list("owner_id", "queue").distinct()
+    ):
         dispatch.admit(owner_id, queue)
 
 
@@ -80,15 +86,17 @@ def lost() -> QuerySet[TaskRun]:
 
 def cancelled_but_not_confirmed() -> QuerySet[TaskRun]:
     """Cancelled parents that no worker holds and whose children are all final."""
-    return TaskRun.objects.filter(state=State.CANCELLING, lease_until=None).exclude(_has_active_children())
+    return TaskRun.objects.filter(state=State.CANCELLING, lease_until=None).exclude(
+        _has_active_children()
+    )
 
 
 def unheard() -> QuerySet[TaskRun]:
     """Runs that could start now, but whose message seems to be gone.
 
-    A message is taken for lost when a run that was queued after it was sent has started (queues are first in, first
-    out), or when nothing in its queue runs or has lately started. A long queue that moves is left alone, and so is a
-    paused one.
+    A message is taken for lost when a run that was queued after it was sent has started (queues are
+    first in, first out), or when nothing in its queue runs or has lately started. A long queue that
+    moves is left alone, and so is a paused one.
     """
     due = (
         Q(state=State.PENDING, rung_at__isnull=False)
@@ -96,7 +104,9 @@ def unheard() -> QuerySet[TaskRun]:
         | (Q(state=State.PROGRESS, lease_until=None) & ~_has_active_children())
     )
     same_queue = TaskRun.objects.filter(queue=OuterRef("queue"))
-    overtaken = Exists(same_queue.filter(queued_at__gt=OuterRef("rung_at"), started_at__isnull=False))
+    overtaken = Exists(
+        same_queue.filter(queued_at__gt=OuterRef("rung_at"), started_at__isnull=False)
+    )
     recently = Now() - timedelta(seconds=RING_AGAIN_S)
     moving = Exists(same_queue.filter(Q(lease_until__gt=Now()) | Q(started_at__gt=recently)))
     patience_s = RING_ANYWAY_S * Power(Value(2.0), Least(F("rings"), Value(4)))
@@ -104,10 +114,16 @@ def unheard() -> QuerySet[TaskRun]:
     return (
         TaskRun.objects.filter(due)
         .exclude(PausedQueue.of_run())
-        .alias(waited_s=Case(When(rung_at=None, then=Value(1e9)), default=waited_s, output_field=FloatField()))
+        .alias(
+            waited_s=Case(
+                When(rung_at=None, then=Value(1e9)), default=waited_s, output_field=FloatField()
+            )
+        )
         .alias(patience_s=patience_s)
         .filter(
-            Q(rung_at=None) | Q(waited_s__gt=F("patience_s")) | (Q(waited_s__gt=RING_AGAIN_S) & (overtaken | ~moving))
+            Q(rung_at=None)
+            | Q(waited_s__gt=F("patience_s"))
+            | (Q(waited_s__gt=RING_AGAIN_S) & (overtaken | ~moving))
         )
     )
 
@@ -118,9 +134,22 @@ def take_back(run: TaskRun) -> bool:
         return confirm_cancelled(run, attempt=run.attempt)
     still_lost = Q(lease_until__lt=Now())
     if run.attempt < run.max_attempts:
-        return bool(retry_at(run, attempt=run.attempt, delay_s=0, error="The worker was lost.", when=still_lost))
-    words = f"The worker was lost {run.attempt} times." if run.attempt > 1 else "The worker was lost."
-    failed = transition(run, State.FAILURE, attempt=run.attempt, when=still_lost, error_code="worker_lost", error=words)
+        return bool(
+            retry_at(
+                run, attempt=run.attempt, delay_s=0, error="The worker was lost.", when=still_lost
+            )
+        )
+    words = (
+        f"The worker was lost {run.attempt} times." if run.attempt > 1 else "The worker was lost."
+    )
+    failed = transition(
+        run,
+        State.FAILURE,
+        attempt=run.attempt,
+        when=still_lost,
+        error_code="worker_lost",
+        error=words,
+    )
     if failed:
         cancel_children(failed)
     return failed is not None
@@ -149,7 +178,11 @@ def _each(found: QuerySet[TaskRun], move: Callable[[TaskRun], bool]) -> int:
         with transaction.atomic():
             if parent_id:
                 lock_pk(parent_id)
-            run = found.filter(pk=pk).select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
+            run = (
+                found.filter(pk=pk)
+                .select_for_update(skip_locked=True, no_key=True, of=("self",))
+                .first()
+            )
             if run is None:
                 continue
             try:

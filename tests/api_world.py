@@ -1,4 +1,5 @@
-"""What the documents' examples speak of, as rows: a finished run of an assessment, a finding, a report."""
+"""What the documents' examples speak of, as rows: a finished run of an assessment, a finding, a
+report."""
 
 from __future__ import annotations
 
@@ -18,14 +19,28 @@ def make_user(name: str, **fields: Any) -> User:
 
 
 def make_world(owner: User) -> None:
-    from assessments.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
-    from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Report, subject_of
-    from tasks_ui.examples import TASK_ID
+    from assessments.models import (
+        AgentReport,
+        Assessment,
+        AssessmentRun,
+        Finding,
+        Report,
+        subject_of,
+    )
+    from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
     from tasks_ui.models import State, TaskRun
+    from tasks_ui.rest.examples import TASK_ID
 
-    assessment = Assessment.objects.create(pk=ASSESSMENT_ID, owner=owner, name=SECRET, requirements={"replicas": 2})
+    assessment = Assessment.objects.create(
+        pk=ASSESSMENT_ID, owner=owner, name=SECRET, requirements={"replicas": 2}
+    )
     task = TaskRun.objects.create(
-        pk=TASK_ID, owner=owner, kind="process_assessment", queue="assessments", title=SECRET, state=State.SUCCESS
+        pk=TASK_ID,
+        owner=owner,
+        kind="process_assessment",
+        queue="assessments",
+        title=SECRET,
+        state=State.SUCCESS,
     )
     run = AssessmentRun.objects.create(
         assessment=assessment, number=1, status="completed", task=task, finished_at="2026-11-23T16Z"
@@ -33,20 +48,29 @@ def make_world(owner: User) -> None:
     TaskRun.objects.filter(pk=TASK_ID).update(**subject_of(run))
     agent = AgentReport.objects.create(run=run, agent="security", position=0)
     Finding.objects.create(
-        pk=FINDING_ID, run=run, report=agent, fingerprint=FINGERPRINT, agent="security", rule="X", severity=2,
+        pk=FINDING_ID,
+        run=run,
+        report=agent,
+        fingerprint=FINGERPRINT,
+        agent="security",
+        rule="X",
+        severity=2,
         title=SECRET,
-    )  # fmt: skip
-    Report.objects.create(pk=REPORT_ID, run=run, content=f'{{"name": "{SECRET}"}}'.encode(), format="json")
+    )
+    Report.objects.create(
+        pk=REPORT_ID, run=run, content=f'{{"name": "{SECRET}"}}'.encode(), format="json"
+    )
 
 
 def end_all_runs() -> None:
-    """No run outlives its test, nor a worker's look at one that was cancelled: the database is emptied under them."""
+    """No run outlives its test, nor a worker's look at one that was cancelled: the database is
+    emptied under them."""
     import redis
     from django.conf import settings
 
     from infra_mind.celery import app
     from tasks_ui.models import TaskRun
-    from tasks_ui.services import request_cancel
+    from tasks_ui.runs.services import request_cancel
     from tests.stack import wait_until
 
     def active() -> dict[str, list[Any]]:
@@ -54,7 +78,9 @@ def end_all_runs() -> None:
 
     for each in TaskRun.objects.active().filter(parent=None):
         request_cancel(each, by=None)
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs"
+    )
     with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
         queues = [queue.name for queue in settings.CELERY_TASK_QUEUES]
         wait_until(

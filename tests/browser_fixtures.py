@@ -1,5 +1,5 @@
-"""A real Chromium, driven by Playwright: one on the machine, else Playwright's own; else the test is skipped with the
-reason (and in CI it fails)."""
+"""A real Chromium, driven by Playwright: one on the machine, else Playwright's own; else the test
+is skipped with the reason (and in CI it fails)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def chromium_path() -> str | None:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+            browser = playwright.chromium.launch(
+                executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS
+            )
         except Error as error:
             reason = f"No Chromium could be started: {error.message.splitlines()[0]}"
             if os.environ.get("CI"):

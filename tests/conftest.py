@@ -1,5 +1,5 @@
-"""Fixtures for all tests: real servers (tests/servers.py), real processes (tests/stack.py), a real browser
-(tests/browser_fixtures.py)."""
+"""Fixtures for all tests: real servers (tests/servers.py), real processes (tests/stack.py), a real
+browser (tests/browser_fixtures.py)."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ __all__ = [
 
 @pytest.fixture
 def transactional_db(django_db_reset_sequences: None) -> None:
-    """Rows that other processes see. Sequences start anew after each test, so that the content types, which flushing
-    writes again, keep the ids that processes which stay up between tests have in memory."""
+    """Rows that other processes see. Sequences start anew after each test, so that the content
+    types, which flushing writes again, keep the ids that processes which stay up between tests have
+    in memory."""
 
 
 _test_case: Any = TransactionTestCase
@@ -45,7 +46,8 @@ _empty_tables = _test_case._fixture_teardown
 
 
 def _empty_tables_patiently(self: TransactionTestCase) -> None:
-    """Emptying the tables takes locks that a worker's last transaction may hold the other way round: try again."""
+    """Emptying the tables takes locks that a worker's last transaction may hold the other way
+    round: try again."""
     for left in (4, 3, 2, 1, 0):
         try:
             _empty_tables(self)
@@ -70,14 +72,15 @@ def processes_of(item: pytest.Item) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where the tests are spread over several processes of pytest (make test), those that share a set of the
-    application's processes, and those of a module, stay together."""
+    """Where the tests are spread over several processes of pytest (make test), those that share a
+    set of the application's processes, and those of a module, stay together."""
     item.add_marker(pytest.mark.xdist_group(processes_of(item) or item.location[0]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First what needs no process of the application, then what shares them, then what has its own: each set of
-    processes starts once, and no worker of another test's touches a row of this one's."""
+    """First what needs no process of the application, then what shares them, then what has its own:
+    each set of processes starts once, and no worker of another test's touches a row of this one's.
+    """
     items.sort(key=lambda item: ["", *PROCESSES].index(processes_of(item)))
 
 
@@ -86,7 +89,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, Any]:
     """A failed test shows how the logs of its processes end."""
     report: Any = yield
     used: Any = getattr(item, "funcargs", {})

@@ -1,8 +1,9 @@
 """One embedded PostgreSQL and one Valkey for the whole test run, in a temporary home.
 
-pytest imports this module first (``-p`` in pyproject.toml): it puts their addresses into the environment, before
-Django's settings are read. They start when the first test needs them, so a test of plain Python waits for nothing.
-Processes of pytest that run at the same time don't meet: each has its own home and ports.
+pytest imports this module first (``-p`` in pyproject.toml): it puts their addresses into the
+environment, before Django's settings are read. They start when the first test needs them, so a test
+of plain Python waits for nothing. Processes of pytest that run at the same time don't meet: each
+has its own home and ports.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ import pytest
 from infra_mind.embedded import FAST_POSTGRES_SETTINGS, PostgresServer, ValkeyServer
 
 if django.conf.settings.configured:
-    raise pytest.UsageError("The settings were read too early. Unset DJANGO_SETTINGS_MODULE: the tests set it.")
+    raise pytest.UsageError(
+        "The settings were read too early. Unset DJANGO_SETTINGS_MODULE: the tests set it."
+    )
 
 
 @dataclass(frozen=True)
 class Servers:
-    """Running servers. A test may stop, kill, freeze and start them; the next test finds them running again."""
+    """Running servers. A test may stop, kill, freeze and start them; the next test finds them
+    running again."""
 
     home: Path
     postgres: PostgresServer
@@ -41,7 +45,9 @@ class Servers:
 def _reserve() -> Servers:
     """Ports and passwords are settled here, and the environment says so; nothing runs yet."""
     home = Path(tempfile.mkdtemp(prefix="infra-mind-test-"))
-    reserved = Servers(home, PostgresServer(home, settings=FAST_POSTGRES_SETTINGS), ValkeyServer(home))
+    reserved = Servers(
+        home, PostgresServer(home, settings=FAST_POSTGRES_SETTINGS), ValkeyServer(home)
+    )
     reserved.postgres.keep_place()
     reserved.valkey.keep_place()
     for name in ("CELERY_BROKER_URL", "PORT", "DEBUG", "HTTPS", "ALLOWED_HOSTS"):

@@ -1,11 +1,13 @@
-"""The application's real processes against the test database: the same command lines as ``make run`` and Compose.
+"""The application's real processes against the test database: the same command lines as ``make
+run`` and Compose.
 
     def test_something(stack):
         stack.http(token=...).post(...)   # a client of the REST API
         stack["worker1"].kill()           # SIGKILL of the parent and its children
         stack["worker1"].start()
 
-``stack`` is new for each test; ``shared_stack`` stays up between tests (for browsers and all tests that kill nothing).
+``stack`` is new for each test; ``shared_stack`` stays up between tests (for browsers and all tests
+that kill nothing).
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ READY_TIMEOUT_S = 60.0
 class Process:
     """One process of the application, its output in a file."""
 
-    def __init__(self, name: str, command: list[str], *, env: dict[str, str], log_path: Path) -> None:
+    def __init__(
+        self, name: str, command: list[str], *, env: dict[str, str], log_path: Path
+    ) -> None:
         self.name = name
         self.command = command
         self.env = env
@@ -84,7 +88,8 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the process and all its descendants at once, as a machine that goes away would."""
+        """SIGKILL the process and all its descendants at once, as a machine that goes away
+        would."""
         family = self.family() if self.running else []
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -116,13 +121,25 @@ class Stack:
     """web, worker1..n, priority and reconciler, each startable and killable; the web's ``url``."""
 
     def __init__(
-        self, servers: Servers, folder: Path, *, database: str, workers: int = 2, concurrency: int = 1
+        self,
+        servers: Servers,
+        folder: Path,
+        *,
+        database: str,
+        workers: int = 2,
+        concurrency: int = 1,
     ) -> None:
         self.servers = servers
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        options = supervisor.Options(home=servers.home, port=self.port, workers=workers, concurrency=concurrency)
-        env = {**os.environ, "DATABASE_URL": servers.postgres.url_of(database), "PYTHONUNBUFFERED": "1"}
+        options = supervisor.Options(
+            home=servers.home, port=self.port, workers=workers, concurrency=concurrency
+        )
+        env = {
+            **os.environ,
+            "DATABASE_URL": servers.postgres.url_of(database),
+            "PYTHONUNBUFFERED": "1",
+        }
         env.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
         folder.mkdir(parents=True, exist_ok=True)
         self.processes = {
@@ -152,7 +169,12 @@ class Stack:
     def start(self) -> Stack:
         for process in self.processes.values():
             process.start()
-        wait_until(self._is_ready, timeout_s=READY_TIMEOUT_S, what="the stack to be ready", details=self.log_tails)
+        wait_until(
+            self._is_ready,
+            timeout_s=READY_TIMEOUT_S,
+            what="the stack to be ready",
+            details=self.log_tails,
+        )
         return self
 
     def stop(self) -> None:
@@ -164,7 +186,10 @@ class Stack:
         parts = []
         for process in self.processes.values():
             tail = process.log().splitlines()[-lines:]
-            parts.append(f"--- {process.name} ({'running' if process.running else 'ended'})\n" + "\n".join(tail))
+            parts.append(
+                f"--- {process.name} ({'running' if process.running else 'ended'})\n"
+                + "\n".join(tail)
+            )
         return "\n".join(parts)
 
     def is_connected(self) -> bool:
@@ -192,7 +217,8 @@ def wait_until(
     details: Callable[[], str] = lambda: "",
     step_s: float = 0.05,
 ) -> None:
-    """Wait for ``condition``; AssertionError with ``what`` and ``details()`` when it doesn't come in time."""
+    """Wait for ``condition``; AssertionError with ``what`` and ``details()`` when it doesn't come
+    in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -208,8 +234,9 @@ def free_port() -> int:
 
 @dataclass
 class Kept:
-    """The one set of processes that is up between tests. Two would take work from the same queues, so a test that asks
-    for others ends these first; tests/conftest.py puts the tests that share a set next to each other."""
+    """The one set of processes that is up between tests. Two would take work from the same queues,
+    so a test that asks for others ends these first; tests/conftest.py puts the tests that share a
+    set next to each other."""
 
     name: str = ""
     stack: Stack | None = None
@@ -258,13 +285,18 @@ def stack(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
 def shared_stack(
     transactional_db: None, servers: Servers, kept: Kept, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """Processes that stay up between tests; the database is emptied after each. To harm them, use ``stack``."""
+    """Processes that stay up between tests; the database is emptied after each. To harm them, use
+    ``stack``."""
     if kept.stack and not all(process.running for process in kept.stack.processes.values()):
         kept.end()
     if not kept.stack:
         empty_the_broker(servers)
     stack = kept.have("shared", lambda: new_stack(servers, tmp_path_factory.mktemp("stack")))
-    wait_until(stack.is_connected, timeout_s=READY_TIMEOUT_S, what="the web process to have its database back")
+    wait_until(
+        stack.is_connected,
+        timeout_s=READY_TIMEOUT_S,
+        what="the web process to have its database back",
+    )
     yield stack
     _let_work_end(stack)
 
@@ -272,14 +304,16 @@ def shared_stack(
 def _let_work_end(stack: Stack) -> None:
     """End what still runs: emptying the tables under a worker's transaction is a deadlock."""
     from tasks_ui.models import TaskRun
-    from tasks_ui.services import request_cancel
+    from tasks_ui.runs.services import request_cancel
 
     def is_idle() -> bool:
         for run in TaskRun.objects.roots().active().filter(cancel_requested_at=None):
             request_cancel(run, by=None)
         return not TaskRun.objects.active().exists()
 
-    wait_until(is_idle, timeout_s=30, what="the end of what a test left running", details=stack.log_tails)
+    wait_until(
+        is_idle, timeout_s=30, what="the end of what a test left running", details=stack.log_tails
+    )
 
 
 def new_stack(servers: Servers, folder: Path, *, workers: int = 2) -> Stack:
@@ -290,5 +324,6 @@ def new_stack(servers: Servers, folder: Path, *, workers: int = 2) -> Stack:
 
 
 def empty_the_broker(servers: Servers) -> None:
-    """FLUSHALL: every queued, reserved and unacknowledged message is gone, and the channel layer's groups with them."""
+    """FLUSHALL: every queued, reserved and unacknowledged message is gone, and the channel layer's
+    groups with them."""
     redis.Redis.from_url(servers.valkey.url, socket_timeout=10).flushall()

@@ -1,4 +1,5 @@
-"""``manage.py analyze``, as a person and a pipeline use it: through the real web process, workers and scanner."""
+"""``manage.py analyze``, as a person and a pipeline use it: through the real web process, workers
+and scanner."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def alice(db: None) -> User:
 def all_ends(shared_stack: Stack) -> Iterator[None]:
     """No run outlives its test: the database is emptied under it."""
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs"
+    )
 
 
 def at(stack: Stack, user: User) -> list[str]:
@@ -74,9 +77,21 @@ def status_of(*arguments: Any) -> int:
     return 0
 
 
-def test_a_pipeline_fails_by_the_severity_that_it_names(shared_stack: Stack, folder: Path, alice: User) -> None:
-    command = [sys.executable, "manage.py", "analyze", str(folder), "--fail-on", "info", *at(shared_stack, alice)]
-    ended = subprocess.run(command, cwd=supervisor.BASE_DIR, capture_output=True, text=True, timeout=150)
+def test_a_pipeline_fails_by_the_severity_that_it_names(
+    shared_stack: Stack, folder: Path, alice: User
+) -> None:
+    command = [
+        sys.executable,
+        "manage.py",
+        "analyze",
+        str(folder),
+        "--fail-on",
+        "info",
+        *at(shared_stack, alice),
+    ]
+    ended = subprocess.run(
+        command, cwd=supervisor.BASE_DIR, capture_output=True, text=True, timeout=150
+    )
     assert ended.returncode == 1, ended.stderr
     assert "net/main.tf:1" in ended.stdout
     assert "of 100" in ended.stdout
@@ -90,7 +105,12 @@ def test_the_json_report_goes_to_standard_output_alone(
 ) -> None:
     stated = folder / "requirements.json"
     stated.write_text('{"uptime_target_percent": 99.9}')
-    assert status_of(folder / "net", "--requirements", stated, "--format", "json", *at(shared_stack, alice)) == 0
+    assert (
+        status_of(
+            folder / "net", "--requirements", stated, "--format", "json", *at(shared_stack, alice)
+        )
+        == 0
+    )
     assert json.loads(capfd.readouterr().out)
     assert Assessment.objects.get().requirements == {"uptime_target_percent": 99.9}
 
@@ -103,7 +123,9 @@ def test_a_report_for_other_programs_goes_to_standard_output_alone(
     out = capfd.readouterr().out
     if format == "sarif":
         (run,) = json.loads(out)["runs"]
-        files = {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]}
+        files = {
+            r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]
+        }
         assert files == {"main.tf"}
     else:
         assert out.startswith("# ")

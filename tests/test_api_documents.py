@@ -1,4 +1,5 @@
-"""The documents of both APIs: current, true to the types, linted; and each example in them is run."""
+"""The documents of both APIs: current, true to the types, linted; and each example in them is
+run."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from jsonschema import Draft202012Validator
 
 from infra_mind.management.commands.write_api_documents import documents
 from tasks_ui import protocol as p
-from tasks_ui.examples import EXAMPLES
 from tasks_ui.models import ApiToken
+from tasks_ui.rest.examples import EXAMPLES
 from tests.api_world import end_all_runs, make_user, make_world
 from tests.stack import Stack
 from tests.tasks_ui.sockets import greeted
@@ -28,13 +29,30 @@ if TYPE_CHECKING:
 
 OPENAPI: dict[str, Any] = json.loads(documents()["openapi.json"])
 ASYNCAPI: dict[str, Any] = json.loads(documents()["asyncapi.json"])
-ORDER = ("post", "get", "put", "patch", "delete")  # what is made is read, then deleted, the widest last
+ORDER = (
+    "post",
+    "get",
+    "put",
+    "patch",
+    "delete",
+)  # what is made is read, then deleted, the widest last
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
-    found = [(method, path, each) for path, by_method in OPENAPI["paths"].items() for method, each in by_method.items()]
-    starts = {"analyze", "retry_task", "change_tasks"}  # after which the newest run is not the finished one
-    return sorted(found, key=lambda each: (ORDER.index(each[0]), each[2]["operationId"] in starts, -len(each[1])))
+    found = [
+        (method, path, each)
+        for path, by_method in OPENAPI["paths"].items()
+        for method, each in by_method.items()
+    ]
+    starts = {
+        "analyze",
+        "retry_task",
+        "change_tasks",
+    }  # after which the newest run is not the finished one
+    return sorted(
+        found,
+        key=lambda each: (ORDER.index(each[0]), each[2]["operationId"] in starts, -len(each[1])),
+    )
 
 
 @pytest.fixture
@@ -58,7 +76,9 @@ def world(shared_stack: Stack, alice: User) -> Iterator[None]:
 def test_the_committed_copies_are_current() -> None:
     for name, text in documents().items():
         committed = (settings.BASE_DIR / "docs" / name).read_text()
-        assert committed == text, f"docs/{name} is not what the code says. If that is meant: make api"
+        assert committed == text, (
+            f"docs/{name} is not what the code says. If that is meant: make api"
+        )
 
 
 @pytest.mark.parametrize("document", [OPENAPI, ASYNCAPI], ids=["openapi", "asyncapi"])
@@ -69,7 +89,10 @@ def test_every_example_keeps_to_its_schema(document: dict[str, Any]) -> None:
     for name, examples in shown.items():
         validator = Draft202012Validator({**document, "$ref": f"#/components/schemas/{name}"})
         for example in examples:
-            errors = [f"{name}: {error.json_path} {error.message}" for error in validator.iter_errors(example)]
+            errors = [
+                f"{name}: {error.json_path} {error.message}"
+                for error in validator.iter_errors(example)
+            ]
             assert errors == []
 
 
@@ -81,7 +104,9 @@ def test_every_message_of_the_socket_has_an_example_that_the_code_takes() -> Non
             frames[name].model_validate(example["payload"])
 
 
-def test_every_documented_request_gets_a_documented_answer(shared_stack: Stack, world: None, key: str) -> None:
+def test_every_documented_request_gets_a_documented_answer(
+    shared_stack: Stack, world: None, key: str
+) -> None:
     with shared_stack.http(token=key) as http:
         for method, path, operation in operations():
             for body in bodies(operation):
@@ -92,7 +117,9 @@ def test_every_documented_request_gets_a_documented_answer(shared_stack: Stack, 
                 assert breaches(operation["responses"][str(answer.status_code)], answer) == [], said
 
 
-def test_every_documented_frame_is_answered_without_an_error(shared_stack: Stack, world: None, key: str) -> None:
+def test_every_documented_frame_is_answered_without_an_error(
+    shared_stack: Stack, world: None, key: str
+) -> None:
     messages = ASYNCAPI["operations"]["receiveFromClient"]["messages"]
     names = [each["$ref"].rsplit("/", 1)[-1] for each in messages]
     with greeted(shared_stack, token=key) as socket:
@@ -105,12 +132,16 @@ def test_every_documented_frame_is_answered_without_an_error(shared_stack: Stack
 
 
 @pytest.mark.parametrize("page", ["/api/v1/docs", "/api/v1/docs/socket"])
-def test_the_pages_show_all_and_every_link_in_them_leads_somewhere(db: None, client: Client, page: str) -> None:
+def test_the_pages_show_all_and_every_link_in_them_leads_somewhere(
+    db: None, client: Client, page: str
+) -> None:
     text = client.get(page).content.decode()
     ids = set(re.findall(r'id="([^"]+)"', text))
     assert {target for target in re.findall(r'href="#([^"]+)"', text) if target not in ids} == set()
     if page.endswith("socket"):
-        assert {f"message-{each['name']}" for each in ASYNCAPI["components"]["messages"].values()} <= ids
+        assert {
+            f"message-{each['name']}" for each in ASYNCAPI["components"]["messages"].values()
+        } <= ids
     else:
         assert {operation["operationId"] for _, _, operation in operations()} <= ids
     assert not re.search(r'(src|href)="(https?:)?//|<style|<script(?![^>]* src=)|style="', text)
@@ -120,7 +151,9 @@ def test_the_pages_show_all_and_every_link_in_them_leads_somewhere(db: None, cli
 def test_the_linters_find_no_error() -> None:
     if shutil.which("npm") is None:
         pytest.skip("npm is not there: the linters of OpenAPI and AsyncAPI come from it")
-    ended = subprocess.run(["make", "lint-api"], cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=280)
+    ended = subprocess.run(
+        ["make", "lint-api"], cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=280
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -129,11 +162,15 @@ def bodies(operation: dict[str, Any]) -> list[Any]:
     if not content:
         return [None]
     name = content["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
-    assert name in EXAMPLES, f"{name} has no example: tasks_ui/examples.py, assessments/examples.py"
+    assert name in EXAMPLES, (
+        f"{name} has no example: tasks_ui/rest/examples.py, assessments/rest/examples.py"
+    )
     return EXAMPLES[name]
 
 
-def call(http: httpx.Client, method: str, path: str, operation: dict[str, Any], body: Any) -> httpx.Response:
+def call(
+    http: httpx.Client, method: str, path: str, operation: dict[str, Any], body: Any
+) -> httpx.Response:
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", str(parameter["example"]))

@@ -28,13 +28,23 @@ def services() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("service", "process"), SERVICES.items())
-def test_compose_runs_the_commands_of_make_run(services: dict[str, Any], service: str, process: str) -> None:
-    options = supervisor.Options(home=Path("/data"), host="0.0.0.0", port=8000, workers=1, concurrency=2)  # noqa: S104
+def test_compose_runs_the_commands_of_make_run(
+    services: dict[str, Any], service: str, process: str
+) -> None:
+    options = supervisor.Options(
+        home=Path("/data"),
+        host="0.0.0.0",  # noqa: S104  (inside a container)
+        port=8000,
+        workers=1,
+        concurrency=2,
+    )
     assert services[service]["command"] == supervisor.process_commands(options)[process]
 
 
 def test_compose_leaves_out_none_of_the_processes_of_make_run() -> None:
-    assert set(SERVICES.values()) == set(supervisor.process_commands(supervisor.Options(home=ROOT, workers=1)))
+    assert set(SERVICES.values()) == set(
+        supervisor.process_commands(supervisor.Options(home=ROOT, workers=1))
+    )
 
 
 def test_the_image_starts_as_web_when_nothing_else_is_said(services: dict[str, Any]) -> None:
@@ -44,7 +54,10 @@ def test_the_image_starts_as_web_when_nothing_else_is_said(services: dict[str, A
 
 
 def test_three_workers_have_two_processors_and_two_gigabytes_each(services: dict[str, Any]) -> None:
-    assert services["worker"]["deploy"] == {"replicas": 3, "resources": {"limits": {"cpus": "2", "memory": "2G"}}}
+    assert services["worker"]["deploy"] == {
+        "replicas": 3,
+        "resources": {"limits": {"cpus": "2", "memory": "2G"}},
+    }
 
 
 def test_every_secret_must_come_from_the_environment() -> None:

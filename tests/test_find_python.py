@@ -21,7 +21,10 @@ def find_python(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["/bin/sh", script], env=env, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.skipif(bool(list(Path("/opt").glob("homebrew/bin/python3.1[234]"))), reason="Homebrew's is found anywhere")
+@pytest.mark.skipif(
+    bool(list(Path("/opt").glob("homebrew/bin/python3.1[234]"))),
+    reason="Homebrew's is found anywhere",
+)
 def test_a_machine_without_a_python_is_told_how_to_get_one(tmp_path: Path) -> None:
     done = find_python(tmp_path)
     assert done.returncode == 1

@@ -1,4 +1,5 @@
-"""Who may do what: every REST route, page, socket message and admin action, for every kind of caller.
+"""Who may do what: every REST route, page, socket message and admin action, for every kind of
+caller.
 
 The routes are read from the code: a new one without a row here fails.
 """
@@ -18,12 +19,12 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 import infra_mind.urls  # noqa: F401  (puts the API together)
-from assessments.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
 from assessments.models import Assessment
+from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
 from tasks_ui.admin import TaskRunAdmin
-from tasks_ui.api import api
-from tasks_ui.examples import EXAMPLES, TASK_ID
 from tasks_ui.models import ApiToken, PausedQueue, TaskRun
+from tasks_ui.rest.api import api
+from tasks_ui.rest.examples import EXAMPLES, TASK_ID
 from tests.api_world import SECRET, end_all_runs, make_user, make_world
 from tests.stack import Stack
 from tests.tasks_ui.sockets import converse, greeted
@@ -31,7 +32,12 @@ from tests.tasks_ui.sockets import converse, greeted
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-READ, WRITE, OWN, PUBLIC = "one's own, read", "one's own, changed", "a list or a new thing of the caller's", "public"
+READ, WRITE, OWN, PUBLIC = (
+    "one's own, read",
+    "one's own, changed",
+    "a list or a new thing of the caller's",
+    "public",
+)
 ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/tasks"): OWN,
     ("GET", "/tasks/"): OWN,
@@ -86,7 +92,9 @@ Key = Callable[[str], str]
 
 
 def permitted(*codenames: str) -> list[Permission]:
-    return list(Permission.objects.filter(content_type__app_label="tasks_ui", codename__in=codenames))
+    return list(
+        Permission.objects.filter(content_type__app_label="tasks_ui", codename__in=codenames)
+    )
 
 
 @pytest.fixture
@@ -153,10 +161,16 @@ def test_every_route_has_a_row() -> None:
     assert routes() == ROUTES.keys()
 
 
-@pytest.mark.parametrize("caller", ["anonymous", "revoked token", "expired token", "read-only token", "owner", *OTHERS])
-def test_every_route_answers_each_caller_as_it_should(shared_stack: Stack, key: Key, caller: str) -> None:
+@pytest.mark.parametrize(
+    "caller", ["anonymous", "revoked token", "expired token", "read-only token", "owner", *OTHERS]
+)
+def test_every_route_answers_each_caller_as_it_should(
+    shared_stack: Stack, key: Key, caller: str
+) -> None:
     with shared_stack.http(token=key(caller)) as http:
-        for (method, path), kind in sorted(ROUTES.items(), key=lambda row: (row[0][0] == "DELETE", -len(row[0][1]))):
+        for (method, path), kind in sorted(
+            ROUTES.items(), key=lambda row: (row[0][0] == "DELETE", -len(row[0][1]))
+        ):
             answer = http.request(method, address(path), json=BODIES.get(path))
             said = f"{caller}: {method} {path} -> {answer.status_code} {answer.text[:200]}"
             assert answer.status_code in expected(kind, caller, method, path), said
@@ -176,20 +190,28 @@ def expected(kind: str, caller: str, method: str, path: str) -> set[int]:
     if caller == "read-only token":
         return done if method == "GET" or path.startswith("/ws-tickets") else {403}
     if caller == "owner":
-        return done | ({404} if "fingerprint" in path else {409} if "/reports" in path and method == "POST" else set())
+        return done | (
+            {404}
+            if "fingerprint" in path
+            else {409}
+            if "/reports" in path and method == "POST"
+            else set()
+        )
     return done if kind == OWN else {404}
 
 
 def test_others_change_nothing_in_bulk(shared_stack: Stack, key: Key) -> None:
     for caller in OTHERS:
         with shared_stack.http(token=key(caller)) as http:
-            answer = http.post("/api/v1/tasks/bulk", json={"action": "retry", "ids": [TASK_ID]}).json()
+            answer = http.post(
+                "/api/v1/tasks/bulk", json={"action": "retry", "ids": [TASK_ID]}
+            ).json()
             assert [each["outcome"] for each in answer["results"]] == ["not_found"]
             by_filter = {"action": "cancel", "filter": {"q": SECRET}}
             assert http.post("/api/v1/tasks/bulk", json=by_filter).json()["results"] == []
 
 
-# --- pages -----------------------------------------------------------------------------------------------------------
+# --- pages -------------------------------------------------------------------------------------
 
 
 def pages() -> list[str]:
@@ -218,13 +240,19 @@ def test_no_page_shows_or_changes_anothers(people: dict[str, User], caller: str)
         if caller != "anonymous":
             client.force_login(people[caller])
         for method in ("get", "post"):
-            if method == "post" and route in {"sign-out/", "assessments/new/", "assessments/sample/"}:
+            if method == "post" and route in {
+                "sign-out/",
+                "assessments/new/",
+                "assessments/sample/",
+            }:
                 continue
             answer = getattr(client, method)(page_address(route))
             said = f"{caller}: {method} /{route} -> {answer.status_code}"
             assert SECRET.encode() not in getattr(answer, "content", b""), said
             if caller == "anonymous" and route not in PUBLIC_PAGES:
-                assert answer.status_code in {302, 405} and "/sign-in/" in answer.get("Location", "/sign-in/"), said
+                assert answer.status_code in {302, 405} and "/sign-in/" in answer.get(
+                    "Location", "/sign-in/"
+                ), said
             elif "<" in route:
                 assert answer.status_code in {404, 405}, said
             else:
@@ -233,7 +261,7 @@ def test_no_page_shows_or_changes_anothers(people: dict[str, User], caller: str)
     assert TaskRun.objects.count() == 1
 
 
-# --- the socket ------------------------------------------------------------------------------------------------------
+# --- the socket --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("caller", ["anonymous", "revoked token", "expired token"])
@@ -242,7 +270,9 @@ def test_no_socket_opens_without_a_good_token(shared_stack: Stack, key: Key, cal
 
 
 @pytest.mark.parametrize("caller", ["owner", "read-only token", *OTHERS])
-def test_every_socket_message_answers_each_caller_as_it_should(shared_stack: Stack, key: Key, caller: str) -> None:
+def test_every_socket_message_answers_each_caller_as_it_should(
+    shared_stack: Stack, key: Key, caller: str
+) -> None:
     is_owner, sees_all = caller in {"owner", "read-only token"}, caller in {"operator", "superuser"}
     with greeted(shared_stack, token=key(caller)) as socket:
         assert answer_to(socket, type="ping") == ["pong"]
@@ -251,13 +281,16 @@ def test_every_socket_message_answers_each_caller_as_it_should(shared_stack: Sta
         assert answer_to(socket, type="unsubscribe", task_id=TASK_ID) == []
         assert answer_to(socket, type="subscribe", scope="mine")[-1:] == ["caught_up"]
         assert answer_to(socket, type="unsubscribe", scope="mine") == []
-        assert answer_to(socket, type="subscribe", scope="all")[-1:] == (["caught_up"] if sees_all else ["forbidden"])
+        assert answer_to(socket, type="subscribe", scope="all")[-1:] == (
+            ["caught_up"] if sees_all else ["forbidden"]
+        )
         heard = str(socket.heard)
     assert (SECRET in heard) == (is_owner or (sees_all and TaskRun.objects.active().exists()))
 
 
 def answer_to(socket: Any, **message: Any) -> list[str]:
-    """The types, or error codes, of what comes before the pong of a ping that is sent after the message."""
+    """The types, or error codes, of what comes before the pong of a ping that is sent after the
+    message."""
     socket.say(**message)
     if message["type"] != "ping":
         socket.say(type="ping")
@@ -267,7 +300,7 @@ def answer_to(socket: Any, **message: Any) -> list[str]:
     return frames or (["pong"] if message["type"] == "ping" else [])
 
 
-# --- the admin -------------------------------------------------------------------------------------------------------
+# --- the admin ---------------------------------------------------------------------------------
 
 
 def test_admin_actions_are_offered_to_those_with_the_permission(people: dict[str, User]) -> None:
@@ -276,11 +309,15 @@ def test_admin_actions_are_offered_to_those_with_the_permission(people: dict[str
     everything = set(tasks.actions or ())
     assert everything
     assert offered["operator"] == offered["superuser"] == everything
-    assert offered["owner"] == offered["stranger"] == offered["staff"] == offered["watcher"] == set()
+    assert (
+        offered["owner"] == offered["stranger"] == offered["staff"] == offered["watcher"] == set()
+    )
 
 
 @pytest.mark.parametrize("caller", ["owner", "stranger", "staff", "watcher"])
-def test_no_admin_action_is_done_without_the_permission(people: dict[str, User], caller: str) -> None:
+def test_no_admin_action_is_done_without_the_permission(
+    people: dict[str, User], caller: str
+) -> None:
     client = Client()
     client.force_login(people[caller])
     before = [vars(run) | {"_state": None} for run in TaskRun.objects.all()]
@@ -290,7 +327,14 @@ def test_no_admin_action_is_done_without_the_permission(people: dict[str, User],
 
 
 def test_the_admin_lists_are_for_staff_with_the_permission(people: dict[str, User]) -> None:
-    statuses = {"owner": 302, "stranger": 302, "staff": 403, "watcher": 200, "operator": 200, "superuser": 200}
+    statuses = {
+        "owner": 302,
+        "stranger": 302,
+        "staff": 403,
+        "watcher": 200,
+        "operator": 200,
+        "superuser": 200,
+    }
     for caller, status in statuses.items():
         client = Client()
         client.force_login(people[caller])
@@ -300,7 +344,14 @@ def test_the_admin_lists_are_for_staff_with_the_permission(people: dict[str, Use
 
 def test_a_queue_is_held_by_those_with_the_permission_alone(people: dict[str, User]) -> None:
     page = "/admin/tasks_ui/taskrun/queues/"
-    shown = {"owner": 302, "stranger": 302, "staff": 403, "watcher": 200, "operator": 200, "superuser": 200}
+    shown = {
+        "owner": 302,
+        "stranger": 302,
+        "staff": 403,
+        "watcher": 200,
+        "operator": 200,
+        "superuser": 200,
+    }
     for caller, status in shown.items():
         client = Client()
         client.force_login(people[caller])
@@ -313,7 +364,9 @@ def test_a_queue_is_held_by_those_with_the_permission_alone(people: dict[str, Us
             assert done.status_code == (302 if may or status == 302 else 403), (caller, deed)
 
 
-def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(people: dict[str, User], key: Key) -> None:
+def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(
+    people: dict[str, User], key: Key
+) -> None:
     people["watcher"].user_permissions.add(*permitted("view_apitoken"))
     people["operator"].user_permissions.add(*permitted("view_apitoken", "change_apitoken"))
     for caller in ("owner", "stranger", "staff", "watcher", "operator", "superuser"):
@@ -321,11 +374,15 @@ def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(people: 
         token = ApiToken.objects.latest("pk")
         client = Client()
         client.force_login(people[caller])
-        client.post("/admin/tasks_ui/apitoken/", {"action": "revoke", "_selected_action": [token.pk]})
+        client.post(
+            "/admin/tasks_ui/apitoken/", {"action": "revoke", "_selected_action": [token.pk]}
+        )
         token.refresh_from_db()
         assert bool(token.revoked_at) == (caller in {"operator", "superuser"}), caller
         listed = client.get("/admin/tasks_ui/apitoken/")
-        assert (token.prefix in listed.content.decode()) == (caller in {"watcher", "operator", "superuser"}), caller
+        assert (token.prefix in listed.content.decode()) == (
+            caller in {"watcher", "operator", "superuser"}
+        ), caller
         assert made not in listed.content.decode()
 
 

@@ -1,4 +1,5 @@
-"""``manage.py up``: one command that starts everything, says where it is, and leaves nothing behind."""
+"""``manage.py up``: one command that starts everything, says where it is, and leaves nothing
+behind."""
 
 from __future__ import annotations
 
@@ -35,18 +36,30 @@ class Up:
             for name, value in os.environ.items()
             if name not in {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EXTRA_APPS"}
         }
-        self.env |= {"INFRA_MIND_HOME": str(home), "PORT": str(port), "WORKERS": "1", "CONCURRENCY": "1"}
+        self.env |= {
+            "INFRA_MIND_HOME": str(home),
+            "PORT": str(port),
+            "WORKERS": "1",
+            "CONCURRENCY": "1",
+        }
         with self.log_path.open("wb") as log:
             command = [sys.executable, "manage.py", "up"]
             self.process = subprocess.Popen(
-                command, cwd=supervisor.BASE_DIR, env=self.env, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=supervisor.BASE_DIR,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
     def wait_until_ready(self) -> Up:
-        wait_until(self._is_ready_or_over, timeout_s=120, what="manage.py up", details=self.log, step_s=0.2)
+        wait_until(
+            self._is_ready_or_over, timeout_s=120, what="manage.py up", details=self.log, step_s=0.2
+        )
         assert self.process.poll() is None, self.log()
         return self
 
@@ -157,15 +170,25 @@ def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None
     assert living(family) == []
 
 
-def test_up_starts_again_what_dies_and_keeps_its_data_over_a_kill_of_its_own(up: Up, home: Path) -> None:
+def test_up_starts_again_what_dies_and_keeps_its_data_over_a_kill_of_its_own(
+    up: Up, home: Path
+) -> None:
     up.wait_until_ready()
-    made = up.manage("shell", "-c", "from django.contrib.auth.models import User; User.objects.create_user('kept')")
+    made = up.manage(
+        "shell",
+        "-c",
+        "from django.contrib.auth.models import User; User.objects.create_user('kept')",
+    )
     assert made.returncode == 0, made.stderr
     reconciler, valkey = up.child("reconcile --forever"), up.child("valkey-server")
     assert reconciler and valkey
     reconciler.kill()
     valkey.kill()
-    wait_until(lambda: up.replaces(reconciler, "reconcile --forever"), timeout_s=20, what="a new reconciler")
+    wait_until(
+        lambda: up.replaces(reconciler, "reconcile --forever"),
+        timeout_s=20,
+        what="a new reconciler",
+    )
     wait_until(lambda: up.replaces(valkey, "valkey-server"), timeout_s=20, what="a new Valkey")
 
     family = up.family()
@@ -175,7 +198,11 @@ def test_up_starts_again_what_dies_and_keeps_its_data_over_a_kill_of_its_own(up:
     try:
         again.wait_until_ready()
         assert living(family) == []
-        asked = again.manage("shell", "-c", "from django.contrib.auth.models import User; print(User.objects.count())")
+        asked = again.manage(
+            "shell",
+            "-c",
+            "from django.contrib.auth.models import User; print(User.objects.count())",
+        )
         assert asked.stdout.split()[-1] == "2"  # demo and kept: no second demo account was made
     finally:
         again.end()
@@ -194,7 +221,11 @@ def test_a_taken_port_is_named_and_nothing_is_started(home: Path) -> None:
 
 
 def test_a_command_without_a_running_infra_mind_says_how_to_start_it(home: Path) -> None:
-    env = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "REDIS_URL"}
+    }
     done = subprocess.run(
         [sys.executable, "manage.py", "prune_tasks"],
         cwd=supervisor.BASE_DIR,

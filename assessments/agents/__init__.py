@@ -1,10 +1,15 @@
-"""The agents: plain Python, each from the scan's output and the requirements to an answer with sources."""
+"""The agents: plain Python, each from the scan's output and the requirements to an answer with
+sources."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assessments.agents import capacity, compliance, cost, operations, reliability, security, sustainability
+from assessments.agents import compliance, operations, security
+from assessments.agents.capacity import agent as capacity
+from assessments.agents.cost import agent as cost
+from assessments.agents.reliability import agent as reliability
+from assessments.agents.sustainability import agent as sustainability
 
 if TYPE_CHECKING:
     from assessments.agents.types import Agent

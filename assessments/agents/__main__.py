@@ -1,7 +1,8 @@
 """One agent from a shell: ``python -m assessments.agents security < input.json``.
 
-Reads an ``AgentInput`` as JSON from standard input, prints progress to standard error and the ``AgentResult`` as JSON
-to standard output. Exit status: 0 when the agent answered, 2 for a wrong name or input.
+Reads an ``AgentInput`` as JSON from standard input, prints progress to standard error and the
+``AgentResult`` as JSON to standard output. Exit status: 0 when the agent answered, 2 for a wrong
+name or input.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from assessments.agents.types import AgentInput
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in AGENTS:
-        sys.stderr.write(f"usage: python -m assessments.agents {{{','.join(AGENTS)}}} < input.json\n")
+        sys.stderr.write(
+            f"usage: python -m assessments.agents {{{','.join(AGENTS)}}} < input.json\n"
+        )
         return 2
     try:
         data = AgentInput.model_validate_json(sys.stdin.buffer.read())

@@ -1,7 +1,9 @@
-"""Reading declared configuration, whatever wrote it: Terraform, a plan, CloudFormation, Kubernetes or Compose.
+"""Reading declared configuration, whatever wrote it: Terraform, a plan, CloudFormation, Kubernetes
+or Compose.
 
-A value that is absent takes the caller's default; a value that is there but can't be resolved from the code (a
-reference, an intrinsic function, null) reads as None, "unknown". The two must never be mixed up.
+A value that is absent takes the caller's default; a value that is there but can't be resolved from
+the code (a reference, an intrinsic function, null) reads as None, "unknown". The two must never be
+mixed up.
 """
 
 from __future__ import annotations
@@ -74,12 +76,14 @@ def first(attributes: Mapping[str, Any], *keys: str, default: object = None) -> 
 
 
 def snake_case(value: Any, *, depth: int = MAX_DEPTH) -> Any:
-    """CloudFormation's keys in Terraform's spelling (``MultiAZ`` -> ``multi_az``), down to ``depth`` levels."""
+    """CloudFormation's keys in Terraform's spelling (``MultiAZ`` -> ``multi_az``), down to
+    ``depth`` levels."""
     if depth <= 0:
         return None
     if isinstance(value, dict):
         return {
-            _WORD_BREAK.sub("_", str(key)).lower(): snake_case(each, depth=depth - 1) for key, each in value.items()
+            _WORD_BREAK.sub("_", str(key)).lower(): snake_case(each, depth=depth - 1)
+            for key, each in value.items()
         }
     if isinstance(value, list):
         return [snake_case(each, depth=depth - 1) for each in value]
@@ -87,7 +91,7 @@ def snake_case(value: Any, *, depth: int = MAX_DEPTH) -> Any:
 
 
 def cpu_cores(value: object) -> float | None:
-    """A Kubernetes CPU quantity in cores: ``500m`` -> 0.5 (Kubernetes documentation, "Resource Management for Pods
-    and Containers", section "CPU resource units")."""
+    """A Kubernetes CPU quantity in cores: ``500m`` -> 0.5 (Kubernetes documentation, "Resource
+    Management for Pods and Containers", section "CPU resource units")."""
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([num]?)", str(value).strip())
     return float(match[1]) * _CPU_UNITS[match[2]] if match else None

@@ -39,14 +39,14 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
 
 
 def _subject(check: CheckResult) -> str:
-    """The resource, by a name that stays when its folder gets another one: a file that is itself the resource is
-    known by its own name."""
+    """The resource, by a name that stays when its folder gets another one: a file that is itself
+    the resource is known by its own name."""
     return PurePosixPath(check.file).name if check.resource == check.file else check.resource
 
 
 def problem_of(title: str) -> str:
-    """An engine's demand as a statement of what is wrong: ``Ensure X is set`` becomes ``Not met: X is set``. What it
-    says beyond its first sentence is told as what is expected."""
+    """An engine's demand as a statement of what is wrong: ``Ensure X is set`` becomes ``Not met: X
+    is set``. What it says beyond its first sentence is told as what is expected."""
     title = title.split(". ")[0].removesuffix(".")
     demand = _ENSURE.sub("", title)
     return title if demand == title or not demand else f"Not met: {demand}"
@@ -54,7 +54,10 @@ def problem_of(title: str) -> str:
 
 def sorted_findings(findings: Iterable[AgentFinding]) -> list[AgentFinding]:
     """The worst first, then by file and line; equal keys are told apart by a running number."""
-    ordered = sorted(findings, key=lambda each: (-each.severity, each.file, each.line_start, each.rule, each.resource))
+    ordered = sorted(
+        findings,
+        key=lambda each: (-each.severity, each.file, each.line_start, each.rule, each.resource),
+    )
     seen: dict[str, int] = {}
     result = []
     for each in ordered:

@@ -1,4 +1,5 @@
-"""What the agents that rest on checks show in common: counts, figures and tables, each with its source."""
+"""What the agents that rest on checks show in common: counts, figures and tables, each with its
+source."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
 def counted_source(tally: Tally) -> str:
     """What a count of checks rests on."""
     total = tally.passed_count + tally.failed_count + tally.suppressed + tally.listed
-    return f"Counted over {total} checks that ran on the uploaded files, each with its file and line"
+    return (
+        f"Counted over {total} checks that ran on the uploaded files, each with its file and line"
+    )
 
 
 def severity_figures(findings: list[AgentFinding]) -> list[Figure]:
@@ -34,7 +37,10 @@ def severity_figures(findings: list[AgentFinding]) -> list[Figure]:
             label=f"{level.name.capitalize()} findings",
             value=sum(1 for each in findings if each.severity == level),
             unit="findings",
-            source=f"Findings of this report by severity. Severities: {vintage()}; else the engine's; else by topic",
+            source=(
+                f"Findings of this report by severity. Severities: {vintage()}; else the engine's;"
+                " else by topic"
+            ),
         )
         for level in sorted(Severity, reverse=True)
     ]
@@ -51,7 +57,9 @@ def topic_table(topics: dict[Topic, Tally], *, key: str, title: str) -> Table:
             [name.value, each.passed_count, each.failed_count, each.suppressed, each.score()]
             for name, each in sorted(topics.items(), key=lambda pair: pair[0].value)
         ],
-        source="Counted over the checks that ran; score by the formula of the pillar, within the topic",
+        source=(
+            "Counted over the checks that ran; score by the formula of the pillar, within the topic"
+        ),
     )
 
 
@@ -62,8 +70,14 @@ def suppressed_table(checks: list[CheckResult]) -> Table:
         title="Suppressed in the files",
         columns=["Rule", "Resource", "File", "Line", "Reason given"],
         units=["", "", "", "", ""],
-        rows=[[each.rule, each.resource, each.file, each.line_start, each.suppression] for each in checks],
-        source="Suppression comments and settings in the uploaded files, at the file and line of each row",
+        rows=[
+            [each.rule, each.resource, each.file, each.line_start, each.suppression]
+            for each in checks
+        ],
+        source=(
+            "Suppression comments and settings in the uploaded files, at the file and line of"
+            " each row"
+        ),
     )
 
 

@@ -1,7 +1,9 @@
-"""The compliance agent: each requirement of the chosen frameworks passes, fails, or can't be told from code.
+"""The compliance agent: each requirement of the chosen frameworks passes, fails, or can't be told
+from code.
 
-A requirement passes only if at least one check that is mapped to it ran and all of those that ran passed; it fails if
-any failed; otherwise it is not assessable from code. Checks that the files suppress decide nothing and are counted.
+A requirement passes only if at least one check that is mapped to it ran and all of those that ran
+passed; it fails if any failed; otherwise it is not assessable from code. Checks that the files
+suppress decide nothing and are counted.
 """
 
 from __future__ import annotations
@@ -67,12 +69,14 @@ class Assessed:
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     """Assess every requirement of the chosen frameworks for the providers that the input shows.
 
-    No framework chosen: the CIS Benchmarks of the providers seen. No provider seen, or no mapping of the chosen
-    frameworks for them: NOT_ASSESSED with the reason.
+    No framework chosen: the CIS Benchmarks of the providers seen. No provider seen, or no mapping
+    of the chosen frameworks for them: NOT_ASSESSED with the reason.
     """
     providers = providers_seen(data)
     chosen = data.requirements.frameworks or [Framework.CIS]
-    wanted = [each for each in documents() if each.framework in chosen and each.provider in providers]
+    wanted = [
+        each for each in documents() if each.framework in chosen and each.provider in providers
+    ]
     if not wanted:
         return _not_assessed(providers, chosen)
     by_rule = _checks_by_rule(data.checks)
@@ -88,14 +92,23 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 def providers_seen(data: AgentInput) -> list[str]:
     """The providers for which a resource is declared or a crosswalked check ran, sorted."""
     declared = {each.provider for each in data.resources}
-    tested = {check.split("/")[0] for each in data.checks if (e := entries().get(each.rule)) for check in e.checks}
+    tested = {
+        check.split("/")[0]
+        for each in data.checks
+        if (e := entries().get(each.rule))
+        for check in e.checks
+    }
     return sorted((declared | tested).intersection(RESOURCE_PROVIDERS))
 
 
-def assess(document: FrameworkDocument, requirement: Requirement, by_rule: dict[str, list[CheckResult]]) -> Assessed:
+def assess(
+    document: FrameworkDocument, requirement: Requirement, by_rule: dict[str, list[CheckResult]]
+) -> Assessed:
     """One requirement against the checks that ran, by the rule of the module's docstring."""
     result = Assessed(document, requirement)
-    rules = sorted({rule for check in requirement.checks for rule in rules_of_check().get(check, ())})
+    rules = sorted(
+        {rule for check in requirement.checks for rule in rules_of_check().get(check, ())}
+    )
     into = {
         Outcome.PASSED: result.passed,
         Outcome.FAILED: result.failed,
@@ -109,12 +122,16 @@ def assess(document: FrameworkDocument, requirement: Requirement, by_rule: dict[
 
 def _checks_by_rule(checks: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
     found: dict[str, list[CheckResult]] = {}
-    for check in sorted(checks, key=lambda each: (each.file, each.line_start, each.resource, each.outcome.value)):
+    for check in sorted(
+        checks, key=lambda each: (each.file, each.line_start, each.resource, each.outcome.value)
+    ):
         found.setdefault(check.rule, []).append(check)
     return found
 
 
-def _result(data: AgentInput, wanted: list[FrameworkDocument], assessed: list[Assessed]) -> AgentResult:
+def _result(
+    data: AgentInput, wanted: list[FrameworkDocument], assessed: list[Assessed]
+) -> AgentResult:
     severities = SeverityTable(data.checks)
     failed = [each for each in assessed if each.verdict == Verdict.FAIL]
     passed = [each for each in assessed if each.verdict == Verdict.PASS]
@@ -124,8 +141,13 @@ def _result(data: AgentInput, wanted: list[FrameworkDocument], assessed: list[As
         score=100 * len(passed) // answered if answered else None,
         score_formula=_formula(len(passed), len(failed), len(assessed)),
         summary=_summary(data, wanted, assessed),
-        figures=[figure for document in wanted for figure in _figures(document, _of(document, assessed))],
-        tables=[_overview(wanted, assessed), *(_table(each, _of(each, assessed)) for each in wanted)],
+        figures=[
+            figure for document in wanted for figure in _figures(document, _of(document, assessed))
+        ],
+        tables=[
+            _overview(wanted, assessed),
+            *(_table(each, _of(each, assessed)) for each in wanted),
+        ],
         findings=sorted_findings(_finding(each, severities) for each in failed),
     )
 
@@ -135,22 +157,31 @@ def _of(document: FrameworkDocument, assessed: list[Assessed]) -> list[Assessed]
 
 
 def _formula(passed: int, failed: int, total: int) -> str:
-    inputs = f"100 x {passed} / ({passed} + {failed}), rounded down" if passed + failed else "no requirement answered"
+    inputs = (
+        f"100 x {passed} / ({passed} + {failed}), rounded down"
+        if passed + failed
+        else "no requirement answered"
+    )
     return (
-        f"100 x requirements passed / (passed + failed) = {inputs}; {total - passed - failed} of {total} requirements "
-        "are not assessable from code and are not counted"
+        f"100 x requirements passed / (passed + failed) = {inputs}; {total - passed - failed} of"
+        f" {total} requirements are not assessable from code and are not counted"
     )
 
 
 def _summary(data: AgentInput, wanted: list[FrameworkDocument], assessed: list[Assessed]) -> str:
-    counts = {verdict: sum(1 for each in assessed if each.verdict == verdict) for verdict in Verdict}
+    counts = {
+        verdict: sum(1 for each in assessed if each.verdict == verdict) for verdict in Verdict
+    }
     said = (
         f"{counts[Verdict.PASS]} requirements pass, {counts[Verdict.FAIL]} fail, "
         f"{counts[Verdict.NOT_ASSESSABLE]} can't be told from code, in "
         f"{counted(len(wanted), 'framework document')}."
     )
     if not data.requirements.frameworks:
-        return f"{said} No framework was chosen, so the CIS Benchmarks of the providers seen were assessed."
+        return (
+            f"{said} No framework was chosen, so the CIS Benchmarks of the providers seen were"
+            " assessed."
+        )
     covered = {(each.framework, each.provider) for each in wanted}
     gaps = [
         f"{FRAMEWORK_NAMES[framework]} for {PROVIDER_NAMES[provider]}"
@@ -178,19 +209,33 @@ def _overview(wanted: list[FrameworkDocument], assessed: list[Assessed]) -> Tabl
     rows = []
     for document in wanted:
         verdicts = [each.verdict for each in _of(document, assessed)]
-        rows.append([document.label, *(verdicts.count(verdict) for verdict in Verdict), len(verdicts)])
+        rows.append(
+            [document.label, *(verdicts.count(verdict) for verdict in Verdict), len(verdicts)]
+        )
     return Table(
         key="compliance_overview",
         title="Frameworks",
         columns=["Framework", "Pass", "Fail", "Not assessable from code", "Requirements"],
         units=["", "requirements", "requirements", "requirements", "requirements"],
         rows=rows,
-        source=f"Verdict by requirement from the checks that ran; mapping: {vintage()} and the project's crosswalk",
+        source=(
+            f"Verdict by requirement from the checks that ran; mapping: {vintage()} and the"
+            " project's crosswalk"
+        ),
     )
 
 
 def _table(document: FrameworkDocument, assessed: list[Assessed]) -> Table:
-    columns = ["Requirement", "Title", "Result", "Passed", "Failed", "Suppressed", "Controls", "Reachable from code"]
+    columns = [
+        "Requirement",
+        "Title",
+        "Result",
+        "Passed",
+        "Failed",
+        "Suppressed",
+        "Controls",
+        "Reachable from code",
+    ]
     return Table(
         key=f"compliance_{document.framework}_{document.provider}",
         title=_name(document),
@@ -215,7 +260,8 @@ def _table(document: FrameworkDocument, assessed: list[Assessed]) -> Table:
 
 def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
     worst, *others = sorted(
-        each.failed, key=lambda check: (-severities.of(check)[0], check.file, check.line_start, check.rule)
+        each.failed,
+        key=lambda check: (-severities.of(check)[0], check.file, check.line_start, check.rule),
     )
     severity, origin = severities.of(worst)
     document, requirement = each.document, each.requirement
@@ -231,7 +277,10 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
         line_end=worst.line_end,
         expected=requirement.title,
         actual=_named([worst, *others]),
-        why=f"{len(each.failed)} of {len(each.failed) + len(each.passed)} checks mapped to this requirement failed.",
+        why=(
+            f"{len(each.failed)} of {len(each.failed) + len(each.passed)} checks mapped to this"
+            " requirement failed."
+        ),
         remediation=_remediation([worst, *others]),
         references=[_source(document)],
         frameworks=[f"{document.label}: {requirement.id}"],
@@ -241,7 +290,10 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
 
 
 def _named(failed: list[CheckResult]) -> str:
-    named = [f"{each.rule} at {each.file}:{each.line_start} ({each.resource})" for each in failed[:MAX_NAMED]]
+    named = [
+        f"{each.rule} at {each.file}:{each.line_start} ({each.resource})"
+        for each in failed[:MAX_NAMED]
+    ]
     more = [f"and {len(failed) - MAX_NAMED} more"] if len(failed) > MAX_NAMED else []
     return "Failed: " + "; ".join([*named, *more])
 
@@ -261,12 +313,16 @@ def _source(document: FrameworkDocument) -> str:
 
 def _not_assessed(providers: list[str], chosen: list[Framework]) -> AgentResult:
     if not providers:
-        reason = "No check that a framework maps ran. Add Terraform, CloudFormation or Kubernetes files."
+        reason = (
+            "No check that a framework maps ran. Add Terraform, CloudFormation or Kubernetes files."
+        )
     else:
         names = ", ".join(FRAMEWORK_NAMES[each] for each in sorted(set(chosen)))
         places = ", ".join(PROVIDER_NAMES[each] for each in providers)
         reason = f"There is no mapping of {names} for {places}. Choose another framework."
-    return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=reason, missing=["frameworks"] if providers else [])
+    return AgentResult(
+        status=AgentStatus.NOT_ASSESSED, reason=reason, missing=["frameworks"] if providers else []
+    )
 
 
 AGENT = Agent(name="compliance", label="Compliance", run=run)

@@ -1,8 +1,9 @@
 """The crosswalk: what each rule of the scan means, and which published check it equals.
 
-``assessments/data/crosswalk.csv`` is this project's own work. It says, for a rule of the scan, what is wrong in words,
-why it matters, how to mend it, and which checks of Prowler (``provider/check_id``) test the same thing. Severities and
-the relation of those checks to compliance frameworks come from ``frameworks.json.gz``, trimmed from Prowler's metadata.
+``assessments/data/crosswalk.csv`` is this project's own work. It says, for a rule of the scan, what
+is wrong in words, why it matters, how to mend it, and which checks of Prowler
+(``provider/check_id``) test the same thing. Severities and the relation of those checks to
+compliance frameworks come from ``frameworks.json.gz``, trimmed from Prowler's metadata.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "kubern
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One rule. ``checks`` are Prowler's, the closest first; empty where no published check tests the same thing."""
+    """One rule. ``checks`` are Prowler's, the closest first; empty where no published check tests
+    the same thing."""
 
     rule: str
     checks: tuple[str, ...]
@@ -69,7 +71,10 @@ class FrameworkDocument:
     @property
     def label(self) -> str:
         """``PCI DSS 4.0 (AWS)``: short enough to stand before a requirement's number."""
-        return f"{FRAMEWORK_NAMES[self.framework]} {self.edition}".rstrip() + f" ({PROVIDER_NAMES[self.provider]})"
+        return (
+            f"{FRAMEWORK_NAMES[self.framework]} {self.edition}".rstrip()
+            + f" ({PROVIDER_NAMES[self.provider]})"
+        )
 
 
 @cache
@@ -77,7 +82,10 @@ def entries() -> dict[str, Entry]:
     """Every rule of the crosswalk, by its id."""
     examples = tomllib.loads((FOLDER / "code_examples.toml").read_text(encoding="utf-8"))
     with (FOLDER / "crosswalk.csv").open(newline="", encoding="utf-8") as file:
-        return {row["rule"]: _entry(row, str(examples.get(row["rule"], ""))) for row in csv.DictReader(file)}
+        return {
+            row["rule"]: _entry(row, str(examples.get(row["rule"], "")))
+            for row in csv.DictReader(file)
+        }
 
 
 @cache
@@ -105,7 +113,8 @@ def rules_of_check() -> dict[str, tuple[str, ...]]:
 
 @cache
 def requirements_of_rule(rule: str) -> tuple[str, ...]:
-    """The framework requirements that ``rule`` bears on, one line per document: ``PCI DSS 4.0 (AWS): 1.3.1, ...``."""
+    """The framework requirements that ``rule`` bears on, one line per document: ``PCI DSS 4.0
+    (AWS): 1.3.1, ...``."""
     entry = entries().get(rule)
     wanted = set(entry.checks) if entry else set()
     lines = []
@@ -118,18 +127,25 @@ def requirements_of_rule(rule: str) -> tuple[str, ...]:
 
 
 def vintage() -> str:
-    """Version and date of the severities and frameworks, for beside every number that rests on them."""
+    """Version and date of the severities and frameworks, for beside every number that rests on
+    them."""
     data = header("frameworks.json.gz")
     return f"{data.source}, version {data.version}, taken on {data.as_of} ({data.url})"
 
 
 def _entry(row: dict[str, str], example: str) -> Entry:
     checks = tuple(row["prowler_checks"].split())
-    return Entry(row["rule"], checks, row["problem"], row["why"], row["remediation"], example.strip())
+    return Entry(
+        row["rule"], checks, row["problem"], row["why"], row["remediation"], example.strip()
+    )
 
 
 def _document(fields: dict[str, Any]) -> FrameworkDocument:
     rows = fields["requirements"]
-    requirements = tuple(Requirement(row["id"], row["title"], tuple(row["checks"]), row["mapped"]) for row in rows)
-    framework, provider, title, edition = (fields[key] for key in ("framework", "provider", "title", "edition"))
+    requirements = tuple(
+        Requirement(row["id"], row["title"], tuple(row["checks"]), row["mapped"]) for row in rows
+    )
+    framework, provider, title, edition = (
+        fields[key] for key in ("framework", "provider", "title", "edition")
+    )
     return FrameworkDocument(framework, provider, title, edition, requirements)

@@ -1,4 +1,5 @@
-"""The data sets that ship with Infra Mind: read once, never changed, each with its source and vintage."""
+"""The data sets that ship with Infra Mind: read once, never changed, each with its source and
+vintage."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Header:
 
 @cache
 def load(name: str) -> dict[str, Any]:
-    """The data set ``name`` (``sla.json``, ``ec2.json.gz``). Raises FileNotFoundError for a name that isn't there."""
+    """The data set ``name`` (``sla.json``, ``ec2.json.gz``). Raises FileNotFoundError for a name
+    that isn't there."""
     raw = (FOLDER / name).read_bytes()
     content = json.loads(gzip.decompress(raw) if name.endswith(".gz") else raw)
     if not isinstance(content, dict) or "header" not in content:

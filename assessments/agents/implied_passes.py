@@ -1,9 +1,10 @@
 """What passed, for engines that only report what failed.
 
-compose-lint runs each of its rules on each service, and the secrets scan looks at each file; neither names what it
-found in order. Where a file was read whole, a rule without a result for a service has passed, and a file without a
-secret has passed. Files that were not read whole imply nothing. Hadolint and cfn-lint publish no list of the rules that
-ran, so their findings are listed and weigh nothing (``SILENT_ENGINES``).
+compose-lint runs each of its rules on each service, and the secrets scan looks at each file;
+neither names what it found in order. Where a file was read whole, a rule without a result for a
+service has passed, and a file without a secret has passed. Files that were not read whole imply
+nothing. Hadolint and cfn-lint publish no list of the rules that ran, so their findings are listed
+and weigh nothing (``SILENT_ENGINES``).
 """
 
 from __future__ import annotations
@@ -27,13 +28,18 @@ def implied_passes(data: AgentInput) -> list[CheckResult]:
 
 @cache
 def compose_rules() -> dict[str, tuple[str, str]]:
-    """Every rule of the installed compose-lint: id to name and severity, as its own metadata says."""
+    """Every rule of the installed compose-lint: id to name and severity, as its own metadata
+    says."""
     found = (rule().metadata for rule in get_registered_rules())
     return {each.id: (each.name, str(each.severity.value)) for each in found}
 
 
 def _compose_passes(data: AgentInput, read: set[str]) -> list[CheckResult]:
-    told = {(each.file, each.resource, each.rule) for each in data.checks if each.engine == "compose-lint"}
+    told = {
+        (each.file, each.resource, each.rule)
+        for each in data.checks
+        if each.engine == "compose-lint"
+    }
     return [
         CheckResult(
             engine="compose-lint",
@@ -48,7 +54,9 @@ def _compose_passes(data: AgentInput, read: set[str]) -> list[CheckResult]:
             engine_severity=severity,
         )
         for service in data.resources
-        if service.origin == FileKind.COMPOSE and service.type == "compose_service" and service.file in read
+        if service.origin == FileKind.COMPOSE
+        and service.type == "compose_service"
+        and service.file in read
         for rule, (name, severity) in compose_rules().items()
         if (service.file, service.address, rule) not in told
     ]

@@ -11,7 +11,8 @@ DATA = "ec2.json.gz"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """``network_gbps`` and ``disk_mbs`` are what the type sustains, not its burst; None where AWS names no figure."""
+    """``network_gbps`` and ``disk_mbs`` are what the type sustains, not its burst; None where AWS
+    names no figure."""
 
     vcpus: int
     memory_mib: int

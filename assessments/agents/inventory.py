@@ -1,7 +1,9 @@
-"""One model of what runs: machines, databases, volumes, balancers, workloads, from every kind of file alike.
+"""One model of what runs: machines, databases, volumes, balancers, workloads, from every kind of
+file alike.
 
-Provider defaults that apply when an argument is not declared are those of the Terraform AWS provider's resource
-pages (registry.terraform.io/providers/hashicorp/aws, 5.x) and of the AWS CloudFormation resource reference.
+Provider defaults that apply when an argument is not declared are those of the Terraform AWS
+provider's resource pages (registry.terraform.io/providers/hashicorp/aws, 5.x) and of the AWS
+CloudFormation resource reference.
 """
 
 from __future__ import annotations
@@ -11,7 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.attributes import block, blocks, first, flag, listed, number, snake_case, text, whole
+from assessments.agents.attributes import (
+    block,
+    blocks,
+    first,
+    flag,
+    listed,
+    number,
+    snake_case,
+    text,
+    whole,
+)
 from assessments.scan.types import FileKind, Resource
 
 if TYPE_CHECKING:
@@ -52,9 +64,11 @@ CLOUDFORMATION_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """Servers of one size. ``count`` is what always runs; ``zones`` and the rest are None where unknown.
+    """Servers of one size. ``count`` is what always runs; ``zones`` and the rest are None where
+    unknown.
 
-    ``replaced`` says that a group puts a failed machine back; ``placement`` is the zone or subnet of a single one.
+    ``replaced`` says that a group puts a failed machine back; ``placement`` is the zone or subnet
+    of a single one.
     """
 
     resource: Resource
@@ -68,7 +82,8 @@ class Machines:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A managed database. ``storage_gb`` in GB; ``backup_days`` is how long automatic backups are kept, 0 is never."""
+    """A managed database. ``storage_gb`` in GB; ``backup_days`` is how long automatic backups are
+    kept, 0 is never."""
 
     resource: Resource
     service: str
@@ -94,7 +109,8 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Block storage; ``part`` tells the volumes of one resource apart; ``count`` is how many there are alike."""
+    """Block storage; ``part`` tells the volumes of one resource apart; ``count`` is how many there
+    are alike."""
 
     resource: Resource
     part: str
@@ -116,8 +132,8 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A managed service of which only the kind matters: ``nat``, ``eks``, ``lambda``, ``s3``, ``dynamodb``, ``cdn``,
-    ``api_gateway``, ``public_ipv4``, ``efs``, ``kms``, ``dns_zone``."""
+    """A managed service of which only the kind matters: ``nat``, ``eks``, ``lambda``, ``s3``,
+    ``dynamodb``, ``cdn``, ``api_gateway``, ``public_ipv4``, ``efs``, ``kms``, ``dns_zone``."""
 
     resource: Resource
     kind: str
@@ -126,7 +142,8 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Kubernetes workload. ``replicas`` is the least that runs: an autoscaler's minimum goes before the manifest."""
+    """A Kubernetes workload. ``replicas`` is the least that runs: an autoscaler's minimum goes
+    before the manifest."""
 
     resource: Resource
     kind: str
@@ -164,7 +181,8 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where the workload runs, and how that is known (shown beside every figure that depends on it)."""
+    """Where the workload runs, and how that is known (shown beside every figure that depends on
+    it)."""
 
     name: str
     source: str
@@ -172,7 +190,8 @@ class Region:
 
 
 def read_inventory(resources: Iterable[Resource]) -> Inventory:
-    """The inventory of ``resources``, ordered by address, so that the order of the input changes nothing."""
+    """The inventory of ``resources``, ordered by address, so that the order of the input changes
+    nothing."""
     ordered = sorted(resources, key=lambda each: (each.address, each.file, each.line_start))
     inventory = Inventory()
     bodies = [(each, attributes_of(each)) for each in ordered]
@@ -203,14 +222,23 @@ def attributes_of(resource: Resource) -> dict[str, Any]:
     return converted if isinstance(converted, dict) else {}
 
 
-def region_of(requirements: Requirements, resources: Iterable[Resource], *, default: str = "us-east-1") -> Region:
-    """The region of the requirements, else of a provider block, else of a declared zone, else ``default``, assumed."""
+def region_of(
+    requirements: Requirements, resources: Iterable[Resource], *, default: str = "us-east-1"
+) -> Region:
+    """The region of the requirements, else of a provider block, else of a declared zone, else
+    ``default``, assumed."""
     if requirements.regions:
         return Region(requirements.regions[0], "requirements, regions", assumed=False)
-    found = sorted((str(name), where) for resource in resources for name, where in _declared_regions(resource))
+    found = sorted(
+        (str(name), where) for resource in resources for name, where in _declared_regions(resource)
+    )
     if found:
         return Region(found[0][0], found[0][1], assumed=False)
-    return Region(default, f"assumed: neither the requirements nor the code names a region, {default} is taken", True)
+    return Region(
+        default,
+        f"assumed: neither the requirements nor the code names a region, {default} is taken",
+        True,
+    )
 
 
 def _declared_regions(resource: Resource) -> list[tuple[str, str]]:
@@ -225,7 +253,8 @@ def _declared_regions(resource: Resource) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What readers look up: resources by folder and type, and the zone of each subnet by the subnet's address."""
+    """What readers look up: resources by folder and type, and the zone of each subnet by the
+    subnet's address."""
 
     by_folder: dict[tuple[PurePosixPath, str], list[tuple[Resource, dict[str, Any]]]]
     zone_of_subnet: dict[str, str]
@@ -239,7 +268,9 @@ def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
     found = Declared({}, {})
     for resource, attributes in bodies:
         kind = resource_type(resource)
-        found.by_folder.setdefault((PurePosixPath(resource.file).parent, kind), []).append((resource, attributes))
+        found.by_folder.setdefault((PurePosixPath(resource.file).parent, kind), []).append(
+            (resource, attributes)
+        )
         zone = text(attributes.get("availability_zone")) if kind == "aws_subnet" else None
         if zone:
             found.zone_of_subnet[resource.address] = zone
@@ -249,18 +280,32 @@ def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
 Reader = Callable[[Inventory, Resource, dict[str, Any], Declared], None]
 
 
-def _read_instance(inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared) -> None:
+def _read_instance(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> None:
     kind = text(first(attributes, "instance_type", "machine_type", "size", "vm_size"))
     place = text(first(attributes, "availability_zone", "zone", "subnet_id"))
     zone = declared.zone_of_subnet.get(place, place) if place else None
-    service = {"aws_instance": "ec2", "google_compute_instance": "gce"}.get(resource_type(resource), "azure_vm")
-    inventory.machines.append(Machines(resource, service, kind, 1, 1, replaced=False, placement=zone))
+    service = {"aws_instance": "ec2", "google_compute_instance": "gce"}.get(
+        resource_type(resource), "azure_vm"
+    )
+    inventory.machines.append(
+        Machines(resource, service, kind, 1, 1, replaced=False, placement=zone)
+    )
     _read_machine_volumes(inventory, resource, attributes, 1)
 
 
-def _read_machine_volumes(inventory: Inventory, resource: Resource, attributes: dict[str, Any], count: int) -> None:
-    parts = [(f"root_block_device[{n}]", each) for n, each in enumerate(blocks(attributes.get("root_block_device")))]
-    parts += [(f"ebs_block_device[{n}]", each) for n, each in enumerate(blocks(attributes.get("ebs_block_device")))]
+def _read_machine_volumes(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], count: int
+) -> None:
+    parts = [
+        (f"root_block_device[{n}]", each)
+        for n, each in enumerate(blocks(attributes.get("root_block_device")))
+    ]
+    parts += [
+        (f"ebs_block_device[{n}]", each)
+        for n, each in enumerate(blocks(attributes.get("ebs_block_device")))
+    ]
     for n, mapping in enumerate(blocks(attributes.get("block_device_mappings"))):
         if ebs := block(mapping.get("ebs")):
             parts.append((f"block_device_mappings[{n}]", ebs))
@@ -280,28 +325,42 @@ def _volume(resource: Resource, part: str, each: dict[str, Any], count: int) -> 
     )
 
 
-def _read_volume(inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared) -> None:
+def _read_volume(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+) -> None:
     inventory.volumes.append(_volume(resource, "", attributes, 1))
 
 
-def _read_group(inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared) -> None:
+def _read_group(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> None:
     count = whole(first(attributes, "desired_capacity", "min_size", default=None))
     least = whole(attributes.get("min_size"))
     running = count if count is not None else least
     template = _template_of(resource, attributes, declared)
     kind = text(template.get("instance_type")) if template else None
-    inventory.machines.append(Machines(resource, "asg", kind, running, _zones(attributes, declared), replaced=True))
+    inventory.machines.append(
+        Machines(resource, "asg", kind, running, _zones(attributes, declared), replaced=True)
+    )
     if template and running:
         _read_machine_volumes(inventory, resource, template, running)
 
 
-def _template_of(resource: Resource, attributes: dict[str, Any], declared: Declared) -> dict[str, Any] | None:
-    """The launch template the group names, or the only one beside it; None where several could be meant."""
+def _template_of(
+    resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> dict[str, Any] | None:
+    """The launch template the group names, or the only one beside it; None where several could be
+    meant."""
     near = declared.near(resource, "aws_launch_template", "aws_launch_configuration")
     mention = repr(
-        {key: attributes.get(key) for key in ("launch_template", "launch_configuration", "mixed_instances_policy")}
+        {
+            key: attributes.get(key)
+            for key in ("launch_template", "launch_configuration", "mixed_instances_policy")
+        }
     )
-    named = [body for each, body in near if f".{each.name}." in mention or f"'{each.name}'" in mention]
+    named = [
+        body for each, body in near if f".{each.name}." in mention or f"'{each.name}'" in mention
+    ]
     bodies = named or [body for _, body in near]
     if len(bodies) != 1:
         return None
@@ -310,9 +369,16 @@ def _template_of(resource: Resource, attributes: dict[str, Any], declared: Decla
 
 
 def _zones(attributes: dict[str, Any], declared: Declared) -> int | None:
-    """How many zones are listed, by name or through subnets; None where the list is open. A subnet whose zone isn't
-    known counts as a zone of its own."""
-    keys = ("availability_zones", "vpc_zone_identifier", "subnet_ids", "subnets", "subnet_mapping", "zones")
+    """How many zones are listed, by name or through subnets; None where the list is open. A subnet
+    whose zone isn't known counts as a zone of its own."""
+    keys = (
+        "availability_zones",
+        "vpc_zone_identifier",
+        "subnet_ids",
+        "subnets",
+        "subnet_mapping",
+        "zones",
+    )
     for key in keys:
         entries = listed(attributes.get(key))
         if entries:
@@ -320,7 +386,9 @@ def _zones(attributes: dict[str, Any], declared: Declared) -> int | None:
     return None
 
 
-def _read_database(inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared) -> None:
+def _read_database(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+) -> None:
     kept = 1 if resource.origin == FileKind.CLOUDFORMATION else 0  # the two tools' defaults differ
     inventory.databases.append(
         Database(
@@ -332,14 +400,23 @@ def _read_database(inventory: Inventory, resource: Resource, attributes: dict[st
             number(first(attributes, "backup_retention_period", default=kept)),
             flag(first(attributes, "deletion_protection", default=False)),
             number(attributes.get("allocated_storage")),
-            text(first(attributes, "storage_type", default="io1" if attributes.get("iops") else "gp2")),
+            text(
+                first(
+                    attributes, "storage_type", default="io1" if attributes.get("iops") else "gp2"
+                )
+            ),
             number(attributes.get("iops")),
-            is_replica=any(attributes.get(key) for key in ("replicate_source_db", "source_db_instance_identifier")),
+            is_replica=any(
+                attributes.get(key)
+                for key in ("replicate_source_db", "source_db_instance_identifier")
+            ),
         )
     )
 
 
-def _read_aurora(inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared) -> None:
+def _read_aurora(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> None:
     members = declared.near(resource, "aws_rds_cluster_instance")
     clusters = declared.near(resource, "aws_rds_cluster")
     inventory.databases.append(
@@ -355,7 +432,9 @@ def _read_aurora(inventory: Inventory, resource: Resource, attributes: dict[str,
     )
 
 
-def _read_cloud_sql(inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared) -> None:
+def _read_cloud_sql(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+) -> None:
     settings = block(attributes.get("settings"))
     backup = block(settings.get("backup_configuration"))
     kept = {True: 7.0, False: 0.0, None: None}[flag(first(backup, "enabled", default=False))]
@@ -373,51 +452,81 @@ def _read_cloud_sql(inventory: Inventory, resource: Resource, attributes: dict[s
     )
 
 
-def _read_cache(inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared) -> None:
+def _read_cache(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+) -> None:
     group = resource_type(resource) == "aws_elasticache_replication_group"
-    nodes = whole(first(attributes, "num_cache_clusters", "number_cache_clusters", "num_cache_nodes", default=1))
+    nodes = whole(
+        first(
+            attributes, "num_cache_clusters", "number_cache_clusters", "num_cache_nodes", default=1
+        )
+    )
     engine = text(first(attributes, "engine", default="redis" if group else None))
-    failover = flag(first(attributes, "automatic_failover_enabled", default=False)) if group else False
+    failover = (
+        flag(first(attributes, "automatic_failover_enabled", default=False)) if group else False
+    )
     node_type = text(first(attributes, "node_type", "cache_node_type"))
     inventory.caches.append(Cache(resource, engine, node_type, nodes, failover))
 
 
-def _read_balancer(inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared) -> None:
+def _read_balancer(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> None:
     classic = resource_type(resource) == "aws_elb"
-    kind = "classic" if classic else text(first(attributes, "load_balancer_type", "type", default="application"))
-    protected = None if classic else flag(first(attributes, "enable_deletion_protection", default=False))
+    kind = (
+        "classic"
+        if classic
+        else text(first(attributes, "load_balancer_type", "type", default="application"))
+    )
+    protected = (
+        None if classic else flag(first(attributes, "enable_deletion_protection", default=False))
+    )
     scheme = {"internal": True, "internet-facing": False}.get(str(attributes.get("scheme")))
     internal = scheme if scheme is not None else flag(first(attributes, "internal", default=False))
     zones = _zones(attributes, declared)
-    inventory.load_balancers.append(LoadBalancer(resource, kind or "unknown", zones, protected, internal))
+    inventory.load_balancers.append(
+        LoadBalancer(resource, kind or "unknown", zones, protected, internal)
+    )
 
 
-def _read_nodes(inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared) -> None:
+def _read_nodes(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> None:
     scaling = block(attributes.get("scaling_config"))
     kinds = listed(first(attributes, "instance_types", default=["t3.medium"])) or []
     count = whole(first(scaling, "desired_size", "min_size"))
     kind = text(kinds[0]) if kinds else None
-    inventory.machines.append(Machines(resource, "eks_nodes", kind, count, _zones(attributes, declared), replaced=True))
+    inventory.machines.append(
+        Machines(resource, "eks_nodes", kind, count, _zones(attributes, declared), replaced=True)
+    )
     size = number(first(attributes, "disk_size", default=20))
     if count and "launch_template" not in attributes:
         inventory.volumes.append(Volume(resource, "node disk", "gp2", size, None, None, count))
 
 
-def _read_ecs(inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared) -> None:
+def _read_ecs(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
+) -> None:
     if text(attributes.get("scheduling_strategy")) == "DAEMON":
         return
     network = block(attributes.get("network_configuration"))
     network = block(network.get("awsvpc_configuration")) or network
     count = whole(first(attributes, "desired_count", default=1))
-    inventory.machines.append(Machines(resource, "ecs", None, count, _zones(network, declared), replaced=True))
+    inventory.machines.append(
+        Machines(resource, "ecs", None, count, _zones(network, declared), replaced=True)
+    )
 
 
-def _read_compose(inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared) -> None:
+def _read_compose(
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+) -> None:
     inventory.compose.append(ComposeService(resource, attributes))
 
 
 def _service(kind: str) -> Reader:
-    def read(inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared) -> None:
+    def read(
+        inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+    ) -> None:
         inventory.services.append(Service(resource, kind, attributes))
 
     return read
@@ -463,10 +572,13 @@ def _read_kubernetes(inventory: Inventory, resources: list[Resource]) -> None:
     open_services = [
         _selector(each)
         for each in objects
-        if each.type == "Service" and block(each.attributes.get("spec")).get("type") in ("LoadBalancer", "NodePort")
+        if each.type == "Service"
+        and block(each.attributes.get("spec")).get("type") in ("LoadBalancer", "NodePort")
     ]
     exposed = _index([*open_services, *_behind_ingress(objects)])
-    autoscaled = dict(_autoscaled(each) for each in objects if each.type == "HorizontalPodAutoscaler")
+    autoscaled = dict(
+        _autoscaled(each) for each in objects if each.type == "HorizontalPodAutoscaler"
+    )
     for each in objects:
         if each.type in WORKLOAD_KINDS:
             inventory.workloads.append(_workload(each, budgets, exposed, autoscaled))
@@ -475,7 +587,8 @@ def _read_kubernetes(inventory: Inventory, resources: list[Resource]) -> None:
 Selector = tuple[str, dict[str, str]]
 Label = tuple[str, str]
 Index = dict[tuple[str, Label], set[frozenset[Label]]]
-"""Selectors by namespace and by their first label, so that finding those of one workload doesn't read them all."""
+"""Selectors by namespace and by their first label, so that finding those of one workload doesn't
+read them all."""
 
 
 def _workload(
@@ -485,7 +598,9 @@ def _workload(
     template = resource.attributes if resource.type == "Pod" else block(spec.get("template"))
     pod = block(template.get("spec"))
     namespace, name = _named(resource)
-    labels = {str(k): str(v) for k, v in block(block(template.get("metadata")).get("labels")).items()}
+    labels = {
+        str(k): str(v) for k, v in block(block(template.get("metadata")).get("labels")).items()
+    }
     replicas = whole(spec.get("replicas", 1))
     return Workload(
         resource,

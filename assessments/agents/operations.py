@@ -1,9 +1,16 @@
-"""The operations agent: logging, monitoring, tags, image pinning, resource limits, CI and hygiene."""
+"""The operations agent: logging, monitoring, tags, image pinning, resource limits, CI and
+hygiene."""
 
 from __future__ import annotations
 
 from assessments.agents.check_findings import finding_of, sorted_findings
-from assessments.agents.check_report import check_figures, count, severity_figures, suppressed_table, topic_table
+from assessments.agents.check_report import (
+    check_figures,
+    count,
+    severity_figures,
+    suppressed_table,
+    topic_table,
+)
 from assessments.agents.implied_passes import implied_passes
 from assessments.agents.inventory import attributes_of, resource_type
 from assessments.agents.routing import Owner, Topic, owned, topic
@@ -22,37 +29,45 @@ from assessments.agents.types import (
 from assessments.scan.types import CheckResult, Outcome, Resource
 
 MISSING = (
-    "No check of logging, monitoring, pinning or hygiene ran and no taggable resource is declared. Add Terraform, "
-    "CloudFormation, Kubernetes manifests, Compose files, Dockerfiles or workflows."
+    "No check of logging, monitoring, pinning or hygiene ran and no taggable resource is declared."
+    " Add Terraform, CloudFormation, Kubernetes manifests, Compose files, Dockerfiles or workflows."
 )
 TAG_RULE = "im-ops-tags"
-TAG_FIELDS = {"aws": ("tags", "tags_all", "tag"), "azure": ("tags",), "gcp": ("labels", "effective_labels")}
-"""Where each provider's Terraform resources keep their tags; CloudFormation's Tags are read as ``tags``."""
+TAG_FIELDS = {
+    "aws": ("tags", "tags_all", "tag"),
+    "azure": ("tags",),
+    "gcp": ("labels", "effective_labels"),
+}
+"""Where each provider's Terraform resources keep their tags; CloudFormation's Tags are read as
+``tags``."""
 _TAGGABLE = (
-    "aws_instance aws_db_instance aws_rds_cluster aws_s3_bucket aws_lb aws_alb aws_elb aws_vpc aws_subnet "
-    "aws_security_group aws_nat_gateway aws_eks_cluster aws_eks_node_group aws_ecs_cluster aws_ecs_service "
-    "aws_lambda_function aws_dynamodb_table aws_sqs_queue aws_sns_topic aws_kms_key aws_ebs_volume aws_efs_file_system "
-    "aws_elasticache_cluster aws_elasticache_replication_group aws_ecr_repository aws_cloudwatch_log_group "
-    "aws_cloudfront_distribution aws_secretsmanager_secret aws_launch_template aws_redshift_cluster "
-    "aws_opensearch_domain aws_msk_cluster aws_kinesis_stream aws_cloudtrail aws_eip "
-    "azurerm_resource_group azurerm_storage_account azurerm_linux_virtual_machine azurerm_windows_virtual_machine "
-    "azurerm_virtual_machine azurerm_kubernetes_cluster azurerm_container_registry azurerm_key_vault "
-    "azurerm_mssql_server azurerm_mssql_database azurerm_postgresql_flexible_server azurerm_mysql_flexible_server "
-    "azurerm_cosmosdb_account azurerm_redis_cache azurerm_linux_web_app azurerm_windows_web_app azurerm_service_plan "
-    "azurerm_linux_function_app azurerm_virtual_network azurerm_network_security_group azurerm_managed_disk "
-    "google_storage_bucket google_compute_instance google_compute_disk google_bigquery_dataset google_pubsub_topic "
-    "google_redis_instance google_cloud_run_service google_cloud_run_v2_service google_secret_manager_secret"
+    "aws_instance aws_db_instance aws_rds_cluster aws_s3_bucket aws_lb aws_alb aws_elb aws_vpc"
+    " aws_subnet aws_security_group aws_nat_gateway aws_eks_cluster aws_eks_node_group"
+    " aws_ecs_cluster aws_ecs_service aws_lambda_function aws_dynamodb_table aws_sqs_queue"
+    " aws_sns_topic aws_kms_key aws_ebs_volume aws_efs_file_system aws_elasticache_cluster"
+    " aws_elasticache_replication_group aws_ecr_repository aws_cloudwatch_log_group"
+    " aws_cloudfront_distribution aws_secretsmanager_secret aws_launch_template"
+    " aws_redshift_cluster aws_opensearch_domain aws_msk_cluster aws_kinesis_stream aws_cloudtrail"
+    " aws_eip azurerm_resource_group azurerm_storage_account azurerm_linux_virtual_machine"
+    " azurerm_windows_virtual_machine azurerm_virtual_machine azurerm_kubernetes_cluster"
+    " azurerm_container_registry azurerm_key_vault azurerm_mssql_server azurerm_mssql_database"
+    " azurerm_postgresql_flexible_server azurerm_mysql_flexible_server azurerm_cosmosdb_account"
+    " azurerm_redis_cache azurerm_linux_web_app azurerm_windows_web_app azurerm_service_plan"
+    " azurerm_linux_function_app azurerm_virtual_network azurerm_network_security_group"
+    " azurerm_managed_disk google_storage_bucket google_compute_instance google_compute_disk"
+    " google_bigquery_dataset google_pubsub_topic google_redis_instance google_cloud_run_service"
+    " google_cloud_run_v2_service google_secret_manager_secret"
 )
 TAGGABLE = frozenset(_TAGGABLE.split())
-"""Resource types whose provider documents a tags (AWS, Azure) or labels (Google) argument in the Terraform Registry
-(read 2025-03). A type that isn't listed is neither passed nor failed."""
+"""Resource types whose provider documents a tags (AWS, Azure) or labels (Google) argument in the
+Terraform Registry (read 2025-03). A type that isn't listed is neither passed nor failed."""
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     """Score hygiene over the checks that operations owns and over the tags of declared resources.
 
-    Score: 100 x passed weight / (passed + failed weight); a resource's tags weigh as one check of low severity.
-    Nothing to weigh: NOT_ASSESSED.
+    Score: 100 x passed weight / (passed + failed weight); a resource's tags weigh as one check of
+    low severity. Nothing to weigh: NOT_ASSESSED.
     """
     every = [*data.checks, *implied_passes(data)]
     checks = owned(every, Owner.OPERATIONS)
@@ -79,11 +94,16 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
 
 def is_tagged(resource: Resource) -> bool | None:
-    """Whether the code gives ``resource`` a tag; None where it can't be told (a reference) or isn't asked."""
+    """Whether the code gives ``resource`` a tag; None where it can't be told (a reference) or isn't
+    asked."""
     if resource_type(resource) not in TAGGABLE:
         return None
     attributes = attributes_of(resource)
-    values = [attributes[field] for field in TAG_FIELDS.get(resource.provider, ()) if attributes.get(field)]
+    values = [
+        attributes[field]
+        for field in TAG_FIELDS.get(resource.provider, ())
+        if attributes.get(field)
+    ]
     if any(isinstance(each, dict | list) for each in values):
         return True
     return None if values else False
@@ -100,7 +120,8 @@ def _taggable(resources: list[Resource]) -> list[tuple[Resource, bool]]:
 
 
 def _gives_default_tags(resource: Resource) -> bool:
-    """A provider block with default_tags (AWS) or default_labels (Google) tags all its resources."""
+    """A provider block with default_tags (AWS) or default_labels (Google) tags all its
+    resources."""
     return resource.type == "provider" and bool(
         resource.attributes.get("default_tags") or resource.attributes.get("default_labels")
     )
@@ -121,13 +142,19 @@ def _untagged(resource: Resource) -> AgentFinding:
         expected=f"At least one of the {words} by which owner, environment or cost centre is told",
         actual=f"No {words} are declared here, nor by default in a provider block",
         why="Nobody can tell whose it is, what it is for, or which budget pays for it.",
-        remediation=f"Set {words} with owner, environment and cost centre, best by default in the provider block.",
+        remediation=(
+            f"Set {words} with owner, environment and cost centre, best by default in the provider"
+            " block."
+        ),
         fingerprint_key=f"{TAG_RULE}|{resource.address}",
     )
 
 
 def _result(
-    tally: Tally, topics: dict[Topic, Tally], findings: list[AgentFinding], suppressed: list[CheckResult]
+    tally: Tally,
+    topics: dict[Topic, Tally],
+    findings: list[AgentFinding],
+    suppressed: list[CheckResult],
 ) -> AgentResult:
     topic_figures = [
         Figure(
@@ -135,7 +162,10 @@ def _result(
             label=f"Gaps in {name.value}",
             value=each.failed_count,
             unit="checks",
-            source=f"Failed checks of this topic, out of {each.failed_count + each.passed_count} that ran",
+            source=(
+                f"Failed checks of this topic, out of {each.failed_count + each.passed_count}"
+                " that ran"
+            ),
         )
         for name, each in sorted(topics.items(), key=lambda pair: pair[0].value)
     ]
@@ -153,7 +183,10 @@ def _result(
 
 def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
     ran = tally.passed_count + tally.failed_count
-    gaps = sorted(((each.failed_count, name.value) for name, each in topics.items() if each.failed_count), reverse=True)
+    gaps = sorted(
+        ((each.failed_count, name.value) for name, each in topics.items() if each.failed_count),
+        reverse=True,
+    )
     if not gaps:
         return f"All {ran} checks of operations that ran passed."
     named = ", ".join(f"{name} ({number})" for number, name in gaps[:3])

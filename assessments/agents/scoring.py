@@ -6,14 +6,21 @@ from dataclasses import dataclass, field
 
 from assessments.agents.types import Severity
 
-WEIGHTS = {Severity.CRITICAL: 10, Severity.HIGH: 6, Severity.MEDIUM: 3, Severity.LOW: 1, Severity.INFO: 0}
-"""Weight of one check by its severity. This project's choice, the same for every pillar, published beside the score."""
+WEIGHTS = {
+    Severity.CRITICAL: 10,
+    Severity.HIGH: 6,
+    Severity.MEDIUM: 3,
+    Severity.LOW: 1,
+    Severity.INFO: 0,
+}
+"""Weight of one check by its severity. This project's choice, the same for every pillar, published
+beside the score."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Checks counted by severity. Suppressed ones, and those of linters that never say what passed (``listed``), are
-    counted and told, and weigh nothing."""
+    """Checks counted by severity. Suppressed ones, and those of linters that never say what passed
+    (``listed``), are counted and told, and weigh nothing."""
 
     passed: dict[Severity, int] = field(default_factory=dict)
     failed: dict[Severity, int] = field(default_factory=dict)
@@ -41,18 +48,22 @@ class Tally:
         return _weight(self.failed)
 
     def score(self) -> int | None:
-        """0..100, rounded down, so that 100 means that nothing weighed failed; None where nothing weighs anything."""
+        """0..100, rounded down, so that 100 means that nothing weighed failed; None where nothing
+        weighs anything."""
         total = self.passed_weight + self.failed_weight
         return None if total == 0 else 100 * self.passed_weight // total
 
     def formula(self) -> str:
         """The formula with its inputs, for beside the score."""
-        weights = ", ".join(f"{level.name.lower()} {WEIGHTS[level]}" for level in sorted(WEIGHTS, reverse=True))
+        weights = ", ".join(
+            f"{level.name.lower()} {WEIGHTS[level]}" for level in sorted(WEIGHTS, reverse=True)
+        )
         return (
-            f"100 x passed weight / (passed + failed weight) = 100 x {self.passed_weight} / "
-            f"({self.passed_weight} + {self.failed_weight}), rounded down; weight of a check by severity: {weights}; "
-            f"{self.passed_count} passed, {self.failed_count} failed, {self.suppressed} suppressed and not counted, "
-            f"{self.listed} of linters that don't report what passed listed and not counted"
+            f"100 x passed weight / (passed + failed weight) = 100 x {self.passed_weight} /"
+            f" ({self.passed_weight} + {self.failed_weight}), rounded down; weight of a check by"
+            f" severity: {weights}; {self.passed_count} passed, {self.failed_count} failed,"
+            f" {self.suppressed} suppressed and not counted, {self.listed} of linters that don't"
+            " report what passed listed and not counted"
         )
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from assessments.agents.check_findings import finding_of, sorted_findings
-from assessments.agents.check_report import check_figures, count, severity_figures, suppressed_table, topic_table
+from assessments.agents.check_report import (
+    check_figures,
+    count,
+    severity_figures,
+    suppressed_table,
+    topic_table,
+)
 from assessments.agents.crosswalk import vintage
 from assessments.agents.implied_passes import implied_passes
 from assessments.agents.routing import Owner, Topic, owned, topic
@@ -22,8 +28,8 @@ from assessments.agents.types import (
 from assessments.scan.types import CheckResult, Outcome
 
 MISSING = (
-    "No security check ran. Add Terraform, a Terraform plan, CloudFormation, Kubernetes manifests, Compose files, "
-    "Dockerfiles or GitHub Actions workflows."
+    "No security check ran. Add Terraform, a Terraform plan, CloudFormation, Kubernetes manifests,"
+    " Compose files, Dockerfiles or GitHub Actions workflows."
 )
 
 
@@ -45,13 +51,24 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         if check.outcome == Outcome.FAILED:
             findings.append(finding_of(check, severity, origin))
         on_progress(done, len(checks), f"Weighed {check.rule} of {check.file}")
-    return _result(tally, topics, sorted_findings(findings), [c for c in checks if c.outcome == Outcome.SUPPRESSED])
+    return _result(
+        tally,
+        topics,
+        sorted_findings(findings),
+        [c for c in checks if c.outcome == Outcome.SUPPRESSED],
+    )
 
 
 def _result(
-    tally: Tally, topics: dict[Topic, Tally], findings: list[AgentFinding], suppressed: list[CheckResult]
+    tally: Tally,
+    topics: dict[Topic, Tally],
+    findings: list[AgentFinding],
+    suppressed: list[CheckResult],
 ) -> AgentResult:
-    tables = [topic_table(topics, key="security_topics", title="Checks by topic"), _origins(findings)]
+    tables = [
+        topic_table(topics, key="security_topics", title="Checks by topic"),
+        _origins(findings),
+    ]
     return AgentResult(
         status=AgentStatus.ASSESSED,
         score=tally.score(),
@@ -73,7 +90,10 @@ def _origins(findings: list[AgentFinding]) -> Table:
             [origin.value, sum(1 for each in findings if each.severity_origin == origin)]
             for origin in (SeverityOrigin.CROSSWALK, SeverityOrigin.ENGINE, SeverityOrigin.CATEGORY)
         ],
-        source=f"Findings of this report. Crosswalk: {vintage()}; engine: its own word; category: default by topic",
+        source=(
+            f"Findings of this report. Crosswalk: {vintage()}; engine: its own word; category:"
+            " default by topic"
+        ),
     )
 
 
@@ -89,7 +109,11 @@ def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
 
 
 def _suppressed(tally: Tally) -> str:
-    return f"; {tally.suppressed} {'is' if tally.suppressed == 1 else 'are'} suppressed" if tally.suppressed else ""
+    return (
+        f"; {tally.suppressed} {'is' if tally.suppressed == 1 else 'are'} suppressed"
+        if tally.suppressed
+        else ""
+    )
 
 
 AGENT = Agent(name="security", label="Security", run=run)

@@ -1,8 +1,8 @@
 """How bad a failed check is, and who says so.
 
-In this order: the severity of the Prowler check that the crosswalk names (origin CROSSWALK); what the engine itself
-said (origin ENGINE); the default of the check's topic in ``TOPIC_SEVERITY`` (origin CATEGORY). The origin is stored
-with each finding and shown beside it.
+In this order: the severity of the Prowler check that the crosswalk names (origin CROSSWALK); what
+the engine itself said (origin ENGINE); the default of the check's topic in ``TOPIC_SEVERITY``
+(origin CATEGORY). The origin is stored with each finding and shown beside it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ TOPIC_SEVERITY = {
     Topic.HYGIENE: Severity.LOW,
     Topic.AVAILABILITY: Severity.MEDIUM,
 }
-"""This project's default by topic, used only where neither the crosswalk nor the engine gives a severity. Secrets and
-identity are high because they open other resources; customer-managed keys, tags and hygiene are low because the data
-is protected without them."""
+"""This project's default by topic, used only where neither the crosswalk nor the engine gives a
+severity. Secrets and identity are high because they open other resources; customer-managed keys,
+tags and hygiene are low because the data is protected without them."""
 
 ENGINE_WORDS = {
     "critical": Severity.CRITICAL,
@@ -48,15 +48,16 @@ ENGINE_WORDS = {
     "warning": Severity.LOW,
     "style": Severity.INFO,
 }
-"""The engines' words. compose-lint says critical to low; Hadolint says error, warning, info, style, which rank build
-quality, so that an error is medium."""
+"""The engines' words. compose-lint says critical to low; Hadolint says error, warning, info, style,
+which rank build quality, so that an error is medium."""
 
 
 class SeverityTable:
-    """Severity by rule over one set of checks, so that a rule weighs the same whether it passed or failed.
+    """Severity by rule over one set of checks, so that a rule weighs the same whether it passed or
+    failed.
 
-    An engine that names the severity only where a rule failed is taken by its word for the whole rule; where it named
-    several, the highest holds.
+    An engine that names the severity only where a rule failed is taken by its word for the whole
+    rule; where it named several, the highest holds.
     """
 
     def __init__(self, checks: Iterable[CheckResult]) -> None:

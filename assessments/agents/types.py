@@ -1,4 +1,5 @@
-"""The contract of an agent: plain Python in, plain Python out. No Django, Celery or Channels in this package."""
+"""The contract of an agent: plain Python in, plain Python out. No Django, Celery or Channels in
+this package."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from assessments.requirements import Requirements
 from assessments.scan.types import CheckResult, CodeLine, FileCoverage, Message, Resource
 
 OnProgress = Callable[[int, int, str], None]
-"""``on_progress(done, total, message)``: finished work units, known work units, what is being done now."""
+"""``on_progress(done, total, message)``: finished work units, known work units, what is being done
+now."""
 
 
 class Severity(IntEnum):
@@ -45,8 +47,8 @@ class AgentInput(Message):
 
 
 class Figure(Message):
-    """One number with its source. ``source`` names the file and line, the data set with its date, or the formula
-    with its inputs; it is never empty."""
+    """One number with its source. ``source`` names the file and line, the data set with its date,
+    or the formula with its inputs; it is never empty."""
 
     key: str
     label: str
@@ -56,7 +58,8 @@ class Figure(Message):
 
 
 class Table(Message):
-    """Rows behind a chart or a list. ``source`` holds for every cell; ``units`` has one entry per column."""
+    """Rows behind a chart or a list. ``source`` holds for every cell; ``units`` has one entry per
+    column."""
 
     key: str
     title: str
@@ -69,8 +72,8 @@ class Table(Message):
 class AgentFinding(Message):
     """One thing to mend, with its evidence.
 
-    ``fingerprint_key`` identifies the finding across runs and moved lines: it must not contain a line number.
-    ``monthly_saving_usd`` is set by the cost agent alone.
+    ``fingerprint_key`` identifies the finding across runs and moved lines: it must not contain a
+    line number. ``monthly_saving_usd`` is set by the cost agent alone.
     """
 
     rule: str
@@ -97,9 +100,9 @@ class AgentFinding(Message):
 class AgentResult(Message):
     """What an agent answers.
 
-    ``status`` NOT_ASSESSED has no score, no figure and no finding; ``reason`` says why in one sentence and
-    ``missing`` names the fields of ``Requirements`` that would help.
-    ``score`` is 0..100; ``score_formula`` spells out how it was made, with its inputs.
+    ``status`` NOT_ASSESSED has no score, no figure and no finding; ``reason`` says why in one
+    sentence and ``missing`` names the fields of ``Requirements`` that would help. ``score`` is
+    0..100; ``score_formula`` spells out how it was made, with its inputs.
     """
 
     status: AgentStatus
@@ -116,9 +119,10 @@ class AgentResult(Message):
 class Agent(Message):
     """One entry of the registry ``assessments.agents.AGENTS``.
 
-    ``run(data, on_progress)`` is deterministic: the same input gives equal output, in the same order. It calls
-    ``on_progress`` after every unit of work (a check, a resource, a requirement), never sleeps, and lets the
-    exception that ``on_progress`` may raise (a cancelled run) pass through.
+    ``run(data, on_progress)`` is deterministic: the same input gives equal output, in the same
+    order. It calls ``on_progress`` after every unit of work (a check, a resource, a requirement),
+    never sleeps, and lets the exception that ``on_progress`` may raise (a cancelled run) pass
+    through.
     """
 
     name: str

@@ -23,7 +23,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("agent", models.CharField(max_length=20)),
@@ -32,7 +35,11 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(
                         blank=True,
-                        choices=[("assessed", "assessed"), ("not_assessed", "not_assessed"), ("failed", "failed")],
+                        choices=[
+                            ("assessed", "assessed"),
+                            ("not_assessed", "not_assessed"),
+                            ("failed", "failed"),
+                        ],
                         max_length=12,
                     ),
                 ),
@@ -54,7 +61,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("number", models.PositiveIntegerField()),
@@ -89,7 +99,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("agent", models.CharField(max_length=20)),
@@ -98,7 +111,13 @@ class Migration(migrations.Migration):
                 (
                     "severity",
                     models.PositiveSmallIntegerField(
-                        choices=[(0, "Info"), (1, "Low"), (2, "Medium"), (3, "High"), (4, "Critical")]
+                        choices=[
+                            (0, "Info"),
+                            (1, "Low"),
+                            (2, "Medium"),
+                            (3, "High"),
+                            (4, "Critical"),
+                        ]
                     ),
                 ),
                 (
@@ -120,14 +139,22 @@ class Migration(migrations.Migration):
                 (
                     "detail",
                     models.JSONField(
-                        default=dict, help_text="Expected, actual, why, remediation, evidence, frameworks ..."
+                        default=dict,
+                        help_text="Expected, actual, why, remediation, evidence, frameworks ...",
                     ),
                 ),
-                ("monthly_saving_usd", models.DecimalField(decimal_places=2, max_digits=12, null=True)),
+                (
+                    "monthly_saving_usd",
+                    models.DecimalField(decimal_places=2, max_digits=12, null=True),
+                ),
                 ("fingerprint", models.CharField(max_length=64)),
                 (
                     "since",
-                    models.CharField(blank=True, choices=[("new", "New"), ("persisting", "Persisting")], max_length=10),
+                    models.CharField(
+                        blank=True,
+                        choices=[("new", "New"), ("persisting", "Persisting")],
+                        max_length=10,
+                    ),
                 ),
             ],
             options={
@@ -140,7 +167,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("priority", models.PositiveSmallIntegerField()),
@@ -151,16 +181,21 @@ class Migration(migrations.Migration):
                 (
                     "effort",
                     models.CharField(
-                        choices=[("small", "Small"), ("medium", "Medium"), ("large", "Large")], max_length=6
+                        choices=[("small", "Small"), ("medium", "Medium"), ("large", "Large")],
+                        max_length=6,
                     ),
                 ),
                 (
                     "impact",
                     models.JSONField(
-                        default=dict, help_text="The priority's formula and its inputs, counts by severity"
+                        default=dict,
+                        help_text="The priority's formula and its inputs, counts by severity",
                     ),
                 ),
-                ("monthly_saving_usd", models.DecimalField(decimal_places=2, max_digits=12, null=True)),
+                (
+                    "monthly_saving_usd",
+                    models.DecimalField(decimal_places=2, max_digits=12, null=True),
+                ),
                 (
                     "status",
                     models.CharField(
@@ -185,7 +220,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 (
@@ -204,7 +242,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "format",
-                    models.CharField(choices=[("html", "Html"), ("json", "Json")], default="html", max_length=8),
+                    models.CharField(
+                        choices=[("html", "Html"), ("json", "Json")], default="html", max_length=8
+                    ),
                 ),
                 ("content", models.BinaryField(null=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
@@ -219,7 +259,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("engine", models.CharField(max_length=20)),
@@ -242,7 +285,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SourceFile",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("path", models.CharField(max_length=512)),
                 (
                     "kind",
@@ -276,7 +324,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("name", models.CharField(max_length=120)),
@@ -315,7 +366,9 @@ class Migration(migrations.Migration):
             model_name="assessmentrun",
             name="assessment",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="assessments.assessment"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="runs",
+                to="assessments.assessment",
             ),
         ),
     ]

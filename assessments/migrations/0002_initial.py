@@ -27,21 +27,27 @@ class Migration(migrations.Migration):
             model_name="agentreport",
             name="run",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="reports", to="assessments.assessmentrun"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="reports",
+                to="assessments.assessmentrun",
             ),
         ),
         migrations.AddField(
             model_name="finding",
             name="report",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="findings", to="assessments.agentreport"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="findings",
+                to="assessments.agentreport",
             ),
         ),
         migrations.AddField(
             model_name="finding",
             name="run",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="findings", to="assessments.assessmentrun"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="findings",
+                to="assessments.assessmentrun",
             ),
         ),
         migrations.AddField(
@@ -62,28 +68,37 @@ class Migration(migrations.Migration):
             model_name="report",
             name="run",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="documents", to="assessments.assessmentrun"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="documents",
+                to="assessments.assessmentrun",
             ),
         ),
         migrations.AddField(
             model_name="report",
             name="task",
             field=models.OneToOneField(
-                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="document", to="tasks_ui.taskrun"
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="document",
+                to="tasks_ui.taskrun",
             ),
         ),
         migrations.AddField(
             model_name="scanshard",
             name="run",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="shards", to="assessments.assessmentrun"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="shards",
+                to="assessments.assessmentrun",
             ),
         ),
         migrations.AddField(
             model_name="sourcefile",
             name="assessment",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="files", to="assessments.assessment"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="files",
+                to="assessments.assessment",
             ),
         ),
         migrations.AddIndex(
@@ -92,15 +107,21 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="assessmentrun",
-            constraint=models.UniqueConstraint(fields=("assessment", "number"), name="one_run_per_number"),
+            constraint=models.UniqueConstraint(
+                fields=("assessment", "number"), name="one_run_per_number"
+            ),
         ),
         migrations.AddConstraint(
             model_name="agentreport",
-            constraint=models.UniqueConstraint(fields=("run", "agent"), name="one_report_per_agent"),
+            constraint=models.UniqueConstraint(
+                fields=("run", "agent"), name="one_report_per_agent"
+            ),
         ),
         migrations.AddIndex(
             model_name="finding",
-            index=models.Index(fields=["run", "-severity", "file", "line_start"], name="finding_run_severity"),
+            index=models.Index(
+                fields=["run", "-severity", "file", "line_start"], name="finding_run_severity"
+            ),
         ),
         migrations.AddIndex(
             model_name="finding",
@@ -108,6 +129,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="sourcefile",
-            constraint=models.UniqueConstraint(fields=("assessment", "path"), name="one_file_per_path"),
+            constraint=models.UniqueConstraint(
+                fields=("assessment", "path"), name="one_file_per_path"
+            ),
         ),
     ]

@@ -36,7 +36,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("fingerprint", models.CharField(max_length=64)),
@@ -46,7 +49,9 @@ class Migration(migrations.Migration):
                 (
                     "assessment",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="mutes", to="assessments.assessment"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mutes",
+                        to="assessments.assessment",
                     ),
                 ),
                 (
@@ -62,7 +67,9 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-id",),
                 "constraints": [
-                    models.UniqueConstraint(fields=("assessment", "fingerprint"), name="one_mute_per_finding")
+                    models.UniqueConstraint(
+                        fields=("assessment", "fingerprint"), name="one_mute_per_finding"
+                    )
                 ],
             },
         ),

@@ -15,7 +15,7 @@ from assessments.reports.pdf import as_pdf
 from assessments.reports.sarif import as_sarif
 
 if TYPE_CHECKING:
-    from tasks_ui.tracking import Work
+    from tasks_ui.worker.work import Work
 
 WRITERS: dict[str, Callable[[dict[str, Any]], bytes]] = {
     Report.Format.HTML: as_html,
@@ -36,11 +36,17 @@ CONTENT_TYPES = {
 
 
 def generate(work: Work, report: Report) -> dict[str, Any]:
-    """Build the document and write it. Units of work are the document's sections, and the writing."""
+    """Build the document and write it. Units of work are the document's sections, and the
+    writing."""
     document = build(report, on_progress=work.report)
     content = WRITERS[report.format](document)
     work.save_with_result(lambda: store(report, content))
-    return {"report_id": str(report.pk), "report_type": report.kind, "format": report.format, "bytes": len(content)}
+    return {
+        "report_id": str(report.pk),
+        "report_type": report.kind,
+        "format": report.format,
+        "bytes": len(content),
+    }
 
 
 def store(report: Report, content: bytes) -> None:

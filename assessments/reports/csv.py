@@ -9,9 +9,25 @@ from typing import Any
 from assessments.reports.layout import shown
 
 COLUMNS = (
-    "severity", "severity_origin", "agent", "rule", "title", "resource", "file", "line_start", "line_end", "expected",
-    "actual", "why", "remediation", "monthly_saving_usd", "since", "muted", "frameworks", "fingerprint",
-)  # fmt: skip
+    "severity",
+    "severity_origin",
+    "agent",
+    "rule",
+    "title",
+    "resource",
+    "file",
+    "line_start",
+    "line_end",
+    "expected",
+    "actual",
+    "why",
+    "remediation",
+    "monthly_saving_usd",
+    "since",
+    "muted",
+    "frameworks",
+    "fingerprint",
+)
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -19,13 +35,15 @@ def as_csv(document: dict[str, Any]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    writer.writerows([inert(shown(_cell(finding, name))) for name in COLUMNS] for finding in document["findings"])
+    writer.writerows(
+        [inert(shown(_cell(finding, name))) for name in COLUMNS] for finding in document["findings"]
+    )
     return out.getvalue().encode()
 
 
 def inert(text: str) -> str:
-    """Text that a spreadsheet doesn't run: what starts like a formula gets an apostrophe before it (OWASP, "CSV
-    Injection")."""
+    """Text that a spreadsheet doesn't run: what starts like a formula gets an apostrophe before it
+    (OWASP, "CSV Injection")."""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
 
 

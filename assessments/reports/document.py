@@ -1,7 +1,7 @@
 """What a report says, as plain data: every format is written from this one document.
 
-A number in it stands beside its ``source``, or beside the ``file`` whose line it is. ``about`` alone has none: it holds
-ids, times and what the person stated.
+A number in it stands beside its ``source``, or beside the ``file`` whose line it is. ``about``
+alone has none: it holds ids, times and what the person stated.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ EXECUTIVE_RECOMMENDATIONS = 10
 
 
 def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> dict[str, Any]:
-    """The document: ``about`` and one entry per section of the report's kind. Units of work are the sections, and the
-    writing that comes after."""
+    """The document: ``about`` and one entry per section of the report's kind. Units of work are the
+    sections, and the writing that comes after."""
     run = report.run
     document: dict[str, Any] = {
         "about": {
@@ -43,7 +43,9 @@ def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> di
             "assessment_id": str(run.assessment_id),
             "run": run.number,
             "report_type": report.kind,
-            "assessed_at": run.finished_at.isoformat(timespec="seconds") if run.finished_at else None,
+            "assessed_at": (
+                run.finished_at.isoformat(timespec="seconds") if run.finished_at else None
+            ),
             "requirements": run.requirements,
         }
     }
@@ -61,7 +63,7 @@ def sections_of(report: Report) -> list[str]:
     return names
 
 
-# --- summary -------------------------------------------------------------------------------------------------------
+# --- summary -----------------------------------------------------------------------------------
 
 
 def _summary(report: Report) -> dict[str, Any]:
@@ -70,15 +72,29 @@ def _summary(report: Report) -> dict[str, Any]:
     checks = run.summary.get("checks", {})
     files = run.summary.get("coverage", {})
     figures = [
-        *(_count(f"findings_{level}", f"{level.capitalize()} findings", n, "findings", _COUNTED)
-          for level, n in severity_counts(run).items()),
-        _count("findings_muted", "Muted findings", muted_count(run), "findings", "Findings that a person accepted"),
-        *(_count(f"checks_{outcome}", f"Checks {outcome}", checks.get(outcome, 0), "checks", _CHECKED)
-          for outcome in ("passed", "failed", "suppressed")),
+        *(
+            _count(f"findings_{level}", f"{level.capitalize()} findings", n, "findings", _COUNTED)
+            for level, n in severity_counts(run).items()
+        ),
+        _count(
+            "findings_muted",
+            "Muted findings",
+            muted_count(run),
+            "findings",
+            "Findings that a person accepted",
+        ),
+        *(
+            _count(
+                f"checks_{outcome}", f"Checks {outcome}", checks.get(outcome, 0), "checks", _CHECKED
+            )
+            for outcome in ("passed", "failed", "suppressed")
+        ),
         _count("resources", "Resources", run.summary.get("resources", 0), "resources", _MODELLED),
-        *(_count(f"files_{status}", f"Files {words}", files.get(status, 0), "files", _COVERED)
-          for status, words in COVERAGE_WORDS.items()),
-    ]  # fmt: skip
+        *(
+            _count(f"files_{status}", f"Files {words}", files.get(status, 0), "files", _COVERED)
+            for status, words in COVERAGE_WORDS.items()
+        ),
+    ]
     return {"figures": figures, "comparison": _comparison(run.summary.get("comparison"))}
 
 
@@ -89,8 +105,8 @@ COVERAGE_WORDS = {
     CoverageStatus.NOT_ASSESSED: "not assessed",
 }
 _COUNTED = (
-    "Findings of this run but the muted, each with its file and line; compliance tells the others' again and is not "
-    "counted twice"
+    "Findings of this run but the muted, each with its file and line; compliance tells the others'"
+    " again and is not counted twice"
 )
 _CHECKED = "Rules of the engines against resources of the uploaded files, one by one"
 _MODELLED = "Entries of the resource model, each declared at its file and line"
@@ -108,7 +124,7 @@ def _comparison(settled: dict[str, int] | None) -> dict[str, Any] | None:
     return {**settled, "source": source}
 
 
-# --- agents --------------------------------------------------------------------------------------------------------
+# --- agents ------------------------------------------------------------------------------------
 
 
 def _agents(report: Report) -> list[dict[str, Any]]:
@@ -145,7 +161,7 @@ def _answers(report: Report) -> list[AgentReport]:
     return list(answers.filter(agent=only) if only else answers)
 
 
-# --- findings ------------------------------------------------------------------------------------------------------
+# --- findings ----------------------------------------------------------------------------------
 
 
 def _findings(report: Report) -> list[dict[str, Any]]:
@@ -173,17 +189,28 @@ def _finding(finding: Finding, mute: FindingMute | None) -> dict[str, Any]:
         "line_start": finding.line_start or None,
         "line_end": finding.line_end or None,
         "since": finding.since,
-        "saving": None
-        if saving is None
-        else {
-            "monthly_usd": str(saving),
-            "source": f"{detail.get('actual', '')}, against {detail.get('expected', '')}. {detail.get('why', '')}",
-        },
-        "muted": mute and {"reason": mute.reason, "expires_at": mute.expires_at and mute.expires_at.isoformat()},
+        "saving": (
+            None
+            if saving is None
+            else {
+                "monthly_usd": str(saving),
+                "source": (
+                    f"{detail.get('actual', '')}, against {detail.get('expected', '')}."
+                    f" {detail.get('why', '')}"
+                ),
+            }
+        ),
+        "muted": (
+            mute
+            and {
+                "reason": mute.reason,
+                "expires_at": mute.expires_at and mute.expires_at.isoformat(),
+            }
+        ),
     }
 
 
-# --- recommendations -----------------------------------------------------------------------------------------------
+# --- recommendations ---------------------------------------------------------------------------
 
 
 def _recommendations(report: Report) -> list[dict[str, Any]]:
@@ -205,14 +232,19 @@ def _recommendation(row: Recommendation) -> dict[str, Any]:
         "effort": row.effort,
         "status": row.status,
         "impact": {**row.impact, "source": row.impact["formula"]},
-        "saving": None
-        if saving is None
-        else {"monthly_usd": str(saving), "source": "Sum of the savings of the findings that this resolves"},
+        "saving": (
+            None
+            if saving is None
+            else {
+                "monthly_usd": str(saving),
+                "source": "Sum of the savings of the findings that this resolves",
+            }
+        ),
         "findings": sorted(finding.fingerprint for finding in row.findings.all()),
     }
 
 
-# --- how it was made -----------------------------------------------------------------------------------------------
+# --- how it was made ---------------------------------------------------------------------------
 
 
 def _resources(report: Report) -> list[dict[str, Any]]:
@@ -220,8 +252,12 @@ def _resources(report: Report) -> list[dict[str, Any]]:
 
 
 def _coverage(report: Report) -> list[dict[str, Any]]:
-    """Each file with its ``file`` (its path) and how far it was read; an executive's report names only the gaps."""
-    files = [{"file": row["path"], **{key: row[key] for key in _COVERAGE_KEYS}} for row in report.run.coverage]
+    """Each file with its ``file`` (its path) and how far it was read; an executive's report names
+    only the gaps."""
+    files = [
+        {"file": row["path"], **{key: row[key] for key in _COVERAGE_KEYS}}
+        for row in report.run.coverage
+    ]
     if report.kind != Report.Kind.EXECUTIVE:
         return files
     return [row for row in files if row["status"] != CoverageStatus.READ]
@@ -231,13 +267,22 @@ _COVERAGE_KEYS = ("kind", "status", "reason", "line")
 
 
 def _data(report: Report) -> list[dict[str, Any]]:
-    """Engines with their versions and data sets with their dates, as far as this report rests on them."""
+    """Engines with their versions and data sets with their dates, as far as this report rests on
+    them."""
     shown = {answer.agent for answer in _answers(report) if answer.status == AgentStatus.ASSESSED}
     engines = [
-        {"name": name, "version": version, "as_of": "", "licence": "", "source": f"Said by {name} itself"}
+        {
+            "name": name,
+            "version": version,
+            "as_of": "",
+            "licence": "",
+            "source": f"Said by {name} itself",
+        }
         for name, version in sorted(report.run.summary.get("engines", {}).items())
     ]
-    return engines + [_data_set(name) for name, agents in USED_BY.items() if shown.intersection(agents)]
+    return engines + [
+        _data_set(name) for name, agents in USED_BY.items() if shown.intersection(agents)
+    ]
 
 
 def _data_set(name: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The report as one HTML file that needs nothing beside it: no script, its style inline, its values escaped."""
+"""The report as one HTML file that needs nothing beside it: no script, its style inline, its values
+escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from assessments.reports.layout import blocks_of, title_of
 
 
 def as_html(document: dict[str, Any]) -> bytes:
-    context = {"title": title_of(document), "blocks": list(blocks_of(document)), "style": stylesheet()}
+    context = {
+        "title": title_of(document),
+        "blocks": list(blocks_of(document)),
+        "style": stylesheet(),
+    }
     return render_to_string("assessments/report.html", context).encode()
 
 

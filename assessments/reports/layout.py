@@ -1,7 +1,8 @@
 """The document as blocks to read one after another: what HTML, Markdown and PDF have in common.
 
-A block's text is plain: what is special in a format is made inert by that format's writer, in one place. Characters
-that can't be seen (controls, marks that turn the reading direction) are shown as U+FFFD.
+A block's text is plain: what is special in a format is made inert by that format's writer, in one
+place. Characters that can't be seen (controls, marks that turn the reading direction) are shown as
+U+FFFD.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def title_of(document: dict[str, Any]) -> str:
 
 
 def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
-    """The whole report, in reading order: what is wrong and what to do first, how it was found after it. The title is
-    not among the blocks."""
+    """The whole report, in reading order: what is wrong and what to do first, how it was found
+    after it. The title is not among the blocks."""
     if assessed_at := document["about"]["assessed_at"]:
         yield Text(clean(f"Assessed {assessed_at} by Infra Mind"), is_dim=True)
     yield from _summary(document["summary"], document["agents"])
@@ -82,7 +83,9 @@ def shown(value: Any) -> str:
 
 def clean(text: str) -> str:
     """One line without characters that can't be seen."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
+    )
 
 
 def _summary(summary: dict[str, Any], agents: list[dict[str, Any]]) -> Iterator[Block]:
@@ -123,17 +126,28 @@ def _figures(figures: list[dict[str, Any]]) -> Iterator[Block]:
     """Figures, each with the number of its source; the sources below, each once."""
     sources = list(dict.fromkeys(shown(figure["source"]) for figure in figures))
     rows = [
-        [shown(figure["label"]), _with_unit(figure), str(sources.index(shown(figure["source"])) + 1)]
+        [
+            shown(figure["label"]),
+            _with_unit(figure),
+            str(sources.index(shown(figure["source"])) + 1),
+        ]
         for figure in figures
     ]
     yield Table(["Figure", "Value", "Source"], rows, {1, 2})
-    yield from (Text(f"Source {number}: {source}", is_dim=True) for number, source in enumerate(sources, start=1))
+    yield from (
+        Text(f"Source {number}: {source}", is_dim=True)
+        for number, source in enumerate(sources, start=1)
+    )
 
 
 def _with_unit(figure: dict[str, Any]) -> str:
     """``497.41 USD a month``; the unit is left out where the label says it already."""
     unit = shown(figure["unit"])
-    return shown(figure["value"]) if unit in shown(figure["label"]).lower() else f"{shown(figure['value'])} {unit}"
+    return (
+        shown(figure["value"])
+        if unit in shown(figure["label"]).lower()
+        else f"{shown(figure['value'])} {unit}"
+    )
 
 
 def _table(table: dict[str, Any]) -> Table:
@@ -159,7 +173,10 @@ def _recommendations(section: list[dict[str, Any]]) -> Iterator[Block]:
         for step in item["steps"]:
             yield _prose(step)
         saves = f" Saves {item['saving']['monthly_usd']} USD a month." if item["saving"] else ""
-        words = f"Effort: {item['effort']}. Priority: {item['impact']['weight']:g} = {item['source']}.{saves}"
+        words = (
+            f"Effort: {item['effort']}. Priority: {item['impact']['weight']:g} ="
+            f" {item['source']}.{saves}"
+        )
         yield Text(clean(words), is_dim=True)
 
 
@@ -173,13 +190,24 @@ def _finding(item: dict[str, Any]) -> Iterator[Block]:
     yield Heading(3, clean(f"{item['severity'].capitalize()}: {item['title']}"))
     place = f"{item['file']}:{item['line_start']}" if item["line_start"] else item["file"]
     origin = f"{item['rule']}, severity from {item['severity_origin']}"
-    facts = [place, item["resource"], origin, item["since"], f"fingerprint {item['fingerprint'][:12]}"]
+    facts = [
+        place,
+        item["resource"],
+        origin,
+        item["since"],
+        f"fingerprint {item['fingerprint'][:12]}",
+    ]
     yield Text(clean(" · ".join(filter(None, facts))), is_dim=True)
     if mute := item["muted"]:
         until = f" until {mute['expires_at']}" if mute["expires_at"] else ""
         yield Text(clean(f"Muted{until}: {mute['reason']}"))
     if item.get("expected") or item.get("actual"):
-        yield Text(clean(f"Expected: {item.get('expected') or 'not said'}. Found: {item.get('actual') or 'not said'}."))
+        yield Text(
+            clean(
+                f"Expected: {item.get('expected') or 'not said'}. Found:"
+                f" {item.get('actual') or 'not said'}."
+            )
+        )
     for words in (item.get("why"), item.get("remediation")):
         if words:
             yield _prose(words)
@@ -206,7 +234,12 @@ def _code(line: str) -> str:
 def _resources(section: list[dict[str, Any]]) -> Iterator[Block]:
     yield Heading(2, "Resources")
     rows = [
-        [shown(r["address"]), shown(r["type"]), shown(r["provider"]), shown(f"{r['file']}:{r['line_start']}")]
+        [
+            shown(r["address"]),
+            shown(r["type"]),
+            shown(r["provider"]),
+            shown(f"{r['file']}:{r['line_start']}"),
+        ]
         for r in section
     ]
     yield Table(["Address", "Type", "Provider", "Declared at"], rows)
@@ -214,8 +247,14 @@ def _resources(section: list[dict[str, Any]]) -> Iterator[Block]:
 
 def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:
     yield Heading(2, "Coverage")
-    rows = [[_place(c), *(shown(c[key]).replace("_", " ") for key in ("kind", "status")), shown(c["reason"])]
-            for c in section]  # fmt: skip
+    rows = [
+        [
+            _place(c),
+            *(shown(c[key]).replace("_", " ") for key in ("kind", "status")),
+            shown(c["reason"]),
+        ]
+        for c in section
+    ]
     yield Table(["File", "Kind", "How far it was read", "Reason"], rows)
 
 
@@ -226,7 +265,10 @@ def _place(covered: dict[str, Any]) -> str:
 def _data(section: list[dict[str, Any]]) -> Iterator[Block]:
     yield Heading(2, "Engines and data")
     keys = ("name", "version", "as_of", "licence", "source")
-    yield Table(["Name", "Version", "As of", "Licence", "Source"], [[shown(row[k]) for k in keys] for row in section])
+    yield Table(
+        ["Name", "Version", "As of", "Licence", "Source"],
+        [[shown(row[k]) for k in keys] for row in section],
+    )
 
 
 def _formulas(section: list[dict[str, Any]]) -> Iterator[Block]:

@@ -1,4 +1,5 @@
-"""The report as Markdown (CommonMark with GitHub's tables). What was uploaded is text and nothing else in it."""
+"""The report as Markdown (CommonMark with GitHub's tables). What was uploaded is text and nothing
+else in it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def as_markdown(document: dict[str, Any]) -> bytes:
 
 
 def escape(text: str) -> str:
-    """One line of text that Markdown shows as it is (CommonMark 0.31, section 2.4, "Backslash escapes")."""
+    """One line of text that Markdown shows as it is (CommonMark 0.31, section 2.4, "Backslash
+    escapes")."""
     text = _SPECIAL.sub(r"\\\1", text)
     return _AT_START.sub(lambda m: f"\\{m[0]}" if m[0] in "-+=" else f"{m[0]}\\", text)
 
@@ -34,7 +36,11 @@ def _written(block: Block) -> Iterator[str]:
         case Code():
             yield _fenced(block.lines)
         case Bars():
-            yield _table(block.columns, [[label, words, remark] for label, _, words, remark in block.rows], {1})
+            yield _table(
+                block.columns,
+                [[label, words, remark] for label, _, words, remark in block.rows],
+                {1},
+            )
         case Table():
             yield _table(block.columns, block.rows, block.numeric)
 
@@ -48,7 +54,9 @@ def _fenced(lines: list[str]) -> str:
 
 def _table(columns: list[str], rows: list[list[str]], numeric: set[int]) -> str:
     marks = ["---:" if n in numeric else "---" for n in range(len(columns))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in ([*map(escape, columns)], marks, *_cells(rows)))
+    return "\n".join(
+        f"| {' | '.join(cells)} |" for cells in ([*map(escape, columns)], marks, *_cells(rows))
+    )
 
 
 def _cells(rows: list[list[str]]) -> Iterator[list[str]]:

@@ -1,4 +1,5 @@
-"""The report as PDF, typeset by Typst with the fonts that it brings: nothing is fetched, nothing else needed."""
+"""The report as PDF, typeset by Typst with the fonts that it brings: nothing is fetched, nothing
+else needed."""
 
 from __future__ import annotations
 
@@ -38,7 +39,11 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     findings = document.get("findings", [])
     if len(findings) <= MOST:
         return document
-    return {**document, "findings": findings[:MOST], "left_out": _left_out(len(findings), "findings, the worst first")}
+    return {
+        **document,
+        "findings": findings[:MOST],
+        "left_out": _left_out(len(findings), "findings, the worst first"),
+    }
 
 
 def _short(block: Block) -> Iterator[Block]:

@@ -11,26 +11,39 @@ from assessments.scan.types import CoverageStatus
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
-"""Section 3.27.10: error, warning and note are all that SARIF has; the severity itself is among the properties."""
-SECURITY_SEVERITIES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0", "info": "0.0"}
-"""Middles of the bands that GitHub code scanning reads back into words: above 9.0 critical, 7.0 high, 4.0 medium, 0.1
-low (GitHub Docs, "SARIF support for code scanning", reportingDescriptor object)."""
+"""Section 3.27.10: error, warning and note are all that SARIF has; the severity itself is among the
+properties."""
+SECURITY_SEVERITIES = {
+    "critical": "9.5",
+    "high": "8.0",
+    "medium": "5.5",
+    "low": "2.0",
+    "info": "0.0",
+}
+"""Middles of the bands that GitHub code scanning reads back into words: above 9.0 critical, 7.0
+high, 4.0 medium, 0.1 low (GitHub Docs, "SARIF support for code scanning", reportingDescriptor
+object)."""
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
 SINCE = {"new": "new", "persisting": "unchanged"}
 """``since`` as a baselineState (section 3.27.24)."""
 
 
 def as_sarif(document: dict[str, Any]) -> bytes:
-    """One run with a rule for each rule that fired. Files that were not read whole are notifications."""
+    """One run with a rule for each rule that fired. Files that were not read whole are
+    notifications."""
     findings = document["findings"]
     rules = _rules(findings)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
     about = document["about"]
     run = {
         "tool": {"driver": {"name": "Infra Mind", "rules": rules}},
-        "automationDetails": {"id": f"infra-mind/{about['report_type']}/{about['assessment_id']}/run {about['run']}"},
+        "automationDetails": {
+            "id": f"infra-mind/{about['report_type']}/{about['assessment_id']}/run {about['run']}"
+        },
         "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _gaps(document["coverage"])}],
+        "invocations": [
+            {"executionSuccessful": True, "toolExecutionNotifications": _gaps(document["coverage"])}
+        ],
         "results": [_result(finding, index) for finding in findings],
         "properties": {"scores": _scores(document["agents"])},
     }
@@ -39,7 +52,8 @@ def as_sarif(document: dict[str, Any]) -> bytes:
 
 
 def _rules(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One entry a rule, in the order of their ids. Its worst finding speaks for it, as findings come worst first."""
+    """One entry a rule, in the order of their ids. Its worst finding speaks for it, as findings
+    come worst first."""
     worst: dict[str, dict[str, Any]] = {}
     for finding in findings:
         worst.setdefault(_rule_id(finding), finding)
@@ -74,7 +88,9 @@ def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
         "locations": _locations(finding),
         "partialFingerprints": {"infraMind/v1": finding["fingerprint"]},
         "suppressions": _suppressions(finding),
-        "properties": {key: finding[key] for key in ("agent", "severity", "severity_origin", "saving")},
+        "properties": {
+            key: finding[key] for key in ("agent", "severity", "severity_origin", "saving")
+        },
     }
     if finding["since"]:
         result["baselineState"] = SINCE[finding["since"]]
@@ -82,8 +98,11 @@ def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
 
 
 def _message(finding: dict[str, Any]) -> str:
-    """Plain text: what would read as a placeholder (section 3.11.5) or a link (section 3.11.6) is escaped."""
-    said = ". ".join(filter(None, (finding["title"], finding.get("actual"), finding.get("expected"))))
+    """Plain text: what would read as a placeholder (section 3.11.5) or a link (section 3.11.6) is
+    escaped."""
+    said = ". ".join(
+        filter(None, (finding["title"], finding.get("actual"), finding.get("expected")))
+    )
     return _PLACEHOLDER.sub(r"{{\1}}", said).replace("](", "\\](")
 
 
@@ -96,14 +115,21 @@ def _locations(finding: dict[str, Any]) -> list[dict[str, Any]]:
             place["region"] = {"startLine": finding["line_start"], "endLine": end}
         location["physicalLocation"] = place
     if finding["resource"]:
-        location["logicalLocations"] = [{"fullyQualifiedName": finding["resource"], "kind": "resource"}]
+        location["logicalLocations"] = [
+            {"fullyQualifiedName": finding["resource"], "kind": "resource"}
+        ]
     return [location] if location else []
 
 
 def _suppressions(finding: dict[str, Any]) -> list[dict[str, Any]]:
-    """A mute is kept outside of the files. An empty list says that the finding is not suppressed (section 3.27.23)."""
+    """A mute is kept outside of the files. An empty list says that the finding is not suppressed
+    (section 3.27.23)."""
     mute = finding["muted"]
-    return [{"kind": "external", "status": "accepted", "justification": mute["reason"]}] if mute else []
+    return (
+        [{"kind": "external", "status": "accepted", "justification": mute["reason"]}]
+        if mute
+        else []
+    )
 
 
 def _gaps(coverage: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -120,4 +146,6 @@ def _gaps(coverage: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _scores(agents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: answer[key] for key in ("agent", "status", "score", "source")} for answer in agents]
+    return [
+        {key: answer[key] for key in ("agent", "status", "score", "source")} for answer in agents
+    ]

@@ -8,14 +8,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.documents import Document, DocumentError, read_json, read_yaml, text_of
-from assessments.scan.terraform_text import MAX_REFERENCES, escapes, file_references, large_counts, module_sources
+from assessments.scan.terraform_text import (
+    MAX_REFERENCES,
+    escapes,
+    file_references,
+    large_counts,
+    module_sources,
+)
 from assessments.scan.types import CoverageStatus, FileCoverage, FileKind
 
 if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
 
 _COMPOSE_NAME = re.compile(r"^(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$", re.IGNORECASE)
-_DOCKERFILE_NAME = re.compile(r"^(?:(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?|[\w.-]+\.Dockerfile)$", re.IGNORECASE)
+_DOCKERFILE_NAME = re.compile(
+    r"^(?:(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?|[\w.-]+\.Dockerfile)$", re.IGNORECASE
+)
 _WORKFLOW_PATH = re.compile(r"(?:^|/)\.github/workflows/[^/]+\.ya?ml$")
 _HCL_BLOCK = re.compile(r"^[ \t]*(?:resource|data|module|provider)\b", re.MULTILINE)
 MAX_LINE_BYTES = 1_000_000
@@ -24,8 +32,9 @@ MAX_LINE_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Classified:
-    """One file with its kind. ``gap`` says why it is not, or not wholly, read; ``units`` counts its declared things
-    (blocks, objects, services), at least 1; ``scannable`` is false when no engine may see it."""
+    """One file with its kind. ``gap`` says why it is not, or not wholly, read; ``units`` counts its
+    declared things (blocks, objects, services), at least 1; ``scannable`` is false when no engine
+    may see it."""
 
     file: InputFile
     kind: FileKind
@@ -35,19 +44,23 @@ class Classified:
     documents: list[Document] = field(default_factory=list, compare=False)
 
     def coverage(self) -> FileCoverage:
-        return self.gap or FileCoverage(path=self.file.path, kind=self.kind, status=CoverageStatus.READ)
+        return self.gap or FileCoverage(
+            path=self.file.path, kind=self.kind, status=CoverageStatus.READ
+        )
 
 
 def classify(file: InputFile, *, isolated: bool = True) -> Classified:
-    """Tell what ``file`` is. ``isolated``: whether engines will be shut in with nothing but the upload; if not, source
-    whose paths can't be told beforehand is held back too."""
+    """Tell what ``file`` is. ``isolated``: whether engines will be shut in with nothing but the
+    upload; if not, source whose paths can't be told beforehand is held back too."""
     kind = _kind_by_name(file.path)
     try:
         text = text_of(file.content)
         _refuse_long_line(file, text)
         return _by_content(file, text, kind=kind, isolated=isolated)
     except DocumentError as error:
-        if kind is FileKind.UNKNOWN and not file.path.endswith((".yaml", ".yml", ".json", ".template")):
+        if kind is FileKind.UNKNOWN and not file.path.endswith(
+            (".yaml", ".yml", ".json", ".template")
+        ):
             return _unknown(file)
         return _failed(file, _guess(file, kind), error.message, line=error.line)
 
@@ -84,15 +97,22 @@ def _terraform(file: InputFile, text: str, *, isolated: bool) -> Classified:
         read_json(text)
     references = [*file_references(text, path=file.path), *module_sources(text, path=file.path)]
     if len(references) >= MAX_REFERENCES:
-        return _failed(file, FileKind.TERRAFORM, "It refers to too many other files to follow them.", line=None)
+        return _failed(
+            file, FileKind.TERRAFORM, "It refers to too many other files to follow them.", line=None
+        )
     for reference in references:
         if escapes(reference):
-            reason = f"It reads {reference.text}, which lies outside the upload. The file was left out."
+            reason = (
+                f"It reads {reference.text}, which lies outside the upload. The file was left out."
+            )
             return _failed(file, FileKind.TERRAFORM, reason, line=reference.line)
     if not isolated:
         for reference in file_references(text, path=file.path):
             if reference.path is None:
-                reason = f"It reads {reference.text}, a path that can't be told beforehand. The file was left out."
+                reason = (
+                    f"It reads {reference.text}, a path that can't be told beforehand. The file was"
+                    " left out."
+                )
                 return _failed(file, FileKind.TERRAFORM, reason, line=reference.line)
     units = max(1, len(_HCL_BLOCK.findall(text)))
     return Classified(file, FileKind.TERRAFORM, gap=_terraform_gap(file, text), units=units)
@@ -103,12 +123,16 @@ def _terraform_gap(file: InputFile, text: str) -> FileCoverage | None:
         if reference.path is None:
             return _partly(
                 file,
-                f"The module {reference.text} is not in the upload, so what it makes is not assessed. "
-                "Add it as a local module, or upload a plan as JSON.",
+                f"The module {reference.text} is not in the upload, so what it makes is not"
+                " assessed. Add it as a local module, or upload a plan as JSON.",
                 reference.line,
             )
     for line, count in large_counts(text):
-        return _partly(file, f"count = {count:,} is taken as 100; upload a plan as JSON for exact counts.", line)
+        return _partly(
+            file,
+            f"count = {count:,} is taken as 100; upload a plan as JSON for exact counts.",
+            line,
+        )
     return None
 
 
@@ -122,7 +146,9 @@ def _json(file: InputFile, text: str) -> Classified:
             file,
             FileKind.TERRAFORM_PLAN,
             units=max(1, len(changes) if isinstance(changes, list) else 1),
-            documents=[Document(value=value, line_start=1, line_end=text.count("\n") + 1, lines={})],
+            documents=[
+                Document(value=value, line_start=1, line_end=text.count("\n") + 1, lines={})
+            ],
         )
     # JSON is YAML, but for tabs; reading it again as YAML gives the lines.
     if _is_cloudformation(value) or _is_kubernetes(value):
@@ -131,7 +157,11 @@ def _json(file: InputFile, text: str) -> Classified:
 
 
 def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
-    if "{{" in text and ("/templates/" in f"/{file.path}" or "{{-" in text) and kind is not FileKind.GITHUB_ACTIONS:
+    if (
+        "{{" in text
+        and ("/templates/" in f"/{file.path}" or "{{-" in text)
+        and kind is not FileKind.GITHUB_ACTIONS
+    ):
         reason = "This is a Helm template. Upload the output of 'helm template' instead."
         return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
     documents = [document for document in read_yaml(text) if isinstance(document.value, dict)]
@@ -140,8 +170,12 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
         kind = _kind_of_documents(values)
     if kind is FileKind.UNKNOWN:
         return _unknown(file, values)
-    if kind is FileKind.COMPOSE and not any(isinstance(value.get("services"), dict) for value in values):
-        return _failed(file, kind, "It has no 'services' mapping, so it is not a Compose file.", line=1)
+    if kind is FileKind.COMPOSE and not any(
+        isinstance(value.get("services"), dict) for value in values
+    ):
+        return _failed(
+            file, kind, "It has no 'services' mapping, so it is not a Compose file.", line=1
+        )
     return Classified(file, kind, units=_units(kind, values), documents=documents)
 
 
@@ -161,7 +195,8 @@ def _is_cloudformation(value: dict[str, Any]) -> bool:
         return False
     types = [item.get("Type") for item in resources.values() if isinstance(item, dict)]
     return "AWSTemplateFormatVersion" in value or any(
-        isinstance(kind, str) and kind.startswith(("AWS::", "Custom::", "Alexa::")) for kind in types
+        isinstance(kind, str) and kind.startswith(("AWS::", "Custom::", "Alexa::"))
+        for kind in types
     )
 
 
@@ -179,14 +214,17 @@ def _is_kubernetes(value: dict[str, Any]) -> bool:
 def _is_compose(value: dict[str, Any]) -> bool:
     services = value.get("services")
     return isinstance(services, dict) and any(
-        isinstance(item, dict) and ("image" in item or "build" in item) for item in services.values()
+        isinstance(item, dict) and ("image" in item or "build" in item)
+        for item in services.values()
     )
 
 
 def _units(kind: FileKind, values: list[dict[str, Any]]) -> int:
-    key = {FileKind.CLOUDFORMATION: "Resources", FileKind.COMPOSE: "services", FileKind.GITHUB_ACTIONS: "jobs"}.get(
-        kind
-    )
+    key = {
+        FileKind.CLOUDFORMATION: "Resources",
+        FileKind.COMPOSE: "services",
+        FileKind.GITHUB_ACTIONS: "jobs",
+    }.get(kind)
     if key is None:
         items = [value.get("items") for value in values]
         return max(1, sum(len(item) if isinstance(item, list) else 1 for item in items))
@@ -199,7 +237,9 @@ def _refuse_long_line(file: InputFile, text: str) -> None:
     for number, line in enumerate(text.split("\n"), start=1):
         if len(line) > MAX_LINE_BYTES:
             raise DocumentError(
-                f"This line has {len(line):,} characters; no more than {MAX_LINE_BYTES:,} are read.", number
+                f"This line has {len(line):,} characters; no more than {MAX_LINE_BYTES:,} are"
+                " read.",
+                number,
             )
 
 
@@ -208,7 +248,9 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
     if kind is not FileKind.UNKNOWN:
         return kind
     head = file.content[:20_000]
-    if re.search(rb"^apiVersion:", head, re.MULTILINE) and re.search(rb"^kind:", head, re.MULTILINE):
+    if re.search(rb"^apiVersion:", head, re.MULTILINE) and re.search(
+        rb"^kind:", head, re.MULTILINE
+    ):
         return FileKind.KUBERNETES
     return FileKind.CLOUDFORMATION if b"AWSTemplateFormatVersion" in head else FileKind.UNKNOWN
 
@@ -216,20 +258,30 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
 def _unknown(file: InputFile, values: list[dict[str, Any]] | None = None) -> Classified:
     reason = "Not a kind of file that Infra Mind assesses."
     if any(value.get("kind") == "Kustomization" for value in values or []):
-        reason = "Kustomize overlays are not rendered. Upload the output of 'kubectl kustomize' instead."
+        reason = (
+            "Kustomize overlays are not rendered. Upload the output of 'kubectl kustomize' instead."
+        )
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
 
 
 def _not_assessed(file: InputFile, reason: str) -> FileCoverage:
-    return FileCoverage(path=file.path, kind=FileKind.UNKNOWN, status=CoverageStatus.NOT_ASSESSED, reason=reason)
+    return FileCoverage(
+        path=file.path, kind=FileKind.UNKNOWN, status=CoverageStatus.NOT_ASSESSED, reason=reason
+    )
 
 
 def _partly(file: InputFile, reason: str, line: int) -> FileCoverage:
     return FileCoverage(
-        path=file.path, kind=FileKind.TERRAFORM, status=CoverageStatus.PARTLY_READ, reason=reason, line=line
+        path=file.path,
+        kind=FileKind.TERRAFORM,
+        status=CoverageStatus.PARTLY_READ,
+        reason=reason,
+        line=line,
     )
 
 
 def _failed(file: InputFile, kind: FileKind, reason: str, *, line: int | None) -> Classified:
-    gap = FileCoverage(path=file.path, kind=kind, status=CoverageStatus.FAILED, reason=reason, line=line)
+    gap = FileCoverage(
+        path=file.path, kind=kind, status=CoverageStatus.FAILED, reason=reason, line=line
+    )
     return Classified(file, kind, gap=gap, scannable=False)

@@ -1,7 +1,8 @@
-"""Reading YAML and JSON that may be hostile: with a budget, with line numbers, without executing anything.
+"""Reading YAML and JSON that may be hostile: with a budget, with line numbers, without executing
+anything.
 
-A document's budget is counted on the event stream, before any object is built, and an alias counts as much as what it
-stands for: so a "billion laughs" file is refused after a few thousand events.
+A document's budget is counted on the event stream, before any object is built, and an alias counts
+as much as what it stands for: so a "billion laughs" file is refused after a few thousand events.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML or JSON document. ``lines`` maps key paths (at most four keys long) to 1-based (first, last) lines."""
+    """One YAML or JSON document. ``lines`` maps key paths (at most four keys long) to 1-based
+    (first, last) lines."""
 
     value: Any
     line_start: int
@@ -44,10 +46,13 @@ def text_of(content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as e:
-        raise DocumentError("This file is not UTF-8 text.", content.count(b"\n", 0, e.start) + 1) from e
+        raise DocumentError(
+            "This file is not UTF-8 text.", content.count(b"\n", 0, e.start) + 1
+        ) from e
     if "\0" in text:
         raise DocumentError(
-            "This file has NUL bytes, so it is not a text file.", text.count("\n", 0, text.index("\0")) + 1
+            "This file has NUL bytes, so it is not a text file.",
+            text.count("\n", 0, text.index("\0")) + 1,
         )
     return text
 
@@ -70,7 +75,9 @@ def read_yaml(text: str) -> list[Document]:
             f"This YAML can't be read: {e.problem or e.context}.", mark.line + 1 if mark else None
         ) from e
     except yaml.YAMLError as e:
-        raise DocumentError("This YAML can't be read: it has characters that YAML does not allow.") from e
+        raise DocumentError(
+            "This YAML can't be read: it has characters that YAML does not allow."
+        ) from e
     except (RecursionError, ValueError, TypeError, OverflowError) as e:
         raise DocumentError(f"This YAML can't be read: {type(e).__name__}.") from e
 
@@ -82,7 +89,9 @@ def read_json(text: str) -> Any:
     except json.JSONDecodeError as e:
         raise DocumentError(f"This JSON can't be read: {e.msg}.", e.lineno) from e
     except (RecursionError, ValueError) as e:
-        raise DocumentError("This JSON is nested too deeply, or has a number too long to read.") from e
+        raise DocumentError(
+            "This JSON is nested too deeply, or has a number too long to read."
+        ) from e
 
 
 class _Loader(yaml.CSafeLoader):
@@ -140,8 +149,8 @@ def _key_lines(
 
 
 def _span(node: yaml.Node) -> tuple[int, int]:
-    """1-based first and last line. A block collection's own end mark lies at the start of what follows it, so its
-    last line is that of its last item."""
+    """1-based first and last line. A block collection's own end mark lies at the start of what
+    follows it, so its last line is that of its last item."""
     start, end = node.start_mark, node.end_mark
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
@@ -163,7 +172,8 @@ def _json_types(value: Any) -> Any:
 
 
 def _check_budget(text: str) -> None:
-    """Refuse cyclic aliases, and more expanded nodes or levels than the budget, from the events alone."""
+    """Refuse cyclic aliases, and more expanded nodes or levels than the budget, from the events
+    alone."""
     anchors: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []
     total = 0
@@ -188,6 +198,9 @@ def _check_budget(text: str) -> None:
             if anchor:
                 anchors[anchor] = total - before
         if total > MAX_NODES:
-            raise DocumentError(f"This YAML unfolds to more than {MAX_NODES:,} values (aliases counted in full).", line)
+            raise DocumentError(
+                f"This YAML unfolds to more than {MAX_NODES:,} values (aliases counted in full).",
+                line,
+            )
         if len(open_nodes) > MAX_DEPTH:
             raise DocumentError(f"This YAML is nested more than {MAX_DEPTH} levels deep.", line)

@@ -1,8 +1,9 @@
 """The line that a failed check is about, within the block that declares its resource.
 
 Checkov names the attributes that decided, as paths: ``ingress/[1]/cidr_blocks``,
-``spec/template/spec/containers/[0]/image``. The path is followed through the block's own lines, downwards, as far as it
-goes: an attribute that is missing has no line, and the block or list item that should hold it stands for it.
+``spec/template/spec/containers/[0]/image``. The path is followed through the block's own lines,
+downwards, as far as it goes: an attribute that is missing has no line, and the block or list item
+that should hold it stands for it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _MAX_DEPTH = 20
 
 
 def focus_of(lines: Sequence[CodeLine], keys: Sequence[str]) -> int | None:
-    """The 1-based number of the line that ``keys`` lead to: of the key that was followed furthest, and of equal ones
-    the last, as rules name ports before addresses. None for none."""
+    """The 1-based number of the line that ``keys`` lead to: of the key that was followed furthest,
+    and of equal ones the last, as rules name ports before addresses. None for none."""
     best_depth, best_line = 0, None
     for key in keys[:_MAX_KEYS]:
         depth, line = _follow(lines, key.split("/")[:_MAX_DEPTH])
@@ -29,7 +30,8 @@ def focus_of(lines: Sequence[CodeLine], keys: Sequence[str]) -> int | None:
 
 
 def _follow(lines: Sequence[CodeLine], path: Sequence[str]) -> tuple[int, int | None]:
-    """How many names of ``path`` were found, each within the one before, and the line of the last."""
+    """How many names of ``path`` were found, each within the one before, and the line of the
+    last."""
     region = range(len(lines))
     depth, found = 0, None
     for position, name in enumerate(path):
@@ -55,7 +57,8 @@ def _declares(text: str, name: str) -> bool:
 
 
 def _below(lines: Sequence[CodeLine], at: int, stop: int) -> range:
-    """The lines that belong to the one at ``at``: those indented more, and, for YAML, a list at its own indent."""
+    """The lines that belong to the one at ``at``: those indented more, and, for YAML, a list at its
+    own indent."""
     own = _indent(lines[at].text)
     is_key = lines[at].text.rstrip().endswith(":")
     for below in range(at + 1, stop):

@@ -22,11 +22,12 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds of one upload. Sizes are bytes after unpacking; ``ratio`` is unpacked bytes per packed byte.
+    """Bounds of one upload. Sizes are bytes after unpacking; ``ratio`` is unpacked bytes per packed
+    byte.
 
-    DEFLATE reaches at most about 1030:1 (zlib's technical details, "Maximum Compression Factor"); source code
-    compresses 3 to 20 times, so ``ratio`` past 200 is taken for a bomb. It counts from ``ratio_floor`` bytes on, so
-    that a small file of blanks is no bomb.
+    DEFLATE reaches at most about 1030:1 (zlib's technical details, "Maximum Compression Factor");
+    source code compresses 3 to 20 times, so ``ratio`` past 200 is taken for a bomb. It counts from
+    ``ratio_floor`` bytes on, so that a small file of blanks is no bomb.
     """
 
     total_bytes: int = 50 * 1024 * 1024
@@ -41,7 +42,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class InputFile:
-    """One uploaded file. ``path`` is relative, with ``/``; ``sha256`` is hex; ``size`` is in bytes."""
+    """One uploaded file. ``path`` is relative, with ``/``; ``sha256`` is hex; ``size`` is in
+    bytes."""
 
     path: str
     content: bytes
@@ -50,7 +52,12 @@ class InputFile:
 
     @classmethod
     def of(cls, path: str, content: bytes) -> InputFile:
-        return cls(path=path, content=content, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        return cls(
+            path=path,
+            content=content,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+        )
 
 
 class UploadError(Exception):
@@ -63,11 +70,15 @@ class UploadError(Exception):
         self.line = line
 
 
-def read_upload(uploads: Iterable[tuple[str, bytes]], *, limits: Limits | None = None) -> list[InputFile]:
-    """Unpack archives among ``uploads`` ((name, content) pairs) and return the files, sorted by path.
+def read_upload(
+    uploads: Iterable[tuple[str, bytes]], *, limits: Limits | None = None
+) -> list[InputFile]:
+    """Unpack archives among ``uploads`` ((name, content) pairs) and return the files, sorted by
+    path.
 
     Operating-system clutter (``__MACOSX/``, ``.DS_Store``, ``.git/``, ``.terraform/``) is left out.
-    Raises UploadError for anything outside ``limits``, unsafe names, links, devices, and broken archives.
+    Raises UploadError for anything outside ``limits``, unsafe names, links, devices, and broken
+    archives.
     """
     limits = limits or Limits()
     found: dict[str, InputFile] = {}
@@ -76,15 +87,19 @@ def read_upload(uploads: Iterable[tuple[str, bytes]], *, limits: Limits | None =
         total += len(content)
         if total > limits.total_bytes:
             raise UploadError(
-                f"The files unpack to more than {_mb(limits.total_bytes)}. Upload fewer files, or only the folders "
-                "that hold infrastructure code.",
+                f"The files unpack to more than {_mb(limits.total_bytes)}. Upload fewer files, or"
+                " only the folders that hold infrastructure code.",
                 path,
             )
         if path in found:
-            raise UploadError(f"{path} is there twice. Rename one of them, or upload only one.", path)
+            raise UploadError(
+                f"{path} is there twice. Rename one of them, or upload only one.", path
+            )
         if len(found) >= limits.files:
             raise UploadError(
-                f"More than {limits.files:,} files. Upload only the folders with infrastructure code.", path
+                f"More than {limits.files:,} files. Upload only the folders with infrastructure"
+                " code.",
+                path,
             )
         found[path] = InputFile.of(path, content)
     _refuse_file_as_folder(found)
@@ -92,17 +107,25 @@ def read_upload(uploads: Iterable[tuple[str, bytes]], *, limits: Limits | None =
 
 
 def safe_path(name: str, *, limits: Limits) -> str:
-    """``name`` as a relative POSIX path in NFC; raises UploadError for one that could leave the upload."""
+    """``name`` as a relative POSIX path in NFC; raises UploadError for one that could leave the
+    upload."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)[:100]
     path = unicodedata.normalize("NFC", name.replace("\\", "/"))
     if not path or any(unicodedata.category(c) in {"Cc", "Cs", "Cf"} for c in path):
-        raise UploadError(f"The name {shown!r} has characters that no path may have. Rename the file.", shown)
+        raise UploadError(
+            f"The name {shown!r} has characters that no path may have. Rename the file.", shown
+        )
     if path.startswith("/") or (len(path) > 1 and path[1] == ":"):
-        raise UploadError(f"{shown} is an absolute path. Pack the archive with paths relative to the project.", shown)
+        raise UploadError(
+            f"{shown} is an absolute path. Pack the archive with paths relative to the project.",
+            shown,
+        )
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise UploadError(
-            f"{shown} points outside the upload with '..'. Pack the archive from the project's top.", shown
+            f"{shown} points outside the upload with '..'. Pack the archive from the project's"
+            " top.",
+            shown,
         )
     if not parts:
         raise UploadError("A file has no name. Give it one.", shown)
@@ -110,16 +133,24 @@ def safe_path(name: str, *, limits: Limits) -> str:
 
 
 def _within_bounds(path: str, parts: list[str], *, shown: str, limits: Limits) -> str:
-    if len(path.encode()) > limits.path_chars or any(len(part.encode()) > limits.name_chars for part in parts):
-        raise UploadError(f"The name {shown}... is too long (at most {limits.path_chars} bytes). Shorten it.", shown)
+    if len(path.encode()) > limits.path_chars or any(
+        len(part.encode()) > limits.name_chars for part in parts
+    ):
+        raise UploadError(
+            f"The name {shown}... is too long (at most {limits.path_chars} bytes). Shorten it.",
+            shown,
+        )
     if len(parts) > limits.depth:
         raise UploadError(
-            f"{shown}... lies more than {limits.depth} folders deep. Upload a folder further down.", shown
+            f"{shown}... lies more than {limits.depth} folders deep. Upload a folder further down.",
+            shown,
         )
     return path
 
 
-def _unpacked(uploads: Iterable[tuple[str, bytes]], *, limits: Limits) -> Iterator[tuple[str, bytes]]:
+def _unpacked(
+    uploads: Iterable[tuple[str, bytes]], *, limits: Limits
+) -> Iterator[tuple[str, bytes]]:
     for name, content in uploads:
         if not name.lower().endswith(ARCHIVE_SUFFIXES):
             if len(content) > limits.file_bytes:
@@ -140,9 +171,13 @@ def _unpacked(uploads: Iterable[tuple[str, bytes]], *, limits: Limits) -> Iterat
             NotImplementedError,
             ValueError,
         ) as e:
-            raise UploadError(f"{name} can't be unpacked ({e}). Pack it again and upload it once more.", name) from e
+            raise UploadError(
+                f"{name} can't be unpacked ({e}). Pack it again and upload it once more.", name
+            ) from e
         except RuntimeError as e:
-            raise UploadError(f"{name} is protected by a password. Pack it without one.", name) from e
+            raise UploadError(
+                f"{name} is protected by a password. Pack it without one.", name
+            ) from e
 
 
 def _zip_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple[str, bytes]]:
@@ -164,9 +199,13 @@ def _zip_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple
 
 def _tar_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple[str, bytes]]:
     budget = _Budget(name, packed=len(content), limits=limits)
-    # "r|gz" reads the stream once, forwards only: headers can't send us back for the same bytes again. The counting
-    # wrapper bounds what is skipped, too: tarfile reads through members that we never ask for.
-    with _BoundedGzip(content, budget) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+    # "r|gz" reads the stream once, forwards only: headers can't send us back for the same bytes
+    # again. The counting wrapper bounds what is skipped, too: tarfile reads through members that we
+    # never ask for.
+    with (
+        _BoundedGzip(content, budget) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):
         for member in archive:
             budget.count_member()
             if member.isdir():
@@ -195,8 +234,8 @@ class _Budget:
         self.members += 1
         if self.members > self.limits.files * 2:
             raise UploadError(
-                f"{self.archive} has more than {self.limits.files * 2:,} entries. Upload only the folders with "
-                "infrastructure code.",
+                f"{self.archive} has more than {self.limits.files * 2:,} entries. Upload only the"
+                " folders with infrastructure code.",
                 self.archive,
             )
 
@@ -204,15 +243,15 @@ class _Budget:
         self.out += count
         if self.out > self.limits.ratio_floor and self.out > self.packed * self.limits.ratio:
             raise UploadError(
-                f"{self.archive} unpacks to more than {self.limits.ratio} times its size, as decompression bombs do. "
-                "Pack only the project's own files.",
+                f"{self.archive} unpacks to more than {self.limits.ratio} times its size, as"
+                " decompression bombs do. Pack only the project's own files.",
                 self.archive,
             )
         # Tar adds up to 1 kB of headers and padding a member.
         if self.out > self.limits.total_bytes + self.limits.files * 1024:
             raise UploadError(
-                f"{self.archive} unpacks to more than {_mb(self.limits.total_bytes)}. Pack only the folders with "
-                "infrastructure code.",
+                f"{self.archive} unpacks to more than {_mb(self.limits.total_bytes)}. Pack only the"
+                " folders with infrastructure code.",
                 self.archive,
             )
 
@@ -249,18 +288,25 @@ class _BoundedGzip(io.RawIOBase):
 
 def _is_clutter(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return bool({"__MACOSX", ".git", ".terraform"} & set(parts[:-1])) or parts[-1] in {".DS_Store", "Thumbs.db"}
+    return bool({"__MACOSX", ".git", ".terraform"} & set(parts[:-1])) or parts[-1] in {
+        ".DS_Store",
+        "Thumbs.db",
+    }
 
 
 def _refuse_file_as_folder(found: dict[str, InputFile]) -> None:
     for path in found:
         for parent in PurePosixPath(path).parents:
             if str(parent) in found:
-                raise UploadError(f"{parent} is both a file and a folder (of {path}). Rename one of them.", path)
+                raise UploadError(
+                    f"{parent} is both a file and a folder (of {path}). Rename one of them.", path
+                )
 
 
 def _too_large(path: str, limits: Limits) -> UploadError:
-    return UploadError(f"{path} is larger than {_mb(limits.file_bytes)}. Leave it out, or split it.", path)
+    return UploadError(
+        f"{path} is larger than {_mb(limits.file_bytes)}. Leave it out, or split it.", path
+    )
 
 
 def _not_a_file(member: str, archive: str) -> UploadError:

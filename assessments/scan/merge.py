@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
 
 SECRET_RULE = "CKV_SECRET_"  # noqa: S105
-_WORST = [CoverageStatus.READ, CoverageStatus.PARTLY_READ, CoverageStatus.NOT_ASSESSED, CoverageStatus.FAILED]
+_WORST = [
+    CoverageStatus.READ,
+    CoverageStatus.PARTLY_READ,
+    CoverageStatus.NOT_ASSESSED,
+    CoverageStatus.FAILED,
+]
 
 
 class ScanResult(Message):
-    """The merged scan. Every uploaded file has exactly one entry in ``coverage``. ``engines`` maps name to version."""
+    """The merged scan. Every uploaded file has exactly one entry in ``coverage``. ``engines`` maps
+    name to version."""
 
     checks: list[CheckResult] = []
     resources: list[Resource] = []
@@ -43,10 +49,11 @@ def merge(
     failed_shards: Iterable[FileCoverage] = (),
     isolated: bool = True,
 ) -> ScanResult:
-    """Join, deduplicate and sort. ``failed_shards`` names files whose shard gave no answer (see ``shard_failure``).
+    """Join, deduplicate and sort. ``failed_shards`` names files whose shard gave no answer (see
+    ``shard_failure``).
 
-    The order of ``outputs`` does not matter. A line that the secrets check flags is masked in every other check's
-    evidence, and its value everywhere.
+    The order of ``outputs`` does not matter. A line that the secrets check flags is masked in every
+    other check's evidence, and its value everywhere.
     """
     outputs = sorted(outputs, key=lambda output: output.model_dump_json())
     classified = [classify(file, isolated=isolated) for file in files]
@@ -63,10 +70,18 @@ def merge(
     return ScanResult(
         checks=[_masked(check, flagged, redactor) for check in checks] if flagged else checks,
         resources=_unique_resources(
-            r if redactor is None else redactor.resource(r) for output in outputs for r in output.resources
+            r if redactor is None else redactor.resource(r)
+            for output in outputs
+            for r in output.resources
         ),
         coverage=_coverage(classified, [*gaps, *failed_shards]),
-        engines=dict(sorted((output.engine, output.engine_version) for output in outputs if output.engine_version)),
+        engines=dict(
+            sorted(
+                (output.engine, output.engine_version)
+                for output in outputs
+                if output.engine_version
+            )
+        ),
     )
 
 
@@ -84,8 +99,8 @@ def shard_failure(paths: Iterable[str], *, engine: str, reason: str) -> list[Fil
 
 
 def _unique_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
-    """One entry per rule, resource, file and lines. Where shards differ, passed wins: the one that saw the file which
-    satisfies the rule knows more."""
+    """One entry per rule, resource, file and lines. Where shards differ, passed wins: the one that
+    saw the file which satisfies the rule knows more."""
     order = [Outcome.FAILED, Outcome.SUPPRESSED, Outcome.PASSED]
     found: dict[tuple[str, str, str, int, int], CheckResult] = {}
     for check in checks:
@@ -96,13 +111,18 @@ def _unique_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 def _unique_resources(resources: Iterable[Resource]) -> list[Resource]:
-    """Addresses made unique: a plan's exact entry replaces the estimate from source; else the file is added."""
+    """Addresses made unique: a plan's exact entry replaces the estimate from source; else the file
+    is added."""
     found: dict[str, Resource] = {}
     ordered = sorted(resources, key=lambda r: (not r.exact, r.address, r.file, r.line_start))
     for resource in ordered:
         address = resource.address
         first = found.get(address)
-        if first is not None and first.origin is FileKind.TERRAFORM_PLAN and resource.origin is FileKind.TERRAFORM:
+        if (
+            first is not None
+            and first.origin is FileKind.TERRAFORM_PLAN
+            and resource.origin is FileKind.TERRAFORM
+        ):
             continue
         number = 1
         while address in found:
@@ -127,9 +147,13 @@ def _flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -
     return {value for value in values if len(value) >= 8 and any(char.isdigit() for char in value)}
 
 
-def _masked(check: CheckResult, flagged: set[tuple[str, int]], redactor: Redactor | None) -> CheckResult:
+def _masked(
+    check: CheckResult, flagged: set[tuple[str, int]], redactor: Redactor | None
+) -> CheckResult:
     lines = [
-        CodeLine(number=line.number, text=mask_line(line.text)) if (check.file, line.number) in flagged else line
+        CodeLine(number=line.number, text=mask_line(line.text))
+        if (check.file, line.number) in flagged
+        else line
         for line in check.evidence
     ]
     masked = check.model_copy(update={"evidence": lines})
@@ -144,6 +168,8 @@ def _coverage(classified: list[Classified], gaps: list[FileCoverage]) -> list[Fi
     result = []
     for item in sorted(classified, key=lambda item: item.file.path):
         known = [item.coverage(), *by_path.get(item.file.path, [])]
-        worst = max(known, key=lambda gap: (_WORST.index(gap.status), gap.line is not None, gap.reason))
+        worst = max(
+            known, key=lambda gap: (_WORST.index(gap.status), gap.line is not None, gap.reason)
+        )
         result.append(worst.model_copy(update={"kind": item.kind}))
     return result

@@ -1,4 +1,5 @@
-"""Our own readers of declared things: Kubernetes, Compose, CloudFormation, Terraform plans -> ``Resource`` entries.
+"""Our own readers of declared things: Kubernetes, Compose, CloudFormation, Terraform plans ->
+``Resource`` entries.
 
 Plans and literal manifests are exact: what they say is what will be there.
 """
@@ -54,7 +55,11 @@ def provider_of(resource_type: str) -> str:
 
 
 def _kubernetes(document: Document, path: str) -> Iterator[Resource]:
-    items = document.value.get("items") if str(document.value.get("kind", "")).endswith("List") else None
+    items = (
+        document.value.get("items")
+        if str(document.value.get("kind", "")).endswith("List")
+        else None
+    )
     for value in items if isinstance(items, list) else [document.value]:
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
             continue
@@ -79,7 +84,9 @@ def _kubernetes(document: Document, path: str) -> Iterator[Resource]:
 def _compose(document: Document, path: str) -> Iterator[Resource]:
     services = document.value.get("services")
     for name, service in services.items() if isinstance(services, dict) else ():
-        start, end = document.lines.get(("services", name), (document.line_start, document.line_end))
+        start, end = document.lines.get(
+            ("services", name), (document.line_start, document.line_end)
+        )
         yield Resource(
             address=f"compose/{name}",
             type="compose_service",
@@ -99,7 +106,9 @@ def _cloudformation(document: Document, path: str) -> Iterator[Resource]:
     for name, value in resources.items() if isinstance(resources, dict) else ():
         if not isinstance(value, dict) or not isinstance(value.get("Type"), str):
             continue
-        start, end = document.lines.get(("Resources", name), (document.line_start, document.line_end))
+        start, end = document.lines.get(
+            ("Resources", name), (document.line_start, document.line_end)
+        )
         properties = value.get("Properties")
         yield Resource(
             address=name,
@@ -112,7 +121,9 @@ def _cloudformation(document: Document, path: str) -> Iterator[Resource]:
             line_end=end,
             # Parameters and conditions are settled only when the stack is made.
             exact=False,
-            attributes=_with_defaults(properties, document.value) if isinstance(properties, dict) else {},
+            attributes=_with_defaults(properties, document.value)
+            if isinstance(properties, dict)
+            else {},
         )
 
 
@@ -124,7 +135,11 @@ def _with_defaults(properties: dict[str, Any], template: dict[str, Any]) -> dict
     def resolve(value: Any) -> Any:
         if isinstance(value, dict):
             parameter = parameters.get(value.get("Ref")) if set(value) == {"Ref"} else None
-            if isinstance(parameter, dict) and "Default" in parameter and not parameter.get("NoEcho"):
+            if (
+                isinstance(parameter, dict)
+                and "Default" in parameter
+                and not parameter.get("NoEcho")
+            ):
                 return parameter["Default"]
             return {key: resolve(item) for key, item in value.items()}
         return [resolve(item) for item in value] if isinstance(value, list) else value
@@ -148,7 +163,9 @@ def _plan(document: Document, path: str) -> Iterator[Resource]:
             line_start=1,
             line_end=document.line_end,
             exact=True,
-            attributes=_without_sensitive(values, value.get("sensitive_values")) if isinstance(values, dict) else {},
+            attributes=_without_sensitive(values, value.get("sensitive_values"))
+            if isinstance(values, dict)
+            else {},
         )
     yield from _plan_providers(document, path)
 
@@ -181,7 +198,11 @@ def _plan_module(module: Any, *, depth: int) -> Iterator[dict[str, Any]]:
         return
     resources, children = module.get("resources"), module.get("child_modules")
     for value in resources if isinstance(resources, list) else ():
-        if isinstance(value, dict) and value.get("mode", "managed") == "managed" and value.get("address"):
+        if (
+            isinstance(value, dict)
+            and value.get("mode", "managed") == "managed"
+            and value.get("address")
+        ):
             yield value
     for child in children if isinstance(children, list) else ():
         yield from _plan_module(child, depth=depth + 1)

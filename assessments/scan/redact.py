@@ -1,7 +1,8 @@
 """Keeping secrets out of everything that is stored or shown.
 
-A secret's place is known by its key (``password = ...``), by its form (a private key, an AWS key, credentials in a
-URL), or by an engine that flags its line. Once known, its value is masked wherever it appears.
+A secret's place is known by its key (``password = ...``), by its form (a private key, an AWS key,
+credentials in a URL), or by an engine that flags its line. Once known, its value is masked wherever
+it appears.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _WORD = (
     r"storage[_.-]?key|shared[_.-]?key|credentials?|connection[_.-]?string|conn[_.-]?str|client[_.-]?secret|"
     r"auth(?:orization)?[_.-]?(?:key|string|value)?|webhook|signing[_.-]?key|encryption[_.-]?key|master[_.-]?key|dsn"
 )
-# Keys that speak of a secret without holding one: its name, where it lies, how long it lives, whether it is used.
+# Keys that speak of a secret without holding one: its name, where it lies, how long it lives,
+# whether it is used.
 _ABOUT = (
     r"(?:name|names|ref|refs|arn|arns|id|ids|policy|ttl|length|mode|type|tokens|file|files|path|paths|enabled|required|"
     r"version|rotation|expiration|expiry|lifetime|provider|providers|store|manager|class|engine|method|methods|reset|"
@@ -68,10 +70,14 @@ _TOKEN = re.compile(r"(?<![\w:@./+-])[A-Za-z0-9+/_-]{24,200}={0,2}(?![\w.:/-])")
 
 
 class Redactor:
-    """Masks the secrets of one upload. Build one with ``of``; it is plain data and holds the values only in memory."""
+    """Masks the secrets of one upload. Build one with ``of``; it is plain data and holds the values
+    only in memory."""
 
     def __init__(self, literals: Iterable[str]) -> None:
-        strong = sorted({value for value in literals if _is_distinct(value)}, key=lambda value: (-len(value), value))
+        strong = sorted(
+            {value for value in literals if _is_distinct(value)},
+            key=lambda value: (-len(value), value),
+        )
         kept = strong[:MAX_LITERALS]
         self._literals = re.compile("|".join(map(re.escape, kept))) if kept else None
         # The same lines are evidence of many checks.
@@ -116,9 +122,16 @@ class Redactor:
         pair = {str(name).lower() for name in value}
         if {"name", "value"} <= pair and len(pair) <= 4:
             name = str(next(item for key, item in value.items() if key.lower() == "name"))
-            return {key: self.value(item, key=name if key.lower() == "value" else "") for key, item in value.items()}
+            return {
+                key: self.value(item, key=name if key.lower() == "value" else "")
+                for key, item in value.items()
+            }
         if value.get("kind") == "Secret":
-            masked = {k: dict.fromkeys(v, MASK) for k in ("data", "stringData") if isinstance(v := value.get(k), dict)}
+            masked = {
+                k: dict.fromkeys(v, MASK)
+                for k in ("data", "stringData")
+                if isinstance(v := value.get(k), dict)
+            }
             value = {**value, **masked}
             metadata = value.get("metadata")
             if isinstance(metadata, dict):
@@ -145,7 +158,8 @@ class Redactor:
 
 
 def bounded(attributes: dict[str, Any], *, limit: int = MAX_ATTRIBUTE_BYTES) -> dict[str, Any]:
-    """``attributes`` in at most ``limit`` bytes of JSON: long texts and lists are cut first, then whole keys."""
+    """``attributes`` in at most ``limit`` bytes of JSON: long texts and lists are cut first, then
+    whole keys."""
     if len(json.dumps(attributes)) <= limit:
         return attributes
     cut = _cut(attributes, text=400, items=40)
@@ -167,14 +181,18 @@ def line_values(line: str) -> Iterator[str]:
 
 
 def mask_line(text: str) -> str:
-    """A flagged line with all of its value masked: what stands before the first ``=`` or ``:`` stays."""
+    """A flagged line with all of its value masked: what stands before the first ``=`` or ``:``
+    stays."""
     ends = [place for sign in "=:" if (place := text.find(sign, 0, 100)) > 0]
     return f"{text[: min(ends) + 1]} {MASK}" if ends else MASK
 
 
 def _cut(value: Any, *, text: int, items: int) -> Any:
     if isinstance(value, dict):
-        return {key: _cut(item, text=text, items=items) for key, item in list(value.items())[: items * 2]}
+        return {
+            key: _cut(item, text=text, items=items)
+            for key, item in list(value.items())[: items * 2]
+        }
     if isinstance(value, list):
         return [_cut(item, text=text, items=items) for item in value[:items]]
     return value[:text] if isinstance(value, str) else value
@@ -222,15 +240,19 @@ def _kubernetes_secret_values(value: Any) -> Iterator[str]:
 
 
 def _is_distinct(value: str) -> bool:
-    """Whether ``value`` can be masked everywhere: ``postgres`` as a password must not blank the image's name."""
+    """Whether ``value`` can be masked everywhere: ``postgres`` as a password must not blank the
+    image's name."""
     if len(value) < 6 or _NOT_A_SECRET.match(value):
         return False
-    kinds = sum(bool(re.search(kind, value)) for kind in (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9._/-]"))
+    kinds = sum(
+        bool(re.search(kind, value)) for kind in (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9._/-]")
+    )
     return kinds >= 2 or len(value) >= 16
 
 
 def _looks_random(token: str) -> bool:
-    """High Shannon entropy over mixed characters. 4.2 bits lie above English and identifiers, below base64 of keys."""
+    """High Shannon entropy over mixed characters. 4.2 bits lie above English and identifiers, below
+    base64 of keys."""
     if not (re.search(r"\d", token) and re.search(r"[a-z]", token) and re.search(r"[A-Z]", token)):
         return False
     counts = [token.count(char) for char in set(token)]

@@ -1,7 +1,9 @@
-"""Running an engine on an upload so that nothing outside the upload is read and nothing outlives the scan.
+"""Running an engine on an upload so that nothing outside the upload is read and nothing outlives
+the scan.
 
-``run_confined`` executes a program in a fresh job folder by way of ``scanner/confine.py``; ``probe`` says, once a
-process, which confinement this machine allows. The warm way (``warm.py``) shares the folder, limits and line protocol.
+``run_confined`` executes a program in a fresh job folder by way of ``scanner/confine.py``;
+``probe`` says, once a process, which confinement this machine allows. The warm way (``warm.py``)
+shares the folder, limits and line protocol.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ Level = Literal["namespaces", "network", "limits"]
 OnLine = Callable[[bytes], None]
 Kill = Callable[[], None]
 Register = Callable[[Kill], None]
-"""``register(kill)``: ``kill`` may be called from any thread, at any time, to end the scan's processes at once."""
+"""``register(kill)``: ``kill`` may be called from any thread, at any time, to end the scan's
+processes at once."""
 
 
 class ScanError(Exception):
@@ -51,16 +54,19 @@ class ScanTimeout(ScanError):
 
 
 class ScanFailed(ScanError):
-    """The engine ended without an answer. ``str()`` is words for a person, without the upload's content."""
+    """The engine ended without an answer. ``str()`` is words for a person, without the upload's
+    content."""
 
 
 class EngineCrashed(ScanFailed):
-    """The engine itself raised on some file: trying again is of no use, trying without that file is."""
+    """The engine itself raised on some file: trying again is of no use, trying without that file
+    is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessLimits:
-    """Limits of one engine process. Measured need: Checkov 180-270 MB resident, about four times that mapped."""
+    """Limits of one engine process. Measured need: Checkov 180-270 MB resident, about four times
+    that mapped."""
 
     memory_bytes: int = 3 * 1024**3
     cpu_s: int = 240
@@ -74,9 +80,10 @@ class ProcessLimits:
 class Sandbox:
     """Where and how engines run.
 
-    ``scanner_python`` is the interpreter of the scanner's environment. ``work_dir`` holds job folders and the warm
-    server's socket; None means the system's temporary folder. ``warm`` allows the fork server. ``lifeline_pid`` is
-    the process whose end also ends a fork server that this one starts (a worker's parent process, say).
+    ``scanner_python`` is the interpreter of the scanner's environment. ``work_dir`` holds job
+    folders and the warm server's socket; None means the system's temporary folder. ``warm`` allows
+    the fork server. ``lifeline_pid`` is the process whose end also ends a fork server that this one
+    starts (a worker's parent process, say).
     """
 
     scanner_python: Path
@@ -87,13 +94,15 @@ class Sandbox:
     level: Level | None = None
 
     def confinement(self) -> Level:
-        """The level that holds on this machine (``level`` forces one, for tests and for odd platforms)."""
+        """The level that holds on this machine (``level`` forces one, for tests and for odd
+        platforms)."""
         return self.level or probe(self.scanner_python)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job's folder: ``upload`` (read-only copy of the shard's files), ``home`` (scratch), ``root`` (mount point)."""
+    """A job's folder: ``upload`` (read-only copy of the shard's files), ``home`` (scratch),
+    ``root`` (mount point)."""
 
     folder: Path
     uid: int | None
@@ -122,12 +131,17 @@ class Job:
 
 @contextlib.contextmanager
 def job_folder(files: Sequence[InputFile], *, sandbox: Sandbox) -> Iterator[Job]:
-    """A folder that holds the files and nothing else, owned by the job's user, removed afterwards."""
+    """A folder that holds the files and nothing else, owned by the job's user, removed
+    afterwards."""
     if sandbox.work_dir is not None:
         sandbox.work_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="im-scan-", dir=sandbox.work_dir)).resolve()
     try:
-        uid = JOB_UID_FIRST + int.from_bytes(os.urandom(2)) % JOB_UID_COUNT if os.getuid() == 0 else None
+        uid = (
+            JOB_UID_FIRST + int.from_bytes(os.urandom(2)) % JOB_UID_COUNT
+            if os.getuid() == 0
+            else None
+        )
         for name in ("upload", "home", "root"):
             (folder / name).mkdir(mode=0o700)
         for file in files:
@@ -150,9 +164,10 @@ def run_confined(
 ) -> int:
     """Run ``argv`` confined in ``job`` and hand each line of its standard output to ``on_line``.
 
-    Returns the exit status. Raises ScanCancelled, ScanTimeout, ScanFailed; however it ends, no process of it is left.
-    ``should_stop`` is asked five times a second. The calling thread must live as long as the call (it does), for the
-    kernel ends the engine when the thread that started it ends.
+    Returns the exit status. Raises ScanCancelled, ScanTimeout, ScanFailed; however it ends, no
+    process of it is left. ``should_stop`` is asked five times a second. The calling thread must
+    live as long as the call (it does), for the kernel ends the engine when the thread that started
+    it ends.
     """
     spec = {**job.spec(sandbox=sandbox, parent=os.getpid()), "argv": list(argv), "env": job.env()}
     process = subprocess.Popen(  # noqa: S603
@@ -183,7 +198,8 @@ def run_confined(
     if status < 0 and should_stop():
         raise ScanCancelled("The scan was cancelled.")
     if status < 0 or status > 125:
-        raise ScanFailed(f"The engine was ended by the system ({_status_words(status)}). {_last_line(errors)}".strip())
+        reason = f"The engine was ended by the system ({_status_words(status)})."
+        raise ScanFailed(f"{reason} {_last_line(errors)}".strip())
     return status
 
 
@@ -195,7 +211,8 @@ def read_lines(
     wall_s: float,
     errors_fd: int | None = None,
 ) -> bytes:
-    """Feed lines from ``fd`` to ``on_line`` until it closes; returns the last bytes of ``errors_fd``.
+    """Feed lines from ``fd`` to ``on_line`` until it closes; returns the last bytes of
+    ``errors_fd``.
 
     Raises ScanCancelled, ScanTimeout, and ScanFailed for a line longer than MAX_LINE_BYTES.
     """
@@ -251,7 +268,8 @@ def clean_environment(*, home: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def visible_paths(scanner_python: Path) -> list[str]:
-    """What an engine may see beside its job: both environments, their interpreters, and the scanner's own code."""
+    """What an engine may see beside its job: both environments, their interpreters, and the
+    scanner's own code."""
     paths = {str(SCANNER), sys.prefix, sys.base_prefix}
     environment = scanner_python.absolute().parent.parent
     paths.add(str(environment))
@@ -268,7 +286,12 @@ def probe(scanner_python: Path) -> Level:
         try:
             with job_folder([], sandbox=sandbox) as job:
                 argv = [str(scanner_python), "-I", "-c", "pass"]
-                if run_confined(argv, job=job, sandbox=sandbox, on_line=_ignore, should_stop=lambda: False) == 0:
+                if (
+                    run_confined(
+                        argv, job=job, sandbox=sandbox, on_line=_ignore, should_stop=lambda: False
+                    )
+                    == 0
+                ):
                     return level
         except ScanError:
             continue
@@ -315,7 +338,10 @@ def _sweep(process: subprocess.Popen[bytes]) -> None:
 
 def _status_words(status: int) -> str:
     number = -status if status < 0 else status - 128
-    reasons = {int(signal.SIGKILL): "killed, perhaps for want of memory", int(signal.SIGXCPU): "processor time used up"}
+    reasons = {
+        int(signal.SIGKILL): "killed, perhaps for want of memory",
+        int(signal.SIGXCPU): "processor time used up",
+    }
     return reasons.get(number, f"signal {number}")
 
 

@@ -1,4 +1,5 @@
-"""Cutting an upload into pieces that engines can work on at the same time. The same upload gives the same shards."""
+"""Cutting an upload into pieces that engines can work on at the same time. The same upload gives
+the same shards."""
 
 from __future__ import annotations
 
@@ -30,19 +31,21 @@ MS_PER_UNIT = {
     "cfn-lint": 60,
     "resources": 1,
 }
-"""Milliseconds an engine takes for one declared thing, warm, on 2 cores of 2026: 64 Terraform blocks 0.3 s, 348
-Kubernetes objects 6.9 s, 92 blocks by tfparse 0.11 s, 39 Compose files 0.28 s. They weigh progress; no result depends
-on them."""
+"""Milliseconds an engine takes for one declared thing, warm, on 2 cores of 2026: 64 Terraform
+blocks 0.3 s, 348 Kubernetes objects 6.9 s, 92 blocks by tfparse 0.11 s, 39 Compose files 0.28 s.
+They weigh progress; no result depends on them."""
 START_MS = 100
 MAX_SHARD_MS = 2_500
 """Larger groups are cut, where cutting loses nothing, so that more workers finish sooner."""
 
 
 class Shard(Message):
-    """One engine's work on some files. ``framework`` is Checkov's name for the kind, empty for other engines.
+    """One engine's work on some files. ``framework`` is Checkov's name for the kind, empty for
+    other engines.
 
-    ``paths`` are the files it may see; ``roots`` are Terraform root module folders among them (``.`` for the top);
-    ``units`` counts declared things; ``weight`` is the expected time in milliseconds, for weighing progress.
+    ``paths`` are the files it may see; ``roots`` are Terraform root module folders among them
+    (``.`` for the top); ``units`` counts declared things; ``weight`` is the expected time in
+    milliseconds, for weighing progress.
     """
 
     engine: str
@@ -66,7 +69,10 @@ def shards_of(classified: Sequence[Classified]) -> list[Shard]:
     for item in files:
         by_kind[item.kind].append(item)
     shards = [*_terraform(by_kind), *_kubernetes(by_kind[FileKind.KUBERNETES])]
-    shards += [_shard("checkov", [item], framework="terraform_plan") for item in by_kind[FileKind.TERRAFORM_PLAN]]
+    shards += [
+        _shard("checkov", [item], framework="terraform_plan")
+        for item in by_kind[FileKind.TERRAFORM_PLAN]
+    ]
     for kind, engine, framework in (
         (FileKind.CLOUDFORMATION, "checkov", "cloudformation"),
         (FileKind.CLOUDFORMATION, "cfn-lint", ""),
@@ -75,19 +81,30 @@ def shards_of(classified: Sequence[Classified]) -> list[Shard]:
         (FileKind.DOCKERFILE, "hadolint", ""),
         (FileKind.COMPOSE, "compose-lint", ""),
     ):
-        shards += [_shard(engine, group, framework=framework) for group in _cut(by_kind[kind], _key(engine, framework))]
+        shards += [
+            _shard(engine, group, framework=framework)
+            for group in _cut(by_kind[kind], _key(engine, framework))
+        ]
     known = [item for item in files if item.kind is not FileKind.UNKNOWN]
-    shards += [_shard("checkov", group, framework="secrets") for group in _cut(known, "checkov/secrets")]
+    shards += [
+        _shard("checkov", group, framework="secrets") for group in _cut(known, "checkov/secrets")
+    ]
     readable = [item for item in known if item.kind in READER_KINDS]
     shards += [_shard("resources", group) for group in _cut(readable, "resources")]
     return sorted(shards, key=lambda shard: (shard.engine, shard.framework, shard.label))
 
 
-READER_KINDS = {FileKind.KUBERNETES, FileKind.COMPOSE, FileKind.CLOUDFORMATION, FileKind.TERRAFORM_PLAN}
+READER_KINDS = {
+    FileKind.KUBERNETES,
+    FileKind.COMPOSE,
+    FileKind.CLOUDFORMATION,
+    FileKind.TERRAFORM_PLAN,
+}
 
 
 def _terraform(by_kind: dict[FileKind, list[Classified]]) -> Iterator[Shard]:
-    """Folders that reference each other stay together; such groups are packed up to the shard size."""
+    """Folders that reference each other stay together; such groups are packed up to the shard
+    size."""
     files = by_kind[FileKind.TERRAFORM]
     if not files:
         return
@@ -96,13 +113,17 @@ def _terraform(by_kind: dict[FileKind, list[Classified]]) -> Iterator[Shard]:
         folders[_folder(item)].append(item)
     children = {folder: _local_modules(items, known=folders) for folder, items in folders.items()}
     groups = _joined_groups(children)
-    for group in _packed(groups, weigh=lambda group: sum(item.units for f in group for item in folders[f]) * 6):
+    for group in _packed(
+        groups, weigh=lambda group: sum(item.units for f in group for item in folders[f]) * 6
+    ):
         items = [item for folder in group for item in folders[folder]]
         referenced = {child for folder in group for child in children[folder]}
         roots = [folder for folder in group if folder not in referenced] or group
         if not any(item.kind is FileKind.TERRAFORM for item in items):
             continue
-        roots = [root for root in roots if any(item.kind is FileKind.TERRAFORM for item in folders[root])]
+        roots = [
+            root for root in roots if any(item.kind is FileKind.TERRAFORM for item in folders[root])
+        ]
         yield _shard("checkov", items, framework="terraform", roots=roots)
         yield _shard("tfparse", items, roots=roots)
 
@@ -139,7 +160,8 @@ def _joined_groups(children: dict[str, set[str]]) -> list[list[str]]:
 
 
 def _kubernetes(items: list[Classified]) -> Iterator[Shard]:
-    """Network policies go with every shard: a check that looks for them must not miss one for the cut's sake."""
+    """Network policies go with every shard: a check that looks for them must not miss one for the
+    cut's sake."""
     shared = [item for item in items if _has_network_policy(item)]
     rest = [item for item in items if item not in shared]
     for group in _cut(rest, "checkov/kubernetes") or ([[]] if shared else []):
@@ -152,7 +174,10 @@ def _has_network_policy(item: Classified) -> bool:
 
 def _cut(items: list[Classified], key: str) -> list[list[Classified]]:
     return list(
-        _packed(items_as_groups(items), weigh=lambda group: sum(item.units for item in group) * MS_PER_UNIT[key])
+        _packed(
+            items_as_groups(items),
+            weigh=lambda group: sum(item.units for item in group) * MS_PER_UNIT[key],
+        )
     )
 
 
@@ -175,7 +200,9 @@ def _packed[T](groups: list[list[T]], *, weigh: Callable[[list[T]], int]) -> Ite
         yield current
 
 
-def _shard(engine: str, items: list[Classified], *, framework: str = "", roots: Sequence[str] = ()) -> Shard:
+def _shard(
+    engine: str, items: list[Classified], *, framework: str = "", roots: Sequence[str] = ()
+) -> Shard:
     units = sum(item.units for item in items)
     return Shard(
         engine=engine,

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_COUNT = 100
-"""Copies of one block that are counted out. tfparse takes 28 s for 5,000 (measured), so 0.6 s for this many."""
+"""Copies of one block that are counted out. tfparse takes 28 s for 5,000 (measured), so 0.6 s for
+this many."""
 
 MAX_REFERENCES = 2_000
 """References of each sort that are followed in one file; a file with as many is held back."""
 
-# Every repetition is bounded or possessive: the text is hostile, and a match must cost no more than its length.
+# Every repetition is bounded or possessive: the text is hostile, and a match must cost no more than
+# its length.
 _FILE_FUNCTION = re.compile(
     r"\b(?:file|filebase64|templatefile|fileset|fileexists|filemd5|filesha1|filesha256|filesha512|filebase64sha256|"
     r"filebase64sha512|abspath)[ \t]{0,20}\([ \t\r\n]{0,20}"
@@ -25,7 +27,9 @@ _FILE_FUNCTION = re.compile(
 )
 _MODULE = re.compile(r"""^[ \t]*"?module"?[ \t]+"?(?P<name>[\w-]+)"?[ \t]*\{""", re.MULTILINE)
 _SOURCE = re.compile(r"""\bsource"?[ \t]*[=:][ \t]*"(?P<source>[^"\n]*)\"""")
-_COUNT = re.compile(r"^(?P<head>[ \t]*count[ \t]*=[ \t]*)(?P<count>\d+)[ \t]*(?P<tail>(?:#|//).*)?$", re.MULTILINE)
+_COUNT = re.compile(
+    r"^(?P<head>[ \t]*count[ \t]*=[ \t]*)(?P<count>\d+)[ \t]*(?P<tail>(?:#|//).*)?$", re.MULTILINE
+)
 _ANY_COUNT = re.compile(r"^([ \t]*count[ \t]*=[ \t]*).*$", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?:#|//).*$", re.MULTILINE)
 _HERE = re.compile(r"\$\{\s*path\.(?:module|root|cwd)\s*\}|\bpath\.(?:module|root|cwd)\b")
@@ -33,7 +37,8 @@ _HERE = re.compile(r"\$\{\s*path\.(?:module|root|cwd)\s*\}|\bpath\.(?:module|roo
 
 @dataclass(frozen=True)
 class Reference:
-    """One path that source asks for. ``path`` is normalised against the upload; None when it is not literal."""
+    """One path that source asks for. ``path`` is normalised against the upload; None when it is not
+    literal."""
 
     line: int
     text: str
@@ -41,17 +46,21 @@ class Reference:
 
 
 def file_references(text: str, *, path: str) -> Iterator[Reference]:
-    """Every argument of ``file()`` and its relatives. ``path`` is the file's own place in the upload."""
+    """Every argument of ``file()`` and its relatives. ``path`` is the file's own place in the
+    upload."""
     text = _without_comments(text)
     for match in islice(_FILE_FUNCTION.finditer(text), MAX_REFERENCES):
         argument = match["argument"].strip().replace('\\"', '"')
         yield Reference(
-            _line(text, match.start()), argument[:80], _literal_path(argument, folder=posixpath.dirname(path))
+            _line(text, match.start()),
+            argument[:80],
+            _literal_path(argument, folder=posixpath.dirname(path)),
         )
 
 
 def module_sources(text: str, *, path: str) -> Iterator[Reference]:
-    """The ``source`` of each module block; ``path`` is None for a module of a registry or a repository."""
+    """The ``source`` of each module block; ``path`` is None for a module of a registry or a
+    repository."""
     text = _without_comments(text)
     is_json = path.endswith(".json")
     bodies = [(0, len(text))] if is_json else _module_bodies(text)
@@ -92,7 +101,8 @@ def with_single_counts(text: str) -> str:
 
 
 def _module_bodies(text: str) -> Iterator[tuple[int, int]]:
-    """From each module's opening brace to the brace that closes it in the same column, or the next module."""
+    """From each module's opening brace to the brace that closes it in the same column, or the next
+    module."""
     starts = [match.end() for match in _MODULE.finditer(text)]
     for start, following in pairwise([*starts, len(text)]):
         closing = text.find("\n}", start, following)

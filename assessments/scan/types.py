@@ -40,7 +40,8 @@ class Message(BaseModel):
 class FileCoverage(Message):
     """How far one uploaded file was read.
 
-    ``reason`` says, in words for the user, why it was not read whole; ``line`` where that began, 1-based.
+    ``reason`` says, in words for the user, why it was not read whole; ``line`` where that began,
+    1-based.
     """
 
     path: str
@@ -60,10 +61,10 @@ class CodeLine(Message):
 class CheckResult(Message):
     """One rule of one engine against one resource.
 
-    ``line_start`` and ``line_end`` are 1-based and inclusive, of the uploaded file ``file`` (a path as uploaded).
-    ``focus`` is the one line among them that decided, where the engine names the attribute.
-    ``engine_severity`` is only what the engine itself said ("critical" ... "info"), None where it is silent.
-    ``evidence`` holds at most 40 redacted lines, kept for failed checks only.
+    ``line_start`` and ``line_end`` are 1-based and inclusive, of the uploaded file ``file`` (a path
+    as uploaded). ``focus`` is the one line among them that decided, where the engine names the
+    attribute. ``engine_severity`` is only what the engine itself said ("critical" ... "info"), None
+    where it is silent. ``evidence`` holds at most 40 redacted lines, kept for failed checks only.
     """
 
     engine: str
@@ -87,9 +88,10 @@ class CheckResult(Message):
 class Resource(Message):
     """One entry of the resource model, whatever kind of file declared it.
 
-    ``address`` is unique within an assessment (``aws_db_instance.orders``, ``Deployment/default/cart``,
-    ``compose/web``). ``exact`` is true when counts and values come from a plan or a literal manifest, false when
-    they are estimated from source. ``attributes`` is the declared configuration, redacted, JSON types only.
+    ``address`` is unique within an assessment (``aws_db_instance.orders``,
+    ``Deployment/default/cart``, ``compose/web``). ``exact`` is true when counts and values come
+    from a plan or a literal manifest, false when they are estimated from source. ``attributes`` is
+    the declared configuration, redacted, JSON types only.
     """
 
     address: str
@@ -105,7 +107,8 @@ class Resource(Message):
 
 
 class ShardOutput(Message):
-    """What one engine found in one shard. Lists are sorted, so that the same input gives equal output."""
+    """What one engine found in one shard. Lists are sorted, so that the same input gives equal
+    output."""
 
     engine: str
     engine_version: str

@@ -1,7 +1,7 @@
 """The warm way: a fork server in the scanner's environment that has the engines imported already.
 
-The first job that finds no server starts one and waits for it, which costs what a plain start costs. A server that
-can't be had is no error: the caller goes the plain way.
+The first job that finds no server starts one and waits for it, which costs what a plain start
+costs. A server that can't be had is no error: the caller goes the plain way.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 START_S = 60.0
 ANSWER_S = 20.0
-"""A server that has not forked a job's process after this is taken for hung: it does so within milliseconds."""
+"""A server that has not forked a job's process after this is taken for hung: it does so within
+milliseconds."""
 
 
 class NoServer(Exception):
@@ -52,13 +53,16 @@ def run_warm(
     should_stop: Callable[[], bool],
     register: Register | None = None,
 ) -> None:
-    """Run ``request`` (see scanner/jobs.py) in a forked child. Raises NoServer, and what ``run_confined`` raises."""
+    """Run ``request`` (see scanner/jobs.py) in a forked child. Raises NoServer, and what
+    ``run_confined`` raises."""
     with _connection(sandbox, should_stop=should_stop) as connection:
         spec = job.spec(sandbox=sandbox, parent=0)
         _send(connection, {"spec": spec, "job": request, "env": job.env()})
         frame = _Frames(on_line)
         frame.on_pid = lambda pid: (
-            None if register is None else register(lambda: end_group(pid, alive=lambda: frame.exit is None))
+            None
+            if register is None
+            else register(lambda: end_group(pid, alive=lambda: frame.exit is None))
         )
         hung_at = time.monotonic() + ANSWER_S
 
@@ -69,7 +73,12 @@ def run_warm(
             return should_stop()
 
         try:
-            read_lines(connection.fileno(), on_line=frame.feed, should_stop=stop, wall_s=sandbox.limits.wall_s)
+            read_lines(
+                connection.fileno(),
+                on_line=frame.feed,
+                should_stop=stop,
+                wall_s=sandbox.limits.wall_s,
+            )
         except ConnectionError as error:
             raise NoServer from error
         finally:
@@ -105,7 +114,8 @@ class _Frames:
 
 
 def _await_end(connection: socket.socket, frame: _Frames) -> None:
-    """Shut our side, which ends the job if it still runs, and read on until the server has reaped it."""
+    """Shut our side, which ends the job if it still runs, and read on until the server has reaped
+    it."""
     if frame.exit is not None:
         return
     frame.on_line = lambda line: None
@@ -134,7 +144,9 @@ def _connect(path: Path) -> socket.socket | None:
     return connection
 
 
-def _start_and_connect(path: Path, sandbox: Sandbox, *, should_stop: Callable[[], bool]) -> socket.socket:
+def _start_and_connect(
+    path: Path, sandbox: Sandbox, *, should_stop: Callable[[], bool]
+) -> socket.socket:
     """Under a lock, so that many workers start one server. Waits until it answers."""
     deadline = time.monotonic() + START_S
     with path.with_suffix(".lock").open("w") as lock:
@@ -169,7 +181,13 @@ def _pause(deadline: float, should_stop: Callable[[], bool]) -> None:
 
 def _start(path: Path, sandbox: Sandbox) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603
-        [str(sandbox.scanner_python), "-I", str(SCANNER / "server.py"), str(path), str(sandbox.lifeline_pid)],
+        [
+            str(sandbox.scanner_python),
+            "-I",
+            str(SCANNER / "server.py"),
+            str(path),
+            str(sandbox.lifeline_pid),
+        ],
         cwd="/",
         env={**clean_environment(home=path.parent), "PYTHONDONTWRITEBYTECODE": "0"},
         stdin=subprocess.DEVNULL,
@@ -182,10 +200,12 @@ def _start(path: Path, sandbox: Sandbox) -> subprocess.Popen[bytes]:
 def socket_path(sandbox: Sandbox) -> Path:
     """A short path in a folder that is ours alone: socket paths end at about 107 bytes.
 
-    Its name holds the interpreter, the scanner's code and the work folder, so that another installation, or an
-    updated one, gets a server of its own.
+    Its name holds the interpreter, the scanner's code and the work folder, so that another
+    installation, or an updated one, gets a server of its own.
     """
-    code = b"".join((SCANNER / name).read_bytes() for name in ("confine.py", "jobs.py", "server.py"))
+    code = b"".join(
+        (SCANNER / name).read_bytes() for name in ("confine.py", "jobs.py", "server.py")
+    )
     key = f"{sandbox.scanner_python.absolute()}|{sandbox.work_dir}|".encode() + code
     folder = Path(tempfile.gettempdir()) / f"im-scanner-{os.getuid()}"
     if len(str(folder)) > 70:

@@ -19,17 +19,27 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApiToken",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=80)),
                 ("prefix", models.CharField(editable=False, max_length=12)),
                 ("digest", models.CharField(editable=False, max_length=64, unique=True)),
                 (
                     "scope",
                     models.CharField(
-                        choices=[("read", "Read"), ("write", "Read and write")], default="write", max_length=5
+                        choices=[("read", "Read"), ("write", "Read and write")],
+                        default="write",
+                        max_length=5,
                     ),
                 ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -49,14 +59,21 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SocketTicket",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("session_key", models.CharField(blank=True, editable=False, max_length=40)),
                 ("digest", models.CharField(max_length=64, unique=True)),
                 ("expires_at", models.DateTimeField(db_index=True)),
                 (
                     "owner",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
@@ -77,7 +94,10 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("kind", models.CharField(max_length=60)),
@@ -103,7 +123,10 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                ("partial", models.BooleanField(default=False, help_text="Done, but a part of it failed")),
+                (
+                    "partial",
+                    models.BooleanField(default=False, help_text="Done, but a part of it failed"),
+                ),
                 ("attempt", models.PositiveSmallIntegerField(default=0)),
                 ("max_attempts", models.PositiveSmallIntegerField(default=4)),
                 ("weight", models.FloatField(default=0, help_text="Percent of the parent's work")),
@@ -113,7 +136,12 @@ class Migration(migrations.Migration):
                 ("worker", models.CharField(blank=True, max_length=120)),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("next_retry_at", models.DateTimeField(blank=True, null=True)),
-                ("rings", models.PositiveSmallIntegerField(default=0, help_text="Messages sent for the present wait")),
+                (
+                    "rings",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Messages sent for the present wait"
+                    ),
+                ),
                 ("rung_at", models.DateTimeField(blank=True, null=True)),
                 ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
                 ("last_seq", models.PositiveIntegerField(default=0)),
@@ -174,13 +202,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
-                "permissions": [("operate_taskrun", "Can cancel, retry and forget everyone's tasks")],
+                "permissions": [
+                    ("operate_taskrun", "Can cancel, retry and forget everyone's tasks")
+                ],
             },
         ),
         migrations.CreateModel(
             name="TaskEvent",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("seq", models.PositiveIntegerField()),
                 ("type", models.CharField(max_length=40)),
                 ("data", models.JSONField(default=dict)),
@@ -189,7 +224,9 @@ class Migration(migrations.Migration):
                 (
                     "task",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="events", to="tasks_ui.taskrun"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="tasks_ui.taskrun",
                     ),
                 ),
             ],
@@ -199,12 +236,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="taskrun",
-            index=models.Index(condition=models.Q(("parent", None)), fields=["owner", "-id"], name="run_owner"),
+            index=models.Index(
+                condition=models.Q(("parent", None)), fields=["owner", "-id"], name="run_owner"
+            ),
         ),
         migrations.AddIndex(
             model_name="taskrun",
             index=models.Index(
-                condition=models.Q(("parent", None)), fields=["owner", "state", "-id"], name="run_owner_state"
+                condition=models.Q(("parent", None)),
+                fields=["owner", "state", "-id"],
+                name="run_owner_state",
             ),
         ),
         migrations.AddIndex(
@@ -249,7 +290,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="taskrun",
-            constraint=models.UniqueConstraint(fields=("owner", "idempotency_key"), name="one_run_per_idempotency_key"),
+            constraint=models.UniqueConstraint(
+                fields=("owner", "idempotency_key"), name="one_run_per_idempotency_key"
+            ),
         ),
         migrations.AddConstraint(
             model_name="taskevent",

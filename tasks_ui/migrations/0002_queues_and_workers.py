@@ -29,7 +29,10 @@ class Migration(migrations.Migration):
                 ("queues", models.JSONField(default=list)),
                 ("concurrency", models.PositiveSmallIntegerField(default=1)),
                 ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("last_seen_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                (
+                    "last_seen_at",
+                    models.DateTimeField(db_index=True, default=django.utils.timezone.now),
+                ),
                 ("stopped_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
@@ -44,7 +47,10 @@ class Migration(migrations.Migration):
             model_name="pausedqueue",
             name="paused_by",
             field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
             ),
         ),
     ]

@@ -15,7 +15,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="taskrun",
             index=models.Index(
-                condition=models.Q(("parent", None)), fields=["owner", "kind", "state", "-id"], name="run_owner_kind"
+                condition=models.Q(("parent", None)),
+                fields=["owner", "kind", "state", "-id"],
+                name="run_owner_kind",
             ),
         ),
         migrations.AddIndex(
@@ -29,7 +31,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="taskrun",
             index=models.Index(
-                condition=models.Q(("parent", None), ("state", "PENDING")), fields=["queue", "id"], name="run_place"
+                condition=models.Q(("parent", None), ("state", "PENDING")),
+                fields=["queue", "id"],
+                name="run_place",
             ),
         ),
     ]

@@ -29,7 +29,8 @@ class Choice:
 
 @register.simple_tag
 def date_choices(cl: ChangeList) -> list[Choice]:
-    """The months that runs are kept for, then the days of the chosen month. Django's own looks through all rows."""
+    """The months that runs are kept for, then the days of the chosen month. Django's own looks
+    through all rows."""
     year, month, day = (_number(cl, part) for part in ("year", "month", "day"))
     today = timezone.localdate()
     if not year or not month:
@@ -44,12 +45,16 @@ def date_choices(cl: ChangeList) -> list[Choice]:
     return [
         *back,
         _month(cl, first, is_chosen=day is None),
-        *(_choice(cl, str(one.day), year, month, one.day, is_chosen=one.day == day) for one in days),
+        *(
+            _choice(cl, str(one.day), year, month, one.day, is_chosen=one.day == day)
+            for one in days
+        ),
     ]
 
 
 def _months(today: date) -> list[date]:
-    """First days of the months in which a run that is kept may have been made, at most twelve, oldest first."""
+    """First days of the months in which a run that is kept may have been made, at most twelve,
+    oldest first."""
     first = (today - timedelta(days=min(settings.TASKS_RETENTION_DAYS, 334))).replace(day=1)
     months = []
     while first <= today:
@@ -63,9 +68,19 @@ def _month(cl: ChangeList, first: date, *, is_chosen: bool = False) -> Choice:
 
 
 def _choice(
-    cl: ChangeList, label: str, year: int | None, month: int | None, day: int | None, *, is_chosen: bool = False
+    cl: ChangeList,
+    label: str,
+    year: int | None,
+    month: int | None,
+    day: int | None,
+    *,
+    is_chosen: bool = False,
 ) -> Choice:
-    wanted = {f"{FIELD}__{part}": value for part, value in (("year", year), ("month", month), ("day", day)) if value}
+    wanted = {
+        f"{FIELD}__{part}": value
+        for part, value in (("year", year), ("month", month), ("day", day))
+        if value
+    }
     return Choice(label, cl.get_query_string(wanted, [f"{FIELD}__"]), is_chosen)
 
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from tasks_ui import waiting, wording
 from tasks_ui.models import State
-from tasks_ui.rows import COUNTED
+from tasks_ui.runs import waiting, wording
+from tasks_ui.runs.wording import COUNTED
 
 if TYPE_CHECKING:
     from tasks_ui.models import TaskRun
@@ -30,7 +30,10 @@ BARS = ((0, 8), (3.6, 5.4), (7.2, 2.8), (10.8, 0.2))
 def icon(name: str, css: str = "") -> SafeString:
     """An icon of the sprite, hidden from screen readers: words stand beside it."""
     return format_html(
-        '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>', css, static("tasks_ui/sprite.svg"), name
+        '<svg class="i {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        css,
+        static("tasks_ui/sprite.svg"),
+        name,
     )
 
 
@@ -46,7 +49,10 @@ def glyph(state: str, label: str = "", shape: str = "") -> SafeString:
     href = static("tasks_ui/sprite.svg")
     word = label or wording.state_word(state)
     return format_html(
-        '<svg class="i glyph" role="img" aria-label="{}"><use href="{}#{}"/></svg>', word, href, shape or state
+        '<svg class="i glyph" role="img" aria-label="{}"><use href="{}#{}"/></svg>',
+        word,
+        href,
+        shape or state,
     )
 
 
@@ -54,7 +60,8 @@ def glyph(state: str, label: str = "", shape: str = "") -> SafeString:
 def badge(state: str) -> SafeString:
     href = static("tasks_ui/sprite.svg")
     return format_html(
-        '<span class="badge" data-state="{}"><svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>{}</span>',
+        '<span class="badge" data-state="{}"><svg class="i" aria-hidden="true"><use'
+        ' href="{}#{}"/></svg>{}</span>',
         state,
         href,
         state,
@@ -63,9 +70,13 @@ def badge(state: str) -> SafeString:
 
 
 @register.simple_tag
-def bar(state: str, current: int, total: int, label: str, text: str = "", task: Any = "") -> SafeString:
+def bar(
+    state: str, current: int, total: int, label: str, text: str = "", task: Any = ""
+) -> SafeString:
     """A native progress element. STARTED has no value: nothing is known yet."""
-    value = mark_safe("") if state == State.STARTED else format_html(' value="{}"', min(current, total))
+    value = (
+        mark_safe("") if state == State.STARTED else format_html(' value="{}"', min(current, total))
+    )
     return format_html(
         '<progress max="{}"{} data-state="{}" aria-label="{}" aria-valuetext="{}"{}></progress>',
         max(1, total),
@@ -80,32 +91,47 @@ def bar(state: str, current: int, total: int, label: str, text: str = "", task: 
 @register.simple_tag
 def severity(level: int, text: str = "") -> SafeString:
     """Rising bars, as many filled as the level, and the word."""
-    return format_html('<span class="sev" data-sev="{}">{}{}</span>', level, _bars(level), text or SEVERITIES[level])
+    return format_html(
+        '<span class="sev" data-sev="{}">{}{}</span>',
+        level,
+        _bars(level),
+        text or SEVERITIES[level],
+    )
 
 
 @register.simple_tag
 def severities(counts: Mapping[Any, int] | None) -> SafeString:
     """Counts by level (or by its name in lower case), from critical to info, zeros left out."""
     found = counts or {}
-    both = ((level, found.get(level) or found.get(word.lower()) or 0) for level, word in SEVERITIES.items())
+    both = (
+        (level, found.get(level) or found.get(word.lower()) or 0)
+        for level, word in SEVERITIES.items()
+    )
     present = [(level, count) for level, count in both if count]
     return format_html(
         '<span class="sevs">{}</span>',
         format_html_join(
             "",
-            '<span title="{}"><span class="sev" data-sev="{}">{}<b>{}</b><span class="vh"> {}</span></span></span>',
-            ((SEVERITIES[n], n, _bars(n), f"{count:,}", SEVERITIES[n].lower()) for n, count in present),
+            '<span title="{}"><span class="sev" data-sev="{}">{}<b>{}</b><span class="vh">'
+            " {}</span></span></span>",
+            (
+                (SEVERITIES[n], n, _bars(n), f"{count:,}", SEVERITIES[n].lower())
+                for n, count in present
+            ),
         ),
     )
 
 
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
-    """A time element: words from the server, in UTC; the page puts them into the reader's own zone."""
+    """A time element: words from the server, in UTC; the page puts them into the reader's own
+    zone."""
     if at is None:
         return mark_safe("")
     full = f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}"
-    return format_html('<time datetime="{}" title="{}" data-when>{}</time>', at.isoformat(), full, wording.when(at))
+    return format_html(
+        '<time datetime="{}" title="{}" data-when>{}</time>', at.isoformat(), full, wording.when(at)
+    )
 
 
 @register.simple_tag
@@ -117,7 +143,11 @@ def elapsed(run: TaskRun) -> SafeString:
     if run.is_final:
         return format_html("<span>{}</span>", wording.duration(span))
     started = run.started_at.isoformat() if run.started_at else ""
-    return format_html('<span data-since="{}">{}</span>', started, wording.duration(float(int(span.total_seconds()))))
+    return format_html(
+        '<span data-since="{}">{}</span>',
+        started,
+        wording.duration(float(int(span.total_seconds()))),
+    )
 
 
 @register.simple_tag
@@ -126,7 +156,9 @@ def countdown(at: datetime | None) -> SafeString:
     if at is None:
         return mark_safe("")
     left = max(0.0, (at - timezone.now()).total_seconds())
-    return format_html('<span data-until="{}">in {}</span>', at.isoformat(), wording.duration(float(int(left))))
+    return format_html(
+        '<span data-until="{}">in {}</span>', at.isoformat(), wording.duration(float(int(left)))
+    )
 
 
 @register.simple_tag
@@ -178,10 +210,13 @@ def place_words(place: int) -> str:
 
 @register.simple_tag
 def time_left(run: TaskRun) -> SafeString:
-    """The range of the time that is left, followed by the page as the bar moves; empty while nothing is known."""
+    """The range of the time that is left, followed by the page as the bar moves; empty while
+    nothing is known."""
     if run.is_final or run.started_at is None or run.attempt > 1:
         return mark_safe("")
-    return format_html('<span data-left="{}">{}</span>', run.started_at.isoformat(), waiting.left_words(run))
+    return format_html(
+        '<span data-left="{}">{}</span>', run.started_at.isoformat(), waiting.left_words(run)
+    )
 
 
 @register.filter

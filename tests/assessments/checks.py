@@ -36,17 +36,23 @@ def check(
         line_start=line,
         line_end=line + 2,
         engine_severity=severity,
-        evidence=[CodeLine(number=line, text="publicly_accessible = true")] if outcome == Outcome.FAILED else [],
+        evidence=[CodeLine(number=line, text="publicly_accessible = true")]
+        if outcome == Outcome.FAILED
+        else [],
         suppression="accepted by the owner" if outcome == Outcome.SUPPRESSED else "",
     )
 
 
-def passed(rule: str, *, resource: str = "aws_db_instance.orders", file: str = "infra/main.tf") -> CheckResult:
+def passed(
+    rule: str, *, resource: str = "aws_db_instance.orders", file: str = "infra/main.tf"
+) -> CheckResult:
     return check(rule, Outcome.PASSED, resource=resource, file=file)
 
 
 def given(
-    *checks: CheckResult, resources: list[Resource] | None = None, frameworks: list[Framework] | None = None
+    *checks: CheckResult,
+    resources: list[Resource] | None = None,
+    frameworks: list[Framework] | None = None,
 ) -> AgentInput:
     return AgentInput(
         checks=list(checks),

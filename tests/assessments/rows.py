@@ -1,4 +1,5 @@
-"""A whole run in the test's own transaction: the stages' plain functions one after another, on the real scan."""
+"""A whole run in the test's own transaction: the stages' plain functions one after another, on the
+real scan."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from assessments import pipeline, recommending
+from assessments import recommending
 from assessments.models import Assessment, AssessmentRun, MergedScan, Report
 from assessments.reports import WRITERS
 from assessments.reports.document import build
@@ -14,7 +15,8 @@ from assessments.requirements import Requirements
 from assessments.scan.intake import read_upload
 from assessments.scan.merge import ScanResult
 from assessments.services import SAMPLE, create_assessment, start_analysis
-from tasks_ui.tracking import Work
+from assessments.stages import ask, synthesis
+from tasks_ui.worker.work import Work
 from tests.assessments.scanning import scan
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ Files = Mapping[str, str]
 
 
 def sample_files() -> dict[str, str]:
-    paths = sorted(path for path in SAMPLE.rglob("*") if path.is_file() and path.name != "requirements.json")
+    paths = sorted(
+        path for path in SAMPLE.rglob("*") if path.is_file() and path.name != "requirements.json"
+    )
     return {path.relative_to(SAMPLE).as_posix(): path.read_text() for path in paths}
 
 
@@ -32,9 +36,13 @@ def sample_requirements() -> Requirements:
     return Requirements.model_validate_json((SAMPLE / "requirements.json").read_text())
 
 
-def uploaded(owner: User, files: Files, *, requirements: Requirements | None = None, name: str = "shop") -> Assessment:
+def uploaded(
+    owner: User, files: Files, *, requirements: Requirements | None = None, name: str = "shop"
+) -> Assessment:
     uploads = [(path, text.encode()) for path, text in files.items()]
-    return create_assessment(owner=owner, name=name, requirements=requirements or Requirements(), uploads=uploads)
+    return create_assessment(
+        owner=owner, name=name, requirements=requirements or Requirements(), uploads=uploads
+    )
 
 
 def assessed(assessment: Assessment, *, scan_anew: bool = False) -> AssessmentRun:
@@ -44,10 +52,10 @@ def assessed(assessment: Assessment, *, scan_anew: bool = False) -> AssessmentRu
     files = tuple((file.path, bytes(file.content).decode()) for file in assessment.files.all())
     result = scanned.__wrapped__(files) if scan_anew else scanned(files)
     MergedScan.objects.create(run=run, data=result.model_dump(mode="json"))
-    pipeline.make_agents(run)
+    ask.make_agents(run)
     for report in run.reports.all():
-        _carried_out(run, lambda work: pipeline.ask_agent(work, report))  # noqa: B023 - called at once
-    _carried_out(run, lambda work: pipeline.synthesise(work, run))
+        _carried_out(run, lambda work: ask.ask_agent(work, report))  # noqa: B023 - called at once
+    _carried_out(run, lambda work: synthesis.synthesise(work, run))
     AssessmentRun.objects.filter(pk=run.pk).update(status=AssessmentRun.Status.COMPLETED)
     _carried_out(run, lambda work: recommending.generate(work, run))
     run.refresh_from_db()

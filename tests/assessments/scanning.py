@@ -32,7 +32,9 @@ PLAIN = Sandbox(scanner_python=SCANNER_PYTHON, work_dir=WORK, warm=False)
 
 def files_of(**contents: str | bytes) -> list[InputFile]:
     """``files_of(**{"a.tf": "..."})``"""
-    return read_upload((path, c.encode() if isinstance(c, str) else c) for path, c in contents.items())
+    return read_upload(
+        (path, c.encode() if isinstance(c, str) else c) for path, c in contents.items()
+    )
 
 
 def folder_files(folder: Path) -> list[InputFile]:
@@ -40,7 +42,9 @@ def folder_files(folder: Path) -> list[InputFile]:
     return read_upload((str(path.relative_to(folder)), path.read_bytes()) for path in paths)
 
 
-def scan_outputs(files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()) -> list[ShardOutput]:
+def scan_outputs(
+    files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()
+) -> list[ShardOutput]:
     isolated = sandbox.confinement() == "namespaces"
     wanted = set(engines)
     return [
@@ -50,7 +54,9 @@ def scan_outputs(files: list[InputFile], *, sandbox: Sandbox = WARM, engines: It
     ]
 
 
-def scan(files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()) -> ScanResult:
+def scan(
+    files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()
+) -> ScanResult:
     outputs = scan_outputs(files, sandbox=sandbox, engines=engines)
     return merge(outputs, files=files, isolated=sandbox.confinement() == "namespaces")
 
@@ -61,7 +67,8 @@ def coverage_of(result: ScanResult, path: str) -> FileCoverage:
 
 
 def engine_processes(marker: str = str(WORK)) -> list[psutil.Process]:
-    """Running engines of these tests: those with ``marker`` on their command line, and the warm server's children."""
+    """Running engines of these tests: those with ``marker`` on their command line, and the warm
+    server's children."""
     found = []
     server = str(socket_path(WARM))
     for process in psutil.process_iter():

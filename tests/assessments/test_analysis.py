@@ -39,24 +39,39 @@ resource "aws_s3_bucket" "invoices" {
 def analysed(assessment: Assessment, owner: User) -> AssessmentRun:
     """A run of the assessment, ended, its recommendations and report with it."""
     task = start_analysis(assessment, by=owner)
-    wait_until(lambda: TaskRun.objects.get(pk=task.pk).state in FINAL, timeout_s=120, what="the end of the run")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=task.pk).state in FINAL,
+        timeout_s=120,
+        what="the end of the run",
+    )
     task.refresh_from_db()
     assert task.state == State.SUCCESS, (task.error_code, task.error)
     run = AssessmentRun.objects.get(task=task)
-    wait_until(lambda: Report.objects.filter(run=run, content__isnull=False).exists(), timeout_s=60, what="the report")
+    wait_until(
+        lambda: Report.objects.filter(run=run, content__isnull=False).exists(),
+        timeout_s=60,
+        what="the report",
+    )
     return run
 
 
 def terraform(owner: User, text: str) -> Assessment:
     return create_assessment(
-        owner=owner, name="network", requirements=Requirements(), uploads=[("main.tf", text.encode())]
+        owner=owner,
+        name="network",
+        requirements=Requirements(),
+        uploads=[("main.tf", text.encode())],
     )
 
 
 def facts(run: AssessmentRun) -> tuple[object, ...]:
     """All that a run found, but for ids and times."""
-    findings = run.findings.values_list("fingerprint", "title", "severity", "file", "line_start", "line_end", "detail")
-    answers = run.reports.values_list("agent", "status", "score", "score_formula", "figures", "tables")
+    findings = run.findings.values_list(
+        "fingerprint", "title", "severity", "file", "line_start", "line_end", "detail"
+    )
+    answers = run.reports.values_list(
+        "agent", "status", "score", "score_formula", "figures", "tables"
+    )
     return (sorted(map(repr, findings)), list(map(repr, answers)), run.resources, run.coverage)
 
 
@@ -64,8 +79,14 @@ def test_the_sample_is_assessed_by_all_agents(shared_stack: Stack, alice: User) 
     run = analysed(create_sample(owner=alice), alice)
     assert run.status == "completed"
     assert {r.agent: r.status for r in run.reports.all()}.keys() == {
-        "security", "compliance", "cost", "reliability", "capacity", "operations", "sustainability",
-    }  # fmt: skip
+        "security",
+        "compliance",
+        "cost",
+        "reliability",
+        "capacity",
+        "operations",
+        "sustainability",
+    }
     assert not run.reports.filter(status__in=["", "failed"]).exists()
     assert run.findings.count() > 20
     assert run.recommendations.count() > 5
@@ -75,7 +96,9 @@ def test_the_sample_is_assessed_by_all_agents(shared_stack: Stack, alice: User) 
     assert run.findings.counted().first().title.split('"')[0] in html  # type: ignore[union-attr]
 
 
-def test_its_events_are_without_a_gap_and_its_bars_had_steps_between(shared_stack: Stack, alice: User) -> None:
+def test_its_events_are_without_a_gap_and_its_bars_had_steps_between(
+    shared_stack: Stack, alice: User
+) -> None:
     run = analysed(create_sample(owner=alice), alice)
     events = list(TaskEvent.objects.filter(task=run.task).order_by("seq"))
     assert [e.seq for e in events] == list(range(1, len(events) + 1))
@@ -94,7 +117,9 @@ def test_a_finding_names_the_lines_of_the_input(shared_stack: Stack, alice: User
     assert any("0.0.0.0/0" in line["text"] for line in finding.detail["evidence"])
 
 
-def test_different_inputs_differ_and_equal_inputs_are_equal(shared_stack: Stack, alice: User) -> None:
+def test_different_inputs_differ_and_equal_inputs_are_equal(
+    shared_stack: Stack, alice: User
+) -> None:
     first = analysed(terraform(alice, OPEN_GROUP), alice)
     again = analysed(terraform(alice, OPEN_GROUP), alice)
     other = analysed(terraform(alice, LONE_BUCKET), alice)
@@ -104,7 +129,9 @@ def test_different_inputs_differ_and_equal_inputs_are_equal(shared_stack: Stack,
     assert scores[0]["security"] != scores[1]["security"]
 
 
-def test_a_second_run_says_what_is_new_what_stays_and_what_is_fixed(shared_stack: Stack, alice: User) -> None:
+def test_a_second_run_says_what_is_new_what_stays_and_what_is_fixed(
+    shared_stack: Stack, alice: User
+) -> None:
     assessment = terraform(alice, OPEN_GROUP)
     first = analysed(assessment, alice)
     assessment.files.update(content=LONE_BUCKET.encode())
@@ -115,9 +142,15 @@ def test_a_second_run_says_what_is_new_what_stays_and_what_is_fixed(shared_stack
     assert comparison["new"] + comparison["persisting"] == second.findings.counted().count()
 
 
-def test_a_questionnaire_alone_is_answered_where_it_can_be(shared_stack: Stack, alice: User) -> None:
-    stated = Requirements(rps_now=50, rps_peak=200, service_time_ms=40, replicas=12, uptime_target_percent=99.9)
-    run = analysed(create_assessment(owner=alice, name="plan", requirements=stated, uploads=[]), alice)
+def test_a_questionnaire_alone_is_answered_where_it_can_be(
+    shared_stack: Stack, alice: User
+) -> None:
+    stated = Requirements(
+        rps_now=50, rps_peak=200, service_time_ms=40, replicas=12, uptime_target_percent=99.9
+    )
+    run = analysed(
+        create_assessment(owner=alice, name="plan", requirements=stated, uploads=[]), alice
+    )
     status = dict(run.reports.values_list("agent", "status"))
     assert status["capacity"] == "assessed"
     assert status["security"] == status["cost"] == "not_assessed"
@@ -137,19 +170,27 @@ def test_the_json_report_is_made_on_request(shared_stack: Stack, alice: User) ->
 
 def test_a_questionnaire_alone_starts_each_stage_once(shared_stack: Stack, alice: User) -> None:
     stated = Requirements(rps_now=50, service_time_ms=40, replicas=12)
-    run = analysed(create_assessment(owner=alice, name="plan", requirements=stated, uploads=[]), alice)
+    run = analysed(
+        create_assessment(owner=alice, name="plan", requirements=stated, uploads=[]), alice
+    )
     started = TaskEvent.objects.filter(task=run.task, type="stage.started").order_by("seq")
     assert [event.data["stage"] for event in started] == ["intake", "scan", "agents", "synthesis"]
 
 
-def test_only_the_failed_agents_are_asked_again_and_the_others_answers_kept(shared_stack: Stack, alice: User) -> None:
+def test_only_the_failed_agents_are_asked_again_and_the_others_answers_kept(
+    shared_stack: Stack, alice: User
+) -> None:
     first = analysed(terraform(alice, OPEN_GROUP), alice)
     report = first.reports.get(agent="security")
     report.findings.all().delete()
     first.reports.filter(pk=report.pk).update(status="failed", score=None)
     assert first.task is not None
     task = run_again(first.task, by=alice, only_failed=True)
-    wait_until(lambda: TaskRun.objects.get(pk=task.pk).state in FINAL, timeout_s=60, what="the end of the run")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=task.pk).state in FINAL,
+        timeout_s=60,
+        what="the end of the run",
+    )
     second = AssessmentRun.objects.get(task=task)
     asked = TaskRun.objects.filter(parent=task, stage="agents")
     assert [child.title for child in asked] == ["Security"]
@@ -157,10 +198,15 @@ def test_only_the_failed_agents_are_asked_again_and_the_others_answers_kept(shar
     assert second.reports.get(agent="security").score is not None
     assert second.reports.count() == 7
     assert second.task is not None and second.task.again_of == first.task
-    assert second.findings.filter(agent="compliance").count() == first.findings.filter(agent="compliance").count()
+    assert (
+        second.findings.filter(agent="compliance").count()
+        == first.findings.filter(agent="compliance").count()
+    )
 
 
-def test_a_run_whose_agents_all_answered_has_none_to_ask_again(shared_stack: Stack, alice: User) -> None:
+def test_a_run_whose_agents_all_answered_has_none_to_ask_again(
+    shared_stack: Stack, alice: User
+) -> None:
     run = analysed(terraform(alice, LONE_BUCKET), alice)
     assert run.task is not None
     with pytest.raises(CannotRunAgainError, match="No agent of this run failed"):

@@ -1,4 +1,5 @@
-"""The REST API of assessments, as a CI job uses it: through the real web process, workers and scanner."""
+"""The REST API of assessments, as a CI job uses it: through the real web process, workers and
+scanner."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def http(shared_stack: Stack, alice: User) -> Iterator[httpx.Client]:
 def all_ends(shared_stack: Stack) -> Iterator[None]:
     """No run outlives its test: the database is emptied under it."""
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs"
+    )
 
 
 def key_of(user: User) -> str:
@@ -82,25 +85,42 @@ def test_from_files_to_findings_and_a_report(http: httpx.Client) -> None:
     wait_until(lambda: status()["state"] in FINAL, timeout_s=120, what="the end of the run")
     ended = status()
     assert ended["state"] == "SUCCESS", ended
-    assert {"assessment_id", "status", "execution_time", "agents_completed", "agents_failed", "success_rate"} <= set(
-        ended["result"]
-    )
-    page = http.get(f"/api/v1/assessments/{assessment}/findings", params={"agent": "security"}).json()
+    assert {
+        "assessment_id",
+        "status",
+        "execution_time",
+        "agents_completed",
+        "agents_failed",
+        "success_rate",
+    } <= set(ended["result"])
+    page = http.get(
+        f"/api/v1/assessments/{assessment}/findings", params={"agent": "security"}
+    ).json()
     open_port = next(finding for finding in page["findings"] if finding["rule"] == "CKV_AWS_24")
     assert open_port["file"] == "net/main.tf"
     assert open_port["line_start"] == open_port["line_end"] == 8
     assert page["total"] == len(page["findings"])
-    high = http.get(f"/api/v1/assessments/{assessment}/findings", params={"severity": "high"}).json()
+    high = http.get(
+        f"/api/v1/assessments/{assessment}/findings", params={"severity": "high"}
+    ).json()
     assert all(finding["severity"] == "high" for finding in high["findings"])
     run = http.get(f"/api/v1/assessments/{assessment}/runs/1").json()
     assert len(run["agents"]) == 7
     assert run["requirements"] == {"uptime_target_percent": 99.9}
 
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="recommendations and report")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(),
+        timeout_s=60,
+        what="recommendations and report",
+    )
     assert http.get(f"/api/v1/assessments/{assessment}/recommendations").json()["recommendations"]
-    wanted = http.post(f"/api/v1/assessments/{assessment}/reports", json={"kind": "full", "format": "json"})
+    wanted = http.post(
+        f"/api/v1/assessments/{assessment}/reports", json={"kind": "full", "format": "json"}
+    )
     assert wanted.status_code == 202
-    assert is_problem(http.post(f"/api/v1/assessments/{assessment}/reports", json={"kind": "poem"}), 422)
+    assert is_problem(
+        http.post(f"/api/v1/assessments/{assessment}/reports", json={"kind": "poem"}), 422
+    )
     report = wanted.json()
     wait_until(lambda: http.get(report["url"]).status_code == 200, timeout_s=30, what="the report")
     download = http.get(report["url"])
@@ -140,7 +160,10 @@ def test_the_same_idempotency_key_starts_one_run(http: httpx.Client) -> None:
     assert first.json() == again.json()
     assert AssessmentRun.objects.count() == 1
     assert is_problem(http.post(f"/api/v1/assessments/{other}/analyze", headers=headers), 409)
-    assert is_problem(http.post(f"/api/v1/assessments/{other}/analyze", headers={"Idempotency-Key": "x" * 201}), 422)
+    assert is_problem(
+        http.post(f"/api/v1/assessments/{other}/analyze", headers={"Idempotency-Key": "x" * 201}),
+        422,
+    )
     http.post(f"/api/v1/tasks/{first.json()['task_id']}/cancel")
 
 
@@ -148,13 +171,22 @@ def test_files_come_as_multipart_with_archives_and_paths(http: httpx.Client) -> 
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("k8s/web.yaml", "kind: Pod")
-    form = {"name": "upload", "requirements": '{"replicas": 3}', "paths": ["infra/main.tf", "all.zip"]}
+    form = {
+        "name": "upload",
+        "requirements": '{"replicas": 3}',
+        "paths": ["infra/main.tf", "all.zip"],
+    }
     files = [("files", ("main.tf", TERRAFORM.encode())), ("files", ("all.zip", packed.getvalue()))]
     answer = http.post("/api/v1/assessments", data=form, files=files)
     assert answer.status_code == 201, answer.text
-    assert set(SourceFile.objects.values_list("path", flat=True)) == {"infra/main.tf", "k8s/web.yaml"}
+    assert set(SourceFile.objects.values_list("path", flat=True)) == {
+        "infra/main.tf",
+        "k8s/web.yaml",
+    }
     assert answer.json()["requirements"] == {"replicas": 3}
-    assert is_problem(http.post("/api/v1/assessments/", data={**form, "paths": "one"}, files=files), 422)
+    assert is_problem(
+        http.post("/api/v1/assessments/", data={**form, "paths": "one"}, files=files), 422
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,10 +199,15 @@ def test_files_come_as_multipart_with_archives_and_paths(http: httpx.Client) -> 
         ({"name": "n", "files": [{"path": "a.tf"}]}, "files.0.content"),
         ({"name": "n", "requirements": {"replicas": 0}}, "requirements.replicas"),
         ({"name": "n", "files": [{"path": "../a.tf", "content": ""}]}, "../a.tf"),
-        ({"name": "n", "files": [{"path": "a.tf", "content": "x" * (5 * 1024 * 1024 + 1)}]}, "a.tf"),
+        (
+            {"name": "n", "files": [{"path": "a.tf", "content": "x" * (5 * 1024 * 1024 + 1)}]},
+            "a.tf",
+        ),
     ],
 )
-def test_what_can_not_be_taken_is_named(http: httpx.Client, body: dict[str, Any], path: str) -> None:
+def test_what_can_not_be_taken_is_named(
+    http: httpx.Client, body: dict[str, Any], path: str
+) -> None:
     answer = http.post("/api/v1/assessments/", json=body)
     assert is_problem(answer, 422)
     assert [error["path"] for error in answer.json()["errors"]] == [path]
@@ -178,15 +215,22 @@ def test_what_can_not_be_taken_is_named(http: httpx.Client, body: dict[str, Any]
 
 
 def test_a_body_that_is_no_json_is_a_problem(http: httpx.Client) -> None:
-    assert is_problem(http.post("/api/v1/assessments/", content=b"\xff{", headers={"Content-Type": "text/x"}), 422)
+    assert is_problem(
+        http.post("/api/v1/assessments/", content=b"\xff{", headers={"Content-Type": "text/x"}), 422
+    )
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert http.post("/api/v1/assessments/", content=b"--", headers=broken).status_code in {400, 422}
+    assert http.post("/api/v1/assessments/", content=b"--", headers=broken).status_code in {
+        400,
+        422,
+    }
 
 
 def test_assessments_are_listed_and_deleted(http: httpx.Client) -> None:
     ids = [created(http) for _ in range(3)]
     first = http.get("/api/v1/assessments/", params={"limit": 2}).json()
-    rest = http.get("/api/v1/assessments/", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    rest = http.get(
+        "/api/v1/assessments/", params={"limit": 2, "cursor": first["next_cursor"]}
+    ).json()
     assert [row["id"] for row in [*first["assessments"], *rest["assessments"]]] == ids[::-1]
     assert (first["total"], rest["next_cursor"], first["assessments"][0]["files"]) == (3, None, 1)
     http.post(f"/api/v1/assessments/{ids[0]}/analyze")
@@ -196,19 +240,35 @@ def test_assessments_are_listed_and_deleted(http: httpx.Client) -> None:
     assert TaskRun.objects.get(parent=None).state == State.REVOKED
 
 
-def test_bob_gets_404_for_everything_of_alices(shared_stack: Stack, http: httpx.Client, bob: User) -> None:
+def test_bob_gets_404_for_everything_of_alices(
+    shared_stack: Stack, http: httpx.Client, bob: User
+) -> None:
     assessment = created(http)
     run = AssessmentRun.objects.create(assessment_id=assessment, number=1)
     report = Report.objects.create(run=run, content=b"secret")
-    assert http.get(f"/api/v1/assessments/{assessment}/reports/{report.pk}/download").content == b"secret"
+    assert (
+        http.get(f"/api/v1/assessments/{assessment}/reports/{report.pk}/download").content
+        == b"secret"
+    )
     bobs = Assessment.objects.create(owner=bob, name="bob's")
     with shared_stack.http(token=key_of(bob)) as of_bob:
-        for route in ("", "/runs/1", "/findings", "/recommendations", "/reports", f"/reports/{report.pk}/download"):
+        for route in (
+            "",
+            "/runs/1",
+            "/findings",
+            "/recommendations",
+            "/reports",
+            f"/reports/{report.pk}/download",
+        ):
             assert is_problem(of_bob.get(f"/api/v1/assessments/{assessment}{route}"), 404), route
-        assert is_problem(of_bob.get(f"/api/v1/assessments/{bobs.pk}/reports/{report.pk}/download"), 404)
+        assert is_problem(
+            of_bob.get(f"/api/v1/assessments/{bobs.pk}/reports/{report.pk}/download"), 404
+        )
         assert is_problem(of_bob.post(f"/api/v1/assessments/{assessment}/analyze"), 404)
         assert is_problem(of_bob.post(f"/api/v1/assessments/{assessment}/reports", json={}), 404)
         assert is_problem(of_bob.delete(f"/api/v1/assessments/{assessment}"), 404)
-        assert [row["id"] for row in of_bob.get("/api/v1/assessments/").json()["assessments"]] == [str(bobs.pk)]
+        assert [row["id"] for row in of_bob.get("/api/v1/assessments/").json()["assessments"]] == [
+            str(bobs.pk)
+        ]
     assert Assessment.objects.filter(pk=assessment).exists()
     assert not TaskRun.objects.exists()

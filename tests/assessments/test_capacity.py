@@ -1,4 +1,5 @@
-"""Capacity: Erlang's formulas against published tables, and the agent's answers from a questionnaire and from code."""
+"""Capacity: Erlang's formulas against published tables, and the agent's answers from a
+questionnaire and from code."""
 
 from __future__ import annotations
 
@@ -10,8 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assessments.agents import capacity, erlang
-from assessments.agents.erlang import erlang_b, erlang_c, mean_wait, response_percentile, wait_percentile
+from assessments.agents.capacity import agent, erlang
+from assessments.agents.capacity.erlang import (
+    erlang_b,
+    erlang_c,
+    mean_wait,
+    response_percentile,
+    wait_percentile,
+)
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind, Resource
@@ -19,7 +26,7 @@ from assessments.scan.types import FileKind, Resource
 
 def assess(*resources: Resource, **wanted: Any) -> AgentResult:
     data = AgentInput(resources=list(resources), requirements=Requirements(**wanted))
-    return capacity.run(data, lambda done, total, message: None)
+    return agent.run(data, lambda done, total, message: None)
 
 
 def figure(result: AgentResult, key: str) -> Any:
@@ -34,14 +41,23 @@ def deployment(name: str, replicas: int) -> Resource:
 
 def kubernetes(kind: str, name: str, spec: dict[str, Any]) -> Resource:
     return Resource(
-        address=f"{kind}/default/{name}", type=kind, name=name, provider="kubernetes", origin=FileKind.KUBERNETES,
-        file="app.yaml", line_start=7, line_end=20, exact=True, attributes={"metadata": {"name": name}, "spec": spec},
-    )  # fmt: skip
+        address=f"{kind}/default/{name}",
+        type=kind,
+        name=name,
+        provider="kubernetes",
+        origin=FileKind.KUBERNETES,
+        file="app.yaml",
+        line_start=7,
+        line_end=20,
+        exact=True,
+        attributes={"metadata": {"name": name}, "spec": spec},
+    )
 
 
 @pytest.mark.parametrize(
     ("servers", "load", "blocking"),
-    # Traffic offered at a blocking of 1 %: Erlang B table of the ITU-D Teletraffic Engineering Handbook.
+    # Traffic offered at a blocking of 1 %: Erlang B table of the ITU-D Teletraffic Engineering
+    # Handbook.
     [
         (1, 0.0101, 0.01),
         (2, 0.1526, 0.01),
@@ -57,7 +73,8 @@ def test_erlang_b_matches_the_published_table(servers: int, load: float, blockin
 
 @pytest.mark.parametrize(
     ("servers", "load", "waiting"),
-    # c = 1: C = a. c = 2: C = a^2 / (2 + a). c = 3, a = 2: 4/9. c = 5, a = 4 and c = 10, a = 8: textbook tables.
+    # c = 1: C = a. c = 2: C = a^2 / (2 + a). c = 3, a = 2: 4/9. c = 5, a = 4 and c = 10, a = 8:
+    # textbook tables.
     [(1, 0.5, 0.5), (2, 1.0, 1 / 3), (3, 2.0, 4 / 9), (5, 4.0, 0.5541), (10, 8.0, 0.4092)],
 )
 def test_erlang_c_matches_the_published_table(servers: int, load: float, waiting: float) -> None:
@@ -85,15 +102,19 @@ def test_every_probability_lies_between_nought_and_one(servers: int, utilisation
 
 
 @given(st.integers(1, 2_000), st.floats(0.05, 0.99))
-def test_doubling_the_replicas_never_lengthens_the_p95_wait(servers: int, utilisation: float) -> None:
+def test_doubling_the_replicas_never_lengthens_the_p95_wait(
+    servers: int, utilisation: float
+) -> None:
     load = servers * utilisation
-    before, after = (wait_percentile(count, load, 1.0, share=0.95) for count in (servers, 2 * servers))
+    before, after = (
+        wait_percentile(count, load, 1.0, share=0.95) for count in (servers, 2 * servers)
+    )
     assert after < before or (before == after == 0)
 
 
 def test_a_questionnaire_alone_is_answered() -> None:
-    # 80 requests/s x 100 ms = 8 erlangs on 10 servers: rho = 80 %, C = 0.4092, mean wait = C S / (c - a) = 20.46 ms,
-    # p95 wait = ln(C / 0.05) S / 2 = 105.1 ms.
+    # 80 requests/s x 100 ms = 8 erlangs on 10 servers: rho = 80 %, C = 0.4092, mean wait = C S / (c
+    # - a) = 20.46 ms, p95 wait = ln(C / 0.05) S / 2 = 105.1 ms.
     result = assess(rps_now=80, service_time_ms=100, replicas=5, concurrency_per_replica=2)
     assert figure(result, "utilisation_now") == 80.0
     assert figure(result, "waiting_now") == pytest.approx(40.92, abs=0.01)
@@ -116,12 +137,18 @@ def test_growth_is_taken_from_the_peak() -> None:
 
 def test_an_overloaded_tier_is_critical_and_its_wait_is_not_a_number() -> None:
     result = assess(rps_now=100, service_time_ms=100, replicas=5)
-    assert result.findings[0].rule == "im-cap-short-now" and result.findings[0].severity.name == "CRITICAL"
+    assert (
+        result.findings[0].rule == "im-cap-short-now"
+        and result.findings[0].severity.name == "CRITICAL"
+    )
     assert not [each for each in result.figures if each.key.startswith("mean_wait")]
 
 
 def test_more_replicas_never_lower_the_score() -> None:
-    scores = [assess(rps_now=50, rps_peak=90, service_time_ms=100, replicas=n).score or 0 for n in range(1, 20)]
+    scores = [
+        assess(rps_now=50, rps_peak=90, service_time_ms=100, replicas=n).score or 0
+        for n in range(1, 20)
+    ]
     assert all(earlier <= later for earlier, later in itertools.pairwise(scores))
     assert (scores[0] < 20, scores[-1]) == (True, 100)
 
@@ -133,16 +160,34 @@ def test_a_target_below_the_service_times_own_percentile_is_out_of_reach() -> No
 
 def test_replicas_come_from_the_workload_that_the_outside_reaches() -> None:
     door = kubernetes("Service", "web", {"type": "LoadBalancer", "selector": {"app": "web"}})
-    result = assess(deployment("cache", 1), deployment("web", 4), door, rps_now=10, service_time_ms=10, replicas=99)
-    assert (figure(result, "replicas"), figure(result, "bottleneck")) == (4, "Deployment/default/web")
+    result = assess(
+        deployment("cache", 1),
+        deployment("web", 4),
+        door,
+        rps_now=10,
+        service_time_ms=10,
+        replicas=99,
+    )
+    assert (figure(result, "replicas"), figure(result, "bottleneck")) == (
+        4,
+        "Deployment/default/web",
+    )
 
 
 def test_instances_behind_a_balancer_count_before_the_questionnaire() -> None:
     def cloud(kind: str, name: str) -> Resource:
         return Resource(
-            address=f"{kind}.{name}", type=kind, name=name, provider="aws", origin=FileKind.TERRAFORM, file="main.tf",
-            line_start=1, line_end=2, exact=False, attributes={},
-        )  # fmt: skip
+            address=f"{kind}.{name}",
+            type=kind,
+            name=name,
+            provider="aws",
+            origin=FileKind.TERRAFORM,
+            file="main.tf",
+            line_start=1,
+            line_end=2,
+            exact=False,
+            attributes={},
+        )
 
     two = [cloud("aws_instance", "web[0]"), cloud("aws_instance", "web[1]")]
     wanted = {"rps_now": 10, "service_time_ms": 10, "replicas": 99}
@@ -156,24 +201,43 @@ def test_without_replicas_the_number_needed_is_given_and_no_score() -> None:
     assert figure(result, "needed_now") > 8
 
 
-@pytest.mark.parametrize(("given_fields", "missing"), [({}, "rps_now"), ({"rps_now": 5.0}, "service_time_ms")])
+@pytest.mark.parametrize(
+    ("given_fields", "missing"), [({}, "rps_now"), ({"rps_now": 5.0}, "service_time_ms")]
+)
 def test_without_rate_or_service_time_it_is_not_assessed_and_says_what_to_add(
     given_fields: dict[str, float], missing: str
 ) -> None:
     result = assess(**given_fields)
-    assert result.status is AgentStatus.NOT_ASSESSED and missing in result.missing and result.figures == []
+    assert (
+        result.status is AgentStatus.NOT_ASSESSED
+        and missing in result.missing
+        and result.figures == []
+    )
 
 
 def test_the_largest_allowed_numbers_are_answered() -> None:
-    result = assess(rps_now=10_000_000, service_time_ms=3_600_000, replicas=1_000_000, concurrency_per_replica=100_000)
+    result = assess(
+        rps_now=10_000_000,
+        service_time_ms=3_600_000,
+        replicas=1_000_000,
+        concurrency_per_replica=100_000,
+    )
     assert 0 < figure(result, "utilisation_now") < 100
 
 
 def test_a_small_instance_cannot_carry_the_traffic() -> None:
     small = Resource(
-        address="aws_instance.web", type="aws_instance", name="web", provider="aws", origin=FileKind.TERRAFORM,
-        file="main.tf", line_start=1, line_end=4, exact=False, attributes={"instance_type": "m5.large"},
-    )  # fmt: skip
+        address="aws_instance.web",
+        type="aws_instance",
+        name="web",
+        provider="aws",
+        origin=FileKind.TERRAFORM,
+        file="main.tf",
+        line_start=1,
+        line_end=4,
+        exact=False,
+        attributes={"instance_type": "m5.large"},
+    )
     # m5.large sustains 0.75 Gbit/s; 300,000 GB x 8 / 2,628,000 s = 0.9132 Gbit/s.
     result = assess(small, rps_now=1, service_time_ms=10, egress_gb_month=300_000)
     assert (figure(result, "network_ceiling"), figure(result, "network_peak")) == (0.75, 0.9132)
@@ -181,5 +245,14 @@ def test_a_small_instance_cannot_carry_the_traffic() -> None:
 
 
 def test_every_figure_has_a_source() -> None:
-    result = assess(rps_now=10, rps_peak=20, growth_12m_percent=10, service_time_ms=10, replicas=3, egress_gb_month=5)
-    assert all(each.source for each in result.figures) and all(each.source for each in result.tables)
+    result = assess(
+        rps_now=10,
+        rps_peak=20,
+        growth_12m_percent=10,
+        service_time_ms=10,
+        replicas=3,
+        egress_gb_month=5,
+    )
+    assert all(each.source for each in result.figures) and all(
+        each.source for each in result.tables
+    )

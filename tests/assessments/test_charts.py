@@ -1,4 +1,5 @@
-"""Charts of a finished run: drawn from the agents' own figures, and nothing where there are none."""
+"""Charts of a finished run: drawn from the agents' own figures, and nothing where there are
+none."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from assessments.charts import against_targets, cost_chart
 from assessments.models import AgentReport, AssessmentRun
+from assessments.pages.charts import against_targets, cost_chart
 from tasks_ui.models import State, TaskRun
 from tests.assessments.rows import assessed, sample_files, sample_requirements, uploaded
 from tests.assessments.test_pages import analysed, signed_in
@@ -35,9 +36,14 @@ def cost_report(rows: list[tuple[str, str, float]], *, left: float | None = None
 
 
 def test_a_bar_is_as_long_as_its_part_of_the_dearest_resource() -> None:
-    chart = cost_chart([cost_report([("web", "compute", 60), ("web", "storage", 20), ("db", "compute", 40)])])
+    chart = cost_chart(
+        [cost_report([("web", "compute", 60), ("web", "storage", 20), ("db", "compute", 40)])]
+    )
     assert chart is not None
-    assert [(name, usd) for name, usd, *_ in chart.rows] == [("web", Decimal(80)), ("db", Decimal(40))]
+    assert [(name, usd) for name, usd, *_ in chart.rows] == [
+        ("web", Decimal(80)),
+        ("db", Decimal(40)),
+    ]
     assert [(s.hue, s.start, s.width) for s in chart.rows[0][2]] == [("c1", 0, 75), ("c2", 75, 25)]
     assert [(s.hue, s.width) for s in chart.rows[1][2]] == [("c1", 50)]
     assert chart.parts == [("c1", "compute", Decimal(100)), ("c2", "storage", Decimal(20))]
@@ -48,8 +54,18 @@ def test_the_whole_is_the_larger_of_cost_and_budget() -> None:
     under = cost_chart([cost_report([("web", "compute", 50)], left=50)])
     over = cost_chart([cost_report([("web", "compute", 200)], left=-100)])
     assert under is not None and over is not None
-    assert (under.budget, under.budget_at, under.segments[0].width, under.over) == (Decimal(100), 100.0, 50.0, None)
-    assert (over.budget, over.budget_at, over.segments[0].width, over.over) == (Decimal(100), 50.0, 100.0, Decimal(100))
+    assert (under.budget, under.budget_at, under.segments[0].width, under.over) == (
+        Decimal(100),
+        100.0,
+        50.0,
+        None,
+    )
+    assert (over.budget, over.budget_at, over.segments[0].width, over.over) == (
+        Decimal(100),
+        50.0,
+        100.0,
+        Decimal(100),
+    )
 
 
 def test_components_beyond_three_share_the_last_hue() -> None:
@@ -62,10 +78,14 @@ def test_components_beyond_three_share_the_last_hue() -> None:
 def test_downtime_and_utilisation_stand_against_their_limits() -> None:
     reliability = AgentReport(
         agent="reliability",
-        figures=[{"key": "composite_downtime", "value": 88.0}, {"key": "allowed_downtime", "value": 44.0}],
+        figures=[
+            {"key": "composite_downtime", "value": 88.0},
+            {"key": "allowed_downtime", "value": 44.0},
+        ],
     )
     capacity = AgentReport(
-        agent="capacity", figures=[{"key": "utilisation_now", "label": "Utilisation: now", "value": 55.0}]
+        agent="capacity",
+        figures=[{"key": "utilisation_now", "label": "Utilisation: now", "value": 55.0}],
     )
     downtime, load = against_targets([reliability, capacity])
     assert downtime.is_over and downtime.mark == pytest.approx(downtime.width / 2, abs=0.01)

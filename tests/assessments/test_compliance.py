@@ -8,7 +8,15 @@ from assessments.agents.compliance import Verdict, run
 from assessments.agents.types import AgentResult, AgentStatus, Severity
 from assessments.requirements import Framework
 from assessments.scan.types import Outcome
-from tests.assessments.checks import check, compose_service, given, passed, resource, silent, sources_of
+from tests.assessments.checks import (
+    check,
+    compose_service,
+    given,
+    passed,
+    resource,
+    silent,
+    sources_of,
+)
 
 PUBLIC_DATABASE = check("CKV_AWS_17")
 
@@ -33,7 +41,9 @@ def test_a_requirement_passes_only_when_its_checks_ran_and_all_passed() -> None:
 
 def test_a_requirement_without_a_check_that_ran_is_not_assessable_from_code() -> None:
     told = verdicts(run(given(passed("CKV_AWS_17")), silent), "compliance_cis_aws")
-    assert told["2.5"] == Verdict.NOT_ASSESSABLE  # multi-factor sign-in of the root user is not in any file
+    assert (
+        told["2.5"] == Verdict.NOT_ASSESSABLE
+    )  # multi-factor sign-in of the root user is not in any file
     assert told["3.2.1"] == Verdict.NOT_ASSESSABLE  # database encryption: no such check ran
 
 
@@ -46,21 +56,34 @@ def test_a_suppressed_check_decides_nothing() -> None:
 
 
 def test_score_is_the_share_of_passed_among_those_that_code_answers() -> None:
-    # CIS for AWS 7.0: 3.2.1 database encryption passes, 3.2.3 public database fails, the rest can't be told.
+    # CIS for AWS 7.0: 3.2.1 database encryption passes, 3.2.3 public database fails, the rest can't
+    # be told.
     result = run(given(passed("CKV_AWS_16"), PUBLIC_DATABASE), silent)
     assert result.score == 50
-    assert result.score_formula.startswith("100 x requirements passed / (passed + failed) = 100 x 1 / (1 + 1)")
+    assert result.score_formula.startswith(
+        "100 x requirements passed / (passed + failed) = 100 x 1 / (1 + 1)"
+    )
 
 
 def test_without_a_chosen_framework_cis_is_assessed_for_the_providers_seen_and_said_so() -> None:
-    result = run(given(PUBLIC_DATABASE, resources=[resource("azurerm_key_vault.a", provider="azure")]), silent)
-    assert {each.key for each in result.tables} == {"compliance_overview", "compliance_cis_aws", "compliance_cis_azure"}
+    result = run(
+        given(PUBLIC_DATABASE, resources=[resource("azurerm_key_vault.a", provider="azure")]),
+        silent,
+    )
+    assert {each.key for each in result.tables} == {
+        "compliance_overview",
+        "compliance_cis_aws",
+        "compliance_cis_azure",
+    }
     assert "No framework was chosen" in result.summary
 
 
 def test_only_the_chosen_frameworks_are_assessed() -> None:
     result = run(given(PUBLIC_DATABASE, frameworks=[Framework.HIPAA, Framework.GDPR]), silent)
-    assert [each.key for each in result.tables[1:]] == ["compliance_hipaa_aws", "compliance_gdpr_aws"]
+    assert [each.key for each in result.tables[1:]] == [
+        "compliance_hipaa_aws",
+        "compliance_gdpr_aws",
+    ]
 
 
 def test_a_framework_without_a_mapping_for_the_provider_is_named() -> None:
@@ -74,12 +97,16 @@ def test_a_framework_without_a_mapping_for_the_provider_is_named() -> None:
 
 
 def test_compose_files_alone_are_not_assessed() -> None:
-    result = run(given(check("CL-0003", engine="compose-lint"), resources=[compose_service("web")]), silent)
+    result = run(
+        given(check("CL-0003", engine="compose-lint"), resources=[compose_service("web")]), silent
+    )
     assert result.status == AgentStatus.NOT_ASSESSED
     assert result.score is None and not result.findings
 
 
-def test_a_failed_requirement_is_a_finding_as_bad_as_its_worst_check_and_points_at_its_line() -> None:
+def test_a_failed_requirement_is_a_finding_as_bad_as_its_worst_check_and_points_at_its_line() -> (
+    None
+):
     data = given(
         check("CKV_AWS_24", resource="aws_security_group.web", file="b.tf", line=3),  # high
         check("CKV_AWS_277", resource="aws_security_group.web", file="a.tf", line=40),  # critical
@@ -93,7 +120,10 @@ def test_a_failed_requirement_is_a_finding_as_bad_as_its_worst_check_and_points_
 
 
 def test_requirements_of_pci_dss_carry_the_standards_own_numbers() -> None:
-    told = verdicts(run(given(PUBLIC_DATABASE, frameworks=[Framework.PCI_DSS]), silent), "compliance_pci_dss_aws")
+    told = verdicts(
+        run(given(PUBLIC_DATABASE, frameworks=[Framework.PCI_DSS]), silent),
+        "compliance_pci_dss_aws",
+    )
     assert told["1.3.1"] == Verdict.FAIL
     assert len(told) == 107
 
@@ -107,8 +137,12 @@ def test_mending_one_finding_turns_only_the_requirements_that_rested_on_it() -> 
 
 def test_the_order_of_the_input_changes_nothing() -> None:
     rules = ("CKV_AWS_17", "CKV_AWS_16", "CKV_AWS_24", "CKV_AWS_277", "CKV_K8S_16", "CKV_GCP_6")
-    checks = [check(rule, outcome, line=n) for n, rule in enumerate(rules, start=1) for outcome in Outcome]
-    checks += [check("CKV_AWS_17", resource=f"aws_db_instance.replica[{n}]", line=1) for n in range(4)]
+    checks = [
+        check(rule, outcome, line=n) for n, rule in enumerate(rules, start=1) for outcome in Outcome
+    ]
+    checks += [
+        check("CKV_AWS_17", resource=f"aws_db_instance.replica[{n}]", line=1) for n in range(4)
+    ]
     frameworks = [Framework.SOC2, Framework.CIS, Framework.ISO27001]
     expected = run(given(*checks, frameworks=frameworks), silent).model_dump_json()
     for seed in range(5):
@@ -124,5 +158,8 @@ def test_every_figure_and_table_names_framework_edition_version_and_date() -> No
 
 def test_progress_counts_every_requirement() -> None:
     told: list[tuple[int, int]] = []
-    run(given(PUBLIC_DATABASE, frameworks=[Framework.GDPR]), lambda done, total, _: told.append((done, total)))
+    run(
+        given(PUBLIC_DATABASE, frameworks=[Framework.GDPR]),
+        lambda done, total, _: told.append((done, total)),
+    )
     assert told == [(1, 3), (2, 3), (3, 3)]

@@ -1,4 +1,5 @@
-"""Cost on hand-computed cases, to the cent; savings; what has no price is listed and never counted as nothing."""
+"""Cost on hand-computed cases, to the cent; savings; what has no price is listed and never counted
+as nothing."""
 
 from __future__ import annotations
 
@@ -6,25 +7,37 @@ from typing import Any
 
 import pytest
 
-from assessments.agents import cost
+from assessments.agents.cost import agent
+from assessments.agents.cost.price_list import egress_usd
 from assessments.agents.instance_types import hourly_price
-from assessments.agents.price_list import egress_usd
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind, Resource
 
 
-def declared(kind: str, name: str, *, origin: FileKind = FileKind.TERRAFORM, **attributes: Any) -> Resource:
+def declared(
+    kind: str, name: str, *, origin: FileKind = FileKind.TERRAFORM, **attributes: Any
+) -> Resource:
     return Resource(
-        address=f"{kind}.{name}", type=kind, name=name, provider="aws", origin=origin, file="main.tf",
-        line_start=3, line_end=9, exact=False, attributes=attributes,
-    )  # fmt: skip
+        address=f"{kind}.{name}",
+        type=kind,
+        name=name,
+        provider="aws",
+        origin=origin,
+        file="main.tf",
+        line_start=3,
+        line_end=9,
+        exact=False,
+        attributes=attributes,
+    )
 
 
 def assess(*resources: Resource, **wanted: Any) -> AgentResult:
     seen: list[tuple[int, int, str]] = []
-    data = AgentInput(resources=list(resources), requirements=Requirements(**{"regions": ["us-east-1"], **wanted}))
-    result = cost.run(data, lambda done, total, message: seen.append((done, total, message)))
+    data = AgentInput(
+        resources=list(resources), requirements=Requirements(**{"regions": ["us-east-1"], **wanted})
+    )
+    result = agent.run(data, lambda done, total, message: seen.append((done, total, message)))
     assert all(0 < done <= total for done, total, _ in seen)
     return result
 
@@ -42,20 +55,37 @@ def savings(result: AgentResult) -> dict[str, float | None]:
 
 
 TEN = [
-    declared("aws_instance", "app", instance_type="m5.large",
-             root_block_device={"volume_type": "gp3", "volume_size": 50}),
-    declared("aws_instance", "bastion", instance_type="t3.micro", root_block_device=[{"volume_size": 20}]),
-    declared("aws_db_instance", "orders", instance_class="db.t3.medium", engine="postgres", multi_az=True,
-             allocated_storage=100),
+    declared(
+        "aws_instance",
+        "app",
+        instance_type="m5.large",
+        root_block_device={"volume_type": "gp3", "volume_size": 50},
+    ),
+    declared(
+        "aws_instance", "bastion", instance_type="t3.micro", root_block_device=[{"volume_size": 20}]
+    ),
+    declared(
+        "aws_db_instance",
+        "orders",
+        instance_class="db.t3.medium",
+        engine="postgres",
+        multi_az=True,
+        allocated_storage=100,
+    ),
     declared("aws_ebs_volume", "fast", type="io1", size=30, iops=300),
     declared("aws_ebs_volume", "big", type="gp3", size=500, iops=4000, throughput=250),
     declared("aws_nat_gateway", "out"),
     declared("aws_lb", "edge", load_balancer_type="application"),
     declared("aws_eks_cluster", "main"),
-    declared("aws_elasticache_replication_group", "cart", node_type="cache.m5.large", num_cache_clusters=2),
+    declared(
+        "aws_elasticache_replication_group",
+        "cart",
+        node_type="cache.m5.large",
+        num_cache_clusters=2,
+    ),
     declared("aws_autoscaling_group", "web", min_size=3),
     declared("aws_launch_template", "web", instance_type="c5.large"),
-]  # fmt: skip
+]
 
 HAND_COMPUTED = {
     ("aws_instance.app", "m5.large instances"): 70.08,  # 730 x 0.096
@@ -87,7 +117,8 @@ def test_ten_resources_cost_what_the_hand_computes_to_the_cent() -> None:
 
 @pytest.mark.parametrize(
     ("instance_type", "region", "usd"),
-    # AWS's published on-demand prices; three of them stood wrong in the raw data (t3.large, m5.xlarge, c6g.xlarge).
+    # AWS's published on-demand prices; three of them stood wrong in the raw data (t3.large,
+    # m5.xlarge, c6g.xlarge).
     [
         ("t3.large", "us-east-1", 0.0832),
         ("m5.xlarge", "us-east-1", 0.192),
@@ -98,7 +129,9 @@ def test_ten_resources_cost_what_the_hand_computes_to_the_cent() -> None:
         ("t3.medium", "eu-west-1", 0.0456),
     ],
 )
-def test_repaired_prices_are_the_published_ones(instance_type: str, region: str, usd: float) -> None:
+def test_repaired_prices_are_the_published_ones(
+    instance_type: str, region: str, usd: float
+) -> None:
     assert hourly_price(instance_type, region) == pytest.approx(usd)
 
 
@@ -116,20 +149,32 @@ def test_egress_goes_through_the_tiers() -> None:
 
 def test_a_large_gp2_volume_saves_only_what_an_equal_gp3_leaves() -> None:
     # 2,000 GB: gp2 200.00; gp3 160.00 + 3,000 extra IOPS x 0.005 + 125 extra MB/s x 0.04 = 180.00
-    assert savings(assess(declared("aws_ebs_volume", "big", type="gp2", size=2000))) == {"im-cost-gp3": 20.0}
-    assert savings(assess(declared("aws_ebs_volume", "small", type="gp2", size=100))) == {"im-cost-gp3": 2.0}
+    assert savings(assess(declared("aws_ebs_volume", "big", type="gp2", size=2000))) == {
+        "im-cost-gp3": 20.0
+    }
+    assert savings(assess(declared("aws_ebs_volume", "small", type="gp2", size=100))) == {
+        "im-cost-gp3": 2.0
+    }
 
 
 def test_an_old_generation_saves_first_by_the_newer_one_and_then_by_arm64_without_overlap() -> None:
     found = savings(assess(declared("aws_instance", "web", instance_type="t2.medium")))
     # 730 x 0.0464 = 33.87; t3.medium 730 x 0.0416 = 30.37; t4g.medium 730 x 0.0336 = 24.53
-    assert found == {"im-cost-generation": pytest.approx(3.50), "im-cost-graviton": pytest.approx(5.84)}
+    assert found == {
+        "im-cost-generation": pytest.approx(3.50),
+        "im-cost-graviton": pytest.approx(5.84),
+    }
 
 
 def test_a_balancer_that_faces_the_internet_pays_for_an_address_in_each_zone() -> None:
     facing = assess(declared("aws_lb", "edge", subnets=["a", "b"]))
     assert figure(facing, "monthly_cost") == 16.43 + 7.30  # 2 x 730 x 0.005
-    assert figure(assess(declared("aws_lb", "edge", subnets=["a", "b"], internal=True)), "monthly_cost") == 16.43
+    assert (
+        figure(
+            assess(declared("aws_lb", "edge", subnets=["a", "b"], internal=True)), "monthly_cost"
+        )
+        == 16.43
+    )
 
 
 def test_nat_gateways_are_consolidated_only_for_what_is_not_critical() -> None:
@@ -140,7 +185,10 @@ def test_nat_gateways_are_consolidated_only_for_what_is_not_critical() -> None:
 
 def test_a_cheaper_class_lowers_the_cost() -> None:
     costs = [
-        figure(assess(declared("aws_db_instance", "x", instance_class=name, engine="mysql")), "monthly_cost")
+        figure(
+            assess(declared("aws_db_instance", "x", instance_class=name, engine="mysql")),
+            "monthly_cost",
+        )
         for name in ("db.r5.large", "db.m5.large", "db.t3.large", "db.t3.medium", "db.t3.micro")
     ]
     assert costs == sorted(costs, reverse=True) and len(set(costs)) == 5
@@ -156,7 +204,9 @@ def test_the_budget_gap_is_a_finding_and_lowers_the_score() -> None:
 def test_what_has_no_price_is_listed_with_a_reason_and_not_counted() -> None:
     alone = assess(TEN[7])
     more = assess(
-        TEN[7], declared("aws_msk_cluster", "bus"), declared("aws_instance", "odd", instance_type="zz9.large")
+        TEN[7],
+        declared("aws_msk_cluster", "bus"),
+        declared("aws_instance", "odd", instance_type="zz9.large"),
     )
     assert figure(alone, "monthly_cost") == figure(more, "monthly_cost")
     assert {row[0] for row in rows(more, "unpriced")} == {"aws_msk_cluster.bus", "aws_instance.odd"}
@@ -186,11 +236,20 @@ def test_kubernetes_alone_is_not_assessed_and_says_what_to_add() -> None:
 
 def test_cloudformation_costs_the_same_as_terraform() -> None:
     template = declared(
-        "AWS::RDS::DBInstance", "Orders", origin=FileKind.CLOUDFORMATION,
-        DBInstanceClass="db.t3.medium", Engine="postgres", MultiAZ="true", AllocatedStorage="100",
-    )  # fmt: skip
-    assert figure(assess(template), "monthly_cost") == figure(assess(TEN[2]), "monthly_cost") == 128.85
-    open_ended = template.model_copy(update={"attributes": {**template.attributes, "MultiAZ": {"Ref": "Standby"}}})
+        "AWS::RDS::DBInstance",
+        "Orders",
+        origin=FileKind.CLOUDFORMATION,
+        DBInstanceClass="db.t3.medium",
+        Engine="postgres",
+        MultiAZ="true",
+        AllocatedStorage="100",
+    )
+    assert (
+        figure(assess(template), "monthly_cost") == figure(assess(TEN[2]), "monthly_cost") == 128.85
+    )
+    open_ended = template.model_copy(
+        update={"attributes": {**template.attributes, "MultiAZ": {"Ref": "Standby"}}}
+    )
     result = assess(open_ended, TEN[7])
     assert "standby" in rows(result, "unpriced")[0][2]
 
@@ -206,4 +265,6 @@ def test_the_order_of_the_resources_changes_nothing() -> None:
 
 def test_every_figure_and_table_has_a_source() -> None:
     result = assess(*TEN, egress_gb_month=10, monthly_budget_usd=10)
-    assert all(each.source for each in result.figures) and all(each.source for each in result.tables)
+    assert all(each.source for each in result.figures) and all(
+        each.source for each in result.tables
+    )

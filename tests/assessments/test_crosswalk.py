@@ -1,4 +1,5 @@
-"""The crosswalk: it names only what exists, covers what fires on typical input, and speaks in words."""
+"""The crosswalk: it names only what exists, covers what fires on typical input, and speaks in
+words."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ from tests.assessments.checks import check
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPICAL = Path(__file__).parent / "fixtures" / "typical_rules.json"
-"""Rules of Checkov 3.3.30 that failed on 136 resources of the commonest types for AWS, Azure and Google in their
-shortest form, a flawed Kubernetes set, a Dockerfile and a workflow, written for this purpose; rule to count."""
+"""Rules of Checkov 3.3.30 that failed on 136 resources of the commonest types for AWS, Azure and
+Google in their shortest form, a flawed Kubernetes set, a Dockerfile and a workflow, written for
+this purpose; rule to count."""
 
 
 def test_the_crosswalk_maps_more_than_150_rules() -> None:
@@ -47,9 +49,14 @@ def test_every_rule_that_a_code_example_mends_is_in_the_crosswalk() -> None:
 def test_the_crosswalk_covers_most_of_what_fires_on_typical_input() -> None:
     counts: Counter[str] = Counter(json.loads(TYPICAL.read_text()))
     worded = sum(count for rule, count in counts.items() if rule in entries())
-    mapped = sum(count for rule, count in counts.items() if rule in entries() and entries()[rule].checks)
+    mapped = sum(
+        count for rule, count in counts.items() if rule in entries() and entries()[rule].checks
+    )
     total = counts.total()
-    print(f"typical findings: {total}; in words: {worded / total:.0%}; severity by crosswalk: {mapped / total:.0%}")
+    print(
+        f"typical findings: {total}; in words: {worded / total:.0%}; severity by crosswalk:"
+        f" {mapped / total:.0%}"
+    )
     assert worded / total >= 0.9
     assert mapped / total >= 0.5
 
@@ -68,7 +75,9 @@ def test_a_backup_check_that_reliability_answers_is_not_routed_elsewhere() -> No
 
 def test_topics_follow_the_engines_category_unless_a_rule_is_listed() -> None:
     assert topic(check("CKV_AWS_86")) == Topic.LOGGING  # category LOGGING
-    assert topic(check("CKV_AWS_20")) == Topic.NETWORK  # category LOGGING too, but it is about public access
+    assert (
+        topic(check("CKV_AWS_20")) == Topic.NETWORK
+    )  # category LOGGING too, but it is about public access
     assert topic(check("CKV_SECRET_2")) == Topic.SECRETS
     assert topic(check("CKV2_GHA_1")) == Topic.CI
 
@@ -87,7 +96,9 @@ def test_each_framework_document_lists_every_requirement_with_a_title() -> None:
         ids = [each.id for each in document.requirements]
         assert len(ids) == len(set(ids)), document.title
         assert all(each.title and len(each.checks) <= each.mapped for each in document.requirements)
-        assert {check for each in document.requirements for check in each.checks} <= rules_of_check().keys()
+        assert {
+            check for each in document.requirements for check in each.checks
+        } <= rules_of_check().keys()
 
 
 def test_the_build_refuses_a_check_that_does_not_exist(tmp_path: Path) -> None:
@@ -95,7 +106,13 @@ def test_the_build_refuses_a_check_that_does_not_exist(tmp_path: Path) -> None:
     with zipfile.ZipFile(empty, "w"):
         pass
     answer = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "build_frameworks.py"), str(empty), "--as-of", "2026-11-23"],
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "build_frameworks.py"),
+            str(empty),
+            "--as-of",
+            "2026-11-23",
+        ],
         capture_output=True,
         text=True,
         timeout=60,

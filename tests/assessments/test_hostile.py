@@ -32,7 +32,15 @@ from assessments.scan.sandbox import (
 )
 from assessments.scan.shards import make_shards
 from assessments.scan.types import CoverageStatus
-from tests.assessments.scanning import PLAIN, SCANNER_PYTHON, WARM, coverage_of, engine_processes, files_of, scan
+from tests.assessments.scanning import (
+    PLAIN,
+    SCANNER_PYTHON,
+    WARM,
+    coverage_of,
+    engine_processes,
+    files_of,
+    scan,
+)
 
 BUCKET = 'resource "aws_s3_bucket" "good" {\n  bucket = "good"\n}\n'
 ESCAPES = {
@@ -48,7 +56,9 @@ ESCAPES = {
 
 
 @pytest.mark.parametrize("source", ESCAPES.values(), ids=ESCAPES.keys())
-def test_source_that_points_outside_the_upload_is_held_back_and_the_rest_is_scanned(source: str) -> None:
+def test_source_that_points_outside_the_upload_is_held_back_and_the_rest_is_scanned(
+    source: str,
+) -> None:
     result = scan(files_of(**{"app/evil.tf": source, "app/good.tf": BUCKET}))
     gap = coverage_of(result, "app/evil.tf")
     assert (gap.status, gap.line) == (CoverageStatus.FAILED, 2)
@@ -58,17 +68,24 @@ def test_source_that_points_outside_the_upload_is_held_back_and_the_rest_is_scan
 
 
 def test_an_escape_in_json_syntax_is_held_back_too() -> None:
-    source = json.dumps({"locals": {"x": '${file("../../../etc/passwd")}'}, "module": {"m": {"source": "./m"}}})
+    source = json.dumps(
+        {"locals": {"x": '${file("../../../etc/passwd")}'}, "module": {"m": {"source": "./m"}}}
+    )
     assert not classify(InputFile.of("evil.tf.json", source.encode())).scannable
 
 
 def test_a_path_that_stays_inside_is_no_escape() -> None:
-    source = 'locals {\n  x = file("${path.module}/../policies/a.json")\n  # file("/etc/passwd") is only a comment\n}\n'
+    source = (
+        'locals {\n  x = file("${path.module}/../policies/a.json")\n  # file("/etc/passwd") is only'
+        " a comment\n}\n"
+    )
     assert classify(InputFile.of("live/main.tf", source.encode())).scannable
 
 
 def test_a_path_that_cannot_be_told_is_held_back_where_the_sandbox_is_weak() -> None:
-    file = InputFile.of("main.tf", b'variable "p" { default = "/etc/passwd" }\nlocals {\n  x = file(var.p)\n}\n')
+    file = InputFile.of(
+        "main.tf", b'variable "p" { default = "/etc/passwd" }\nlocals {\n  x = file(var.p)\n}\n'
+    )
     assert classify(file, isolated=True).scannable
     held = classify(file, isolated=False)
     assert held.gap is not None
@@ -77,8 +94,8 @@ def test_a_path_that_cannot_be_told_is_held_back_where_the_sandbox_is_weak() -> 
 
 def test_a_path_hidden_in_a_variable_reads_nothing_from_outside() -> None:
     source = (
-        'variable "p" {\n  default = "/etc/passwd"\n}\n'
-        'resource "aws_instance" "a" {\n  user_data = file(var.p)\n  instance_type = "t3.micro"\n}\n'
+        'variable "p" {\n  default = "/etc/passwd"\n}\nresource "aws_instance" "a" {\n  user_data ='
+        ' file(var.p)\n  instance_type = "t3.micro"\n}\n'
     )
     result = scan(files_of(**{"main.tf": source}))
     assert [resource.address for resource in result.resources] == ["aws_instance.a"]
@@ -89,11 +106,15 @@ def _confined(code: str, *, sandbox: Sandbox = PLAIN) -> list[str]:
     lines: list[bytes] = []
     with job_folder(files_of(**{"a.tf": "x"}), sandbox=sandbox) as job:
         argv = [str(SCANNER_PYTHON), "-I", "-c", code]
-        status = run_confined(argv, job=job, sandbox=sandbox, on_line=lines.append, should_stop=lambda: False)
+        status = run_confined(
+            argv, job=job, sandbox=sandbox, on_line=lines.append, should_stop=lambda: False
+        )
     return [line.decode() for line in lines] if status == 0 else [f"status {status}"]
 
 
-def test_an_engine_sees_no_environment_no_files_and_no_network_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_sees_no_environment_no_files_and_no_network_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere")
     code = (
         "import os, socket\n"
@@ -104,7 +125,10 @@ def test_an_engine_sees_no_environment_no_files_and_no_network_of_ours(monkeypat
     )
     environment, outside, inside, network = _confined(code)
     assert "DATABASE_URL" not in environment
-    assert environment == "['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'TMPDIR']"
+    assert (
+        environment
+        == "['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'TMPDIR']"
+    )
     if PLAIN.confinement() == "namespaces":
         assert outside == "False False False"
         assert network == "1 True"
@@ -113,10 +137,9 @@ def test_an_engine_sees_no_environment_no_files_and_no_network_of_ours(monkeypat
 
 def test_an_engine_is_not_root_and_cannot_change_the_upload_or_become_more() -> None:
     code = (
-        "import os\n"
-        "print(os.getuid(), os.geteuid())\n"
-        "try:\n    open('a.tf', 'w')\n    print('written')\nexcept OSError as e:\n    print('refused')\n"
-        "print([l for l in open('/proc/self/status')] if os.path.exists('/proc') else 'no proc')\n"
+        "import os\nprint(os.getuid(), os.geteuid())\ntry:\n    open('a.tf', 'w')\n   "
+        " print('written')\nexcept OSError as e:\n    print('refused')\nprint([l for l in"
+        " open('/proc/self/status')] if os.path.exists('/proc') else 'no proc')\n"
     )
     ids, write, _ = _confined(code)
     assert "0" not in ids.split()
@@ -128,8 +151,17 @@ def test_an_engine_is_not_root_and_cannot_change_the_upload_or_become_more() -> 
     ("code", "limits"),
     [
         ("x = bytearray(10**12)", ProcessLimits()),
-        ("open(__import__('os').environ['HOME'] + '/big', 'wb').write(bytes(10**8))", ProcessLimits(file_bytes=1000)),
-        ("import threading, time\n[threading.Thread(target=time.sleep, args=(9,)).start() for _ in range(9999)]", None),
+        (
+            "open(__import__('os').environ['HOME'] + '/big', 'wb').write(bytes(10**8))",
+            ProcessLimits(file_bytes=1000),
+        ),
+        (
+            (
+                "import threading, time\n[threading.Thread(target=time.sleep, args=(9,)).start()"
+                " for _ in range(9999)]"
+            ),
+            None,
+        ),
         ("while True: pass", ProcessLimits(cpu_s=1)),
     ],
     ids=["memory", "file", "threads", "processor"],
@@ -138,7 +170,9 @@ def test_each_limit_ends_an_engine_that_passes_it(code: str, limits: ProcessLimi
     if limits is None:
         limits = ProcessLimits(processes=32)
         if os.getuid() != 0:
-            pytest.skip("the process limit counts the whole user, so it is loose for one that is not root")
+            pytest.skip(
+                "the process limit counts the whole user, so it is loose for one that is not root"
+            )
     sandbox = replace(PLAIN, limits=limits)
     try:
         assert _confined(code, sandbox=sandbox) == ["status 1"]
@@ -185,13 +219,16 @@ def test_cancel_ends_children_that_left_the_group_and_ignore_sigterm() -> None:
         )
     thread.join()
     assert time.monotonic() - started < 5
-    _wait_until(lambda: engine_processes("marked-for-cancel") == [] or PLAIN.confinement() != "namespaces")
+    _wait_until(
+        lambda: engine_processes("marked-for-cancel") == [] or PLAIN.confinement() != "namespaces"
+    )
 
 
 @pytest.mark.parametrize("sandbox", [WARM, PLAIN], ids=["warm", "plain"])
 def test_cancelling_a_running_scan_ends_its_processes_at_once(sandbox: Sandbox) -> None:
     pods = "---\n".join(
-        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n" for n in range(900)
+        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n"
+        for n in range(900)
     )
     files = files_of(**{"pods.yaml": pods})
     (shard,) = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
@@ -222,13 +259,18 @@ def test_cancelling_a_running_scan_ends_its_processes_at_once(sandbox: Sandbox) 
     assert engine_processes() == []
 
 
-def test_a_warm_server_that_is_gone_is_replaced_and_one_that_cannot_start_is_done_without(tmp_path: Path) -> None:
+def test_a_warm_server_that_is_gone_is_replaced_and_one_that_cannot_start_is_done_without(
+    tmp_path: Path,
+) -> None:
     files = files_of(**{"main.tf": BUCKET})
     expected = scan(files, sandbox=WARM).model_dump_json()
     warm.socket_path(WARM).unlink()
     assert scan(files, sandbox=WARM).model_dump_json() == expected
     nowhere = replace(WARM, lifeline_pid=2**22 - 1, work_dir=tmp_path)
-    assert scan(files, sandbox=nowhere, engines=["tfparse"]).resources == scan(files, engines=["tfparse"]).resources
+    assert (
+        scan(files, sandbox=nowhere, engines=["tfparse"]).resources
+        == scan(files, engines=["tfparse"]).resources
+    )
 
 
 def test_the_warm_server_ends_with_the_process_that_it_was_started_for(tmp_path: Path) -> None:
@@ -238,7 +280,11 @@ def test_the_warm_server_ends_with_the_process_that_it_was_started_for(tmp_path:
     socket = str(warm.socket_path(sandbox))
 
     def servers() -> list[int]:
-        return [p.pid for p in psutil.process_iter(["cmdline"]) if socket in " ".join(p.info["cmdline"] or [])]
+        return [
+            p.pid
+            for p in psutil.process_iter(["cmdline"])
+            if socket in " ".join(p.info["cmdline"] or [])
+        ]
 
     assert len(servers()) == 1
     lifeline.kill()
@@ -272,7 +318,13 @@ def test_billion_laughs_is_refused_with_its_line() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: " + "[" * 5000 + "]" * 5000, "&a [*a]", "a: &a\n  b: *a\n", "a: *nowhere", "- " * 3000 + "x"],
+    [
+        "a: " + "[" * 5000 + "]" * 5000,
+        "&a [*a]",
+        "a: &a\n  b: *a\n",
+        "a: *nowhere",
+        "- " * 3000 + "x",
+    ],
     ids=["flow depth", "cycle", "mapping cycle", "unknown alias", "block depth"],
 )
 def test_twisted_yaml_is_refused(text: str) -> None:
@@ -311,7 +363,18 @@ def test_deep_json_and_a_very_long_line_are_gaps() -> None:
         (" " * 900 + "\n") * 2_000,
         "://a:" * 300_000,
     ],
-    ids=["interpolation", "calls", "blocks", "sources", "newlines", "keys", "assignments", "words", "blanks", "urls"],
+    ids=[
+        "interpolation",
+        "calls",
+        "blocks",
+        "sources",
+        "newlines",
+        "keys",
+        "assignments",
+        "words",
+        "blanks",
+        "urls",
+    ],
 )
 def test_text_made_to_slow_patterns_down_is_read_in_seconds(text: str) -> None:
     file = InputFile.of("main.tf", text.encode())
@@ -345,23 +408,26 @@ SECRETS = {
 
 SECRET_FILES = {
     "main.tf": (
-        'provider "aws" {\n  access_key = "AKIA3XAMPL3K3YZ7QWER"\n'
-        '  secret_key = "wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEY9"\n}\n'
-        'resource "aws_db_instance" "d" {\n  password = "hunter2-Xy77"\n  identifier = "x-hunter2-Xy77"\n}\n'
-        'resource "aws_instance" "i" {\n  user_data = "export DB=postgres://app:s3cr3t-in-a-url@db/app"\n'
-        '  tags = { note = "ghp_0123456789abcdefghijABCDEFGHIJ012345" }\n}\n'
+        'provider "aws" {\n  access_key = "AKIA3XAMPL3K3YZ7QWER"\n  secret_key ='
+        ' "wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEY9"\n}\nresource "aws_db_instance" "d" {\n '
+        ' password = "hunter2-Xy77"\n  identifier = "x-hunter2-Xy77"\n}\nresource "aws_instance"'
+        ' "i" {\n  user_data = "export DB=postgres://app:s3cr3t-in-a-url@db/app"\n  tags = { note ='
+        ' "ghp_0123456789abcdefghijABCDEFGHIJ012345" }\n}\n'
     ),
     "secret.yaml": (
-        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  any: c3VwZXItc2VjcmV0LXZhbHVl\n"
-        "stringData:\n  key.pem: |\n    -----BEGIN RSA PRIVATE KEY-----\n"
-        "    MIIEowIBAAKCAQEA7bq1ExampleExampleExample0123456789abcdefghij\n    -----END RSA PRIVATE KEY-----\n"
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  any:"
+        " c3VwZXItc2VjcmV0LXZhbHVl\nstringData:\n  key.pem: |\n    -----BEGIN RSA PRIVATE"
+        " KEY-----\n    MIIEowIBAAKCAQEA7bq1ExampleExampleExample0123456789abcdefghij\n    -----END"
+        " RSA PRIVATE KEY-----\n"
     ),
     "pod.yaml": (
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n    - name: c\n      image: a\n"
-        "      env:\n        - name: DB_PASSWORD\n          value: correct-Horse-9-battery\n"
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n    - name: c\n    "
+        "  image: a\n      env:\n        - name: DB_PASSWORD\n          value:"
+        " correct-Horse-9-battery\n"
     ),
     "compose.yaml": (
-        "services:\n  a:\n    image: a\n    environment:\n      - API_TOKEN=Zx9-token-in-a-compose-list\n"
+        "services:\n  a:\n    image: a\n    environment:\n      -"
+        " API_TOKEN=Zx9-token-in-a-compose-list\n"
     ),
     "Dockerfile": "FROM a:1\nENV API_TOKEN=Zx9-token-in-a-compose-list\nADD . /x\n",
 }
@@ -378,15 +444,20 @@ def test_no_secrets_value_comes_out_of_any_engine() -> None:
 
 def test_redaction_leaves_what_agents_need() -> None:
     source = (
-        'resource "aws_instance" "i" {\n  metadata_options {\n    http_tokens = "required"\n  }\n'
-        '  key_name = "ops"\n  instance_type = "m7g.2xlarge"\n  iam_instance_profile = "web-profile"\n}\n'
+        'resource "aws_instance" "i" {\n  metadata_options {\n    http_tokens = "required"\n  }\n '
+        ' key_name = "ops"\n  instance_type = "m7g.2xlarge"\n  iam_instance_profile ='
+        ' "web-profile"\n}\n'
     )
     pod = (
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  automountServiceAccountToken: false\n  containers:\n"
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  automountServiceAccountToken:"
+        " false\n  containers:\n"
         "    - name: c\n      image: registry.example.com/shop/api@sha256:"
         "9b2f1c3a5d7e8f60718293a4b5c6d7e8f90123456789abcdef0123456789abcd\n"
     )
-    resources = {r.type: r.attributes for r in scan(files_of(**{"main.tf": source, "pod.yaml": pod})).resources}
+    resources = {
+        r.type: r.attributes
+        for r in scan(files_of(**{"main.tf": source, "pod.yaml": pod})).resources
+    }
     assert resources["aws_instance"]["metadata_options"] == {"http_tokens": "required"}
     assert resources["aws_instance"]["instance_type"] == "m7g.2xlarge"
     assert resources["Pod"]["spec"]["automountServiceAccountToken"] is False
@@ -395,7 +466,9 @@ def test_redaction_leaves_what_agents_need() -> None:
 
 def test_attributes_are_bounded() -> None:
     values = {f"key{n:05}": "v" * 100 for n in range(3000)}
-    text = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": values})
+    text = json.dumps(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": values}
+    )
     (resource,) = scan(files_of(**{"big.json": text}), engines=["resources"]).resources
     assert len(json.dumps(resource.attributes)) <= 32_000
     assert resource.attributes["kind"] == "ConfigMap"

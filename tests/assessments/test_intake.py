@@ -58,12 +58,30 @@ def test_bytes_that_are_not_text_are_no_reason_to_refuse_the_upload() -> None:
 
 
 def test_version_control_and_system_clutter_is_left_out() -> None:
-    archive = _zip({".git/config": b"x", "__MACOSX/._a.tf": b"x", ".terraform/modules/m.tf": b"x", "a.tf": b"x"})
+    archive = _zip(
+        {
+            ".git/config": b"x",
+            "__MACOSX/._a.tf": b"x",
+            ".terraform/modules/m.tf": b"x",
+            "a.tf": b"x",
+        }
+    )
     assert [file.path for file in read_upload([("p.zip", archive)])] == ["a.tf"]
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../a.tf", "x/../../a.tf", "C:\\a.tf", "..\\a.tf", "a\0.tf", "a\nb.tf", "\u202etf.a", ""]
+    "name",
+    [
+        "/etc/passwd",
+        "../a.tf",
+        "x/../../a.tf",
+        "C:\\a.tf",
+        "..\\a.tf",
+        "a\0.tf",
+        "a\nb.tf",
+        "\u202etf.a",
+        "",
+    ],
 )
 def test_a_name_that_could_leave_the_upload_is_refused(name: str) -> None:
     with pytest.raises(UploadError) as refusal:
@@ -77,7 +95,9 @@ def test_a_zip_member_that_could_leave_the_upload_is_refused(name: str) -> None:
         read_upload([("p.zip", _zip({name: b"x"}))])
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices_in_a_tar_are_refused(kind: bytes) -> None:
     with pytest.raises(UploadError, match="link or a device") as refusal:
         read_upload([("p.tgz", _tar((_member("passwd.tf", kind, "/etc/passwd"), b"")))])

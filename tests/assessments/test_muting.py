@@ -1,4 +1,5 @@
-"""Muting: accepted with a reason, shown as muted, out of counts and recommendations, scores untouched."""
+"""Muting: accepted with a reason, shown as muted, out of counts and recommendations, scores
+untouched."""
 
 from __future__ import annotations
 
@@ -46,10 +47,14 @@ def signed_in(user: User) -> Client:
 
 
 def post(client: Client, run: AssessmentRun, **body: Any) -> Any:
-    return client.post(f"/api/v1/assessments/{run.assessment_id}/mutes", body, content_type="application/json")
+    return client.post(
+        f"/api/v1/assessments/{run.assessment_id}/mutes", body, content_type="application/json"
+    )
 
 
-def test_a_muted_finding_leaves_counts_and_recommendations_and_not_the_score(run: AssessmentRun, alice: User) -> None:
+def test_a_muted_finding_leaves_counts_and_recommendations_and_not_the_score(
+    run: AssessmentRun, alice: User
+) -> None:
     before, score = severity_counts(run), run.reports.get(agent="security").score
     assert run.recommendations.filter(title="SSH is open to the internet").exists()
     mute_finding(open_ssh(run), by=alice, reason="Bastion, watched")
@@ -70,7 +75,12 @@ def test_the_report_shows_it_last_with_its_reason(run: AssessmentRun, alice: Use
 
 def test_a_mute_ends_by_itself(run: AssessmentRun, alice: User) -> None:
     before = severity_counts(run)
-    mute = mute_finding(open_ssh(run), by=alice, reason="Until Friday", expires_at=timezone.now() + timedelta(days=1))
+    mute = mute_finding(
+        open_ssh(run),
+        by=alice,
+        reason="Until Friday",
+        expires_at=timezone.now() + timedelta(days=1),
+    )
     assert severity_counts(run) != before
     FindingMute.objects.filter(pk=mute.pk).update(expires_at=timezone.now())
     assert severity_counts(run) == before
@@ -87,14 +97,18 @@ def test_unmuting_restores_it_and_muting_again_renews(run: AssessmentRun, alice:
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "a\0b", "a\u202eb"])
-def test_a_mute_needs_a_reason_that_can_be_read(run: AssessmentRun, alice: User, reason: str) -> None:
+def test_a_mute_needs_a_reason_that_can_be_read(
+    run: AssessmentRun, alice: User, reason: str
+) -> None:
     with pytest.raises(MuteError, match="Say why"):
         mute_finding(open_ssh(run), by=alice, reason=reason)
 
 
 def test_a_mute_of_the_past_is_refused(run: AssessmentRun, alice: User) -> None:
     with pytest.raises(MuteError, match="ended already"):
-        mute_finding(open_ssh(run), by=alice, reason="x", expires_at=timezone.now() - timedelta(seconds=1))
+        mute_finding(
+            open_ssh(run), by=alice, reason="x", expires_at=timezone.now() - timedelta(seconds=1)
+        )
 
 
 def test_the_api_mutes_lists_and_unmutes(run: AssessmentRun, alice: User) -> None:
@@ -108,7 +122,9 @@ def test_the_api_mutes_lists_and_unmutes(run: AssessmentRun, alice: User) -> Non
     rest = client.get(f"{base}/findings?muted=false").json()
     assert rest["total"] + 1 == client.get(f"{base}/findings").json()["total"]
     assert client.get(f"{base}/runs/1").json()["summary"]["muted"] == 1
-    assert [m["fingerprint"] for m in client.get(f"{base}/mutes").json()["mutes"]] == [finding.fingerprint]
+    assert [m["fingerprint"] for m in client.get(f"{base}/mutes").json()["mutes"]] == [
+        finding.fingerprint
+    ]
     assert client.delete(f"{base}/mutes/{finding.fingerprint}").status_code == 204
     assert client.delete(f"{base}/mutes/{finding.fingerprint}").status_code == 404
 
@@ -116,8 +132,16 @@ def test_the_api_mutes_lists_and_unmutes(run: AssessmentRun, alice: User) -> Non
 def test_the_api_says_what_is_wrong_with_a_mute(run: AssessmentRun, alice: User) -> None:
     client, finding = signed_in(alice), str(open_ssh(run).pk)
     assert post(client, run, finding=finding, reason="").status_code == 422
-    assert post(client, run, finding=finding, reason="x", expires_at="2020-01-01T00:00:00Z").status_code == 422
-    assert post(client, run, finding=finding, reason="x", expires_at="2099-01-01T00:00:00").status_code == 422
+    assert (
+        post(
+            client, run, finding=finding, reason="x", expires_at="2020-01-01T00:00:00Z"
+        ).status_code
+        == 422
+    )
+    assert (
+        post(client, run, finding=finding, reason="x", expires_at="2099-01-01T00:00:00").status_code
+        == 422
+    )
     assert post(client, run, finding=str(run.pk), reason="x").status_code == 404
 
 

@@ -13,11 +13,15 @@ NO_ACCESS_LOG = check("CKV_AWS_18", resource="aws_s3_bucket.data")
 
 
 def test_score_weighs_checks_and_tags_by_hand() -> None:
-    # access log failed (medium 3), memory limit passed (medium 3), tags: one of two (low 1 each): 4 of 8.
+    # access log failed (medium 3), memory limit passed (medium 3), tags: one of two (low 1 each): 4
+    # of 8.
     data = given(
         NO_ACCESS_LOG,
         passed("CKV_K8S_12", resource="Deployment/shop/cart"),
-        resources=[resource("aws_s3_bucket.data", tags={"owner": "shop"}), resource("aws_instance.web")],
+        resources=[
+            resource("aws_s3_bucket.data", tags={"owner": "shop"}),
+            resource("aws_instance.web"),
+        ],
     )
     result = run(data, silent)
     assert result.score == 50
@@ -26,7 +30,11 @@ def test_score_weighs_checks_and_tags_by_hand() -> None:
 
 def test_an_untagged_resource_is_a_finding_at_its_line() -> None:
     (finding,) = run(given(resources=[resource("aws_instance.web")]), silent).findings
-    assert (finding.rule, finding.resource, finding.line_start) == ("im-ops-tags", "aws_instance.web", 5)
+    assert (finding.rule, finding.resource, finding.line_start) == (
+        "im-ops-tags",
+        "aws_instance.web",
+        5,
+    )
     assert finding.severity == Severity.LOW
 
 
@@ -34,7 +42,13 @@ def test_tags_by_default_in_the_provider_block_reach_every_resource_of_that_prov
     provider = resource("provider.aws", default_tags=[{"tags": {"owner": "shop"}}]).model_copy(
         update={"type": "provider"}
     )
-    data = given(resources=[provider, resource("aws_instance.web"), resource("azurerm_key_vault.a", provider="azure")])
+    data = given(
+        resources=[
+            provider,
+            resource("aws_instance.web"),
+            resource("azurerm_key_vault.a", provider="azure"),
+        ]
+    )
     assert [each.resource for each in run(data, silent).findings] == ["azurerm_key_vault.a"]
 
 
@@ -63,7 +77,9 @@ def test_tags_of_cloudformation_resources_are_read() -> None:
 
 
 def test_hadolint_is_listed_and_weighs_nothing_since_it_never_says_what_passed() -> None:
-    style = check("DL3009", engine="hadolint", file="Dockerfile", resource="Dockerfile", severity="info")
+    style = check(
+        "DL3009", engine="hadolint", file="Dockerfile", resource="Dockerfile", severity="info"
+    )
     with_it, without = run(given(NO_ACCESS_LOG, style), silent), run(given(NO_ACCESS_LOG), silent)
     assert with_it.score == without.score == 0
     assert {each.rule for each in with_it.findings} == {"CKV_AWS_18", "DL3009"}
@@ -72,8 +88,12 @@ def test_hadolint_is_listed_and_weighs_nothing_since_it_never_says_what_passed()
 
 def test_what_two_linters_say_of_one_dockerfile_is_told_once() -> None:
     by_checkov = check("CKV_DOCKER_7", file="Dockerfile", resource="Dockerfile.FROM")
-    by_hadolint = check("DL3007", engine="hadolint", file="Dockerfile", resource="Dockerfile", severity="medium")
-    assert [each.rule for each in run(given(by_checkov, by_hadolint), silent).findings] == ["CKV_DOCKER_7"]
+    by_hadolint = check(
+        "DL3007", engine="hadolint", file="Dockerfile", resource="Dockerfile", severity="medium"
+    )
+    assert [each.rule for each in run(given(by_checkov, by_hadolint), silent).findings] == [
+        "CKV_DOCKER_7"
+    ]
 
 
 def test_suppressed_checks_are_told_and_weigh_nothing() -> None:
@@ -91,16 +111,27 @@ def test_without_anything_to_weigh_the_answer_is_not_assessed() -> None:
 def test_mending_one_finding_moves_only_its_own_numbers() -> None:
     before = run(given(NO_ACCESS_LOG, check("CKV_K8S_12"), passed("CKV_K8S_14")), silent)
     after = run(
-        given(passed("CKV_AWS_18", resource="aws_s3_bucket.data"), check("CKV_K8S_12"), passed("CKV_K8S_14")), silent
+        given(
+            passed("CKV_AWS_18", resource="aws_s3_bucket.data"),
+            check("CKV_K8S_12"),
+            passed("CKV_K8S_14"),
+        ),
+        silent,
     )
     assert before.score is not None and after.score is not None and after.score > before.score
     assert after.findings == [each for each in before.findings if each.rule != "CKV_AWS_18"]
-    changed = {a.key for a, b in zip(after.figures, before.figures, strict=True) if a.value != b.value}
+    changed = {
+        a.key for a, b in zip(after.figures, before.figures, strict=True) if a.value != b.value
+    }
     assert changed == {"checks_passed", "checks_failed", "findings_medium", "failed_logging"}
 
 
 def test_the_order_of_the_input_changes_nothing() -> None:
-    checks = [check(rule, outcome) for rule in ("CKV_AWS_18", "CKV_K8S_12", "CKV_GHA_7") for outcome in Outcome]
+    checks = [
+        check(rule, outcome)
+        for rule in ("CKV_AWS_18", "CKV_K8S_12", "CKV_GHA_7")
+        for outcome in Outcome
+    ]
     resources = [
         resource("aws_instance.web"),
         resource("aws_s3_bucket.data"),

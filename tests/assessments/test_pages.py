@@ -1,4 +1,5 @@
-"""Pages of assessments, asked as a browser without JavaScript asks: what they show, refuse, and to whom."""
+"""Pages of assessments, asked as a browser without JavaScript asks: what they show, refuse, and to
+whom."""
 
 from __future__ import annotations
 
@@ -47,9 +48,16 @@ def analysed(owner: User, *, name: str = "orders", path: str = "main.tf") -> Ass
     TaskRun.objects.filter(pk=task.pk).update(state=State.SUCCESS, current=100)
     run = AssessmentRun.objects.get(task=task)
     AssessmentRun.objects.filter(pk=run.pk).update(status=AssessmentRun.Status.COMPLETED)
-    report = AgentReport.objects.create(run=run, agent="security", position=0, status="assessed", score=61)
+    report = AgentReport.objects.create(
+        run=run, agent="security", position=0, status="assessed", score=61
+    )
     AgentReport.objects.create(
-        run=run, agent="capacity", position=1, status="not_assessed", reason="No load is stated.", missing=["rps_peak"]
+        run=run,
+        agent="capacity",
+        position=1,
+        status="not_assessed",
+        reason="No load is stated.",
+        missing=["rps_peak"],
     )
     Finding.objects.create(
         run=run,
@@ -63,7 +71,10 @@ def analysed(owner: User, *, name: str = "orders", path: str = "main.tf") -> Ass
         file=path,
         line_start=2,
         line_end=2,
-        detail={"evidence": [{"number": 2, "text": '  bucket = "logs"'}], "expected": "an access log"},
+        detail={
+            "evidence": [{"number": 2, "text": '  bucket = "logs"'}],
+            "expected": "an access log",
+        },
         fingerprint="f" * 64,
     )
     return run
@@ -80,7 +91,12 @@ def test_each_requirement_has_its_field_in_the_form() -> None:
 
 def test_the_form_gives_the_requirements_that_the_schema_defines() -> None:
     filled = RequirementsForm(
-        {"rps_peak": "900", "frameworks": ["cis"], "regions": "eu-west-1, eu-central-1", "provider": "aws"}
+        {
+            "rps_peak": "900",
+            "frameworks": ["cis"],
+            "regions": "eu-west-1, eu-central-1",
+            "provider": "aws",
+        }
     )
     assert filled.is_valid(), filled.errors
     assert filled.requirements == Requirements(
@@ -97,10 +113,16 @@ def test_the_form_gives_the_requirements_that_the_schema_defines() -> None:
         ("replicas", "1.5", "Enter a whole number, in units."),
         ("service_time_ms", "fast", "Enter a number, in ms."),
         ("service_time_ms", "inf", "Enter a number, in ms."),
-        ("regions", "eu west", "Enter region names such as eu-central-1, with commas between them."),
+        (
+            "regions",
+            "eu west",
+            "Enter region names such as eu-central-1, with commas between them.",
+        ),
     ],
 )
-def test_a_refused_answer_is_named_at_its_field(browser_of_alice: Client, field: str, value: str, words: str) -> None:
+def test_a_refused_answer_is_named_at_its_field(
+    browser_of_alice: Client, field: str, value: str, words: str
+) -> None:
     answer = browser_of_alice.post(reverse("new_assessment"), form(**{field: value}))
     assert answer.status_code == 422
     assert answer.context["form"].errors == {field: [words]}
@@ -108,12 +130,18 @@ def test_a_refused_answer_is_named_at_its_field(browser_of_alice: Client, field:
     assert not Assessment.objects.exists()
 
 
-def test_pasted_text_becomes_a_run_whose_page_opens_at_once(browser_of_alice: Client, alice: User) -> None:
-    answer = browser_of_alice.post(reverse("new_assessment"), form(name="orders", rps_peak="900"), follow=True)
+def test_pasted_text_becomes_a_run_whose_page_opens_at_once(
+    browser_of_alice: Client, alice: User
+) -> None:
+    answer = browser_of_alice.post(
+        reverse("new_assessment"), form(name="orders", rps_peak="900"), follow=True
+    )
     run = AssessmentRun.objects.get(assessment__owner=alice)
     assert answer.redirect_chain[-1][0] == reverse("run", args=[run.assessment_id, 1])
     assert run.assessment.requirements == {"rps_peak": 900.0}
-    assert [(f.path, bytes(f.content).decode()) for f in run.assessment.files.all()] == [("main.tf", MAIN_TF)]
+    assert [(f.path, bytes(f.content).decode()) for f in run.assessment.files.all()] == [
+        ("main.tf", MAIN_TF)
+    ]
     assert run.task is not None and run.task.state == State.PENDING
 
 
@@ -132,7 +160,10 @@ def test_a_form_sent_twice_makes_one_run(browser_of_alice: Client) -> None:
 
 
 def test_the_paths_of_a_folder_are_kept(browser_of_alice: Client) -> None:
-    files = [SimpleUploadedFile("main.tf", MAIN_TF.encode()), SimpleUploadedFile("main.tf", MAIN_TF.encode())]
+    files = [
+        SimpleUploadedFile("main.tf", MAIN_TF.encode()),
+        SimpleUploadedFile("main.tf", MAIN_TF.encode()),
+    ]
     sent = {"upload": files, "paths": '["infra/a/main.tf", "infra/b/main.tf"]'}
     assert browser_of_alice.post(reverse("new_assessment"), sent).status_code == 302
     assessment = Assessment.objects.get()
@@ -151,7 +182,9 @@ def test_an_archive_is_unpacked(browser_of_alice: Client) -> None:
 
 
 @pytest.mark.parametrize("paths", ['["a"]', '{"a": 1}', "[1, 2]", "nonsense"])
-def test_a_list_of_paths_that_does_not_fit_its_files_is_refused(browser_of_alice: Client, paths: str) -> None:
+def test_a_list_of_paths_that_does_not_fit_its_files_is_refused(
+    browser_of_alice: Client, paths: str
+) -> None:
     files = [SimpleUploadedFile("a.tf", b"x"), SimpleUploadedFile("b.tf", b"x")]
     answer = browser_of_alice.post(reverse("new_assessment"), {"upload": files, "paths": paths})
     assert answer.status_code == 422
@@ -196,9 +229,13 @@ def test_the_sample_starts_with_one_press(browser_of_alice: Client, alice: User)
     assert AssessmentRun.objects.get().assessment.owner == alice
 
 
-def test_a_finished_run_shows_score_place_and_what_to_add(browser_of_alice: Client, alice: User) -> None:
+def test_a_finished_run_shows_score_place_and_what_to_add(
+    browser_of_alice: Client, alice: User
+) -> None:
     run = analysed(alice)
-    page = browser_of_alice.get(reverse("run", args=[run.assessment_id, run.number])).content.decode()
+    page = browser_of_alice.get(
+        reverse("run", args=[run.assessment_id, run.number])
+    ).content.decode()
     assert "Bucket keeps no access log" in page
     assert "main.tf:2" in page
     assert re.search(r'class="big">61<', page)
@@ -210,14 +247,19 @@ def test_a_waiting_run_counts_its_files_and_does_not_say_that_they_are_read(
     browser_of_alice: Client, alice: User
 ) -> None:
     assessment = create_assessment(
-        owner=alice, name="orders", requirements=Requirements(), uploads=[("a.tf", b"#"), ("b.tf", b"#")]
+        owner=alice,
+        name="orders",
+        requirements=Requirements(),
+        uploads=[("a.tf", b"#"), ("b.tf", b"#")],
     )
     task = start_analysis(assessment, by=alice)
     page = browser_of_alice.get(reverse("run", args=[assessment.pk, 1])).content.decode()
     assert "It starts with the run." in page
     assert "The files are being read." not in page
     assert "2\N{NO-BREAK SPACE}files" in browser_of_alice.get(reverse("dashboard")).content.decode()
-    TaskRun.objects.filter(pk=task.pk).update(state=State.STARTED, attempt=1, started_at=timezone.now())
+    TaskRun.objects.filter(pk=task.pk).update(
+        state=State.STARTED, attempt=1, started_at=timezone.now()
+    )
     page = browser_of_alice.get(reverse("run", args=[assessment.pk, 1])).content.decode()
     assert "The files are being read." in page
 
@@ -226,25 +268,37 @@ def test_a_failed_run_says_what_can_be_done(browser_of_alice: Client, alice: Use
     run = analysed(alice)
     run.reports.all().delete()
     AssessmentRun.objects.filter(pk=run.pk).update(status=AssessmentRun.Status.FAILED)
-    failed = {"state": State.FAILURE, "error_code": "worker_lost", "error": "The worker was lost 4 times."}
+    failed = {
+        "state": State.FAILURE,
+        "error_code": "worker_lost",
+        "error": "The worker was lost 4 times.",
+    }
     assert run.task_id
     TaskRun.objects.filter(pk=run.task_id).update(**failed)
-    page = browser_of_alice.get(reverse("run", args=[run.assessment_id, run.number])).content.decode()
+    page = browser_of_alice.get(
+        reverse("run", args=[run.assessment_id, run.number])
+    ).content.decode()
     assert "The worker was lost 4 times." in page
     assert "the machine had no memory left" in page
 
 
-def test_a_finding_shows_its_lines_on_its_own_page_and_as_a_part(browser_of_alice: Client, alice: User) -> None:
+def test_a_finding_shows_its_lines_on_its_own_page_and_as_a_part(
+    browser_of_alice: Client, alice: User
+) -> None:
     found = analysed(alice).findings.get()
     whole = browser_of_alice.get(reverse("finding", args=[found.pk])).content.decode()
-    part = browser_of_alice.get(reverse("finding", args=[found.pk]), headers={"HX-Request": "true"}).content.decode()
+    part = browser_of_alice.get(
+        reverse("finding", args=[found.pk]), headers={"HX-Request": "true"}
+    ).content.decode()
     for text in (whole, part):
         assert '<li data-n="2" class="hit">  bucket = &quot;logs&quot;</li>' in text
         assert "CKV_AWS_18" in text
     assert "<html" in whole and "<html" not in part
 
 
-def test_added_requirements_start_a_new_run_and_leave_the_old_as_it_was(browser_of_alice: Client, alice: User) -> None:
+def test_added_requirements_start_a_new_run_and_leave_the_old_as_it_was(
+    browser_of_alice: Client, alice: User
+) -> None:
     run = analysed(alice)
     browser_of_alice.post(reverse("requirements", args=[run.assessment_id]), {"rps_peak": "900"})
     again = AssessmentRun.objects.get(assessment=run.assessment, number=2)
@@ -259,7 +313,9 @@ def test_a_report_is_queued_and_downloads_as_a_file(browser_of_alice: Client, al
     assert browser_of_alice.post(where, {"kind": "technical", "format": "html"}).status_code == 302
     assert browser_of_alice.post(where, {"kind": "technical", "format": "exe"}).status_code == 404
     report = Report.objects.get()
-    assert browser_of_alice.get(reverse("download_report", args=[report.pk])).status_code == 404  # not written yet
+    assert (
+        browser_of_alice.get(reverse("download_report", args=[report.pk])).status_code == 404
+    )  # not written yet
     Report.objects.filter(pk=report.pk).update(content=b"<p>words</p>")
     answer = browser_of_alice.get(reverse("download_report", args=[report.pk]))
     assert answer.content == b"<p>words</p>"
@@ -294,7 +350,9 @@ def test_no_page_holds_an_inline_script_or_style_and_each_says_what_it_may_load(
         page = answer.content.decode()
         assert answer.status_code == 200, where
         assert "script-src 'self'" in answer["Content-Security-Policy"]
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page), where
+        assert not re.search(
+            r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page
+        ), where
 
 
 def test_a_stranger_finds_none_of_alices_pages(alice: User, bob: User) -> None:

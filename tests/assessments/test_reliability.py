@@ -6,32 +6,56 @@ from typing import Any
 
 import pytest
 
-from assessments.agents import reliability
-from assessments.agents.availability import downtime_minutes, parallel, published_sla, serial
-from assessments.agents.reliability import required_strategy
+from assessments.agents.reliability import agent
+from assessments.agents.reliability.agent import required_strategy
+from assessments.agents.reliability.availability import (
+    downtime_minutes,
+    parallel,
+    published_sla,
+    serial,
+)
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus, Severity
 from assessments.requirements import DisasterRecovery, Requirements
 from assessments.scan.types import CheckResult, FileKind, Outcome, Resource
 
 
-def declared(kind: str, name: str, *, origin: FileKind = FileKind.TERRAFORM, **attributes: Any) -> Resource:
+def declared(
+    kind: str, name: str, *, origin: FileKind = FileKind.TERRAFORM, **attributes: Any
+) -> Resource:
     return Resource(
-        address=f"{kind}.{name}", type=kind, name=name, provider="aws", origin=origin, file="main.tf",
-        line_start=3, line_end=9, exact=False, attributes=attributes,
-    )  # fmt: skip
+        address=f"{kind}.{name}",
+        type=kind,
+        name=name,
+        provider="aws",
+        origin=origin,
+        file="main.tf",
+        line_start=3,
+        line_end=9,
+        exact=False,
+        attributes=attributes,
+    )
 
 
 def manifest(kind: str, name: str, spec: dict[str, Any]) -> Resource:
     return Resource(
-        address=f"{kind}/default/{name}", type=kind, name=name, provider="kubernetes", origin=FileKind.KUBERNETES,
-        file="app.yaml", line_start=1, line_end=30, exact=True,
+        address=f"{kind}/default/{name}",
+        type=kind,
+        name=name,
+        provider="kubernetes",
+        origin=FileKind.KUBERNETES,
+        file="app.yaml",
+        line_start=1,
+        line_end=30,
+        exact=True,
         attributes={"apiVersion": "apps/v1", "metadata": {"name": name}, "spec": spec},
-    )  # fmt: skip
+    )
 
 
 def deployment(name: str, *, replicas: int, probes: bool = False) -> Resource:
     probe = {"httpGet": {"path": "/", "port": 80}}
-    container = {"name": name, "image": "x"} | ({"readinessProbe": probe, "livenessProbe": probe} if probes else {})
+    container = {"name": name, "image": "x"} | (
+        {"readinessProbe": probe, "livenessProbe": probe} if probes else {}
+    )
     template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
     return manifest("Deployment", name, {"replicas": replicas, "template": template})
 
@@ -39,7 +63,7 @@ def deployment(name: str, *, replicas: int, probes: bool = False) -> Resource:
 def assess(*resources: Resource, **wanted: Any) -> AgentResult:
     seen: list[tuple[int, int, str]] = []
     data = AgentInput(resources=list(resources), requirements=Requirements(**wanted))
-    result = reliability.run(data, lambda done, total, message: seen.append((done, total, message)))
+    result = agent.run(data, lambda done, total, message: seen.append((done, total, message)))
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     if result.status is AgentStatus.ASSESSED:
         assert seen[-1][0] == seen[-1][1]
@@ -65,7 +89,13 @@ def test_the_path_multiplies_balancer_machines_over_two_zones_and_a_single_zone_
         declared("aws_lb", "edge", subnets=["a", "b"], enable_deletion_protection=True),
         declared("aws_instance", "web[0]", availability_zone="eu-west-1a"),
         declared("aws_instance", "web[1]", availability_zone="eu-west-1b"),
-        declared("aws_db_instance", "orders", multi_az=False, backup_retention_period=7, deletion_protection=True),
+        declared(
+            "aws_db_instance",
+            "orders",
+            multi_az=False,
+            backup_retention_period=7,
+            deletion_protection=True,
+        ),
         uptime_target_percent=99.9,
     )
     # 0.9999 x min(1 - 0.005^2, 0.9999) x 0.995 = 0.9999 x 0.9999 x 0.995
@@ -83,15 +113,24 @@ def test_subnets_of_one_zone_are_one_zone() -> None:
 
 def test_a_standby_lifts_the_path_and_the_score() -> None:
     common: dict[str, Any] = {"backup_retention_period": 7, "deletion_protection": True}
-    before = assess(declared("aws_db_instance", "orders", multi_az=False, **common), uptime_target_percent=99.9)
-    after = assess(declared("aws_db_instance", "orders", multi_az=True, **common), uptime_target_percent=99.9)
-    assert (figure(before, "composite_availability"), figure(after, "composite_availability")) == (99.5, 99.95)
+    before = assess(
+        declared("aws_db_instance", "orders", multi_az=False, **common), uptime_target_percent=99.9
+    )
+    after = assess(
+        declared("aws_db_instance", "orders", multi_az=True, **common), uptime_target_percent=99.9
+    )
+    assert (figure(before, "composite_availability"), figure(after, "composite_availability")) == (
+        99.5,
+        99.95,
+    )
     assert (before.score, after.score) == (50, 100)  # held: 6 + 3; not held: 6 (zones) + 3 (target)
     assert rules(before) - rules(after) == {"im-rel-database-zones", "im-rel-uptime-target"}
 
 
 def test_a_database_without_backups_loses_everything_whatever_the_objective() -> None:
-    result = assess(declared("aws_db_instance", "orders", backup_retention_period=0), rpo_minutes=60)
+    result = assess(
+        declared("aws_db_instance", "orders", backup_retention_period=0), rpo_minutes=60
+    )
     assert {"im-rel-database-backups", "im-rel-rpo"} <= rules(result)
 
 
@@ -102,25 +141,42 @@ def test_point_in_time_recovery_cannot_meet_an_objective_of_one_minute() -> None
 
 
 def test_a_value_the_code_leaves_open_counts_on_neither_side() -> None:
-    result = assess(declared("aws_db_instance", "orders", multi_az={"Ref": "Standby"}, backup_retention_period=7))
+    result = assess(
+        declared(
+            "aws_db_instance", "orders", multi_az={"Ref": "Standby"}, backup_retention_period=7
+        )
+    )
     assert "im-rel-database-zones" not in rules(result)
-    assert "100 x 6 / (6 + 3)" in result.score_formula  # backups held (6), deletion protection did not (3)
+    assert (
+        "100 x 6 / (6 + 3)" in result.score_formula
+    )  # backups held (6), deletion protection did not (3)
 
 
 def test_a_suppression_written_in_the_file_is_counted_and_not_found_again() -> None:
-    database = declared("aws_db_instance", "orders", backup_retention_period=7, deletion_protection=True)
+    database = declared(
+        "aws_db_instance", "orders", backup_retention_period=7, deletion_protection=True
+    )
     passed_over = CheckResult(
-        engine="checkov", rule="CKV_AWS_157", title="Multi-AZ", outcome=Outcome.SUPPRESSED, file="main.tf",
-        resource=database.address, line_start=3, line_end=9, suppression="a test system",
-    )  # fmt: skip
+        engine="checkov",
+        rule="CKV_AWS_157",
+        title="Multi-AZ",
+        outcome=Outcome.SUPPRESSED,
+        file="main.tf",
+        resource=database.address,
+        line_start=3,
+        line_end=9,
+        suppression="a test system",
+    )
     data = AgentInput(resources=[database], checks=[passed_over])
-    result = reliability.run(data, lambda done, total, message: None)
+    result = agent.run(data, lambda done, total, message: None)
     assert (rules(result), result.score) == (set(), 100)
     assert "1 suppressed" in result.score_formula
 
 
 def test_a_bare_pod_is_asked_for_its_probes() -> None:
-    assert "im-rel-readiness-probe" in rules(assess(manifest("Pod", "one", {"containers": [{"name": "one"}]})))
+    assert "im-rel-readiness-probe" in rules(
+        assess(manifest("Pod", "one", {"containers": [{"name": "one"}]}))
+    )
 
 
 def test_one_nat_gateway_for_two_zones_is_a_single_point_of_failure() -> None:
@@ -148,14 +204,20 @@ def test_a_single_replica_without_probes_is_found_and_a_good_one_is_not() -> Non
 
 
 def test_an_autoscalers_minimum_counts_for_more_than_the_manifest() -> None:
-    target = {"scaleTargetRef": {"kind": "Deployment", "name": "cart"}, "minReplicas": 3, "maxReplicas": 9}
+    target = {
+        "scaleTargetRef": {"kind": "Deployment", "name": "cart"},
+        "minReplicas": 3,
+        "maxReplicas": 9,
+    }
     scaled = manifest("HorizontalPodAutoscaler", "cart", target)
     assert "im-rel-replicas" not in rules(assess(deployment("cart", replicas=1), scaled))
 
 
 def test_cloudformation_reads_like_terraform() -> None:
     properties = {"MultiAZ": "true", "BackupRetentionPeriod": 7, "DeletionProtection": True}
-    result = assess(declared("AWS::RDS::DBInstance", "Orders", origin=FileKind.CLOUDFORMATION, **properties))
+    result = assess(
+        declared("AWS::RDS::DBInstance", "Orders", origin=FileKind.CLOUDFORMATION, **properties)
+    )
     assert (result.score, rules(result)) == (100, set())
 
 
@@ -168,7 +230,9 @@ def test_cloudformation_reads_like_terraform() -> None:
         (1440, 1440, DisasterRecovery.BACKUP_RESTORE),
     ],
 )
-def test_the_stricter_objective_decides_the_recovery_strategy(rto: float, rpo: float | None, needed: str) -> None:
+def test_the_stricter_objective_decides_the_recovery_strategy(
+    rto: float, rpo: float | None, needed: str
+) -> None:
     assert required_strategy(rto, rpo) == needed
 
 
@@ -187,27 +251,46 @@ def test_nothing_to_go_by_is_not_assessed_and_says_what_to_add() -> None:
 
 
 def test_the_order_of_the_resources_changes_nothing() -> None:
-    parts = [deployment("a", replicas=1), deployment("b", replicas=2), declared("aws_db_instance", "orders")]
+    parts = [
+        deployment("a", replicas=1),
+        deployment("b", replicas=2),
+        declared("aws_db_instance", "orders"),
+    ]
     assert assess(*parts) == assess(*reversed(parts))
 
 
 def test_every_figure_and_table_has_a_source_and_every_finding_its_line() -> None:
-    result = assess(declared("aws_db_instance", "orders"), deployment("a", replicas=1), uptime_target_percent=99.99)
-    assert result.figures and all(each.source for each in result.figures) and all(each.source for each in result.tables)
+    result = assess(
+        declared("aws_db_instance", "orders"),
+        deployment("a", replicas=1),
+        uptime_target_percent=99.99,
+    )
+    assert (
+        result.figures
+        and all(each.source for each in result.figures)
+        and all(each.source for each in result.tables)
+    )
     assert all(each.file and each.line_start for each in result.findings)
 
 
 def test_moved_lines_and_renamed_folders_leave_the_fingerprints_alone() -> None:
     here = declared("aws_db_instance", "orders")
-    there = here.model_copy(update={"file": "infra/other/main.tf", "line_start": 90, "line_end": 99})
-    keys = [[each.fingerprint_key for each in assess(where, rpo_minutes=5).findings] for where in (here, there)]
+    there = here.model_copy(
+        update={"file": "infra/other/main.tf", "line_start": 90, "line_end": 99}
+    )
+    keys = [
+        [each.fingerprint_key for each in assess(where, rpo_minutes=5).findings]
+        for where in (here, there)
+    ]
     assert keys[0] == keys[1] and len(set(keys[0])) == len(keys[0]) > 2
 
 
 def test_ten_times_the_allowed_downtime_is_severe() -> None:
     single = declared("aws_db_instance", "orders")  # 99.5 %
     found = [
-        each for each in assess(single, uptime_target_percent=99.99).findings if each.rule == "im-rel-uptime-target"
+        each
+        for each in assess(single, uptime_target_percent=99.99).findings
+        if each.rule == "im-rel-uptime-target"
     ]
     assert found[0].severity is Severity.HIGH
     assert published_sla("rds", shape="single") is not None

@@ -1,4 +1,5 @@
-"""Reports: one document in six formats that agree, each number with its source, what was uploaded inert."""
+"""Reports: one document in six formats that agree, each number with its source, what was uploaded
+inert."""
 
 from __future__ import annotations
 
@@ -28,18 +29,28 @@ from assessments.reports import WRITERS, pdf
 from assessments.reports.csv import inert
 from assessments.reports.layout import clean
 from assessments.reports.markdown import escape
-from tests.assessments.rows import assessed, document_of, sample_files, sample_requirements, uploaded, written
+from tests.assessments.rows import (
+    assessed,
+    document_of,
+    sample_files,
+    sample_requirements,
+    uploaded,
+    written,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-NASTY = "=cmd|' /C calc'!A0 <script>alert(1)</script> **b** [x](javascript:1) `c` #eval(\"9+9\") $x$ @me"
+NASTY = (
+    "=cmd|' /C calc'!A0 <script>alert(1)</script> **b** [x](javascript:1) `c` #eval(\"9+9\")"
+    " $x$ @me"
+)
 NASTY_FOLDER = "=1+1 <img src=x onerror=alert(1)> [y](z) `#panic()`"
 NASTY_FILES = {
     f"{NASTY_FOLDER}/main.tf": (
-        'resource "aws_s3_bucket" "a" {\n'
-        "  #checkov:skip=CKV_AWS_18:<b>because</b> =1+1 *so*\n"
-        f'  bucket = "x<script>alert(2)</script>"\n  tags = {{ note = "{NASTY.replace(chr(34), chr(39))}" }}\n}}\n'
+        'resource "aws_s3_bucket" "a" {\n  #checkov:skip=CKV_AWS_18:<b>because</b> =1+1 *so*\n '
+        ' bucket = "x<script>alert(2)</script>"\n  tags = { note ='
+        f' "{NASTY.replace(chr(34), chr(39))}" }}\n}}\n'
     ),
     f"{NASTY_FOLDER}/@pod.yaml": (
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: '=1+1 <script>alert(3)</script>'\n"
@@ -63,11 +74,12 @@ def nasty_run(alice: User) -> AssessmentRun:
     return assessed(uploaded(alice, NASTY_FILES, name=NASTY))
 
 
-# --- sources -------------------------------------------------------------------------------------------------------
+# --- sources -----------------------------------------------------------------------------------
 
 
 def numbers(node: Any, *, source: str = "", path: str = "") -> Iterator[tuple[str, str]]:
-    """Every number with the nearest source around it. What lies in a file has the file for its source."""
+    """Every number with the nearest source around it. What lies in a file has the file for its
+    source."""
     if isinstance(node, dict):
         source = str(node.get("source") or node.get("file") or "") or source
         for key, value in node.items():
@@ -80,13 +92,18 @@ def numbers(node: Any, *, source: str = "", path: str = "") -> Iterator[tuple[st
 
 
 @pytest.mark.parametrize("kind", Report.Kind.values)
-def test_no_number_of_the_report_is_without_its_source(sample_run: AssessmentRun, kind: str) -> None:
+def test_no_number_of_the_report_is_without_its_source(
+    sample_run: AssessmentRun, kind: str
+) -> None:
     document = json.loads(written(sample_run, "json", kind=kind))
     del document["about"]  # ids, times, and what the person stated
     found = list(numbers(document))
     assert len(found) > 20
     assert [path for path, source in found if len(source) < 3] == []
-    told = [*document["summary"]["figures"], *(f for a in document["agents"] for f in (*a["figures"], *a["tables"]))]
+    told = [
+        *document["summary"]["figures"],
+        *(f for a in document["agents"] for f in (*a["figures"], *a["tables"])),
+    ]
     assert all(len(figure["source"]) > 2 for figure in told)
     assert all(answer["source"] for answer in document["agents"] if answer["score"] is not None)
 
@@ -98,19 +115,35 @@ def test_a_figure_without_a_source_would_be_noticed(sample_run: AssessmentRun) -
     assert [path for path, source in numbers(document["agents"]) if not source]
 
 
-def test_the_report_ends_with_coverage_the_dates_of_its_data_and_its_formulas(sample_run: AssessmentRun) -> None:
+def test_the_report_ends_with_coverage_the_dates_of_its_data_and_its_formulas(
+    sample_run: AssessmentRun,
+) -> None:
     document = document_of(sample_run)
     assert list(document)[-3:] == ["coverage", "data", "formulas"]
     assert {row["file"] for row in document["coverage"]} == set(sample_files())
     names = " ".join(f"{row['name']} {row['version']} {row['as_of']}" for row in document["data"])
-    for expected in ("checkov", "Prowler", "pricing.json", "2025-03-02", "Cloud Carbon Footprint", "service level"):
+    for expected in (
+        "checkov",
+        "Prowler",
+        "pricing.json",
+        "2025-03-02",
+        "Cloud Carbon Footprint",
+        "service level",
+    ):
         assert expected in names
-    assert {row["of"] for row in document["formulas"]} >= {"Cost score", "Priority of a recommendation"}
+    assert {row["of"] for row in document["formulas"]} >= {
+        "Cost score",
+        "Priority of a recommendation",
+    }
 
 
 def test_the_kinds_differ_as_their_readers_do(sample_run: AssessmentRun) -> None:
-    executive, technical, compliance, cost, full = (document_of(sample_run, kind=kind) for kind in Report.Kind.values)
-    assert "findings" not in executive and not any(answer["tables"] for answer in executive["agents"])
+    executive, technical, compliance, cost, full = (
+        document_of(sample_run, kind=kind) for kind in Report.Kind.values
+    )
+    assert "findings" not in executive and not any(
+        answer["tables"] for answer in executive["agents"]
+    )
     assert len(executive["recommendations"]) == 10
     assert "resources" in full and "resources" not in technical
     assert {finding["agent"] for finding in compliance["findings"]} == {"compliance"}
@@ -118,7 +151,7 @@ def test_the_kinds_differ_as_their_readers_do(sample_run: AssessmentRun) -> None
     assert {row["agent"] for row in cost["recommendations"]} == {"cost"}
 
 
-# --- agreement -----------------------------------------------------------------------------------------------------
+# --- agreement ---------------------------------------------------------------------------------
 
 
 class Rows(HTMLParser):
@@ -157,34 +190,62 @@ def squeezed(text: str) -> str:
     return re.sub(r"[\s\u200b-]", "", text)
 
 
-def test_the_readable_formats_hold_every_figure_of_the_json_report(sample_run: AssessmentRun) -> None:
+def test_the_readable_formats_hold_every_figure_of_the_json_report(
+    sample_run: AssessmentRun,
+) -> None:
     document = json.loads(written(sample_run, "json"))
-    html, markdown = Rows(written(sample_run, "html").decode()), of_markdown(written(sample_run, "markdown"))
+    html, markdown = (
+        Rows(written(sample_run, "html").decode()),
+        of_markdown(written(sample_run, "markdown")),
+    )
     pages = pypdf.PdfReader(io.BytesIO(written(sample_run, "pdf", kind="executive"))).pages
     typeset = squeezed("".join(page.extract_text() for page in pages))
     assert html.rows == markdown.rows
-    figures = [*document["summary"]["figures"], *(f for answer in document["agents"] for f in answer["figures"])]
+    figures = [
+        *document["summary"]["figures"],
+        *(f for answer in document["agents"] for f in answer["figures"]),
+    ]
     assert len(figures) > 60
     for figure in figures:
-        row = next(row for row in html.rows if row[0] == figure["label"] and row[1].startswith(str(figure["value"])))
+        row = next(
+            row
+            for row in html.rows
+            if row[0] == figure["label"] and row[1].startswith(str(figure["value"]))
+        )
         assert squeezed(row[0] + row[1]) in typeset
     for answer in document["agents"]:
         score = "No score" if answer["score"] is None else f"{answer['score']} of 100"
         assert [answer["label"], score, answer["summary"]] in html.rows
     tables = [table for answer in document["agents"] for table in answer["tables"]]
-    cells = [["" if cell is None else clean(str(cell)) for cell in row] for table in tables for row in table["rows"]]
+    cells = [
+        ["" if cell is None else clean(str(cell)) for cell in row]
+        for table in tables
+        for row in table["rows"]
+    ]
     assert len(cells) > 100 and all(row in html.rows for row in cells)
 
 
 def test_the_lists_hold_every_finding_of_the_json_report(sample_run: AssessmentRun) -> None:
     findings = json.loads(written(sample_run, "json"))["findings"]
     expected = [
-        (f["fingerprint"], f["severity"], f["file"], f["line_start"], f["saving"] and f["saving"]["monthly_usd"])
+        (
+            f["fingerprint"],
+            f["severity"],
+            f["file"],
+            f["line_start"],
+            f["saving"] and f["saving"]["monthly_usd"],
+        )
         for f in findings
     ]
     rows = csv.DictReader(io.StringIO(written(sample_run, "csv").decode()))
     listed = [
-        (r["fingerprint"], r["severity"], r["file"], int(r["line_start"] or 0) or None, r["monthly_saving_usd"] or None)
+        (
+            r["fingerprint"],
+            r["severity"],
+            r["file"],
+            int(r["line_start"] or 0) or None,
+            r["monthly_saving_usd"] or None,
+        )
         for r in rows
     ]
     assert listed == expected
@@ -222,12 +283,19 @@ def test_the_report_and_the_api_say_the_same(sample_run: AssessmentRun, alice: U
     figures = {figure["key"]: figure["value"] for figure in document["summary"]["figures"]}
     unmuted = Counter(finding["severity"] for finding in findings if not finding["is_muted"])
     assert run["summary"]["severities"] == {
-        level: figures[f"findings_{level}"] for level in ("critical", "high", "medium", "low", "info")
+        level: figures[f"findings_{level}"]
+        for level in ("critical", "high", "medium", "low", "info")
     }
     assert all(figures[f"findings_{level}"] == number for level, number in unmuted.items())
-    assert sum(finding["is_muted"] for finding in findings) == run["summary"]["muted"] == figures["findings_muted"] == 1
+    assert (
+        sum(finding["is_muted"] for finding in findings)
+        == run["summary"]["muted"]
+        == figures["findings_muted"]
+        == 1
+    )
     assert {f["fingerprint"]: f["monthly_saving_usd"] for f in findings} == {
-        f["fingerprint"]: f["saving"] and float(f["saving"]["monthly_usd"]) for f in document["findings"]
+        f["fingerprint"]: f["saving"] and float(f["saving"]["monthly_usd"])
+        for f in document["findings"]
     }
     assert [(r["priority"], r["title"], r["impact"]["weight"]) for r in advice] == [
         (r["priority"], r["title"], r["impact"]["weight"]) for r in document["recommendations"]
@@ -236,7 +304,9 @@ def test_the_report_and_the_api_say_the_same(sample_run: AssessmentRun, alice: U
 
 def test_the_same_input_twice_gives_the_same_bytes_but_for_ids_and_times(alice: User) -> None:
     first, second = (
-        assessed(uploaded(alice, sample_files(), requirements=sample_requirements()), scan_anew=anew)
+        assessed(
+            uploaded(alice, sample_files(), requirements=sample_requirements()), scan_anew=anew
+        )
         for anew in (False, True)
     )
     documents = [json.loads(written(run, "json")) for run in (first, second)]
@@ -247,7 +317,7 @@ def test_the_same_input_twice_gives_the_same_bytes_but_for_ids_and_times(alice: 
     assert texts[0] == texts[1]
 
 
-# --- what was uploaded is inert ------------------------------------------------------------------------------------
+# --- what was uploaded is inert ----------------------------------------------------------------
 
 
 def test_json_keeps_every_character(nasty_run: AssessmentRun) -> None:
@@ -263,9 +333,13 @@ def test_html_shows_what_was_uploaded_and_runs_nothing(nasty_run: AssessmentRun)
     assert NASTY in shown.text and NASTY_FOLDER in shown.text
 
 
-def test_markdown_shows_what_was_uploaded_and_nothing_of_it_is_markup(nasty_run: AssessmentRun) -> None:
+def test_markdown_shows_what_was_uploaded_and_nothing_of_it_is_markup(
+    nasty_run: AssessmentRun,
+) -> None:
     shown = of_markdown(written(nasty_run, "markdown"))
-    assert shown.tags <= set(["h1", "h2", "h3", "p", "em", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"])
+    assert shown.tags <= set(
+        ["h1", "h2", "h3", "p", "em", "pre", "code", "table", "thead", "tbody", "tr", "th", "td"]
+    )
     assert NASTY in shown.text and NASTY_FOLDER in shown.text
     assert "`c`" in shown.text
 
@@ -299,7 +373,9 @@ def test_a_line_of_text_stays_a_line_of_text_in_markdown(text: str) -> None:
 def test_no_cell_of_the_csv_is_a_formula(nasty_run: AssessmentRun) -> None:
     rows = list(csv.reader(io.StringIO(written(nasty_run, "csv").decode())))
     assert any(f"'{NASTY_FOLDER}/main.tf" in row for row in rows)
-    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert not [
+        cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    ]
     assert inert("\tx") == "'\tx" and inert("plain") == "plain"
 
 
@@ -310,7 +386,9 @@ def test_pdf_shows_what_was_uploaded_as_text(nasty_run: AssessmentRun) -> None:
     assert not [page for page in pages if page.get("/Annots")]
 
 
-def test_a_pdf_says_what_it_leaves_out(nasty_run: AssessmentRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pdf_says_what_it_leaves_out(
+    nasty_run: AssessmentRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pdf, "MOST", 2)
     pages = pypdf.PdfReader(io.BytesIO(written(nasty_run, "pdf"))).pages
     text = squeezed("".join(page.extract_text() for page in pages))
@@ -323,7 +401,11 @@ def test_sarif_keeps_links_and_placeholders_from_arising(nasty_run: AssessmentRu
     (run,) = json.loads(written(nasty_run, "sarif"))["runs"]
     messages = [result["message"]["text"] for result in run["results"]]
     assert messages and not [text for text in messages if re.search(r"(?<!\\)\]\(", text)]
-    uris = {place["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"] for place in r["locations"]}
+    uris = {
+        place["physicalLocation"]["artifactLocation"]["uri"]
+        for r in run["results"]
+        for place in r["locations"]
+    }
     assert all(re.fullmatch(r"[\w.~%/-]+", uri) for uri in uris)
 
 
@@ -331,9 +413,11 @@ def test_characters_that_cannot_be_seen_are_shown_as_such() -> None:
     assert clean("a\u202eb\x00c\nd") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c d"
 
 
-# --- SARIF ---------------------------------------------------------------------------------------------------------
+# --- SARIF -------------------------------------------------------------------------------------
 
-SARIF_SCHEMA = settings.BASE_DIR / ".node/node_modules/@microsoft/sarif-multitool-linux/sarif-2.1.0.json"
+SARIF_SCHEMA = (
+    settings.BASE_DIR / ".node/node_modules/@microsoft/sarif-multitool-linux/sarif-2.1.0.json"
+)
 
 
 @pytest.fixture(scope="module")
@@ -341,13 +425,17 @@ def sarif() -> Draft202012Validator:
     """The schema of the standard, as the SARIF Multitool brings it."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not there: the schema of SARIF comes from it")
-    done = subprocess.run(["make", ".node/.installed"], cwd=settings.BASE_DIR, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", ".node/.installed"], cwd=settings.BASE_DIR, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return Draft202012Validator(json.loads(SARIF_SCHEMA.read_text()))
 
 
 @pytest.mark.parametrize("fixture", ["sample_run", "nasty_run"])
-def test_sarif_follows_its_schema(fixture: str, sarif: Draft202012Validator, request: pytest.FixtureRequest) -> None:
+def test_sarif_follows_its_schema(
+    fixture: str, sarif: Draft202012Validator, request: pytest.FixtureRequest
+) -> None:
     log = json.loads(written(request.getfixturevalue(fixture), "sarif"))
     assert [f"{error.json_path} {error.message}" for error in sarif.iter_errors(log)] == []
     assert log["version"] == "2.1.0" and log["$schema"].endswith("sarif-schema-2.1.0.json")
@@ -357,7 +445,9 @@ def test_sarif_follows_its_schema(fixture: str, sarif: Draft202012Validator, req
     for result in run["results"]:
         assert names[result["ruleIndex"]] == result["ruleId"]
         for location in result["locations"]:
-            region = location.get("physicalLocation", {}).get("region", {"startLine": 1, "endLine": 1})
+            region = location.get("physicalLocation", {}).get(
+                "region", {"startLine": 1, "endLine": 1}
+            )
             assert 1 <= region["startLine"] <= region["endLine"]
 
 
@@ -371,7 +461,13 @@ def test_sarif_tells_gaps_as_notifications_and_mutes_as_suppressions(
     (sample,) = json.loads(written(sample_run, "sarif"))["runs"]
     muted = [result["suppressions"] for result in sample["results"] if result["suppressions"]]
     assert muted == [
-        [{"kind": "external", "status": "accepted", "justification": "The test network, taken down in May"}]
+        [
+            {
+                "kind": "external",
+                "status": "accepted",
+                "justification": "The test network, taken down in May",
+            }
+        ]
     ]
 
 

@@ -13,7 +13,16 @@ from assessments.scan.intake import InputFile
 from assessments.scan.merge import merge, shard_failure
 from assessments.scan.shards import make_shards
 from assessments.scan.types import CoverageStatus, FileKind, Outcome
-from tests.assessments.scanning import PLAIN, SAMPLE, WARM, coverage_of, files_of, folder_files, scan, scan_outputs
+from tests.assessments.scanning import (
+    PLAIN,
+    SAMPLE,
+    WARM,
+    coverage_of,
+    files_of,
+    folder_files,
+    scan,
+    scan_outputs,
+)
 
 TEMPLATE = """\
 AWSTemplateFormatVersion: "2010-09-09"
@@ -40,7 +49,11 @@ PLAN: dict[str, Any] = {
                     "mode": "managed",
                     "type": "aws_db_instance",
                     "name": "orders",
-                    "values": {"instance_class": "db.t3.medium", "multi_az": False, "marker": "hidden-by-terraform"},
+                    "values": {
+                        "instance_class": "db.t3.medium",
+                        "multi_az": False,
+                        "marker": "hidden-by-terraform",
+                    },
                     "sensitive_values": {"marker": True},
                 }
             ],
@@ -60,7 +73,9 @@ PLAN: dict[str, Any] = {
         }
     ],
     "configuration": {
-        "provider_config": {"aws": {"name": "aws", "expressions": {"region": {"constant_value": "eu-west-1"}}}}
+        "provider_config": {
+            "aws": {"name": "aws", "expressions": {"region": {"constant_value": "eu-west-1"}}}
+        }
     },
 }
 WORKFLOW = """\
@@ -76,14 +91,27 @@ jobs:
 def test_the_sample_is_read_whole_and_its_flaws_are_found_at_their_lines() -> None:
     files = folder_files(SAMPLE)
     result = scan(files)
-    failed = {(check.rule, check.resource, check.file) for check in result.checks if check.outcome is Outcome.FAILED}
+    failed = {
+        (check.rule, check.resource, check.file)
+        for check in result.checks
+        if check.outcome is Outcome.FAILED
+    }
     assert ("CKV_AWS_24", "aws_security_group.web", "terraform/web.tf") in failed
     assert ("CKV_AWS_17", "aws_db_instance.orders", "terraform/data.tf") in failed
     assert ("CKV_K8S_13", "Deployment/shop/cart", "kubernetes/cart.yaml") in failed
-    assert ("CKV_K8S_16", "Deployment/shop/recommendations", "kubernetes/recommendations.yaml") in failed
-    assert {"DL3007", "DL3020"} <= {rule for rule, _, file in failed if file == "compose/api/Dockerfile"}
+    assert (
+        "CKV_K8S_16",
+        "Deployment/shop/recommendations",
+        "kubernetes/recommendations.yaml",
+    ) in failed
+    assert {"DL3007", "DL3020"} <= {
+        rule for rule, _, file in failed if file == "compose/api/Dockerfile"
+    }
     assert any(rule.startswith("CL-") and resource == "compose/db" for rule, resource, _ in failed)
-    assert not any(resource == "Deployment/shop/catalog" and rule == "CKV_K8S_13" for rule, resource, _ in failed)
+    assert not any(
+        resource == "Deployment/shop/catalog" and rule == "CKV_K8S_13"
+        for rule, resource, _ in failed
+    )
     ssh = next(check for check in result.checks if check.rule == "CKV_AWS_24")
     assert (ssh.line_start, ssh.line_end) == (1, 28)
     assert ssh.evidence[0].text == 'resource "aws_security_group" "web" {'
@@ -134,7 +162,9 @@ def test_the_same_input_gives_equal_output_in_whatever_order_it_comes() -> None:
 
 def test_the_plain_way_gives_what_the_warm_way_gives() -> None:
     files = [file for file in folder_files(SAMPLE) if file.path.startswith("terraform/")]
-    assert scan(files, sandbox=PLAIN).model_dump_json() == scan(files, sandbox=WARM).model_dump_json()
+    assert (
+        scan(files, sandbox=PLAIN).model_dump_json() == scan(files, sandbox=WARM).model_dump_json()
+    )
 
 
 def test_no_secret_of_the_sample_is_in_any_shards_output() -> None:
@@ -148,9 +178,16 @@ def test_no_secret_of_the_sample_is_in_any_shards_output() -> None:
 def test_a_template_gives_resources_with_defaults_and_cfn_lints_findings() -> None:
     result = scan(files_of(**{"template.yaml": TEMPLATE}))
     (web,) = result.resources
-    assert (web.address, web.type, web.line_start, web.line_end) == ("Web", "AWS::EC2::Instance", 7, 12)
+    assert (web.address, web.type, web.line_start, web.line_end) == (
+        "Web",
+        "AWS::EC2::Instance",
+        7,
+        12,
+    )
     assert web.attributes["InstanceType"] == "t3.large"
-    invalid = next(check for check in result.checks if check.engine == "cfn-lint" and "Colour" in check.title)
+    invalid = next(
+        check for check in result.checks if check.engine == "cfn-lint" and "Colour" in check.title
+    )
     assert (invalid.resource, invalid.line_start, invalid.engine_severity) == ("Web", 12, "high")
     assert any(check.engine == "checkov" and check.resource == "Web" for check in result.checks)
 
@@ -161,36 +198,57 @@ def test_a_plan_is_exact_and_keeps_what_terraform_calls_sensitive_to_itself() ->
     assert by_address["aws_db_instance.orders"].exact
     assert by_address["aws_db_instance.orders"].attributes["instance_class"] == "db.t3.medium"
     assert by_address["provider.aws"].attributes == {"region": "eu-west-1"}
-    assert any(check.rule == "CKV_AWS_157" and check.outcome is Outcome.FAILED for check in result.checks)
+    assert any(
+        check.rule == "CKV_AWS_157" and check.outcome is Outcome.FAILED for check in result.checks
+    )
     assert "hidden-by-terraform" not in result.model_dump_json()
 
 
 def test_a_plan_that_checkov_passes_over_is_said_to_be_partly_read() -> None:
-    result = scan(files_of(**{"plan.json": json.dumps({**PLAN, "terraform_version": None, "resource_changes": []})}))
+    result = scan(
+        files_of(
+            **{"plan.json": json.dumps({**PLAN, "terraform_version": None, "resource_changes": []})}
+        )
+    )
     assert result.checks == []
     assert coverage_of(result, "plan.json").status is CoverageStatus.PARTLY_READ
 
 
 def test_a_file_that_an_engine_cannot_stand_is_the_only_gap_of_its_shard() -> None:
-    change = {key: value for key, value in PLAN["resource_changes"][0]["change"].items() if key != "before"}
+    change = {
+        key: value
+        for key, value in PLAN["resource_changes"][0]["change"].items()
+        if key != "before"
+    }
     broken = {**PLAN, "resource_changes": [{**PLAN["resource_changes"][0], "change": change}]}
-    files = files_of(**{"a.json": json.dumps(PLAN), "b.json": json.dumps(broken), "c.json": json.dumps(PLAN)})
+    files = files_of(
+        **{"a.json": json.dumps(PLAN), "b.json": json.dumps(broken), "c.json": json.dumps(PLAN)}
+    )
     shard = next(shard for shard in make_shards(files) if shard.framework == "terraform_plan")
     whole = shard.model_copy(update={"paths": ["a.json", "b.json", "c.json"], "units": 3})
     output = run_shard(whole, files, sandbox=WARM, on_progress=lambda done, total, message: None)
-    assert [(gap.path, gap.status) for gap in output.coverage] == [("b.json", CoverageStatus.PARTLY_READ)]
+    assert [(gap.path, gap.status) for gap in output.coverage] == [
+        ("b.json", CoverageStatus.PARTLY_READ)
+    ]
     assert {check.file for check in output.checks} == {"a.json", "c.json"}
 
 
 def test_a_workflow_is_checked() -> None:
     result = scan(files_of(**{".github/workflows/ci.yml": WORKFLOW}))
-    injection = next(check for check in result.checks if check.rule == "CKV_GHA_2" and check.outcome is Outcome.FAILED)
+    injection = next(
+        check
+        for check in result.checks
+        if check.rule == "CKV_GHA_2" and check.outcome is Outcome.FAILED
+    )
     assert injection.line_start == 6
     assert coverage_of(result, ".github/workflows/ci.yml").kind is FileKind.GITHUB_ACTIONS
 
 
 def test_a_suppression_in_the_code_is_kept_with_its_reason() -> None:
-    source = 'resource "aws_s3_bucket" "b" {\n  #checkov:skip=CKV_AWS_18:logs are kept elsewhere\n  bucket = "b"\n}\n'
+    source = (
+        'resource "aws_s3_bucket" "b" {\n  #checkov:skip=CKV_AWS_18:logs are kept elsewhere\n '
+        ' bucket = "b"\n}\n'
+    )
     result = scan(files_of(**{"main.tf": source}))
     (skipped,) = [check for check in result.checks if check.rule == "CKV_AWS_18"]
     assert (skipped.outcome, skipped.suppression) == (Outcome.SUPPRESSED, "logs are kept elsewhere")
@@ -199,9 +257,14 @@ def test_a_suppression_in_the_code_is_kept_with_its_reason() -> None:
 def test_modules_of_the_upload_are_followed_and_variables_filled_in() -> None:
     files = files_of(
         **{
-            "live/main.tf": 'module "web" {\n  source = "../modules/web"\n  size   = var.size\n}\nvariable "size" {}\n',
+            "live/main.tf": (
+                'module "web" {\n  source = "../modules/web"\n  size   = var.size\n}\nvariable'
+                ' "size" {}\n'
+            ),
             "live/terraform.tfvars": 'size = "m7g.large"\n',
-            "modules/web/main.tf": 'variable "size" {}\nresource "aws_instance" "a" {\n  instance_type = var.size\n}\n',
+            "modules/web/main.tf": (
+                'variable "size" {}\nresource "aws_instance" "a" {\n  instance_type = var.size\n}\n'
+            ),
         }
     )
     shards = [shard for shard in make_shards(files) if shard.engine == "tfparse"]
@@ -218,7 +281,10 @@ def test_modules_of_the_upload_are_followed_and_variables_filled_in() -> None:
 
 
 def test_a_module_of_a_registry_is_a_gap_with_its_line() -> None:
-    source = 'resource "aws_s3_bucket" "b" {\n}\n\nmodule "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n'
+    source = (
+        'resource "aws_s3_bucket" "b" {\n}\n\nmodule "vpc" {\n  source ='
+        ' "terraform-aws-modules/vpc/aws"\n}\n'
+    )
     result = scan(files_of(**{"main.tf": source}))
     gap = coverage_of(result, "main.tf")
     assert (gap.status, gap.line) == (CoverageStatus.PARTLY_READ, 5)
@@ -238,7 +304,9 @@ def test_broken_files_among_good_ones_are_named_with_their_line() -> None:
             }
         )
     )
-    lines = {entry.path: entry.line for entry in result.coverage if entry.status is CoverageStatus.FAILED}
+    lines = {
+        entry.path: entry.line for entry in result.coverage if entry.status is CoverageStatus.FAILED
+    }
     assert lines == {"bad.tf": 2, "bad.yaml": 4, "compose.yaml": 4, "bad.json": 2}
     assert coverage_of(result, "good.tf").status is CoverageStatus.READ
     assert [resource.address for resource in result.resources] == ["aws_s3_bucket.good"]
@@ -246,12 +314,18 @@ def test_broken_files_among_good_ones_are_named_with_their_line() -> None:
 
 def test_progress_counts_finished_objects_over_known_objects_and_never_goes_back() -> None:
     pods = "---\n".join(
-        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n" for n in range(40)
+        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n"
+        for n in range(40)
     )
     files = files_of(**{"pods.yaml": pods})
     (shard,) = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
     seen: list[tuple[int, int]] = []
-    run_shard(shard, files, sandbox=WARM, on_progress=lambda done, total, message: seen.append((done, total)))
+    run_shard(
+        shard,
+        files,
+        sandbox=WARM,
+        on_progress=lambda done, total, message: seen.append((done, total)),
+    )
     assert shard.units == 40
     within = [done for done, total in seen if total == 40]
     assert len(within) >= 35
@@ -261,10 +335,12 @@ def test_progress_counts_finished_objects_over_known_objects_and_never_goes_back
 
 def test_many_manifests_are_cut_into_shards_that_all_see_the_network_policy() -> None:
     policy = (
-        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: all\nspec:\n  podSelector: {}\n"
-        "  policyTypes: [Ingress]\n"
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: all\nspec:\n "
+        " podSelector: {}\n  policyTypes: [Ingress]\n"
     )
-    contents = {f"p{n:03}.yaml": f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\n" for n in range(300)}
+    contents = {
+        f"p{n:03}.yaml": f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\n" for n in range(300)
+    }
     files = files_of(**contents, **{"policy.yaml": policy})
     shards = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
     assert len(shards) > 2
@@ -275,7 +351,9 @@ def test_many_manifests_are_cut_into_shards_that_all_see_the_network_policy() ->
 def test_a_shard_without_an_answer_leaves_its_files_partly_read() -> None:
     files = files_of(**{"main.tf": 'resource "aws_s3_bucket" "b" {}\n'})
     result = merge(
-        [], files=files, failed_shards=shard_failure(["main.tf"], engine="Checkov", reason="it took too long.")
+        [],
+        files=files,
+        failed_shards=shard_failure(["main.tf"], engine="Checkov", reason="it took too long."),
     )
     gap = coverage_of(result, "main.tf")
     assert (gap.status, gap.kind) == (CoverageStatus.PARTLY_READ, FileKind.TERRAFORM)
@@ -286,13 +364,21 @@ def test_kinds_are_told_by_content_where_the_name_is_silent() -> None:
     def kind(path: str, text: str) -> FileKind:
         return classify(InputFile.of(path, text.encode())).kind
 
-    assert kind("x.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n") is FileKind.KUBERNETES
+    assert (
+        kind("x.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n")
+        is FileKind.KUBERNETES
+    )
     assert kind("x.yaml", "services:\n  a:\n    image: b\n") is FileKind.COMPOSE
-    assert kind("x.json", '{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}') is FileKind.CLOUDFORMATION
+    assert (
+        kind("x.json", '{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}')
+        is FileKind.CLOUDFORMATION
+    )
     assert kind("x.yaml", "on: push\njobs: {}\n") is FileKind.UNKNOWN
     assert kind("api.Dockerfile", "FROM a\n") is FileKind.DOCKERFILE
     assert kind("Dockerfile.dev", "FROM a\n") is FileKind.DOCKERFILE
     assert kind("notes.txt", "resource") is FileKind.UNKNOWN
-    helm = classify(InputFile.of("chart/templates/web.yaml", b"apiVersion: v1\nkind: {{ .Values.kind }}\n"))
+    helm = classify(
+        InputFile.of("chart/templates/web.yaml", b"apiVersion: v1\nkind: {{ .Values.kind }}\n")
+    )
     assert helm.gap is not None
     assert "helm template" in helm.gap.reason

@@ -1,4 +1,5 @@
-"""A secret in an upload stays in the upload: no table, log, socket message, report, page or answer holds its value."""
+"""A secret in an upload stays in the upload: no table, log, socket message, report, page or answer
+holds its value."""
 
 from __future__ import annotations
 
@@ -32,9 +33,15 @@ UPLOADS = "assessments_sourcefile"
 def finished(shared_stack: Stack, alice: User) -> AssessmentRun:
     """A run of files full of secrets, with a full report in each format."""
     uploads = [(path, text.encode()) for path, text in SECRET_FILES.items()]
-    assessment = create_assessment(owner=alice, name="secrets", requirements=Requirements(), uploads=uploads)
+    assessment = create_assessment(
+        owner=alice, name="secrets", requirements=Requirements(), uploads=uploads
+    )
     task = start_analysis(assessment, by=alice)
-    wait_until(lambda: TaskRun.objects.get(pk=task.pk).state in FINAL, timeout_s=120, what="the end of the run")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=task.pk).state in FINAL,
+        timeout_s=120,
+        what="the end of the run",
+    )
     run = AssessmentRun.objects.get(task=task)
     for format in WRITERS:
         request_report(run, by=alice, kind="full", format=format)
@@ -43,8 +50,12 @@ def finished(shared_stack: Stack, alice: User) -> AssessmentRun:
     return run
 
 
-def test_no_secrets_value_leaves_the_upload(finished: AssessmentRun, shared_stack: Stack, alice: User) -> None:
-    assert {secret for _, secret in leaks(SECRET_FILES)} == SECRETS  # the search finds them where they are
+def test_no_secrets_value_leaves_the_upload(
+    finished: AssessmentRun, shared_stack: Stack, alice: User
+) -> None:
+    assert {
+        secret for _, secret in leaks(SECRET_FILES)
+    } == SECRETS  # the search finds them where they are
     token = ApiToken.issue(owner=alice, name="reader")[1]
     assert leaks(dict(tables(finished))) == []
     assert leaks({name: process.log() for name, process in shared_stack.processes.items()}) == []
@@ -59,25 +70,37 @@ def leaks(texts: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def tables(run: AssessmentRun) -> Iterator[tuple[str, str]]:
-    """Every table of the database as text, but for the upload itself; reports unpacked from their bytes."""
+    """Every table of the database as text, but for the upload itself; reports unpacked from their
+    bytes."""
     with connection.cursor() as cursor:
         names = [name for name in connection.introspection.table_names(cursor) if name != UPLOADS]
         for name in names:
-            rows = SQL("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {} t").format(Identifier(name))
+            rows = SQL("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM {} t").format(
+                Identifier(name)
+            )
             cursor.execute(rows.as_string())
             row = cursor.fetchone()
             yield name, row[0] if row else ""
     for report in Report.objects.filter(run=run):
         content = bytes(report.content or b"")
         if report.format == Report.Format.PDF:
-            yield "report pdf", "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
+            yield (
+                "report pdf",
+                "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages),
+            )
         else:
             yield f"report {report.format}", content.decode()
 
 
 def answers(stack: Stack, token: str, run: AssessmentRun) -> Iterator[tuple[str, str]]:
     base = f"/api/v1/assessments/{run.assessment_id}"
-    paths = [base, *(f"{base}/{name}" for name in ("runs/1", "findings?limit=1000", "recommendations", "reports"))]
+    paths = [
+        base,
+        *(
+            f"{base}/{name}"
+            for name in ("runs/1", "findings?limit=1000", "recommendations", "reports")
+        ),
+    ]
     paths += [f"/api/v1/tasks/{run.task_id}/{name}" for name in ("status", "events", "result")]
     with stack.http(token=token) as http:
         for path in paths:
@@ -94,13 +117,19 @@ def pages(owner: User, run: AssessmentRun) -> Iterator[tuple[str, str]]:
     client.force_login(owner)
     yield "run", client.get(reverse("run", args=[run.assessment_id, 1])).content.decode()
     for finding in run.findings.all()[:40]:
-        yield f"finding {finding.rule}", client.get(reverse("finding", args=[finding.pk])).content.decode()
+        yield (
+            f"finding {finding.rule}",
+            client.get(reverse("finding", args=[finding.pk])).content.decode(),
+        )
 
 
 def socket_frames(stack: Stack, token: str, run: AssessmentRun) -> list[str]:
     """All that a socket tells of the run and of its children, from the first event on."""
     with greeted(stack, token=token) as talk:
-        for task in [run.task_id, *TaskRun.objects.filter(parent=run.task_id).values_list("pk", flat=True)]:
+        for task in [
+            run.task_id,
+            *TaskRun.objects.filter(parent=run.task_id).values_list("pk", flat=True),
+        ]:
             talk.subscribe(task, after_seq=0)
             talk.hear_until("caught_up")
         return [json.dumps(frame) for frame in talk.heard]

@@ -42,7 +42,9 @@ def test_severity_comes_from_the_crosswalk_then_the_engine_then_the_topic() -> N
         check("CL-0003", engine="compose-lint", resource="compose/web", severity="medium"),
         check("CKV_AWS_189", resource="aws_ebs_volume.data"),
     )
-    found = {each.rule: (each.severity, each.severity_origin) for each in run(data, silent).findings}
+    found = {
+        each.rule: (each.severity, each.severity_origin) for each in run(data, silent).findings
+    }
     assert found == {
         "CKV_AWS_17": (Severity.CRITICAL, SeverityOrigin.CROSSWALK),
         "CL-0003": (Severity.MEDIUM, SeverityOrigin.ENGINE),
@@ -67,13 +69,19 @@ def test_a_finding_states_the_problem_and_points_at_the_line() -> None:
 
 
 def test_a_rule_without_words_of_our_own_is_told_as_a_demand_that_is_not_met() -> None:
-    (finding,) = run(given(check("CKV_AWS_99999", title="Ensure that the door is locked")), silent).findings
+    (finding,) = run(
+        given(check("CKV_AWS_99999", title="Ensure that the door is locked")), silent
+    ).findings
     assert finding.title == "Not met: the door is locked"
 
 
 def test_findings_are_ranked_with_the_worst_first() -> None:
     result = run(given(check("CKV_AWS_189"), OPEN_SSH, PUBLIC_DATABASE), silent)
-    assert [each.severity for each in result.findings] == [Severity.CRITICAL, Severity.HIGH, Severity.LOW]
+    assert [each.severity for each in result.findings] == [
+        Severity.CRITICAL,
+        Severity.HIGH,
+        Severity.LOW,
+    ]
 
 
 def test_suppressed_checks_are_told_and_weigh_nothing() -> None:
@@ -81,7 +89,9 @@ def test_suppressed_checks_are_told_and_weigh_nothing() -> None:
     assert result.score == 100
     assert not result.findings
     assert {each.key: each.value for each in result.figures}["checks_suppressed"] == 1
-    assert any("accepted by the owner" in map(str, row) for table in result.tables for row in table.rows)
+    assert any(
+        "accepted by the owner" in map(str, row) for table in result.tables for row in table.rows
+    )
 
 
 def test_without_checks_the_answer_is_not_assessed_and_names_what_to_add() -> None:
@@ -103,7 +113,9 @@ def test_mending_one_finding_moves_only_its_own_numbers() -> None:
     assert before.score is not None and after.score is not None
     assert after.score > before.score
     assert after.findings == [each for each in before.findings if each.rule != "CKV_AWS_17"]
-    changed = {a.key for a, b in zip(after.figures, before.figures, strict=True) if a.value != b.value}
+    changed = {
+        a.key for a, b in zip(after.figures, before.figures, strict=True) if a.value != b.value
+    }
     assert changed == {"checks_passed", "checks_failed", "findings_critical"}
 
 
@@ -111,7 +123,9 @@ def test_the_order_of_the_input_changes_nothing() -> None:
     checks = [
         check(rule, outcome, resource=f"r.{number}", file=f"{number % 3}.tf", line=number)
         for number, (rule, outcome) in enumerate(
-            (rule, outcome) for rule in ("CKV_AWS_17", "CKV_AWS_24", "CKV_AWS_189", "CKV_K8S_16") for outcome in Outcome
+            (rule, outcome)
+            for rule in ("CKV_AWS_17", "CKV_AWS_24", "CKV_AWS_189", "CKV_K8S_16")
+            for outcome in Outcome
         )
     ]
     expected = run(given(*checks), silent).model_dump_json()
@@ -125,11 +139,15 @@ def test_fingerprints_survive_moved_lines_and_a_renamed_folder_and_stay_unique()
     moved = run(
         given(
             check("CKV_AWS_17", file="renamed/main.tf", line=99),
-            check("CKV_AWS_24", resource="aws_security_group.web", file="renamed/main.tf", line=120),
+            check(
+                "CKV_AWS_24", resource="aws_security_group.web", file="renamed/main.tf", line=120
+            ),
         ),
         silent,
     )
-    assert [each.fingerprint_key for each in first.findings] == [each.fingerprint_key for each in moved.findings]
+    assert [each.fingerprint_key for each in first.findings] == [
+        each.fingerprint_key for each in moved.findings
+    ]
     twice = run(given(PUBLIC_DATABASE, check("CKV_AWS_17", file="other/main.tf")), silent)
     assert len({each.fingerprint_key for each in twice.findings}) == 2
 
@@ -149,24 +167,46 @@ def test_every_check_has_exactly_one_owner() -> None:
 
 def test_a_password_that_two_engines_flag_on_one_line_is_counted_once() -> None:
     by_secrets = check("CKV_SECRET_6", resource="compose.yaml", file="compose.yaml", line=7)
-    by_compose = check("CL-0020", engine="compose-lint", file="compose.yaml", line=7, severity="high")
-    assert [each.rule for each in run(given(by_secrets, by_compose), silent).findings] == ["CKV_SECRET_6"]
+    by_compose = check(
+        "CL-0020", engine="compose-lint", file="compose.yaml", line=7, severity="high"
+    )
+    assert [each.rule for each in run(given(by_secrets, by_compose), silent).findings] == [
+        "CKV_SECRET_6"
+    ]
     assert [each.rule for each in run(given(by_compose), silent).findings] == ["CL-0020"]
 
 
-@pytest.mark.parametrize("status", [CoverageStatus.PARTLY_READ, CoverageStatus.FAILED, CoverageStatus.NOT_ASSESSED])
+@pytest.mark.parametrize(
+    "status", [CoverageStatus.PARTLY_READ, CoverageStatus.FAILED, CoverageStatus.NOT_ASSESSED]
+)
 def test_a_compose_file_that_was_not_read_whole_implies_no_pass(status: CoverageStatus) -> None:
-    failed = check("CL-0003", engine="compose-lint", resource="compose/web", file="compose.yaml", severity="medium")
+    failed = check(
+        "CL-0003",
+        engine="compose-lint",
+        resource="compose/web",
+        file="compose.yaml",
+        severity="medium",
+    )
     data = AgentInput(
-        checks=[failed], resources=[compose_service("web")], coverage=[read("compose.yaml", FileKind.COMPOSE, status)]
+        checks=[failed],
+        resources=[compose_service("web")],
+        coverage=[read("compose.yaml", FileKind.COMPOSE, status)],
     )
     assert run(data, silent).score == 0
 
 
 def test_rules_that_compose_lint_left_unsaid_passed_where_the_file_was_read_whole() -> None:
-    failed = check("CL-0003", engine="compose-lint", resource="compose/web", file="compose.yaml", severity="medium")
+    failed = check(
+        "CL-0003",
+        engine="compose-lint",
+        resource="compose/web",
+        file="compose.yaml",
+        severity="medium",
+    )
     data = AgentInput(
-        checks=[failed], resources=[compose_service("web")], coverage=[read("compose.yaml", FileKind.COMPOSE)]
+        checks=[failed],
+        resources=[compose_service("web")],
+        coverage=[read("compose.yaml", FileKind.COMPOSE)],
     )
     result = run(data, silent)
     mended = run(data.model_copy(update={"checks": []}), silent)
@@ -184,7 +224,10 @@ def test_every_figure_table_and_score_names_its_source() -> None:
 
 def test_progress_counts_every_check() -> None:
     told: list[tuple[int, int]] = []
-    run(given(PUBLIC_DATABASE, OPEN_SSH, passed("CKV_AWS_79")), lambda done, total, _: told.append((done, total)))
+    run(
+        given(PUBLIC_DATABASE, OPEN_SSH, passed("CKV_AWS_79")),
+        lambda done, total, _: told.append((done, total)),
+    )
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 

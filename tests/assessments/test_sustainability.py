@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from assessments.agents import sustainability
-from assessments.agents.carbon import compute_energy, network_energy, storage_energy
+from assessments.agents.sustainability import agent
+from assessments.agents.sustainability.carbon import compute_energy, network_energy, storage_energy
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind, Resource
@@ -15,14 +15,24 @@ from assessments.scan.types import FileKind, Resource
 
 def declared(kind: str, name: str, **attributes: Any) -> Resource:
     return Resource(
-        address=f"{kind}.{name}", type=kind, name=name, provider="aws", origin=FileKind.TERRAFORM, file="main.tf",
-        line_start=3, line_end=9, exact=False, attributes=attributes,
-    )  # fmt: skip
+        address=f"{kind}.{name}",
+        type=kind,
+        name=name,
+        provider="aws",
+        origin=FileKind.TERRAFORM,
+        file="main.tf",
+        line_start=3,
+        line_end=9,
+        exact=False,
+        attributes=attributes,
+    )
 
 
 def assess(*resources: Resource, **wanted: Any) -> AgentResult:
-    data = AgentInput(resources=list(resources), requirements=Requirements(**{"regions": ["us-east-1"], **wanted}))
-    return sustainability.run(data, lambda done, total, message: None)
+    data = AgentInput(
+        resources=list(resources), requirements=Requirements(**{"regions": ["us-east-1"], **wanted})
+    )
+    return agent.run(data, lambda done, total, message: None)
 
 
 def figure(result: AgentResult, key: str) -> Any:
@@ -30,7 +40,8 @@ def figure(result: AgentResult, key: str) -> Any:
 
 
 def test_a_machine_uses_what_the_hand_computes() -> None:
-    # m5.large, Skylake: (0.65 + 0.5 x (4.26 - 0.65)) W x 2 vCPU x 730 h / 1000 x 1.135 = 2.455 x 2 x 0.73 x 1.135
+    # m5.large, Skylake: (0.65 + 0.5 x (4.26 - 0.65)) W x 2 vCPU x 730 h / 1000 x 1.135 = 2.455 x 2
+    # x 0.73 x 1.135
     energy = compute_energy("m5.large", count=1, utilisation=0.5)
     assert energy and energy.kwh == pytest.approx(4.0681805)
     # c5.large, Cascade Lake or Skylake: means 0.645 and 4.115
@@ -49,7 +60,10 @@ def test_carbon_is_energy_times_the_regions_grid() -> None:
     assert figure(result, "energy") == 4.07
     assert figure(result, "carbon") == 1.54  # 4.0681805 x 0.379069
     assert (
-        figure(assess(declared("aws_instance", "w", instance_type="m5.large"), regions=["eu-north-1"]), "carbon")
+        figure(
+            assess(declared("aws_instance", "w", instance_type="m5.large"), regions=["eu-north-1"]),
+            "carbon",
+        )
         == 0.03
     )
 
@@ -63,7 +77,13 @@ def test_the_default_utilisation_is_said_to_be_assumed() -> None:
 
 def test_a_standby_doubles_a_databases_energy() -> None:
     def database(multi: bool) -> Resource:
-        return declared("aws_db_instance", "x", instance_class="db.m5.large", multi_az=multi, allocated_storage=100)
+        return declared(
+            "aws_db_instance",
+            "x",
+            instance_class="db.m5.large",
+            multi_az=multi,
+            allocated_storage=100,
+        )
 
     single, double = (figure(assess(database(multi)), "energy") for multi in (False, True))
     assert double == pytest.approx(2 * single, abs=0.011)
@@ -81,9 +101,14 @@ def test_an_arm64_processor_is_suggested_with_the_energy_it_saves() -> None:
 
 def test_a_cleaner_region_in_the_same_part_of_the_world_is_suggested() -> None:
     machine = declared("aws_instance", "web", instance_type="m6g.large")
-    assert [each.rule for each in assess(machine, regions=["eu-central-1"]).findings] == ["im-sus-region"]
+    assert [each.rule for each in assess(machine, regions=["eu-central-1"]).findings] == [
+        "im-sus-region"
+    ]
     assert assess(machine, regions=["eu-north-1"]).findings == []
-    assert (assess(machine, regions=["eu-north-1"]).score, assess(machine, regions=["af-south-1"]).score) == (100, 52)
+    assert (
+        assess(machine, regions=["eu-north-1"]).score,
+        assess(machine, regions=["af-south-1"]).score,
+    ) == (100, 52)
 
 
 def test_accelerators_and_unknown_types_are_listed_and_not_guessed() -> None:
@@ -107,5 +132,7 @@ def test_every_figure_and_table_has_a_source_and_order_changes_nothing() -> None
     parts = [declared("aws_instance", name, instance_type="t3.large") for name in "abc"]
     parts.append(declared("aws_ebs_volume", "v", type="st1", size=100))
     result = assess(*parts, egress_gb_month=10)
-    assert all(each.source for each in result.figures) and all(each.source for each in result.tables)
+    assert all(each.source for each in result.figures) and all(
+        each.source for each in result.tables
+    )
     assert result == assess(*reversed(parts), egress_gb_month=10)

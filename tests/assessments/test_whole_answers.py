@@ -1,4 +1,5 @@
-"""All seven agents on real scans: what changes nothing changes nothing, and what mends one thing mends that alone."""
+"""All seven agents on real scans: what changes nothing changes nothing, and what mends one thing
+mends that alone."""
 
 from __future__ import annotations
 
@@ -52,23 +53,43 @@ PLAN = {
         "root_module": {
             "resources": [
                 {
-                    "address": f"{kind}.{name}", "mode": "managed", "type": kind, "name": name,
-                    "provider_name": "registry.terraform.io/hashicorp/aws", "values": values, "sensitive_values": {},
+                    "address": f"{kind}.{name}",
+                    "mode": "managed",
+                    "type": kind,
+                    "name": name,
+                    "provider_name": "registry.terraform.io/hashicorp/aws",
+                    "values": values,
+                    "sensitive_values": {},
                 }
                 for kind, name, values in (
-                    ("aws_db_instance", "orders", {
-                        "identifier": "orders", "engine": "postgres", "instance_class": "db.m5.large",
-                        "allocated_storage": 100, "storage_type": "gp2", "publicly_accessible": True, "multi_az": False,
-                    }),
-                    ("aws_instance", "api", {"ami": "ami-0a1b2c3d4e5f60718", "instance_type": "m5.large"}),
+                    (
+                        "aws_db_instance",
+                        "orders",
+                        {
+                            "identifier": "orders",
+                            "engine": "postgres",
+                            "instance_class": "db.m5.large",
+                            "allocated_storage": 100,
+                            "storage_type": "gp2",
+                            "publicly_accessible": True,
+                            "multi_az": False,
+                        },
+                    ),
+                    (
+                        "aws_instance",
+                        "api",
+                        {"ami": "ami-0a1b2c3d4e5f60718", "instance_type": "m5.large"},
+                    ),
                 )
             ]
         }
     },
     "configuration": {
-        "provider_config": {"aws": {"name": "aws", "expressions": {"region": {"constant_value": "us-east-1"}}}}
+        "provider_config": {
+            "aws": {"name": "aws", "expressions": {"region": {"constant_value": "us-east-1"}}}
+        }
     },
-}  # fmt: skip
+}
 CLOUDFORMATION = """\
 AWSTemplateFormatVersion: "2010-09-09"
 Resources:
@@ -93,10 +114,12 @@ Resources:
 def plan() -> str:
     resources = PLAN["planned_values"]["root_module"]["resources"]  # type: ignore[index]
     changes = [
-        {**{key: r[key] for key in ("address", "mode", "type", "name", "provider_name")},
-         "change": {"actions": ["create"], "before": None, "after": r["values"]}}
+        {
+            **{key: r[key] for key in ("address", "mode", "type", "name", "provider_name")},
+            "change": {"actions": ["create"], "before": None, "after": r["values"]},
+        }
         for r in resources
-    ]  # fmt: skip
+    ]
     return json.dumps({**PLAN, "resource_changes": changes})
 
 
@@ -105,7 +128,9 @@ def answers(files: dict[str, str], *, stated: Requirements = STATED) -> dict[str
 
 
 @cache
-def _answers(files: tuple[tuple[str, str], ...], stated: str) -> tuple[tuple[str, AgentResult], ...]:
+def _answers(
+    files: tuple[tuple[str, str], ...], stated: str
+) -> tuple[tuple[str, AgentResult], ...]:
     result = scanned(files)
     data = AgentInput(
         checks=result.checks,
@@ -113,7 +138,9 @@ def _answers(files: tuple[tuple[str, str], ...], stated: str) -> tuple[tuple[str
         coverage=result.coverage,
         requirements=Requirements.model_validate_json(stated),
     )
-    return tuple((name, agent.run(data, lambda done, total, message: None)) for name, agent in AGENTS.items())
+    return tuple(
+        (name, agent.run(data, lambda done, total, message: None)) for name, agent in AGENTS.items()
+    )
 
 
 def figures(result: AgentResult) -> dict[str, Any]:
@@ -129,7 +156,7 @@ def keys(result: AgentResult) -> set[str]:
     return {finding.fingerprint_key for finding in result.findings}
 
 
-# --- each kind of input --------------------------------------------------------------------------------------------
+# --- each kind of input ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -140,16 +167,25 @@ def keys(result: AgentResult) -> set[str]:
 def test_one_infrastructure_is_read_alike_from_each_kind_of_file(path: str, text: str) -> None:
     result = answers({path: text})
     assert {name for name, answer in result.items() if answer.status == "assessed"} == set(AGENTS)
-    assert any(f.title == "Database can be reached from the internet" for f in result["security"].findings)
-    assert figures(result["cost"])["monthly_cost"] == figures(answers({"main.tf": TERRAFORM})["cost"])["monthly_cost"]
-    assert all(finding.file in {path, ""} for answer in result.values() for finding in answer.findings)
+    assert any(
+        f.title == "Database can be reached from the internet" for f in result["security"].findings
+    )
+    assert (
+        figures(result["cost"])["monthly_cost"]
+        == figures(answers({"main.tf": TERRAFORM})["cost"])["monthly_cost"]
+    )
+    assert all(
+        finding.file in {path, ""} for answer in result.values() for finding in answer.findings
+    )
     assert coverage_of(scanned(((path, text),)), path).status is CoverageStatus.READ
 
 
 def test_coverage_names_each_file_as_read_partly_read_failed_or_not_assessed() -> None:
     files = {
         "good.tf": TERRAFORM,
-        "network/main.tf": 'module "vpc" {\n  source  = "terraform-aws-modules/vpc/aws"\n  version = "5.0.0"\n}\n',
+        "network/main.tf": (
+            'module "vpc" {\n  source  = "terraform-aws-modules/vpc/aws"\n  version = "5.0.0"\n}\n'
+        ),
         "broken/main.tf": 'resource "aws_s3_bucket" "a" {\n  bucket = "a"\n  tags = {\n',
         "notes.txt": "nothing to assess\n",
     }
@@ -161,17 +197,22 @@ def test_coverage_names_each_file_as_read_partly_read_failed_or_not_assessed() -
         "notes.txt": CoverageStatus.NOT_ASSESSED,
     }
     assert covered["broken/main.tf"].line
-    assert "terraform-aws-modules/vpc/aws" in covered["network/main.tf"].reason and covered["network/main.tf"].line == 2
+    assert (
+        "terraform-aws-modules/vpc/aws" in covered["network/main.tf"].reason
+        and covered["network/main.tf"].line == 2
+    )
     assert all(row.reason for row in covered.values() if row.status is not CoverageStatus.READ)
 
 
-# --- what changes nothing ------------------------------------------------------------------------------------------
+# --- what changes nothing ----------------------------------------------------------------------
 
 
 def test_the_order_of_the_files_changes_nothing() -> None:
     files = sample_files()
     turned = dict(reversed(files.items()))
-    assert answers(turned, stated=sample_requirements()) == answers(files, stated=sample_requirements())
+    assert answers(turned, stated=sample_requirements()) == answers(
+        files, stated=sample_requirements()
+    )
 
 
 def test_another_name_of_the_folder_changes_nothing_but_the_paths() -> None:
@@ -183,27 +224,35 @@ def test_another_name_of_the_folder_changes_nothing_but_the_paths() -> None:
         assert figures(after[name]) == figures(before[name])
         assert keys(after[name]) == keys(before[name])
         assert sorted(
-            (f.title, f.severity, f"elsewhere/{f.file}" if f.file else "") for f in before[name].findings
+            (f.title, f.severity, f"elsewhere/{f.file}" if f.file else "")
+            for f in before[name].findings
         ) == (sorted((f.title, f.severity, f.file) for f in after[name].findings))
 
 
 def test_a_comment_moves_lines_and_nothing_else() -> None:
     files = sample_files()
     mark = ("# " + "a comment\n# ").rstrip("# ")
-    noted = {p: f"{mark}{text}" if p.endswith((".tf", ".yaml", "Dockerfile")) else text for p, text in files.items()}
+    noted = {
+        p: f"{mark}{text}" if p.endswith((".tf", ".yaml", "Dockerfile")) else text
+        for p, text in files.items()
+    }
     before, after = (answers(each, stated=sample_requirements()) for each in (files, noted))
     for name in AGENTS:
         assert after[name].score == before[name].score
         assert figures(after[name]) == figures(before[name])
         assert keys(after[name]) == keys(before[name])
-    moved = {f.fingerprint_key: f.line_start for f in before["security"].findings if f.file.endswith("web.tf")}
+    moved = {
+        f.fingerprint_key: f.line_start
+        for f in before["security"].findings
+        if f.file.endswith("web.tf")
+    }
     assert moved
     for finding in after["security"].findings:
         if finding.fingerprint_key in moved:
             assert finding.line_start == moved[finding.fingerprint_key] + 1
 
 
-# --- what mends one thing ------------------------------------------------------------------------------------------
+# --- what mends one thing ----------------------------------------------------------------------
 
 
 def test_mending_one_finding_moves_only_its_own_numbers() -> None:
@@ -212,12 +261,22 @@ def test_mending_one_finding_moves_only_its_own_numbers() -> None:
     gone = keys(before["security"]) - keys(after["security"])
     assert [key.split("|")[0] for key in gone] == ["CKV_AWS_17"]
     assert keys(after["security"]) < keys(before["security"])
-    assert figures(after["security"])["checks_failed"] == figures(before["security"])["checks_failed"] - 1
-    assert figures(after["security"])["checks_passed"] == figures(before["security"])["checks_passed"] + 1
+    assert (
+        figures(after["security"])["checks_failed"]
+        == figures(before["security"])["checks_failed"] - 1
+    )
+    assert (
+        figures(after["security"])["checks_passed"]
+        == figures(before["security"])["checks_passed"] + 1
+    )
     assert (after["security"].score or 0) > (before["security"].score or 0)
     for name in ("cost", "reliability", "capacity", "operations", "sustainability"):
         assert told(after[name]) == told(before[name]), name
-    changed = {f.fingerprint_key: f.actual for f in before["compliance"].findings if "CKV_AWS_17" in f.actual}
+    changed = {
+        f.fingerprint_key: f.actual
+        for f in before["compliance"].findings
+        if "CKV_AWS_17" in f.actual
+    }
     assert keys(before["compliance"]) - keys(after["compliance"]) <= changed.keys()
 
 
@@ -231,9 +290,10 @@ def test_a_cheaper_class_lowers_the_cost_and_nothing_of_security() -> None:
 
 def test_doubling_the_replicas_lowers_the_p95_wait_and_nothing_else() -> None:
     manifest = (
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: api\n  labels: {app: api}\nspec:\n  replicas: 9\n"
-        "  selector:\n    matchLabels: {app: api}\n  template:\n    metadata:\n      labels: {app: api}\n    spec:\n"
-        "      containers:\n        - name: api\n          image: registry.example.com/api:1.4.2\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: api\n  labels: {app:"
+        " api}\nspec:\n  replicas: 9\n  selector:\n    matchLabels: {app: api}\n  template:\n   "
+        " metadata:\n      labels: {app: api}\n    spec:\n      containers:\n        - name: api\n "
+        "         image: registry.example.com/api:1.4.2\n"
     )
     before, after = (
         answers({"api.yaml": manifest}),

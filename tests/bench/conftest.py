@@ -1,4 +1,5 @@
-"""Benchmarks print their figures and, being run on noisy machines, assert ratios alone, and those generously.
+"""Benchmarks print their figures and, being run on noisy machines, assert ratios alone, and those
+generously.
 
 ``make bench`` sets BENCH=full; without it the same benchmarks run small, within ``make test``.
 """

@@ -33,10 +33,15 @@ def all_gone(shared_stack: Stack) -> Iterator[None]:
 
 
 def test_fifty_running_bars_leave_the_browser_nearly_idle(
-    shared_stack: Stack, page: Page, alice: User, queue_probe: Callable[..., TaskRun], size: Callable[[int, int], int]
+    shared_stack: Stack,
+    page: Page,
+    alice: User,
+    queue_probe: Callable[..., TaskRun],
+    size: Callable[[int, int], int],
 ) -> None:
-    """Each run reports once a second, as a worker does to its owner's sockets. Processor time is that of all of
-    Chromium's processes, which draw without a graphics card here, in percent of one core."""
+    """Each run reports once a second, as a worker does to its owner's sockets. Processor time is
+    that of all of Chromium's processes, which draw without a graphics card here, in percent of one
+    core."""
     runs = [queue_probe(queue="nobody", title=f"task {n}") for n in range(BARS)]
     TaskRun.objects.filter(owner=alice).update(
         state=State.PROGRESS,
@@ -64,7 +69,10 @@ def test_fifty_running_bars_leave_the_browser_nearly_idle(
         report(runs, 101 + step * 20)
         page.wait_for_timeout(1000)
     share = 100 * (chromium_seconds() - before) / (time.monotonic() - begun)
-    print(f"\n{BARS} bars, one report a second each: the browser takes {share:.1f} % of one core", end="")
+    print(
+        f"\n{BARS} bars, one report a second each: the browser takes {share:.1f} % of one core",
+        end="",
+    )
     expect(percent).to_contain_text(f"{(101 + (seconds - 1) * 20) // 10}")
     assert share < 40  # 10 is wanted, of a machine that does nothing else
 
@@ -86,7 +94,8 @@ def report(runs: list[TaskRun], current: int) -> None:
 
 
 def chromium_seconds() -> float:
-    """Processor time of the browser that Playwright started for these tests, its helpers included."""
+    """Processor time of the browser that Playwright started for these tests, its helpers
+    included."""
     family = psutil.Process().children(recursive=True)
     times = [process.cpu_times() for process in family if "chrom" in process.name()]
     assert times

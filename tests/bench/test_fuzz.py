@@ -1,6 +1,8 @@
-"""The APIs under many hostile requests: 5,000 malformed socket frames, and 5,000 requests made from the document.
+"""The APIs under many hostile requests: 5,000 malformed socket frames, and 5,000 requests made from
+the document.
 
-Only ``make bench`` collects this file; tests/test_api_schema.py and tests/tasks_ui/test_socket_fuzz.py send 300 each.
+Only ``make bench`` collects this file; tests/test_api_schema.py and
+tests/tasks_ui/test_socket_fuzz.py send 300 each.
 """
 
 from __future__ import annotations
@@ -20,13 +22,19 @@ def test_five_thousand_malformed_frames_do_no_harm(shared_stack: Stack) -> None:
     harmless(shared_stack, token=token, frames=5000, seed=7)
 
 
-def test_five_thousand_requests_made_from_the_document_break_nothing(shared_stack: Stack, tmp_path: Path) -> None:
+def test_five_thousand_requests_made_from_the_document_break_nothing(
+    shared_stack: Stack, tmp_path: Path
+) -> None:
     alice = make_user("alice")
     make_world(alice)
     token = ApiToken.issue(owner=alice, name="test")[1]
-    with another_web(shared_stack, tmp_path, ANALYZE_WAIT_MAX_S="1", RATE_LIMIT_PER_MINUTE="1000000") as web:
+    with another_web(
+        shared_stack, tmp_path, ANALYZE_WAIT_MAX_S="1", RATE_LIMIT_PER_MINUTE="1000000"
+    ) as web:
         every_phase = "examples,coverage,fuzzing"
-        count = requests_made(web, token=token, folder=tmp_path, examples=180, phases=every_phase, exclude=[])
+        count = requests_made(
+            web, token=token, folder=tmp_path, examples=180, phases=every_phase, exclude=[]
+        )
     end_all_runs()
     print(f"{count} requests, no 5xx, no breach of the schema")
     assert count >= 5000

@@ -1,4 +1,5 @@
-"""Large inputs: 350 Kubernetes objects, and a repository of 2,000 files. How long, how live, how much memory."""
+"""Large inputs: 350 Kubernetes objects, and a repository of 2,000 files. How long, how live, how
+much memory."""
 
 from __future__ import annotations
 
@@ -60,9 +61,12 @@ resource "aws_instance" "worker_{n}" {{
   instance_type = "m5.large"
 }}
 """
-COMPOSE = "services:\n  web-{n}:\n    image: registry.example.com/web:{n}\n    ports: ['80{n:02}:80']\n"
+COMPOSE = (
+    "services:\n  web-{n}:\n    image: registry.example.com/web:{n}\n    ports: ['80{n:02}:80']\n"
+)
 DOCKERFILE = (
-    "FROM python:3.12-slim\nRUN apt-get update && apt-get install -y curl\nCOPY . /app\nCMD python /app/{n}.py\n"
+    "FROM python:3.12-slim\nRUN apt-get update && apt-get install -y curl\nCOPY . /app\nCMD python"
+    " /app/{n}.py\n"
 )
 
 
@@ -85,9 +89,14 @@ class Watched:
         )
 
 
-def test_350_kubernetes_objects(shared_stack: Stack, alice: User, size: Callable[[int, int], int]) -> None:
+def test_350_kubernetes_objects(
+    shared_stack: Stack, alice: User, size: Callable[[int, int], int]
+) -> None:
     count = size(20, 350)
-    files = {f"k8s/app-{n}.yaml": DEPLOYMENT.format(n=n, team=n % 7, replicas=1 + n % 3) for n in range(count // 2)}
+    files = {
+        f"k8s/app-{n}.yaml": DEPLOYMENT.format(n=n, team=n % 7, replicas=1 + n % 3)
+        for n in range(count // 2)
+    }
     watched = watch(shared_stack, alice, files)
     print(f"\n{count} Kubernetes objects: {watched.told()}")
     assert len(watched.run.resources) == count
@@ -95,7 +104,9 @@ def test_350_kubernetes_objects(shared_stack: Stack, alice: User, size: Callable
 
 
 @pytest.mark.timeout(900)
-def test_a_repository_of_2000_files(shared_stack: Stack, alice: User, size: Callable[[int, int], int]) -> None:
+def test_a_repository_of_2000_files(
+    shared_stack: Stack, alice: User, size: Callable[[int, int], int]
+) -> None:
     files = repository(size(60, 2000))
     watched = watch(shared_stack, alice, files)
     print(f"\n{len(files)} files: {watched.told()}")
@@ -107,14 +118,17 @@ def test_a_repository_of_2000_files(shared_stack: Stack, alice: User, size: Call
 
 
 def repository(count: int) -> dict[str, str]:
-    """Of ten files four are Terraform in folders of ten, three are manifests, one each Compose, Dockerfile, text."""
+    """Of ten files four are Terraform in folders of ten, three are manifests, one each Compose,
+    Dockerfile, text."""
     files: dict[str, str] = {}
     for n in range(count):
         match n % 10:
             case 0 | 1 | 2 | 3:
                 files[f"infra/stack-{n // 100}/part-{n}.tf"] = TERRAFORM.format(n=n)
             case 4 | 5 | 6:
-                files[f"k8s/team-{n % 7}/app-{n}.yaml"] = DEPLOYMENT.format(n=n, team=n % 7, replicas=1 + n % 3)
+                files[f"k8s/team-{n % 7}/app-{n}.yaml"] = DEPLOYMENT.format(
+                    n=n, team=n % 7, replicas=1 + n % 3
+                )
             case 7:
                 files[f"compose/{n}/compose.yaml"] = COMPOSE.format(n=n)
             case 8:
@@ -127,7 +141,9 @@ def repository(count: int) -> dict[str, str]:
 def watch(stack: Stack, owner: User, files: dict[str, str]) -> Watched:
     """Run an assessment of ``files`` to its end, and look at it five times a second."""
     uploads = [(path, text.encode()) for path, text in files.items()]
-    assessment = create_assessment(owner=owner, name="large", requirements=Requirements(), uploads=uploads)
+    assessment = create_assessment(
+        owner=owner, name="large", requirements=Requirements(), uploads=uploads
+    )
     started = time.monotonic()
     task = start_analysis(assessment, by=owner)
     watched = Watched(AssessmentRun.objects.get(task=task))
@@ -156,7 +172,11 @@ def _weigh(stack: Stack, most_mb: dict[str, float]) -> None:
 
 def _wait_for_the_rest() -> None:
     """Recommendations and the report: no run outlives its test."""
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=300, what="recommendations and report")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(),
+        timeout_s=300,
+        what="recommendations and report",
+    )
 
 
 def _span(task: TaskRun) -> float:

@@ -37,8 +37,10 @@ PAGES = (
     "/admin/tasks_ui/taskrun/queues/",
 )
 INSERT = """
-INSERT INTO tasks_ui_taskrun (id, owner_id, kind, title, stage, queue, priority, state, partial, attempt, max_attempts,
-    weight, current, total, message, worker, rings, last_seq, created_at, queued_at, finished_at, error_code, error)
+INSERT INTO tasks_ui_taskrun (
+    id, owner_id, kind, title, stage, queue, priority, state, partial, attempt, max_attempts,
+    weight, current, total, message, worker, rings, last_seq, created_at, queued_at, finished_at,
+    error_code, error)
 SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
     CASE WHEN n %% 10 < 8 THEN %(alice)s ELSE %(bob)s END,
     CASE WHEN n %% 3 = 0 THEN 'probe' ELSE 'probe_family' END, 'task ' || n, '',
@@ -50,8 +52,11 @@ FROM generate_series(1, %(rows)s) AS n
 
 
 @pytest.fixture
-def many_rows(transactional_db: None, alice: User, bob: User, size: Callable[[int, int], int]) -> int:
-    """Committed and vacuumed, as a table is that has grown over months: what counts rows reads an index alone."""
+def many_rows(
+    transactional_db: None, alice: User, bob: User, size: Callable[[int, int], int]
+) -> int:
+    """Committed and vacuumed, as a table is that has grown over months: what counts rows reads an
+    index alone."""
     rows = size(20_000, 1_000_000)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, {"alice": alice.pk, "bob": bob.pk, "rows": rows})
@@ -70,20 +75,25 @@ def test_the_list_answers_quickly_by_any_filter(
         seconds = timed(partial(get, client, f"/api/v1/tasks/{query}", headers), times=size(5, 20))
         slowest = max(slowest, percentile(seconds, 95))
         print(
-            f"\n{many_rows} rows, by {name}: p50 {ms(percentile(seconds, 50))}, p95 {ms(percentile(seconds, 95))}",
+            f"\n{many_rows} rows, by {name}: p50 {ms(percentile(seconds, 50))}, p95"
+            f" {ms(percentile(seconds, 95))}",
             end="",
         )
     assert slowest < 5
 
 
-def test_the_pages_answer_quickly(client: Client, alice: User, many_rows: int, size: Callable[[int, int], int]) -> None:
+def test_the_pages_answer_quickly(
+    client: Client, alice: User, many_rows: int, size: Callable[[int, int], int]
+) -> None:
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     client.force_login(User.objects.get(pk=alice.pk))
     for path in PAGES:
         get(client, path, {})  # templates and the like are read once in a process's life
         seconds = timed(partial(get, client, path, {}), times=size(3, 20))
         print(
-            f"\n{many_rows} rows, {path}: p50 {ms(percentile(seconds, 50))}, p95 {ms(percentile(seconds, 95))}", end=""
+            f"\n{many_rows} rows, {path}: p50 {ms(percentile(seconds, 50))}, p95"
+            f" {ms(percentile(seconds, 95))}",
+            end="",
         )
         assert percentile(seconds, 50) < 5
 

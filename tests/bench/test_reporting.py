@@ -10,15 +10,19 @@ from django.contrib.auth.models import User
 
 from tasks_ui import groups
 from tasks_ui.models import State, TaskRun
-from tasks_ui.tracking import Work
+from tasks_ui.worker.work import Work
 from tests.bench.measure import ms, percentile, timed
 from tests.servers import Servers
 
 
 def test_reporting_progress_costs_a_task_next_to_nothing(
-    servers: Servers, alice: User, queue_probe: Callable[..., TaskRun], size: Callable[[int, int], int]
+    servers: Servers,
+    alice: User,
+    queue_probe: Callable[..., TaskRun],
+    size: Callable[[int, int], int],
 ) -> None:
-    """``report()`` against what it replaces in a plain task: a group_send and a row of results for each step."""
+    """``report()`` against what it replaces in a plain task: a group_send and a row of results for
+    each step."""
     from celery import current_app
 
     run = queue_probe()
@@ -35,7 +39,12 @@ def test_reporting_progress_costs_a_task_next_to_nothing(
     ours = timed(lambda: work.report(1, 100, "main.tf"), times=size(2000, 20_000))
     plain = timed(plainly, times=size(50, 500))
     ratio = percentile(plain, 50) / percentile(ours, 50)
-    print(f"\nreport(): median {ms(percentile(ours, 50))}, p99 {ms(percentile(ours, 99))}; ", end="")
-    print(f"group_send and update_state: median {ms(percentile(plain, 50))}; {ratio:.0f} times as much")
+    print(
+        f"\nreport(): median {ms(percentile(ours, 50))}, p99 {ms(percentile(ours, 99))}; ", end=""
+    )
+    print(
+        f"group_send and update_state: median {ms(percentile(plain, 50))}; {ratio:.0f} times as"
+        " much"
+    )
     assert percentile(ours, 50) < 0.001
     assert ratio > 10

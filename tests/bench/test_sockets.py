@@ -1,4 +1,5 @@
-"""Many sockets on one web process that watch one task: all hear of its end. Prints memory and lag."""
+"""Many sockets on one web process that watch one task: all hear of its end. Prints memory and
+lag."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 from tasks_ui.models import ApiToken, TaskEvent, TaskRun
-from tasks_ui.transitions import emit
+from tasks_ui.runs.transitions import emit
 from tests.bench.measure import ms, percentile
 from tests.stack import Stack
 from tests.tasks_ui.webs import another_web
@@ -43,13 +44,18 @@ def test_all_sockets_of_one_task_hear_of_everything(
         process = psutil.Process(web["web"].pid)
         process = process.children()[0] if process.children() else process
         before = process.memory_info().rss
-        watching = _watch(web.ws_url, token, run, count=count, memory=lambda: process.memory_info().rss)
-        with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs in this one, once a browser has been started
+        watching = _watch(
+            web.ws_url, token, run, count=count, memory=lambda: process.memory_info().rss
+        )
+        with ThreadPoolExecutor(
+            1
+        ) as thread:  # Playwright's loop runs in this one, once a browser has been started
             lags, grown = thread.submit(asyncio.run, watching).result()
     lags.sort()
     print(
-        f"{count} sockets of one task, {EVENTS} events: commit to client p50 {ms(percentile(lags, 50))}, "
-        f"p95 {ms(percentile(lags, 95))}, worst {ms(lags[-1])}; {(grown - before) / count / 1000:.0f} kB a socket"
+        f"{count} sockets of one task, {EVENTS} events: commit to client p50"
+        f" {ms(percentile(lags, 50))}, p95 {ms(percentile(lags, 95))}, worst {ms(lags[-1])};"
+        f" {(grown - before) / count / 1000:.0f} kB a socket"
     )
     assert len(lags) == count * EVENTS
 
@@ -57,13 +63,16 @@ def test_all_sockets_of_one_task_hear_of_everything(
 async def _watch(
     url: str, token: str, run: TaskRun, *, count: int, memory: Callable[[], int]
 ) -> tuple[list[float], int]:
-    """The seconds from each event's commit to each client, and the process's memory with all sockets open."""
+    """The seconds from each event's commit to each client, and the process's memory with all
+    sockets open."""
     gate = asyncio.Semaphore(AT_ONCE)
     headers = {"Authorization": f"Bearer {token}"}
 
     async def open_one() -> ClientConnection:
         async with gate:
-            socket = await connect(url, additional_headers=headers, proxy=None, open_timeout=60, ping_interval=None)
+            socket = await connect(
+                url, additional_headers=headers, proxy=None, open_timeout=60, ping_interval=None
+            )
             await socket.send(json.dumps({"type": "subscribe", "task_id": str(run.pk)}))
             while json.loads(await socket.recv())["type"] != "caught_up":
                 pass

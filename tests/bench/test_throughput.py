@@ -1,4 +1,5 @@
-"""Tracked runs a second, beside bare Celery with django-celery-results on the same servers and workers."""
+"""Tracked runs a second, beside bare Celery with django-celery-results on the same servers and
+workers."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ def test_tracked_tasks_keep_up_with_bare_ones(
     count = size(60, 1000)
     bare = bare_rate(count)
     tracked = tracked_rate(count, alice)
-    print(f"\n{count} no-op tasks: bare {bare:.0f}/s, tracked {tracked:.0f}/s, ratio {tracked / bare:.2f}")
+    print(
+        f"\n{count} no-op tasks: bare {bare:.0f}/s, tracked {tracked:.0f}/s, ratio"
+        f" {tracked / bare:.2f}"
+    )
     assert tracked / bare > 0.1
 
 
@@ -40,5 +44,9 @@ def tracked_rate(count: int, owner: User) -> float:
     for _ in range(count):
         queue(owner=owner)
     runs = TaskRun.objects.filter(owner=owner)
-    wait_until(lambda: runs.filter(state__in=FINAL).count() == count, timeout_s=240, what="the end of all runs")
+    wait_until(
+        lambda: runs.filter(state__in=FINAL).count() == count,
+        timeout_s=240,
+        what="the end of all runs",
+    )
     return count / (time.monotonic() - started)

@@ -1,4 +1,5 @@
-"""An operator's work in a real browser, with real workers: find anyone's task, watch it, end it; hold a queue."""
+"""An operator's work in a real browser, with real workers: find anyone's task, watch it, end it;
+hold a queue."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from tasks_ui import dispatch, queues
 from tasks_ui.models import PausedQueue, State, TaskRun, Worker
-from tasks_ui.services import request_cancel
-from tasks_ui.transitions import emit
+from tasks_ui.runs import dispatch, queues
+from tasks_ui.runs.services import request_cancel
+from tasks_ui.runs.transitions import emit
 from tests.stack import Stack, wait_until
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def queue_probe(users: dict[str, User]) -> Queue:
 
 @pytest.fixture
 def admin(page: Page, users: dict[str, User]) -> Iterator[Callable[[str], None]]:
-    """Sign olga in at the stack of this address. The test fails on anything that the console complains of."""
+    """Sign olga in at the stack of this address. The test fails on anything that the console
+    complains of."""
     heard: list[str] = []
     page.on("console", lambda m: heard.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: heard.append(str(error)))
@@ -69,7 +71,11 @@ def all_ended(transactional_db: None) -> Iterator[None]:
     yield
     PausedQueue.objects.all().delete()
     TaskRun.objects.filter(state=State.PENDING).delete()
-    wait_until(lambda: not TaskRun.objects.filter(lease_until__isnull=False).exists(), timeout_s=30, what="the end")
+    wait_until(
+        lambda: not TaskRun.objects.filter(lease_until__isnull=False).exists(),
+        timeout_s=30,
+        what="the end",
+    )
 
 
 def row(page: Page, run: TaskRun) -> Locator:
@@ -110,9 +116,13 @@ def test_an_operator_finds_a_users_tasks_watches_them_and_ends_them(
     for run in (running, waiting, *fillers):
         mark(page, run)
     act(page, "cancel_runs")
-    expect(page.locator(".messagelist")).to_contain_text("4\N{NO-BREAK SPACE}tasks are being cancelled.")
+    expect(page.locator(".messagelist")).to_contain_text(
+        "4\N{NO-BREAK SPACE}tasks are being cancelled."
+    )
     expect(row(page, waiting).locator(".badge")).to_have_text("Cancelled")
-    expect(row(page, running).locator(".badge")).to_have_text("Cancelled")  # once its worker has stopped, by itself
+    expect(row(page, running).locator(".badge")).to_have_text(
+        "Cancelled"
+    )  # once its worker has stopped, by itself
     row(page, running).get_by_role("link").click()
     expect(page.locator(".timeline tr", has_text="Cancelling")).to_contain_text("olga")
 
@@ -130,16 +140,28 @@ def test_a_mark_stays_on_its_task_while_new_ones_come(
     expect(row(page, newer)).to_have_count(0)
     expect(row(page, first).locator("input.action-select")).to_be_checked()
     act(page, "cancel_runs")
-    expect(page.locator(".messagelist")).to_contain_text("1\N{NO-BREAK SPACE}task is being cancelled.")
-    wait_until(lambda: TaskRun.objects.get(pk=first.pk).state == State.REVOKED, timeout_s=20, what="the cancel")
+    expect(page.locator(".messagelist")).to_contain_text(
+        "1\N{NO-BREAK SPACE}task is being cancelled."
+    )
+    wait_until(
+        lambda: TaskRun.objects.get(pk=first.pk).state == State.REVOKED,
+        timeout_s=20,
+        what="the cancel",
+    )
     assert TaskRun.objects.get(pk=newer.pk).cancel_requested_at is None
 
 
 def test_only_tasks_made_after_the_list_are_counted_as_newer(
-    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+    shared_stack: Stack,
+    admin: Callable[[str], None],
+    page: Page,
+    queue_probe: Queue,
+    users: dict[str, User],
 ) -> None:
     old = queue_probe("mara", title="over and off the list")
-    wait_until(lambda: TaskRun.objects.get(pk=old.pk).state == State.SUCCESS, timeout_s=30, what="the end")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=old.pk).state == State.SUCCESS, timeout_s=30, what="the end"
+    )
     admin(shared_stack.url)
     page.goto(f"{shared_stack.url}{LIST}?user={users['tomas'].pk}")
     expect(page.locator(".live-note")).to_have_text("Live")
@@ -149,7 +171,11 @@ def test_only_tasks_made_after_the_list_are_counted_as_newer(
 
 
 def test_all_that_match_are_cancelled_beyond_the_page(
-    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+    shared_stack: Stack,
+    admin: Callable[[str], None],
+    page: Page,
+    queue_probe: Queue,
+    users: dict[str, User],
 ) -> None:
     queues.pause("default", by=users["olga"])
     kept = queue_probe("mara", title="maras task")
@@ -161,13 +187,19 @@ def test_all_that_match_are_cancelled_beyond_the_page(
     page.get_by_role("button", name="Select all 60 task runs").click()
     act(page, "cancel_runs")
     page.get_by_role("button", name=re.compile("^Cancel: 60")).click()
-    expect(page.locator(".messagelist")).to_contain_text("60\N{NO-BREAK SPACE}tasks are being cancelled.")
+    expect(page.locator(".messagelist")).to_contain_text(
+        "60\N{NO-BREAK SPACE}tasks are being cancelled."
+    )
     assert TaskRun.objects.filter(state=State.REVOKED).count() == 60
     assert TaskRun.objects.get(pk=kept.pk).state == State.PENDING
 
 
 def test_staff_who_may_only_look_see_bars_move_and_neither_words_nor_actions(
-    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+    shared_stack: Stack,
+    admin: Callable[[str], None],
+    page: Page,
+    queue_probe: Queue,
+    users: dict[str, User],
 ) -> None:
     from django.contrib.auth.models import Permission, User
 
@@ -186,11 +218,17 @@ def test_staff_who_may_only_look_see_bars_move_and_neither_words_nor_actions(
 
 
 # Django's links fade from colour to colour; their contrast counts when they have.
-END_TRANSITIONS = "document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish())"
+END_TRANSITIONS = (
+    "document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish())"
+)
 
 
 def test_the_operators_pages_are_accessible(
-    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue, users: dict[str, User]
+    shared_stack: Stack,
+    admin: Callable[[str], None],
+    page: Page,
+    queue_probe: Queue,
+    users: dict[str, User],
 ) -> None:
     queues.pause("default", by=users["olga"])
     run = queue_probe("mara", title="maras task")
@@ -203,7 +241,10 @@ def test_the_operators_pages_are_accessible(
             page.evaluate(END_TRANSITIONS)
             found = Axe().run(page, context={"include": [["#content"]]}).response["violations"]
             serious = [v for v in found if v["impact"] in {"serious", "critical"}]
-            assert not [(v["id"], node["html"]) for v in serious for node in v["nodes"]], (address, theme)
+            assert not [(v["id"], node["html"]) for v in serious for node in v["nodes"]], (
+                address,
+                theme,
+            )
 
 
 RESTARTED = ("worker1", "worker2", "priority", "reconciler")
@@ -211,7 +252,8 @@ RESTARTED = ("worker1", "worker2", "priority", "reconciler")
 
 @pytest.fixture
 def restarted(shared_stack: Stack) -> Iterator[Callable[[], None]]:
-    """Kill all that starts tasks, and start it again; such workers drain for a second, not for twenty."""
+    """Kill all that starts tasks, and start it again; such workers drain for a second, not for
+    twenty."""
 
     def restart() -> None:
         for name in RESTARTED:
@@ -241,19 +283,37 @@ def test_a_paused_queue_starts_nothing_after_a_restart_either_until_it_is_resume
     rung = queue_probe("mara", title="a task with a message")
     TaskRun.objects.filter(pk=rung.pk).update(rung_at=rung.queued_at, rings=1)
     dispatch.send(rung.pk, kind=rung.kind, queue=rung.queue, attempt=0)
-    wait_until(lambda: TaskRun.objects.get(pk=rung.pk).rung_at is None, timeout_s=20, what="the message to be refused")
-    expect(page.locator("#queue-default .number").first).to_have_text("2", timeout=15_000)  # by itself
+    wait_until(
+        lambda: TaskRun.objects.get(pk=rung.pk).rung_at is None,
+        timeout_s=20,
+        what="the message to be refused",
+    )
+    expect(page.locator("#queue-default .number").first).to_have_text(
+        "2", timeout=15_000
+    )  # by itself
     began_at = timezone.now()
     restarted()
-    wait_until(lambda: Worker.objects.filter(started_at__gt=began_at).count() == 3, timeout_s=40, what="new workers")
+    wait_until(
+        lambda: Worker.objects.filter(started_at__gt=began_at).count() == 3,
+        timeout_s=40,
+        what="new workers",
+    )
     other = queue_probe("mara", title="of another queue", queue="reports")
-    wait_until(lambda: TaskRun.objects.get(pk=other.pk).is_final, timeout_s=20, what="the other queue to go on")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=other.pk).is_final,
+        timeout_s=20,
+        what="the other queue to go on",
+    )
     held = TaskRun.objects.filter(pk__in=[run.pk, rung.pk])
     assert set(held.values_list("state", "attempt")) == {(State.PENDING, 0)}
     page.reload()
     expect(page.locator("#queue-default")).to_contain_text("olga")
     page.get_by_role("button", name="Resume default").click()
-    wait_until(lambda: not held.exclude(state=State.SUCCESS).exists(), timeout_s=20, what="the held tasks to run")
+    wait_until(
+        lambda: not held.exclude(state=State.SUCCESS).exists(),
+        timeout_s=20,
+        what="the held tasks to run",
+    )
     assert set(held.values_list("attempt", flat=True)) == {1}
     workers = page.locator("#workers-heading ~ .results")
     expect(workers.locator(".badge", has_text="Up")).to_have_count(3, timeout=15_000)

@@ -1,4 +1,5 @@
-"""A proxy that lets no WebSocket through: the page moves all the same, and says how it is connected."""
+"""A proxy that lets no WebSocket through: the page moves all the same, and says how it is
+connected."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.browser
 def all_ends(shared_stack: Stack) -> Iterator[None]:
     """No run outlives its test: the database is emptied under it."""
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=60, what="the end of all runs"
+    )
 
 
 def test_behind_a_proxy_that_refuses_upgrades_the_page_polls_and_says_so(

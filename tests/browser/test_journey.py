@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, Page, Route, WebSocketRoute, expect
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    FilePayload,
+    Page,
+    Route,
+    WebSocketRoute,
+    expect,
+)
 
 from tasks_ui.models import State, TaskRun
 from tests.stack import Stack, wait_until
@@ -42,12 +50,15 @@ def account(shared_stack: Stack) -> Iterator[None]:
 
     User.objects.create_user(NAME, password=PASSWORD)
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of all runs"
+    )
 
 
 @pytest.fixture
 def complaints(page: Page) -> Iterator[list[str]]:
-    """Everything that the browser's console complains of; the test fails on any but a form that was refused (422)."""
+    """Everything that the browser's console complains of; the test fails on any but a form that was
+    refused (422)."""
     heard: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -79,14 +90,18 @@ def start_sample(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"/assessments/[0-9a-f-]+/runs/1/"))
 
 
-def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(page: Page, home: str) -> None:
+def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
+    page: Page, home: str
+) -> None:
     page.evaluate("window.name = 'kept'")
     start_sample(page)
     page.evaluate(RECORD_BARS)
     page.evaluate("document.documentElement.dataset.loaded = 'once'")
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
 
-    assert page.evaluate("document.documentElement.dataset.loaded") == "once", "the page was loaded anew"
+    assert page.evaluate("document.documentElement.dataset.loaded") == "once", (
+        "the page was loaded anew"
+    )
     seen: dict[str, list[Any]] = page.evaluate("window.seen")
     moved = [name for name, values in seen.items() if name != "percent" and len(values) >= 3]
     assert len(moved) >= 5, seen
@@ -107,7 +122,9 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(pa
     expect(page.locator(".code li.hit")).to_be_visible()
 
 
-def test_the_dashboard_moves_by_itself_in_another_tab(page: Page, home: str, context: BrowserContext) -> None:
+def test_the_dashboard_moves_by_itself_in_another_tab(
+    page: Page, home: str, context: BrowserContext
+) -> None:
     start_sample(page)
     other = context.new_page()
     other.goto(home)
@@ -121,7 +138,11 @@ def test_a_run_is_cancelled_and_the_page_says_so(page: Page, home: str) -> None:
     start_sample(page)
     page.get_by_role("button", name="Cancel run").click()
     expect(page.locator("#head .badge")).to_have_text("Cancelled", timeout=30_000)
-    wait_until(lambda: TaskRun.objects.get(kind="process_assessment").state == State.REVOKED, timeout_s=30, what="it")
+    wait_until(
+        lambda: TaskRun.objects.get(kind="process_assessment").state == State.REVOKED,
+        timeout_s=30,
+        what="it",
+    )
 
 
 def test_a_reload_in_the_middle_shows_the_same_run_and_it_goes_on(page: Page, home: str) -> None:
@@ -151,13 +172,17 @@ def test_offline_is_said_and_what_happened_meanwhile_is_caught_up(
     start_sample(page)
     context.set_offline(True)
     expect(page.locator("#conn")).to_have_text("Offline")
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of the run")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of the run"
+    )
     context.set_offline(False)
     expect(page.locator("#conn")).to_have_text("Live", timeout=30_000)
     expect(page.locator("#pillars")).to_be_visible()
 
 
-def test_pasted_text_with_a_refused_number_keeps_the_text_and_names_the_field(page: Page, home: str) -> None:
+def test_pasted_text_with_a_refused_number_keeps_the_text_and_names_the_field(
+    page: Page, home: str
+) -> None:
     page.goto(f"{home}/assessments/new/")
     page.get_by_text("Paste text instead").click()
     page.get_by_label("File name").fill("main.tf")
@@ -167,14 +192,20 @@ def test_pasted_text_with_a_refused_number_keeps_the_text_and_names_the_field(pa
     summary = page.get_by_role("alert")
     expect(summary).to_contain_text("Enter 0 min or more.")
     expect(summary).to_be_focused()
-    expect(page.get_by_label("Text", exact=True)).to_have_value('resource "aws_s3_bucket" "logs" {}')
+    expect(page.get_by_label("Text", exact=True)).to_have_value(
+        'resource "aws_s3_bucket" "logs" {}'
+    )
     expect(page.get_by_label("Recovery point (RPO)")).to_have_attribute("aria-invalid", "true")
 
 
 def test_chosen_files_are_listed_and_sent(page: Page, home: str) -> None:
     page.goto(f"{home}/assessments/new/")
     files: list[FilePayload] = [
-        {"name": "main.tf", "mimeType": "text/plain", "buffer": b'resource "aws_s3_bucket" "logs" {}\n'},
+        {
+            "name": "main.tf",
+            "mimeType": "text/plain",
+            "buffer": b'resource "aws_s3_bucket" "logs" {}\n',
+        },
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"words"},
     ]
     page.locator("#id_upload").set_input_files(files)
@@ -184,13 +215,17 @@ def test_chosen_files_are_listed_and_sent(page: Page, home: str) -> None:
     expect(page.locator("#files")).to_contain_text("1 read")
 
 
-def test_the_whole_way_works_without_javascript(context: BrowserContext, shared_stack: Stack) -> None:
+def test_the_whole_way_works_without_javascript(
+    context: BrowserContext, shared_stack: Stack
+) -> None:
     assert context.browser is not None
     plain = context.browser.new_context(java_script_enabled=False)
     page = plain.new_page()
     sign_in(page, shared_stack.url)
     start_sample(page)
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of the run")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of the run"
+    )
     page.reload()
     expect(page.locator("#pillars")).to_be_visible()
     page.locator(".find .t").first.click()
@@ -209,7 +244,9 @@ def test_a_wrong_password_is_told_and_the_name_kept(page: Page, shared_stack: St
     expect(page.get_by_label("Password")).to_have_value("")
 
 
-def test_nothing_yet_leads_to_the_sample_and_a_filter_that_finds_nothing_to_all_runs(page: Page, home: str) -> None:
+def test_nothing_yet_leads_to_the_sample_and_a_filter_that_finds_nothing_to_all_runs(
+    page: Page, home: str
+) -> None:
     expect(page.get_by_role("heading", name="Nothing has been analysed yet")).to_be_visible()
     start_sample(page)
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
@@ -226,7 +263,12 @@ def test_a_refresh_that_was_on_its_way_does_not_undo_a_search(
     page.reload()
     expect(page.locator("#conn")).to_have_text("Live")
     held: list[Route] = []
-    page.route(home, lambda route: held.append(route) if route.request.resource_type == "fetch" else route.continue_())
+    page.route(
+        home,
+        lambda route: (
+            held.append(route) if route.request.resource_type == "fetch" else route.continue_()
+        ),
+    )
     other = context.new_page()
     other.goto(home)
     other.locator(".run").first.get_by_role("button", name=re.compile("^Cancel")).click()
@@ -243,7 +285,9 @@ def test_a_refresh_that_was_on_its_way_does_not_undo_a_search(
     cancel_all()
 
 
-def test_what_is_typed_while_a_search_is_on_its_way_is_kept(page: Page, home: str, queue_runs: list[TaskRun]) -> None:
+def test_what_is_typed_while_a_search_is_on_its_way_is_kept(
+    page: Page, home: str, queue_runs: list[TaskRun]
+) -> None:
     page.reload()
     expect(page.locator("#conn")).to_have_text("Live")
     held: list[Route] = []
@@ -270,7 +314,7 @@ def wait_for_one(page: Page, held: list[Route], what: str) -> None:
 
 
 def cancel_all() -> None:
-    from tasks_ui.services import request_cancel
+    from tasks_ui.runs.services import request_cancel
 
     for run in TaskRun.objects.active().roots():
         request_cancel(run, by=run.owner)
@@ -303,7 +347,8 @@ def test_runs_are_filtered_marked_and_cancelled_or_run_again_together(
 
 
 def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: str) -> None:
-    """No input makes an agent fail, so one's answer is made a failure in the database once the run is done."""
+    """No input makes an agent fail, so one's answer is made a failure in the database once the run
+    is done."""
     from assessments.models import AgentReport, AssessmentRun
 
     start_sample(page)
@@ -311,7 +356,9 @@ def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: s
     first = AssessmentRun.objects.get()
     report = first.reports.get(agent="security")
     report.findings.all().delete()
-    AgentReport.objects.filter(pk=report.pk).update(status=AgentReport.FAILED, score=None, reason="Out of memory.")
+    AgentReport.objects.filter(pk=report.pk).update(
+        status=AgentReport.FAILED, score=None, reason="Out of memory."
+    )
     assert first.task_id
     TaskRun.objects.filter(pk=first.task_id).update(partial=True)
     page.reload()
@@ -321,11 +368,15 @@ def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: s
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
     expect(page.locator("#head .badge")).to_have_text("Done")
     second = AssessmentRun.objects.get(number=2)
-    asked = TaskRun.objects.filter(parent=second.task_id, stage="agents").values_list("title", flat=True)
+    asked = TaskRun.objects.filter(parent=second.task_id, stage="agents").values_list(
+        "title", flat=True
+    )
     assert list(asked) == ["Security"]
 
 
-def test_the_button_to_findings_below_goes_with_the_run_that_found_them(page: Page, home: str) -> None:
+def test_the_button_to_findings_below_goes_with_the_run_that_found_them(
+    page: Page, home: str
+) -> None:
     page.set_viewport_size({"width": 390, "height": 600})
     start_sample(page)
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
@@ -333,13 +384,43 @@ def test_the_button_to_findings_below_goes_with_the_run_that_found_them(page: Pa
     expect(page.locator("#new-findings")).to_be_hidden()
 
 
-def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(page: Page, home: str) -> None:
+def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(
+    page: Page, home: str
+) -> None:
     start_sample(page)
     page.goto(f"{home}/findings/")
     toast = page.locator(".toast")
     expect(toast).to_contain_text("Sample web shop run 1 is done", timeout=DONE_MS)
     toast.get_by_role("link", name="Open").click()
     expect(page.locator("#pillars")).to_be_visible()
+
+
+def test_many_ends_at_once_leave_the_page_readable(page: Page, home: str) -> None:
+    from django.contrib.auth.models import User
+
+    from tasks_ui.runs import queues
+
+    alice = User.objects.get(username=NAME)
+    queues.pause("assessments", by=alice)
+    for _ in range(5):
+        start_sample(page)
+    page.goto(f"{home}/reports/")
+    expect(page.locator("#conn")).to_have_text("Live")
+    page.evaluate(
+        """() => {
+            window.most = 0
+            window.last = "" // the ids of every toast that was shown
+            new MutationObserver(() => {
+                const toasts = [...document.querySelectorAll(".toast")]
+                window.most = Math.max(window.most, toasts.length)
+                window.last += toasts.map((toast) => toast.dataset.toast).join()
+            }).observe(document.getElementById("toasts"), { childList: true })
+        }"""
+    )
+    ids = [str(run.pk) for run in TaskRun.objects.filter(parent=None, kind="process_assessment")]
+    queues.resume("assessments", by=alice)
+    page.wait_for_function("ids => ids.every((id) => last.includes(id))", arg=ids, timeout=DONE_MS)
+    assert page.evaluate("most") <= 3
 
 
 def test_the_pill_leads_to_a_page_that_tests_the_connection(page: Page, home: str) -> None:
@@ -354,11 +435,15 @@ def test_the_connection_page_says_that_sockets_are_blocked(page: Page, home: str
 
     page.route_web_socket(re.compile("/ws/v1/"), refuse)
     page.goto(f"{home}/connection/")
-    expect(page.locator("[data-check=socket]")).to_contain_text("CSRF_TRUSTED_ORIGINS", timeout=30_000)
+    expect(page.locator("[data-check=socket]")).to_contain_text(
+        "CSRF_TRUSTED_ORIGINS", timeout=30_000
+    )
     expect(page.locator("[data-check=http]")).to_have_attribute("data-state", "SUCCESS")
 
 
-def test_keys_alone_list_themselves_mark_runs_and_cancel_them(page: Page, home: str, queue_runs: list[TaskRun]) -> None:
+def test_keys_alone_list_themselves_mark_runs_and_cancel_them(
+    page: Page, home: str, queue_runs: list[TaskRun]
+) -> None:
     page.reload()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
@@ -390,12 +475,16 @@ def queue_runs(shared_stack: Stack) -> list[TaskRun]:
     alice = User.objects.get(username=NAME)
     for name in ("orders", "billing"):
         wanted = Requirements(rps_peak=10, service_time_ms=20)
-        start_analysis(create_assessment(owner=alice, name=name, requirements=wanted, uploads=[]), by=alice)
+        start_analysis(
+            create_assessment(owner=alice, name=name, requirements=wanted, uploads=[]), by=alice
+        )
     return [run.task for run in AssessmentRun.objects.select_related("task") if run.task]
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)], ids=["light", "dark", "phone"]
+    ("scheme", "width"),
+    [("light", 1280), ("dark", 1280), ("light", 390)],
+    ids=["light", "dark", "phone"],
 )
 def test_no_page_has_an_accessibility_violation_or_scrolls_sideways(
     page: Page, home: str, scheme: Any, width: int
@@ -427,4 +516,6 @@ def check(page: Page) -> None:
     found = Axe().run(page).response["violations"]
     told = [(v["id"], v["impact"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found]
     assert not told, f"{page.url}: {json.dumps(told, indent=1)}"
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} scrolls sideways"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+        f"{page.url} scrolls sideways"
+    )

@@ -1,4 +1,5 @@
-"""Processes that are killed and frozen at will, and mended between tests, so that not every test starts its own."""
+"""Processes that are killed and frozen at will, and mended between tests, so that not every test
+starts its own."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ SOFT_SHUTDOWN_S = "2"
 def harmed(
     transactional_db: None, servers: Servers, kept: Kept, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """Three workers of one process each, web, priority and reconciler: all alive, on an empty queue.
+    """Three workers of one process each, web, priority and reconciler: all alive, on an empty
+    queue.
 
     What a test kills is started again for the next one.
     """

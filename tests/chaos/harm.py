@@ -1,4 +1,5 @@
-"""What the tests do to the application's processes and servers, and how they look at what became of the runs."""
+"""What the tests do to the application's processes and servers, and how they look at what became of
+the runs."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import redis
 from django.db import connection
 
 from tasks_ui.models import FINAL, ApiToken, State, TaskEvent, TaskRun
-from tasks_ui.tracking import DATABASE_ERRORS
+from tasks_ui.runs.patience import DATABASE_ERRORS
 from tests.probe.models import Effect, Start
 from tests.servers import Servers
 from tests.stack import Process, Stack, wait_until
@@ -21,7 +22,7 @@ from tests.stack import Process, Stack, wait_until
 READY_S = 90.0
 
 
-# --- harm ------------------------------------------------------------------------------------------------------------
+# --- harm --------------------------------------------------------------------------------------
 
 
 def broker(servers: Servers) -> redis.Redis:
@@ -88,7 +89,9 @@ def revive(stack: Stack) -> None:
     for process in stack.processes.values():
         process.thaw()
     start_again(*stack.processes.values())
-    wait_until(lambda: answers(stack), timeout_s=READY_S, what="the web process", details=stack.log_tails)
+    wait_until(
+        lambda: answers(stack), timeout_s=READY_S, what="the web process", details=stack.log_tails
+    )
 
 
 def answers(stack: Stack) -> bool:
@@ -109,7 +112,7 @@ def api(stack: Stack, owner: Any) -> httpx.Client:
     return stack.http(token=key)
 
 
-# --- look ------------------------------------------------------------------------------------------------------------
+# --- look --------------------------------------------------------------------------------------
 
 
 def is_final(run: TaskRun) -> bool:
@@ -118,7 +121,9 @@ def is_final(run: TaskRun) -> bool:
 
 def ended(run: TaskRun, *, timeout_s: float = 60) -> TaskRun:
     """The row once it is final."""
-    wait_until(lambda: patient(lambda: is_final(run)), timeout_s=timeout_s, what=f"the end of {run}")
+    wait_until(
+        lambda: patient(lambda: is_final(run)), timeout_s=timeout_s, what=f"the end of {run}"
+    )
     return TaskRun.objects.get(pk=run.pk)
 
 
@@ -129,7 +134,11 @@ def started(run: TaskRun, *, times: int = 1, timeout_s: float = 60) -> None:
 
 
 def in_state(run: TaskRun, state: State, *, timeout_s: float = 60) -> TaskRun:
-    wait_until(lambda: TaskRun.objects.get(pk=run.pk).state == state, timeout_s=timeout_s, what=f"{run} in {state}")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=run.pk).state == state,
+        timeout_s=timeout_s,
+        what=f"{run} in {state}",
+    )
     return TaskRun.objects.get(pk=run.pk)
 
 
@@ -152,9 +161,14 @@ def all_succeed_once(runs: Iterable[TaskRun], *, timeout_s: float) -> None:
 
 
 def assert_consistent(run: TaskRun) -> None:
-    """One effect of a success, of its last attempt; none of anything else; events 1..n; attempts within the cap."""
+    """One effect of a success, of its last attempt; none of anything else; events 1..n; attempts
+    within the cap."""
     effects = list(Effect.objects.filter(run_id=run.pk).values_list("attempt", flat=True))
-    assert effects == ([run.attempt] if run.state == State.SUCCESS else []), (run.state, run.attempt, effects)
+    assert effects == ([run.attempt] if run.state == State.SUCCESS else []), (
+        run.state,
+        run.attempt,
+        effects,
+    )
     seqs = list(TaskEvent.objects.filter(task=run).order_by("seq").values_list("seq", flat=True))
     assert seqs == list(range(1, len(seqs) + 1))
     assert run.last_seq == len(seqs)

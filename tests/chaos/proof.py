@@ -1,5 +1,5 @@
-"""What ``make chaos`` runs: a long storm for each of SEEDS, the same with one cure after another taken out, which the
-oracle has to notice, and plain Celery beside it."""
+"""What ``make chaos`` runs: a long storm for each of SEEDS, the same with one cure after another
+taken out, which the oracle has to notice, and plain Celery beside it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def tallies() -> Iterator[list[Tally]]:
 def test_a_long_storm_loses_sticks_and_doubles_nothing(
     storm_stack: Stack, tmp_path: Path, tallies: list[Tally], seed: int
 ) -> None:
-    tally = weather(storm_stack, tmp_path, seed=seed, runs=RUNS, assessments=ASSESSMENTS, faults=FAULTS)
+    tally = weather(
+        storm_stack, tmp_path, seed=seed, runs=RUNS, assessments=ASSESSMENTS, faults=FAULTS
+    )
     tallies.append(tally)
     print("\n" + table([tally]))
     assert tally.holds, table([tally])
@@ -65,8 +67,18 @@ def test_a_long_storm_loses_sticks_and_doubles_nothing(
 def test_the_oracle_notices_when_a_cure_is_taken_out(
     storm_stack: Stack, tmp_path: Path, tallies: list[Tally], cure: str
 ) -> None:
-    faults = 35 if cure == "fence" else 20  # several workers have to outlive their lease in the middle of their work
-    tally = weather(storm_stack, tmp_path, seed=SEEDS[0], runs=RUNS // 3, assessments=0, faults=faults, sabotage=cure)
+    faults = (
+        35 if cure == "fence" else 20
+    )  # several workers have to outlive their lease in the middle of their work
+    tally = weather(
+        storm_stack,
+        tmp_path,
+        seed=SEEDS[0],
+        runs=RUNS // 3,
+        assessments=0,
+        faults=faults,
+        sabotage=cure,
+    )
     tallies.append(tally)
     print("\n" + table([tally]))
     assert not tally.holds, table([tally])
@@ -80,30 +92,41 @@ def test_plain_celery_in_the_same_storm(storm_stack: Stack, tallies: list[Tally]
     assert not tally.holds, table([tally])
 
 
-def test_ten_assessments_go_on_after_all_workers_were_killed(storm_stack: Stack, alice: User) -> None:
+def test_ten_assessments_go_on_after_all_workers_were_killed(
+    storm_stack: Stack, alice: User
+) -> None:
     storm_stack.start()
     runs = [_queued(alice, str(number)) for number in range(10)]
     children = TaskRun.objects.filter(parent__in=runs)
-    wait_until(lambda: children.filter(state=State.SUCCESS).count() >= 5, timeout_s=120, what="the first parts")
+    wait_until(
+        lambda: children.filter(state=State.SUCCESS).count() >= 5,
+        timeout_s=120,
+        what="the first parts",
+    )
     for worker in storm_stack.workers:
         worker.kill_parent_alone()
     start_again(*storm_stack.workers)
     before = children.filter(state=State.SUCCESS).count()
     moving = children.filter(state=State.SUCCESS)
     wait_until(
-        lambda: moving.count() > before, timeout_s=30, what="the runs to move again", details=storm_stack.log_tails
+        lambda: moving.count() > before,
+        timeout_s=30,
+        what="the runs to move again",
+        details=storm_stack.log_tails,
     )
     rows = TaskRun.objects.filter(pk__in=[run.pk for run in runs])
-    wait_until(lambda: rows.filter(state=State.SUCCESS).count() == 10, timeout_s=600, what="ten successes")
+    wait_until(
+        lambda: rows.filter(state=State.SUCCESS).count() == 10, timeout_s=600, what="ten successes"
+    )
     assert not rows.filter(partial=True).exists()
 
 
 def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits_for_few(
     storm_stack: Stack, alice: User, bob: User
 ) -> None:
-    """One owner queues MANY_ASSESSMENTS, then another queues one. Memory is the resident set of each process with its
-    children, every 2 s; processes share pages, so it is more than what they take. The total counts: the one scan server
-    is a child of whichever worker started it."""
+    """One owner queues MANY_ASSESSMENTS, then another queues one. Memory is the resident set of
+    each process with its children, every 2 s; processes share pages, so it is more than what they
+    take. The total counts: the one scan server is a child of whichever worker started it."""
     storm_stack.start()
     runs = [_queued(alice, f"network {number}") for number in range(MANY_ASSESSMENTS)]
     second = _queued(bob, "the second owner's")
@@ -112,7 +135,9 @@ def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits
     begun = time.monotonic()
 
     def is_done() -> bool:
-        memory.append({name: _megabytes(process) for name, process in storm_stack.processes.items()})
+        memory.append(
+            {name: _megabytes(process) for name, process in storm_stack.processes.items()}
+        )
         return not rows.active().exists()
 
     wait_until(is_done, timeout_s=6 * MANY_ASSESSMENTS + 300, what="the end of all", step_s=2)
@@ -124,8 +149,14 @@ def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits
     before = rows.filter(started_at__gte=second.queued_at, started_at__lt=second.started_at).count()
     peaks = {name: max(at[name] for at in memory) for name in storm_stack.processes}
     totals = [sum(at.values()) for at in memory]
-    early, late = max(totals[len(totals) // 10 : len(totals) // 3]), max(totals[-len(totals) // 3 :])
-    print(f"\n{MANY_ASSESSMENTS} assessments in {took_s:.0f} s; {before} began before the second owner's")
+    early, late = (
+        max(totals[len(totals) // 10 : len(totals) // 3]),
+        max(totals[-len(totals) // 3 :]),
+    )
+    print(
+        f"\n{MANY_ASSESSMENTS} assessments in {took_s:.0f} s; {before} began before the second"
+        " owner's"
+    )
     print(f"MB of all processes: {early:.0f} in the first third, {late:.0f} in the last")
     print("MB at most: " + ", ".join(f"{name} {mb:.0f}" for name, mb in peaks.items()))
     assert before <= 20
@@ -135,7 +166,8 @@ def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits
 def _queued(owner: User, name: str) -> TaskRun:
     uploads = [("main.tf", TERRAFORM.encode())]
     return start_analysis(
-        create_assessment(owner=owner, name=name, requirements=Requirements(), uploads=uploads), by=owner
+        create_assessment(owner=owner, name=name, requirements=Requirements(), uploads=uploads),
+        by=owner,
     )
 
 
@@ -147,7 +179,9 @@ def _megabytes(process: Process) -> float:
     return total / 1e6
 
 
-def test_a_frozen_scan_server_holds_up_no_assessment_for_long(storm_stack: Stack, alice: User) -> None:
+def test_a_frozen_scan_server_holds_up_no_assessment_for_long(
+    storm_stack: Stack, alice: User
+) -> None:
     with short_folder() as folder:
         for process in storm_stack.processes.values():
             process.env = {**process.env, "TMPDIR": str(folder)}
@@ -170,7 +204,8 @@ def _assessed_within(owner: User, seconds: float) -> None:
 
 
 def _plain(stack: Stack, *, seed: int, runs: int, faults: int) -> Tally:
-    """The storm over three workers of tests/chaos/plain.py, which know nothing of rows, claims or leases."""
+    """The storm over three workers of tests/chaos/plain.py, which know nothing of rows, claims or
+    leases."""
     from tests.chaos.plain import app, work
 
     command = [
@@ -234,7 +269,8 @@ def _wait_until_quiet(storm: Faults, count: int) -> None:
 
 
 def _judge_plain(tally: Tally, accepted: list[str]) -> None:
-    """Lost: neither an effect nor an end. Stuck: an effect or a start, and no end that anyone is told of."""
+    """Lost: neither an effect nor an end. Stuck: an effect or a start, and no end that anyone is
+    told of."""
     status = dict(TaskResult.objects.values_list("task_id", "status"))
     effects: dict[str, int] = {}
     for run_id in Effect.objects.values_list("run_id", flat=True):

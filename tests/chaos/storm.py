@@ -1,7 +1,8 @@
-"""A storm: runs are queued and cancelled while, by a seed, processes and servers are killed, frozen and cut off.
+"""A storm: runs are queued and cancelled while, by a seed, processes and servers are killed, frozen
+and cut off.
 
-Afterwards an oracle looks at every run that was accepted: it has ended, with one effect if it is a success and none
-otherwise, within its attempts, and with events 1, 2, 3 ... without a gap.
+Afterwards an oracle looks at every run that was accepted: it has ended, with one effect if it is a
+success and none otherwise, within its attempts, and with events 1, 2, 3 ... without a gap.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psutil
@@ -28,10 +30,10 @@ from django.utils import timezone
 
 from assessments.requirements import Requirements
 from assessments.services import create_assessment
-from tasks_ui import dispatch
 from tasks_ui.models import FINAL, ApiToken, State, TaskEvent, TaskRun
-from tasks_ui.services import request_cancel
-from tasks_ui.tracking import DATABASE_ERRORS
+from tasks_ui.runs import dispatch
+from tasks_ui.runs.patience import DATABASE_ERRORS
+from tasks_ui.runs.services import request_cancel
 from tests.chaos.harm import broker, drop_connections, patient, restart_broker_without_its_data
 from tests.probe.models import Effect, Start
 from tests.probe.runs import queue_probe
@@ -45,9 +47,9 @@ MANNERS = ["ok"] * 17 + ["flaky", "hopeless", "family"]
 
 @dataclass
 class Tally:
-    """What the oracle found. ``faults`` counts what was done, ``taken_back_s`` and ``went_on_s`` hold the
-    seconds from a fault that hit a run at work until the run was queued again, and until it began again: between the
-    two it waits its turn."""
+    """What the oracle found. ``faults`` counts what was done, ``taken_back_s`` and ``went_on_s``
+    hold the seconds from a fault that hit a run at work until the run was queued again, and until
+    it began again: between the two it waits its turn."""
 
     name: str
     accepted: int = 0
@@ -94,13 +96,17 @@ class Tally:
 
 
 def table(tallies: list[Tally]) -> str:
-    """The tallies, one a line; Seconds: median / maximum. ``given up``: lost its worker at each of its attempts."""
+    """The tallies, one a line; Seconds: median / maximum. ``given up``: lost its worker at each of
+    its attempts."""
     rows = [tally.row() for tally in tallies]
     widths = {key: max(len(key), *(len(str(row[key])) for row in rows)) for key in rows[0]}
     lines = ["  ".join(key.rjust(width) for key, width in widths.items())]
-    lines += ["  ".join(str(row[key]).rjust(width) for key, width in widths.items()) for row in rows]
     lines += [
-        f"{tally.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(tally.faults.items())) for tally in tallies
+        "  ".join(str(row[key]).rjust(width) for key, width in widths.items()) for row in rows
+    ]
+    lines += [
+        f"{tally.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(tally.faults.items()))
+        for tally in tallies
     ]
     lines += [f"{tally.name}: {words}" for tally in tallies for words in tally.wrong[:10]]
     return "\n".join(lines)
@@ -111,7 +117,8 @@ def _spread(seconds: list[float]) -> str:
 
 
 class Faults:
-    """What may happen to a set of processes and their servers, by a seed. What dies is started again."""
+    """What may happen to a set of processes and their servers, by a seed. What dies is started
+    again."""
 
     def __init__(self, stack: Stack, *, seed: int) -> None:
         self.stack = stack
@@ -121,16 +128,29 @@ class Faults:
         self.hit: list[tuple[Any, datetime]] = []
         self._later: list[tuple[float, Callable[[], None]]] = []
         self.kinds = [
-            self.kill_child, self.kill_child, self.kill_worker, self.kill_worker, self.kill_parent_alone,
-            self.freeze_past_the_lease, self.freeze_past_the_lease, self.freeze_past_the_lease,
-            self.freeze_past_the_lease, self.freeze_then_kill, self.drain_worker,
-            self.flush_broker, self.wipe_broker, self.freeze_broker, self.cut_connections, self.stop_postgres,
-        ]  # fmt: skip
+            self.kill_child,
+            self.kill_child,
+            self.kill_worker,
+            self.kill_worker,
+            self.kill_parent_alone,
+            self.freeze_past_the_lease,
+            self.freeze_past_the_lease,
+            self.freeze_past_the_lease,
+            self.freeze_past_the_lease,
+            self.freeze_then_kill,
+            self.drain_worker,
+            self.flush_broker,
+            self.wipe_broker,
+            self.freeze_broker,
+            self.cut_connections,
+            self.stop_postgres,
+        ]
         if "web" in stack.processes:
             self.kinds += [self.kill_web, self.kill_reconciler]
 
     def blow(self, count: int, *, pause_s: tuple[float, float]) -> None:
-        """Each kind once, in an order of the seed's, then more by chance, until there were ``count``."""
+        """Each kind once, in an order of the seed's, then more by chance, until there were
+        ``count``."""
         order = list(self.kinds)
         self.chance.shuffle(order)
         while len(order) < count:
@@ -215,7 +235,8 @@ class Faults:
         self.servers.postgres.start()
 
     def _worker(self) -> Process:
-        """A worker that holds a run, if one comes to hold one within 3 s; what it holds is noted."""
+        """A worker that holds a run, if one comes to hold one within 3 s; what it holds is
+        noted."""
         held: list[tuple[Any, str]] = []
         give_up_at = time.monotonic() + 3
         while not held and time.monotonic() < give_up_at:
@@ -224,16 +245,23 @@ class Faults:
             time.sleep(0.05)
         names = {name.split("@")[0] for _, name in held}
         running = [worker for worker in self.stack.workers if worker.running] or self.stack.workers
-        worker = self.chance.choice([worker for worker in running if worker.name in names] or running)
+        worker = self.chance.choice(
+            [worker for worker in running if worker.name in names] or running
+        )
         worker.start()
-        self.hit += [(pk, timezone.now()) for pk, name in held if name.startswith(f"{worker.name}@")]
+        self.hit += [
+            (pk, timezone.now()) for pk, name in held if name.startswith(f"{worker.name}@")
+        ]
         return worker
 
 
 class Storm:
-    """One storm over Infra Mind's processes. ``environment`` is for them: see tests/probe/sabotage.py."""
+    """One storm over Infra Mind's processes. ``environment`` is for them: see
+    tests/probe/sabotage.py."""
 
-    def __init__(self, stack: Stack, *, seed: int, runs: int, assessments: int, folder: Path, name: str = "") -> None:
+    def __init__(
+        self, stack: Stack, *, seed: int, runs: int, assessments: int, folder: Path, name: str = ""
+    ) -> None:
         self.stack = stack
         self.runs, self.assessments = runs, assessments
         self.chance = random.Random(seed)
@@ -243,19 +271,34 @@ class Storm:
         self.ten_take_s = 0.0
         self.accepted: dict[Any, str] = {}
         self.cancel_accepted: set[Any] = set()
-        self.owners = [User.objects.create_user(f"owner {n} of {self.tally.name}") for n in range(3)]
+        self.owners = [
+            User.objects.create_user(f"owner {n} of {self.tally.name}") for n in range(3)
+        ]
 
     @staticmethod
     def environment(folder: Path, *, temporary: Path, sabotage: str = "") -> dict[str, str]:
-        """``temporary`` holds the socket of a scan server of the storm's own, which freezes with the rest."""
-        switches = {"PROBE_LEDGER": str(folder / "ledger"), "PROBE_SKIP_PUBLISH": "0.1", "PROBE_SABOTAGE": sabotage}
+        """``temporary`` holds the socket of a scan server of the storm's own, which freezes with
+        the rest."""
+        switches = {
+            "PROBE_LEDGER": str(folder / "ledger"),
+            "PROBE_SKIP_PUBLISH": "0.1",
+            "PROBE_SABOTAGE": sabotage,
+        }
         return {**switches, "TMPDIR": str(temporary)}
 
-    def blow(self, *, faults: int, pause_s: tuple[float, float] = (1.5, 4), quiet_s: float = 90) -> Tally:
-        """Let it blow; then wait until all has ended, or nothing has moved for ``quiet_s``; then judge."""
+    def blow(
+        self, *, faults: int, pause_s: tuple[float, float] = (1.5, 4), quiet_s: float = 90
+    ) -> Tally:
+        """Let it blow; then wait until all has ended, or nothing has moved for ``quiet_s``; then
+        judge."""
         begun = time.monotonic()
-        self.ten_take_s = 10 * faults * sum(pause_s) / 2 / self.runs  # queued all along, not at the beginning alone
-        callers = [threading.Thread(target=self._queue_probes), threading.Thread(target=self._analyze)]
+        self.ten_take_s = (
+            10 * faults * sum(pause_s) / 2 / self.runs
+        )  # queued all along, not at the beginning alone
+        callers = [
+            threading.Thread(target=self._queue_probes),
+            threading.Thread(target=self._analyze),
+        ]
         for caller in callers:
             caller.start()
         self.faults.blow(faults, pause_s=pause_s)
@@ -287,13 +330,19 @@ class Storm:
     def _queue_one(self, chance: random.Random, number: int) -> TaskRun:
         manner = chance.choice(MANNERS)
         kind = "probe_family" if manner == "family" else "probe"
-        options: dict[str, Any] = {"manner": "ok" if manner == "family" else manner, "kind": kind, "children": 3}
+        options: dict[str, Any] = {
+            "manner": "ok" if manner == "family" else manner,
+            "kind": kind,
+            "children": 3,
+        }
         duration_s = chance.choice([0, 0.1, 0.5, 3, 3])
         owner, key = chance.choice(self.owners), f"{self.tally.name} {number}"
 
         def queue() -> TaskRun:
             try:
-                return queue_probe(owner=owner, duration_s=duration_s, idempotency_key=key, **options)
+                return queue_probe(
+                    owner=owner, duration_s=duration_s, idempotency_key=key, **options
+                )
             except IntegrityError:  # the first try was committed, and its answer lost
                 return TaskRun.objects.get(owner=owner, idempotency_key=key)
 
@@ -303,14 +352,17 @@ class Storm:
 
     def _double_a_message(self, chance: random.Random, run: TaskRun) -> None:
         for _ in range(chance.randint(1, 3)):
-            dispatch.send(run.pk, kind=run.kind, queue=run.queue, attempt=chance.choice([0, 0, 1, 2]))
+            dispatch.send(
+                run.pk, kind=run.kind, queue=run.queue, attempt=chance.choice([0, 0, 1, 2])
+            )
 
     def _cancel(self, run: TaskRun) -> None:
         if patient(lambda: request_cancel(run, by=None)).cancel_requested_at:
             self.cancel_accepted.add(run.pk)
 
     def _analyze(self) -> None:
-        """Real assessments, through the web: a request that gets no answer is repeated with its key."""
+        """Real assessments, through the web: a request that gets no answer is repeated with its
+        key."""
         try:
             for number in range(self.assessments):
                 owner = self.owners[number % len(self.owners)]
@@ -323,8 +375,10 @@ class Storm:
                         uploads=[("main.tf", TERRAFORM.encode())],
                     )
                 )
-                task_id = self._post(f"/api/v1/assessments/{assessment.pk}/analyze", token, key=f"analyze {number}")
-                self.accepted[patient(lambda t=task_id: TaskRun.objects.get(pk=t)).pk] = "assessment"  # type: ignore[misc]
+                task_id = self._post(
+                    f"/api/v1/assessments/{assessment.pk}/analyze", token, key=f"analyze {number}"
+                )
+                self.accepted[UUID(task_id)] = "assessment"
                 time.sleep(0.5)
         finally:
             connection.close()
@@ -336,7 +390,9 @@ class Storm:
                 if answer.status_code == 202:
                     return str(answer.json()["task_id"])
                 if answer.status_code != 503:
-                    self.tally.wrong.append(f"POST analyze: {answer.status_code} {answer.text[:200]}")
+                    self.tally.wrong.append(
+                        f"POST analyze: {answer.status_code} {answer.text[:200]}"
+                    )
             time.sleep(0.5)
         raise AssertionError(f"No answer to {url}.")
 
@@ -349,7 +405,11 @@ class Storm:
             self.faults.heal()
             if not patient(lambda: rows.exclude(state__in=FINAL).exists()):
                 return
-            moved = patient(lambda: Start.objects.count() + TaskEvent.objects.filter(task__state__in=FINAL).count())
+            moved = patient(
+                lambda: (
+                    Start.objects.count() + TaskEvent.objects.filter(task__state__in=FINAL).count()
+                )
+            )
             if moved != last:
                 last, still_since = moved, time.monotonic()
             time.sleep(0.5)
@@ -396,17 +456,28 @@ class Storm:
             tally.wrong.append(f"{words}: a cancel was accepted")
         if run.attempt > run.max_attempts:
             tally.wrong.append(f"{words}: too many attempts")
-        if run.state == State.FAILURE and run.error_code == "worker_lost" and run.attempt < run.max_attempts:
+        if (
+            run.state == State.FAILURE
+            and run.error_code == "worker_lost"
+            and run.attempt < run.max_attempts
+        ):
             tally.wrong.append(f"{words}: given up too soon")
-        if run.state == State.FAILURE and run.error_code != "worker_lost" and self.accepted.get(run.pk) != "hopeless":
+        if (
+            run.state == State.FAILURE
+            and run.error_code != "worker_lost"
+            and self.accepted.get(run.pk) != "hopeless"
+        ):
             tally.wrong.append(f"{words}: {run.error_code} {run.error}")
-        seqs = list(TaskEvent.objects.filter(task=run).order_by("seq").values_list("seq", flat=True))
+        seqs = list(
+            TaskEvent.objects.filter(task=run).order_by("seq").values_list("seq", flat=True)
+        )
         if seqs != list(range(1, run.last_seq + 1)):
             tally.wrong.append(f"{words}: its events have gaps")
 
 
 def _held() -> list[tuple[Any, str]]:
-    """The probes that are at work and last, with their workers: what is over in a moment is hard to hit."""
+    """The probes that are at work and last, with their workers: what is over in a moment is hard to
+    hit."""
     try:
         rows = TaskRun.objects.filter(lease_until__isnull=False, state=State.PROGRESS)
         return list(rows.values_list("pk", "worker"))
@@ -416,11 +487,13 @@ def _held() -> list[tuple[Any, str]]:
 
 
 def _recovery_s(run_id: Any, at: datetime) -> tuple[float, float] | None:
-    """Seconds until the run was taken back, and until it began again or was cancelled; None where the fault did not end
-    the attempt that it hit."""
+    """Seconds until the run was taken back, and until it began again or was cancelled; None where
+    the fault did not end the attempt that it hit."""
     events = TaskEvent.objects.filter(task_id=run_id).order_by("seq")
     held = events.filter(created_at__lte=at).last()
-    after = events.filter(created_at__gt=at, type__in=["task.retrying", "task.succeeded", "task.failed"]).first()
+    after = events.filter(
+        created_at__gt=at, type__in=["task.retrying", "task.succeeded", "task.failed"]
+    ).first()
     if (
         held is None
         or after is None
@@ -436,4 +509,6 @@ def _recovery_s(run_id: Any, at: datetime) -> tuple[float, float] | None:
 
 def _story(run_id: Any, at: datetime) -> str:
     events = TaskEvent.objects.filter(task_id=run_id, created_at__gt=at).order_by("seq")
-    return ", ".join(f"{event.type} after {(event.created_at - at).total_seconds():.0f} s" for event in events)
+    return ", ".join(
+        f"{event.type} after {(event.created_at - at).total_seconds():.0f} s" for event in events
+    )

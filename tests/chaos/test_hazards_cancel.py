@@ -1,4 +1,5 @@
-"""A cancel that was accepted holds: in each state, at the last moment, and whatever is killed afterwards."""
+"""A cancel that was accepted holds: in each state, at the last moment, and whatever is killed
+afterwards."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tasks_ui import dispatch
 from tasks_ui.models import FINAL, State, TaskRun
-from tasks_ui.services import request_cancel
+from tasks_ui.runs import dispatch
+from tasks_ui.runs.services import request_cancel
 from tests.chaos.harm import (
     assert_consistent,
     ended,
@@ -51,7 +52,9 @@ def test_what_is_cancelled_while_it_waits_never_starts_though_workers_come_and_g
         assert_consistent(run)
 
 
-def test_a_run_cancelled_between_its_attempts_makes_no_other(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_run_cancelled_between_its_attempts_makes_no_other(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     run = queue_probe(manner="fail")
     in_state(run, State.RETRY)
     assert request_cancel(run, by=run.owner).state == State.REVOKED
@@ -62,7 +65,9 @@ def test_a_run_cancelled_between_its_attempts_makes_no_other(harmed: Stack, queu
     assert_consistent(run)
 
 
-def test_a_run_cancelled_while_it_starts_or_runs_stops_with_its_engine(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_run_cancelled_while_it_starts_or_runs_stops_with_its_engine(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     starting = queue_probe(manner="engine", duration_s=60)
     running = queue_probe(duration_s=60)
     job = Job.objects.filter(pk=str(starting.subject_id))
@@ -76,7 +81,9 @@ def test_a_run_cancelled_while_it_starts_or_runs_stops_with_its_engine(harmed: S
     assert not psutil.pid_exists(job.get().engine_pid or 0)
 
 
-def test_a_cancel_outlives_the_death_of_the_worker_that_should_confirm_it(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_cancel_outlives_the_death_of_the_worker_that_should_confirm_it(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     run = queue_probe(duration_s=60, manner="stubborn")
     started(run)
     worker = worker_of(harmed, run)
@@ -92,8 +99,11 @@ def test_a_cancel_outlives_the_death_of_the_worker_that_should_confirm_it(harmed
     assert_consistent(run)
 
 
-def test_cancels_at_the_last_moment_either_hold_or_come_too_late(harmed: Stack, queue_probe: Queue) -> None:
-    """Forty runs of 0.3 s are cancelled around their end. The row's answer to the cancel is the last word."""
+def test_cancels_at_the_last_moment_either_hold_or_come_too_late(
+    harmed: Stack, queue_probe: Queue
+) -> None:
+    """Forty runs of 0.3 s are cancelled around their end. The row's answer to the cancel is the
+    last word."""
     chance = random.Random(7)
     confirmed_s = []
     for _ in range(40):
@@ -113,10 +123,16 @@ def test_cancels_at_the_last_moment_either_hold_or_come_too_late(harmed: Stack, 
     assert statistics.median(confirmed_s) < 2
 
 
-def test_cancelling_a_parent_whose_worker_is_killed_ends_the_whole_family(harmed: Stack, queue_probe: Queue) -> None:
+def test_cancelling_a_parent_whose_worker_is_killed_ends_the_whole_family(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     parent = queue_probe(kind="probe_family", children=6, duration_s=30)
     children = TaskRun.objects.filter(parent=parent)
-    wait_until(lambda: children.filter(state=State.PROGRESS).count() >= 2, timeout_s=60, what="running children")
+    wait_until(
+        lambda: children.filter(state=State.PROGRESS).count() >= 2,
+        timeout_s=60,
+        what="running children",
+    )
     busy = worker_of(harmed, children.filter(state=State.PROGRESS).earliest("pk"))
     request_cancel(parent, by=parent.owner)
     busy.kill()

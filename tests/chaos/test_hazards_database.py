@@ -1,4 +1,5 @@
-"""PostgreSQL, Valkey or the web process away while runs are queued and running, and what requests get meanwhile."""
+"""PostgreSQL, Valkey or the web process away while runs are queued and running, and what requests
+get meanwhile."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ Queue = Callable[..., TaskRun]
 pytestmark = pytest.mark.chaos
 
 
-def test_postgresql_stopped_twice_with_sixty_queued_loses_none(harmed: Stack, queue_probe: Queue) -> None:
+def test_postgresql_stopped_twice_with_sixty_queued_loses_none(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     runs = [queue_probe(duration_s=0.1) for _ in range(60)]
     for _ in range(2):
         time.sleep(1)
@@ -51,11 +54,17 @@ def test_ten_seconds_without_postgresql_under_load_lose_nothing_and_requests_get
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["status"] == 503
             assert int(answer.headers["retry-after"]) > 0
-        wait_until(lambda: client.get("/api/v1/tasks/").status_code == 200, timeout_s=30, what="the web to be back")
+        wait_until(
+            lambda: client.get("/api/v1/tasks/").status_code == 200,
+            timeout_s=30,
+            what="the web to be back",
+        )
     all_succeed_once(runs, timeout_s=150)
 
 
-def test_a_frozen_broker_costs_a_request_little_and_its_run_runs_later(harmed: Stack, alice: User) -> None:
+def test_a_frozen_broker_costs_a_request_little_and_its_run_runs_later(
+    harmed: Stack, alice: User
+) -> None:
     assessment = _questionnaire(alice)
     url = f"/api/v1/assessments/{assessment.pk}/analyze"
     with api(harmed, alice) as client:
@@ -64,7 +73,9 @@ def test_a_frozen_broker_costs_a_request_little_and_its_run_runs_later(harmed: S
         answers = [client.post(url) for _ in range(5)]
         harmed.servers.valkey.thaw()
     assert [answer.status_code for answer in answers] == [202] * 5
-    assert min(answer.elapsed.total_seconds() for answer in answers) < 0.5  # the quietest moment of a busy machine
+    assert (
+        min(answer.elapsed.total_seconds() for answer in answers) < 0.5
+    )  # the quietest moment of a busy machine
     for answer in answers:
         assert ended(TaskRun(pk=answer.json()["task_id"]), timeout_s=150).state == State.SUCCESS
 
@@ -97,8 +108,11 @@ def _questionnaire(owner: User) -> Assessment:
     return create_assessment(owner=owner, name="plan", requirements=stated, uploads=[])
 
 
-def _post_and_kill_web(stack: Stack, client: httpx.Client, assessment: Assessment, *, key: str) -> bool:
-    """SIGKILL the web process between its commit and its answer; a frozen broker widens that moment."""
+def _post_and_kill_web(
+    stack: Stack, client: httpx.Client, assessment: Assessment, *, key: str
+) -> bool:
+    """SIGKILL the web process between its commit and its answer; a frozen broker widens that
+    moment."""
     outcome: list[object] = []
 
     def post() -> None:
@@ -121,7 +135,9 @@ def _post_and_kill_web(stack: Stack, client: httpx.Client, assessment: Assessmen
     return isinstance(outcome[0], httpx.HTTPError)
 
 
-def _post_until_answered(client: httpx.Client, assessment: Assessment, *, key: str) -> httpx.Response:
+def _post_until_answered(
+    client: httpx.Client, assessment: Assessment, *, key: str
+) -> httpx.Response:
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks_ui import dispatch
 from tasks_ui.models import State, TaskEvent, TaskRun
+from tasks_ui.runs import dispatch
 from tests.chaos.harm import (
     all_succeed_once,
     assert_consistent,
@@ -30,9 +30,13 @@ Queue = Callable[..., TaskRun]
 pytestmark = pytest.mark.chaos
 
 
-def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     runs = []
-    for _ in range(5):  # a worker asks anew each second, and may be frozen just between two questions
+    for _ in range(
+        5
+    ):  # a worker asks anew each second, and may be frozen just between two questions
         runs = _queue_to_frozen_workers(harmed, queue_probe)
         if broker(harmed.servers).llen("default") < len(runs):
             break
@@ -49,7 +53,8 @@ def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(harmed
 
 
 def test_a_task_that_outlasts_its_lease_starts_once(harmed: Stack, queue_probe: Queue) -> None:
-    """The lease is 6 s here. Connections are dropped meanwhile, so its message is delivered again, too."""
+    """The lease is 6 s here. Connections are dropped meanwhile, so its message is delivered again,
+    too."""
     run = queue_probe(duration_s=9, manner="stubborn")
     started(run)
     drop_connections(harmed.servers)
@@ -59,7 +64,9 @@ def test_a_task_that_outlasts_its_lease_starts_once(harmed: Stack, queue_probe: 
     assert_consistent(run)
 
 
-def test_a_retry_that_falls_due_after_the_workers_were_killed_runs_once(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_retry_that_falls_due_after_the_workers_were_killed_runs_once(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     run = queue_probe(manner="flaky")
     in_state(run, State.RETRY)
     due = TaskRun.objects.get(pk=run.pk).next_retry_at
@@ -70,7 +77,11 @@ def test_a_retry_that_falls_due_after_the_workers_were_killed_runs_once(harmed: 
     again = TaskEvent.objects.filter(task=run, type="task.started").latest("seq")
     assert due
     assert again.created_at >= due
-    assert (run.state, run.attempt, Start.objects.filter(run_id=run.pk).count()) == (State.SUCCESS, 2, 2)
+    assert (run.state, run.attempt, Start.objects.filter(run_id=run.pk).count()) == (
+        State.SUCCESS,
+        2,
+        2,
+    )
     assert_consistent(run)
 
 
@@ -85,14 +96,18 @@ def test_a_task_that_kills_its_worker_fails_after_its_attempts_and_the_workers_a
     all_succeed_once([queue_probe() for _ in range(6)], timeout_s=60)
 
 
-def test_a_flushed_broker_loses_none_of_fifty_queued_runs(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_flushed_broker_loses_none_of_fifty_queued_runs(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     with frozen(*harmed.workers):
         runs = [queue_probe(duration_s=0.05) for _ in range(50)]
         empty_the_broker(harmed.servers)
     all_succeed_once(runs, timeout_s=120)
 
 
-def test_a_broker_that_comes_back_without_its_data_loses_no_run(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_broker_that_comes_back_without_its_data_loses_no_run(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     working = [queue_probe(duration_s=3) for _ in harmed.workers]
     for run in working:
         started(run)
@@ -111,7 +126,9 @@ def test_dropped_connections_start_nothing_twice(harmed: Stack, queue_probe: Que
     assert {Start.objects.filter(run_id=run.pk).count() for run in runs} == {1}
 
 
-def test_a_worker_frozen_past_its_lease_is_fenced_when_it_goes_on(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_worker_frozen_past_its_lease_is_fenced_when_it_goes_on(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     run = queue_probe(duration_s=3, manner="stubborn")
     started(run)
     zombie = worker_of(harmed, run)
@@ -123,7 +140,9 @@ def test_a_worker_frozen_past_its_lease_is_fenced_when_it_goes_on(harmed: Stack,
     assert Start.objects.filter(run_id=run.pk).count() == 2
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_run_on_at_no_cost(harmed: Stack, queue_probe: Queue) -> None:
+def test_a_worker_that_is_told_to_stop_hands_its_run_on_at_no_cost(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     """Its soft shutdown waits for 2 s here; the run would need 20."""
     run = queue_probe(duration_s=20)
     started(run)
@@ -133,17 +152,26 @@ def test_a_worker_that_is_told_to_stop_hands_its_run_on_at_no_cost(harmed: Stack
     run = ended(run)
     assert run.state == State.SUCCESS
     assert run.max_attempts - run.attempt == before.max_attempts - before.attempt
-    assert TaskEvent.objects.get(task=run, type="task.retrying").data["error"] == "The worker was shut down."
+    assert (
+        TaskEvent.objects.get(task=run, type="task.retrying").data["error"]
+        == "The worker was shut down."
+    )
     assert_consistent(run)
 
 
-def test_messages_for_a_run_that_is_over_or_of_another_attempt_do_nothing(harmed: Stack, queue_probe: Queue) -> None:
+def test_messages_for_a_run_that_is_over_or_of_another_attempt_do_nothing(
+    harmed: Stack, queue_probe: Queue
+) -> None:
     run = ended(queue_probe(manner="flaky"))
     events = run.last_seq
     for attempt in (0, 1, 2, 3):
         assert dispatch.send(run.pk, kind=run.kind, queue=run.queue, attempt=attempt)
     ended(queue_probe())  # it came after them
-    wait_until(lambda: broker(harmed.servers).hlen("unacked") == 0, timeout_s=20, what="the messages to be taken")
+    wait_until(
+        lambda: broker(harmed.servers).hlen("unacked") == 0,
+        timeout_s=20,
+        what="the messages to be taken",
+    )
     run.refresh_from_db()
     assert (run.state, run.attempt, run.last_seq) == (State.SUCCESS, 2, events)
     assert_consistent(run)
@@ -168,7 +196,9 @@ def test_three_hundred_equal_tasks_spread_over_three_workers_while_a_fourth_come
         with transaction.atomic():
             runs = [queue_probe(duration_s=0.1) for _ in range(300)]
         done = Start.objects.filter(worker__startswith="worker4@")
-        wait_until(lambda: done.count() >= 5, timeout_s=60, what="work of the fourth", details=fourth.log)
+        wait_until(
+            lambda: done.count() >= 5, timeout_s=60, what="work of the fourth", details=fourth.log
+        )
         fourth.stop()
     finally:
         fourth.kill()
@@ -190,7 +220,9 @@ def test_a_second_owners_first_run_does_not_wait_for_a_thousand_of_the_first(
     started(mine)
     before = Start.objects.filter(pk__lt=Start.objects.get(run_id=mine.pk).pk).count()
     assert before <= 20, before
-    waiting = TaskRun.objects.filter(pk__in=[run.pk for run in thousand], state=State.PENDING, rung_at=None)
+    waiting = TaskRun.objects.filter(
+        pk__in=[run.pk for run in thousand], state=State.PENDING, rung_at=None
+    )
     assert waiting.count() > 900
     assert broker(harmed.servers).llen("default") < 20
 

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.chaos
 
 
 @pytest.mark.parametrize("manner", ["ok", "hopeless"])
-def test_a_late_write_never_changes_a_final_result(harmed: Stack, queue_probe: Queue, manner: str) -> None:
+def test_a_late_write_never_changes_a_final_result(
+    harmed: Stack, queue_probe: Queue, manner: str
+) -> None:
     run = ended(queue_probe(manner=manner))
     before = TaskResult.objects.filter(task_id=str(run.pk)).values().get()
     for late in ("PROGRESS", states.STARTED, states.RETRY):
@@ -39,7 +41,12 @@ def test_a_worker_with_a_coroutine_for_a_task_does_not_start(harmed: Stack, tmp_
     )
     worker.start()
     try:
-        wait_until(lambda: not worker.running, timeout_s=60, what="the worker to refuse", details=worker.log)
+        wait_until(
+            lambda: not worker.running,
+            timeout_s=60,
+            what="the worker to refuse",
+            details=worker.log,
+        )
     finally:
         worker.kill()
     assert worker.process is not None

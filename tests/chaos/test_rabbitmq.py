@@ -1,4 +1,5 @@
-"""The same code on RabbitMQ: runs end, once, also when a worker is killed and when the broker restarts."""
+"""The same code on RabbitMQ: runs end, once, also when a worker is killed and when the broker
+restarts."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Queue = Callable[..., TaskRun]
 
 
 class RabbitMQ:
-    """A broker of this test's own on loopback: its name service and its node are processes that we started."""
+    """A broker of this test's own on loopback: its name service and its node are processes that we
+    started."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -71,7 +73,10 @@ class RabbitMQ:
         self.processes.clear()
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), timeout=1),
+        ):
             return True
         return False
 
@@ -90,7 +95,9 @@ def rabbitmq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rabbit
 
 
 @pytest.fixture
-def rabbit_stack(rabbitmq: RabbitMQ, alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
+def rabbit_stack(
+    rabbitmq: RabbitMQ, alone: None, servers: Servers, tmp_path: Path
+) -> Iterator[Stack]:
     stack = new_stack(servers, tmp_path / "stack")
     try:
         yield stack.start()
@@ -101,19 +108,30 @@ def rabbit_stack(rabbitmq: RabbitMQ, alone: None, servers: Servers, tmp_path: Pa
 def test_runs_end_once_over_a_killed_worker_and_a_restarted_broker(
     rabbit_stack: Stack, rabbitmq: RabbitMQ, queue_probe: Queue
 ) -> None:
-    """The test's own process rings Valkey, where nobody listens: each run starts because the reconciler rings again."""
+    """The test's own process rings Valkey, where nobody listens: each run starts because the
+    reconciler rings again."""
     runs = [queue_probe(duration_s=0.2) for _ in range(12)]
     last = queue_probe(duration_s=3)
-    wait_until(lambda: Start.objects.filter(run_id=last.pk).exists(), timeout_s=60, what="the last run's start")
+    wait_until(
+        lambda: Start.objects.filter(run_id=last.pk).exists(),
+        timeout_s=60,
+        what="the last run's start",
+    )
     rabbit_stack[Start.objects.get(run_id=last.pk).worker.split("@")[0]].kill()
     rabbitmq.stop()
     runs += [queue_probe() for _ in range(5)]
     rabbitmq.start()
     wait_until(lambda: _are_final([*runs, last]), timeout_s=90, what="the end of all runs")
     ids = [run.pk for run in [*runs, last]]
-    assert set(TaskRun.objects.filter(pk__in=ids).values_list("state", flat=True)) == {State.SUCCESS}
+    assert set(TaskRun.objects.filter(pk__in=ids).values_list("state", flat=True)) == {
+        State.SUCCESS
+    }
     assert Effect.objects.filter(run_id__in=ids).count() == len(ids)
 
 
 def _are_final(runs: list[TaskRun]) -> bool:
-    return not TaskRun.objects.filter(pk__in=[run.pk for run in runs]).exclude(state__in=FINAL).exists()
+    return (
+        not TaskRun.objects.filter(pk__in=[run.pk for run in runs])
+        .exclude(state__in=FINAL)
+        .exists()
+    )

@@ -1,4 +1,5 @@
-"""A short storm in each run of the tests; ``make chaos`` runs the long ones, and proves the oracle."""
+"""A short storm in each run of the tests; ``make chaos`` runs the long ones, and proves the
+oracle."""
 
 from __future__ import annotations
 
@@ -31,16 +32,28 @@ def storm_stack(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack
 
 
 def weather(
-    stack: Stack, folder: Path, *, seed: int, runs: int, assessments: int, faults: int, sabotage: str = ""
+    stack: Stack,
+    folder: Path,
+    *,
+    seed: int,
+    runs: int,
+    assessments: int,
+    faults: int,
+    sabotage: str = "",
 ) -> Tally:
     """One storm over a stack that is started for it."""
     with short_folder() as temporary:
-        more = {**Storm.environment(folder, temporary=temporary, sabotage=sabotage), "SOFT_SHUTDOWN_S": "2"}
+        more = {
+            **Storm.environment(folder, temporary=temporary, sabotage=sabotage),
+            "SOFT_SHUTDOWN_S": "2",
+        }
         for process in stack.processes.values():
             process.env = {**process.env, **more}
         stack.start()
         name = f"without {sabotage}" if sabotage else f"seed {seed}"
-        storm = Storm(stack, seed=seed, runs=runs, assessments=assessments, folder=folder, name=name)
+        storm = Storm(
+            stack, seed=seed, runs=runs, assessments=assessments, folder=folder, name=name
+        )
         tally = storm.blow(faults=faults, quiet_s=30 if sabotage else 90)
         stack.stop()
     return tally
@@ -48,7 +61,8 @@ def weather(
 
 @contextlib.contextmanager
 def short_folder() -> Iterator[Path]:
-    """A folder with a short path. A scan server that was left frozen in it, without a parent, is ended."""
+    """A folder with a short path. A scan server that was left frozen in it, without a parent, is
+    ended."""
     folder = Path(tempfile.mkdtemp(prefix="im-"))
     folder.chmod(0o755)
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun:
     from tasks_ui.kinds import CannotRunAgainError
-    from tasks_ui.transitions import create_run
+    from tasks_ui.runs.transitions import create_run
 
     if only_failed:
         raise CannotRunAgainError("A probe has no parts.")

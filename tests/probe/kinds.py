@@ -1,5 +1,11 @@
 from tasks_ui.kinds import TaskKind, register
 from tests.probe.again import run_again
 
-PROBE = register(TaskKind(name="probe", label="Probe", task_name="tests.probe", queue="default", run_again=run_again))
-FAMILY = register(TaskKind(name="probe_family", label="Family", task_name="tests.probe_family", queue="default"))
+PROBE = register(
+    TaskKind(
+        name="probe", label="Probe", task_name="tests.probe", queue="default", run_again=run_again
+    )
+)
+FAMILY = register(
+    TaskKind(name="probe_family", label="Family", task_name="tests.probe_family", queue="default")
+)

@@ -1,5 +1,6 @@
-"""What a storm switches on in the application's processes, by their environment: a ledger of refusals, publishes that
-are skipped, and, to prove that the storm would notice, one cure taken out."""
+"""What a storm switches on in the application's processes, by their environment: a ledger of
+refusals, publishes that are skipped, and, to prove that the storm would notice, one cure taken out.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +15,14 @@ from django.db import transaction as database
 from django.db.models import F
 from django.db.models.functions import Now
 
-from tasks_ui import dispatch, reconciler, transitions
-from tasks_ui import tracking as tasks_ui_tracking
+from tasks_ui import reconciler
 from tasks_ui.models import State, TaskRun
+from tasks_ui.runs import dispatch, transitions
+from tasks_ui.worker import execute, watch, work
 
-tracking: Any = tasks_ui_tracking  # whose names are replaced here
+executing: Any = execute  # the modules whose names are replaced here
+watching: Any = watch
+watched: Any = work
 
 
 def install() -> None:
@@ -32,8 +36,9 @@ def install() -> None:
 
 
 def count_refusals(path: str) -> None:
-    """Write a line for each message that no claim followed, and for each writer whose write was refused."""
-    claim, move = tracking.claim, tracking.transition
+    """Write a line for each message that no claim followed, and for each writer whose write was
+    refused."""
+    claim, move = executing.claim, executing.transition
 
     def counted_claim(run_id: Any, **options: Any) -> Any:
         run = claim(run_id, **options)
@@ -52,13 +57,14 @@ def count_refusals(path: str) -> None:
             _note(path, f"fenced {work.run.pk} {work.attempt}")
         stop(work, reason)
 
-    stop = tracking.Work.stop
-    tracking.claim, tracking.transition = counted_claim, counted_transition
-    tracking.Work.stop = counted_stop
+    stop = watched.Work.stop
+    executing.claim, executing.transition = counted_claim, counted_transition
+    watched.Work.stop = counted_stop
 
 
 def skip_publishes(share: float) -> None:
-    """Say of some messages that the broker took them, and send nothing, as a broker that loses them would."""
+    """Say of some messages that the broker took them, and send nothing, as a broker that loses them
+    would."""
     send, chance = dispatch.send, random.Random()
 
     def careless(run_id: Any, **options: Any) -> bool:
@@ -69,15 +75,15 @@ def skip_publishes(share: float) -> None:
 
 def without_fence() -> None:
     """A worker may write its success whoever holds the run now, and whatever state it is in."""
-    move = tracking.transition
+    move = executing.transition
 
     def unfenced(run: TaskRun, to: State, *, attempt: int | None = None, **options: Any) -> Any:
         return move(run, to, **options)
 
     for state in State:
         transitions.NEXT[state] = transitions.NEXT[state] | {State.SUCCESS}
-    tracking.transition = unfenced
-    tracking._look = lambda work: None
+    executing.transition = unfenced
+    watching._look = lambda work: None
 
 
 def without_claim() -> None:
@@ -87,14 +93,18 @@ def without_claim() -> None:
         lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
         with database.atomic():
             TaskRun.objects.filter(pk=run_id).update(
-                state=State.STARTED, attempt=F("attempt") + 1, worker=worker, lease_until=lease, finished_at=None
+                state=State.STARTED,
+                attempt=F("attempt") + 1,
+                worker=worker,
+                lease_until=lease,
+                finished_at=None,
             )
             run = TaskRun.objects.filter(pk=run_id).first()
             if run:
                 transitions.emit(run, "task.started", transitions.state_data(run))
         return run
 
-    tracking.claim = takes_all
+    executing.claim = takes_all
 
 
 def without_reconciler() -> None:

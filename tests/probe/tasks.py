@@ -10,7 +10,9 @@ from typing import Any
 from celery import shared_task
 
 from tasks_ui.models import ACTIVE, State, TaskRun
-from tasks_ui.tracking import TaskFailed, WaitForChildren, Work, patiently, tracked
+from tasks_ui.runs.patience import patiently
+from tasks_ui.worker.execute import tracked
+from tasks_ui.worker.work import TaskFailed, WaitForChildren, Work
 from tests.probe.kinds import FAMILY, PROBE
 from tests.probe.models import Effect, Job, Start
 
@@ -22,7 +24,9 @@ def probe(work: Work) -> dict[str, Any]:
     job = patiently(lambda: Job.objects.get(pk=work.subject_id))
     name = f"{work.run.worker}:{os.getpid()}"
     patiently(lambda: Start.objects.create(run_id=work.run.pk, attempt=work.attempt, worker=name))
-    work.save_with_result(lambda: Effect.objects.create(run_id=work.run.pk, attempt=work.attempt, worker=name))
+    work.save_with_result(
+        lambda: Effect.objects.create(run_id=work.run.pk, attempt=work.attempt, worker=name)
+    )
     if job.manner == "poison":
         os.kill(os.getpid(), signal.SIGKILL)
     if job.manner == "fail" or (job.manner == "flaky" and work.attempt == 1):
@@ -52,7 +56,9 @@ def family(work: Work) -> dict[str, Any]:
             raise WaitForChildren(f"{stage} stage")
         done += sum(c.state == State.SUCCESS for c in children)
         work.finish_stage(stage, percent=50 if stage == "first" else 100)
-    work.save_with_result(lambda: Effect.objects.create(run_id=work.run.pk, attempt=work.attempt, worker=""))
+    work.save_with_result(
+        lambda: Effect.objects.create(run_id=work.run.pk, attempt=work.attempt, worker="")
+    )
     return {"children": done}
 
 
@@ -61,7 +67,13 @@ def _children(work: Work, job: Job) -> list[TaskRun]:
 
     own = Job.objects.create(duration_s=job.duration_s, manner=job.manner)
     return [
-        TaskRun(kind=PROBE.name, queue=PROBE.queue, title=f"child {n}", weight=50 / job.children, **subject_of(own))
+        TaskRun(
+            kind=PROBE.name,
+            queue=PROBE.queue,
+            title=f"child {n}",
+            weight=50 / job.children,
+            **subject_of(own),
+        )
         for n in range(job.children)
     ]
 

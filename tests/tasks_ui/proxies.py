@@ -14,8 +14,9 @@ HEAD_MAX_BYTES = 64 * 1024
 
 
 class Proxy:
-    """Passes connections on to ``port`` of this machine. ``cut`` breaks all that are open; with ``refuses_upgrades``
-    it answers a WebSocket's handshake with 403, as some companies' proxies do."""
+    """Passes connections on to ``port`` of this machine. ``cut`` breaks all that are open; with
+    ``refuses_upgrades`` it answers a WebSocket's handshake with 403, as some companies' proxies do.
+    """
 
     def __init__(self, port: int, *, refuses_upgrades: bool = False) -> None:
         self.port = free_port()
@@ -32,7 +33,10 @@ class Proxy:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -63,7 +67,9 @@ class Proxy:
             head = _head(client)
             if self._refuses_upgrades and b"upgrade: websocket" in head.lower():
                 self.refused += 1
-                client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                client.sendall(
+                    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
                 client.close()
                 return
             server = socket.create_connection(("127.0.0.1", self._target))

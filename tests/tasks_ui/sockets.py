@@ -19,7 +19,8 @@ _server_message: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ServerMessage)
 
 
 class Conversation:
-    """One socket. Every frame that comes is checked against the published types and kept in ``heard``."""
+    """One socket. Every frame that comes is checked against the published types and kept in
+    ``heard``."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -29,7 +30,10 @@ class Conversation:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.connection.close()
 
@@ -64,7 +68,9 @@ class Conversation:
             return closed.rcvd.code
 
     def seqs(self, task_id: Any) -> list[int]:
-        return [f["seq"] for f in self.heard if f["type"] == "event" and f["task_id"] == str(task_id)]
+        return [
+            f["seq"] for f in self.heard if f["type"] == "event" and f["task_id"] == str(task_id)
+        ]
 
 
 def converse(
@@ -74,7 +80,9 @@ def converse(
     headers |= {"Cookie": f"sessionid={cookie}"} if cookie else {}
     url = stack.ws_url + (f"?ticket={ticket}" if ticket else "")
     by = Origin(origin) if origin else None
-    return Conversation(connect(url, additional_headers=headers, origin=by, proxy=None, legacy=True))
+    return Conversation(
+        connect(url, additional_headers=headers, origin=by, proxy=None, legacy=True)
+    )
 
 
 def greeted(stack: Stack, **by: str) -> Conversation:

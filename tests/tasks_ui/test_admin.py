@@ -13,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from tasks_ui import bulk
 from tasks_ui.models import PausedQueue, State, TaskRun, Worker
-from tasks_ui.transitions import claim, create_children, transition
+from tasks_ui.runs import bulk
+from tasks_ui.runs.transitions import claim, create_children, transition
 
 Queue = Callable[..., TaskRun]
 LIST = "/admin/tasks_ui/taskrun/"
@@ -24,7 +24,9 @@ LIST = "/admin/tasks_ui/taskrun/"
 @pytest.fixture
 def operator(db: None) -> User:
     user = User.objects.create_user("olga", password="a password of olga", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_taskrun", "operate_taskrun"]))
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_taskrun", "operate_taskrun"])
+    )
     return user
 
 
@@ -52,7 +54,9 @@ def test_the_list_shows_everyones_tasks_and_filters_by_user_and_state(
     assert b"bobs task" not in client.get(LIST, {"state": "SUCCESS"}).content
 
 
-def test_the_list_is_searched_by_title_user_and_id(client: Client, operator: User, queue_probe: Queue) -> None:
+def test_the_list_is_searched_by_title_user_and_id(
+    client: Client, operator: User, queue_probe: Queue
+) -> None:
     run = queue_probe(title="payments")
     queue_probe(title="orders")
     signed_in(client, operator)
@@ -66,7 +70,9 @@ def test_an_operator_cancels_anothers_task_and_it_is_written_down(
     client: Client, operator: User, queue_probe: Queue
 ) -> None:
     run = queue_probe()
-    signed_in(client, operator).post(LIST, {"action": "cancel_runs", "_selected_action": [str(run.pk)]})
+    signed_in(client, operator).post(
+        LIST, {"action": "cancel_runs", "_selected_action": [str(run.pk)]}
+    )
     run.refresh_from_db()
     assert (run.state, run.cancel_requested_by) == (State.REVOKED, operator)
     assert client.get(f"{LIST}{run.pk}/history/").content.count(b"Cancel requested") == 1
@@ -76,7 +82,9 @@ def test_staff_without_the_permission_cannot_cancel_and_see_no_payload(
     client: Client, watcher: User, queue_probe: Queue
 ) -> None:
     run = queue_probe(error="secret words of a failure")
-    page = signed_in(client, watcher).post(LIST, {"action": "cancel_runs", "_selected_action": [str(run.pk)]})
+    page = signed_in(client, watcher).post(
+        LIST, {"action": "cancel_runs", "_selected_action": [str(run.pk)]}
+    )
     run.refresh_from_db()
     assert run.state == State.PENDING
     page = client.get(f"{LIST}{run.pk}/change/")
@@ -113,7 +121,9 @@ def test_results_are_for_operators_who_may_see_results(
     assert f"{LIST}{run.pk}/change/" in client.get(to_result[0]).content.decode()
 
 
-def test_people_who_are_not_staff_see_nothing(client: Client, alice: User, queue_probe: Queue) -> None:
+def test_people_who_are_not_staff_see_nothing(
+    client: Client, alice: User, queue_probe: Queue
+) -> None:
     run = queue_probe()
     signed_in(client, alice)
     for page in ("", f"{run.pk}/change/", "rows/", "queues/"):
@@ -161,7 +171,10 @@ def test_a_task_is_run_again_for_its_owner_and_both_runs_say_by_whom(
     again = TaskRun.objects.get(again_of=run)
     assert (again.owner, again.state) == (alice, State.PENDING)
     for seen in (run, again):
-        assert "olga" in client.get(f"{LIST}{seen.pk}/change/").content.decode().split('class="timeline"')[1]
+        assert (
+            "olga"
+            in client.get(f"{LIST}{seen.pk}/change/").content.decode().split('class="timeline"')[1]
+        )
 
 
 def test_the_page_of_a_run_has_its_actions_its_parts_and_who_cancelled_it(
@@ -182,7 +195,9 @@ def test_the_page_of_a_run_has_its_actions_its_parts_and_who_cancelled_it(
     assert re.search(r"Cancelling\s*</td>\s*<td>olga</td>", lines)
 
 
-def test_a_waiting_task_is_moved_to_the_priority_queue(client: Client, operator: User, queue_probe: Queue) -> None:
+def test_a_waiting_task_is_moved_to_the_priority_queue(
+    client: Client, operator: User, queue_probe: Queue
+) -> None:
     run = queue_probe()
     asked = {"action": "expedite_runs", "_selected_action": [str(run.pk)]}
     page = signed_in(client, operator).post(LIST, asked, follow=True)
@@ -191,7 +206,9 @@ def test_a_waiting_task_is_moved_to_the_priority_queue(client: Client, operator:
     assert run.queue == "priority"
 
 
-def test_the_list_is_filtered_by_worker_and_queue(client: Client, operator: User, queue_probe: Queue) -> None:
+def test_the_list_is_filtered_by_worker_and_queue(
+    client: Client, operator: User, queue_probe: Queue
+) -> None:
     queue_probe(title="the one of w1", worker="w1", queue="reports")
     queue_probe(title="the other")
     Worker.objects.create(hostname="w1", pid=1)
@@ -202,20 +219,28 @@ def test_the_list_is_filtered_by_worker_and_queue(client: Client, operator: User
 
 
 @pytest.mark.parametrize(
-    "unknown", ["worker=gone", "queue=x", "kind=x", "user=x", "user=999999", "state=x", "age=x", "level=x"]
+    "unknown",
+    ["worker=gone", "queue=x", "kind=x", "user=x", "user=999999", "state=x", "age=x", "level=x"],
 )
 def test_a_filter_that_knows_nothing_of_its_value_matches_nothing(
     client: Client, operator: User, queue_probe: Queue, unknown: str
 ) -> None:
     """For "all that match" would else be all there are."""
     run = queue_probe()
-    asked = {"action": "cancel_runs", "select_across": "1", "_selected_action": [str(run.pk)], "confirmed": "yes"}
+    asked = {
+        "action": "cancel_runs",
+        "select_across": "1",
+        "_selected_action": [str(run.pk)],
+        "confirmed": "yes",
+    }
     signed_in(client, operator).post(f"{LIST}?{unknown}", asked)
     run.refresh_from_db()
     assert run.state == State.PENDING
 
 
-def test_the_list_is_drilled_down_to_a_day(client: Client, operator: User, queue_probe: Queue) -> None:
+def test_the_list_is_drilled_down_to_a_day(
+    client: Client, operator: User, queue_probe: Queue
+) -> None:
     run = queue_probe(title="the one of today")
     other = queue_probe(title="the other")
     TaskRun.objects.filter(pk=other.pk).update(created_at=run.created_at - timedelta(days=40))
@@ -224,14 +249,21 @@ def test_the_list_is_drilled_down_to_a_day(client: Client, operator: User, queue
     to_month = f"?created_at__month={today.month}&amp;created_at__year={today.year}"
     assert to_month in page
     page = client.get(LIST + to_month.replace("&amp;", "&")).content.decode()
-    to_day = f"?created_at__day={today.day}&amp;created_at__month={today.month}&amp;created_at__year={today.year}"
+    to_day = (
+        f"?created_at__day={today.day}&amp;created_at__month={today.month}"
+        f"&amp;created_at__year={today.year}"
+    )
     assert to_day in page
     page = client.get(LIST + to_day.replace("&amp;", "&")).content.decode()
     assert "the one of today" in page and "the other" not in page
-    assert client.get(LIST, {"created_at__year": "2026", "created_at__month": "13"}).status_code in {200, 302}
+    assert client.get(
+        LIST, {"created_at__year": "2026", "created_at__month": "13"}
+    ).status_code in {200, 302}
 
 
-def test_an_operator_pauses_and_resumes_a_queue_and_it_is_written_down(client: Client, operator: User) -> None:
+def test_an_operator_pauses_and_resumes_a_queue_and_it_is_written_down(
+    client: Client, operator: User
+) -> None:
     signed_in(client, operator)
     page = client.post(f"{LIST}queues/default/pause/", follow=True).content.decode()
     assert PausedQueue.objects.get().paused_by == operator
@@ -243,7 +275,9 @@ def test_an_operator_pauses_and_resumes_a_queue_and_it_is_written_down(client: C
     assert client.get(f"{LIST}queues/default/pause/").status_code == 405
 
 
-def test_staff_without_the_permission_see_the_queues_and_hold_none(client: Client, watcher: User) -> None:
+def test_staff_without_the_permission_see_the_queues_and_hold_none(
+    client: Client, watcher: User
+) -> None:
     page = signed_in(client, watcher).get(f"{LIST}queues/")
     assert page.status_code == 200 and b"Pause" not in page.content
     assert client.post(f"{LIST}queues/default/pause/").status_code == 403
@@ -255,10 +289,14 @@ def test_the_page_of_queues_names_a_queue_that_nobody_works_on(
 ) -> None:
     queue_probe()
     Worker.objects.create(hostname="w1", pid=1, queues=["reports"])
-    assert b"No worker takes from default" in signed_in(client, watcher).get(f"{LIST}queues/").content
+    assert (
+        b"No worker takes from default" in signed_in(client, watcher).get(f"{LIST}queues/").content
+    )
     Worker.objects.create(hostname="w2", pid=1, queues=["default"])
     assert b"No worker takes from" not in client.get(f"{LIST}queues/").content
-    Worker.objects.filter(hostname="w2").update(last_seen_at=timezone.now() - timedelta(seconds=Worker.LOST_AFTER_S))
+    Worker.objects.filter(hostname="w2").update(
+        last_seen_at=timezone.now() - timedelta(seconds=Worker.LOST_AFTER_S)
+    )
     page = client.get(f"{LIST}queues/").content
     assert b"No worker takes from default" in page and b"Lost" in page
 

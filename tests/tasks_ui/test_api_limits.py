@@ -11,7 +11,7 @@ import redis
 from django.conf import settings
 from django.test import Client
 
-from tasks_ui import rate_limit
+from tasks_ui.access import rate_limit
 from tasks_ui.models import ApiToken, State, TaskRun
 from tests.stack import Stack
 
@@ -53,11 +53,16 @@ def test_past_the_limit_a_token_waits_and_another_does_not(
 def test_web_processes_share_the_count(shared_stack: Stack, alice: User) -> None:
     _start_of_a_minute()
     token, key = key_of(alice)
-    name = rate_limit.key(f"token.{token.digest[:16]}", window=int(time.time() // rate_limit.WINDOW_S))
+    name = rate_limit.key(
+        f"token.{token.digest[:16]}", window=int(time.time() // rate_limit.WINDOW_S)
+    )
     with shared_stack.http(token=key) as http:
         assert http.get(LIST).status_code == 200
         with redis.Redis.from_url(settings.CHANNEL_REDIS_URL) as valkey:
-            assert valkey.incrby(name, settings.RATE_LIMIT_PER_MINUTE) == settings.RATE_LIMIT_PER_MINUTE + 1
+            assert (
+                valkey.incrby(name, settings.RATE_LIMIT_PER_MINUTE)
+                == settings.RATE_LIMIT_PER_MINUTE + 1
+            )
             assert 0 < valkey.ttl(name) <= 2 * rate_limit.WINDOW_S
         assert http.get(LIST).status_code == 429
 
@@ -79,7 +84,11 @@ def test_with_valkey_frozen_requests_go_on_at_once(
 
 @pytest.mark.parametrize("route", ["", "/status", "/events"])
 def test_who_has_the_answer_is_told_so_until_it_changes(
-    servers: Servers, queue_probe: Callable[..., TaskRun], alice: User, here: Callable[[str], Client], route: str
+    servers: Servers,
+    queue_probe: Callable[..., TaskRun],
+    alice: User,
+    here: Callable[[str], Client],
+    route: str,
 ) -> None:
     run = queue_probe()
     client = here(key_of(alice)[1])
@@ -98,7 +107,8 @@ def test_who_has_the_answer_is_told_so_until_it_changes(
 
 @pytest.fixture(autouse=True)
 def nothing_counted_yet(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As earlier tests did not run: users' ids begin anew, and after an outage Valkey is left alone for a while."""
+    """As earlier tests did not run: users' ids begin anew, and after an outage Valkey is left alone
+    for a while."""
     monkeypatch.setattr(rate_limit, "_leave_alone_until", 0.0)
     with redis.Redis.from_url(settings.CHANNEL_REDIS_URL) as valkey:
         for name in valkey.scan_iter("infra_mind.requests.user.*"):

@@ -30,7 +30,9 @@ def http(shared_stack: Stack, alice: User) -> Iterator[httpx.Client]:
 def all_ends(shared_stack: Stack) -> Iterator[None]:
     """No run outlives its test: the database is emptied under it."""
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the end of all runs"
+    )
 
 
 def key_of(user: User, **more: Any) -> str:
@@ -45,10 +47,16 @@ def finished(run: TaskRun) -> TaskRun:
 def is_problem(response: httpx.Response, status: int) -> bool:
     body = response.json()
     kind = response.headers["Content-Type"]
-    return response.status_code == status == body["status"] and kind == "application/problem+json" and "title" in body
+    return (
+        response.status_code == status == body["status"]
+        and kind == "application/problem+json"
+        and "title" in body
+    )
 
 
-def test_the_status_of_a_finished_task_has_its_result_and_no_error(http: httpx.Client, queue_probe: Queue) -> None:
+def test_the_status_of_a_finished_task_has_its_result_and_no_error(
+    http: httpx.Client, queue_probe: Queue
+) -> None:
     run = finished(queue_probe())
     status = http.get(f"/api/v1/tasks/{run.pk}/status").json()
     assert status.keys() == {"task_id", "state", "current", "total", "status", "result"}
@@ -78,7 +86,9 @@ def test_events_are_paged_by_seq(http: httpx.Client, queue_probe: Queue) -> None
     events: list[dict[str, Any]] = []
     while True:
         after = events[-1]["seq"] if events else 0
-        page = http.get(f"/api/v1/tasks/{run.pk}/events", params={"after_seq": after, "limit": 3}).json()
+        page = http.get(
+            f"/api/v1/tasks/{run.pk}/events", params={"after_seq": after, "limit": 3}
+        ).json()
         events += page["events"]
         if not page["events"]:
             break
@@ -89,7 +99,11 @@ def test_events_are_paged_by_seq(http: httpx.Client, queue_probe: Queue) -> None
 
 def test_a_running_task_is_cancelled(http: httpx.Client, queue_probe: Queue, alice: User) -> None:
     run = queue_probe(duration_s=20)
-    wait_until(lambda: TaskRun.objects.get(pk=run.pk).state == State.PROGRESS, timeout_s=20, what="progress")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=run.pk).state == State.PROGRESS,
+        timeout_s=20,
+        what="progress",
+    )
     answer = http.post(f"/api/v1/tasks/{run.pk}/cancel").json()
     assert answer.keys() == {"task_id", "status", "message"}
     assert answer["status"] == "CANCELLING"
@@ -103,7 +117,9 @@ def test_cancelling_a_finished_task_changes_nothing(http: httpx.Client, queue_pr
     assert TaskEvent.objects.filter(task=run, type__startswith="task.cancel").count() == 0
 
 
-def test_pages_of_the_list_join_without_a_gap_in_both_orders(http: httpx.Client, queue_probe: Queue) -> None:
+def test_pages_of_the_list_join_without_a_gap_in_both_orders(
+    http: httpx.Client, queue_probe: Queue
+) -> None:
     made = [str(queue_probe().pk) for _ in range(7)]
     for order, expected in (("newest", made[::-1]), ("oldest", made)):
         seen: list[str] = []
@@ -120,10 +136,15 @@ def test_pages_of_the_list_join_without_a_gap_in_both_orders(http: httpx.Client,
 
 
 def test_the_list_is_filtered(http: httpx.Client, queue_probe: Queue) -> None:
-    good, bad = finished(queue_probe()), finished(queue_probe(manner="hopeless", title="Broken pipe"))
+    good, bad = (
+        finished(queue_probe()),
+        finished(queue_probe(manner="hopeless", title="Broken pipe")),
+    )
 
     def ids(**params: Any) -> set[str]:
-        return {task["task_id"] for task in http.get("/api/v1/tasks/", params=params).json()["tasks"]}
+        return {
+            task["task_id"] for task in http.get("/api/v1/tasks/", params=params).json()["tasks"]
+        }
 
     both = {str(good.pk), str(bad.pk)}
     assert ids() == both
@@ -141,12 +162,19 @@ def test_the_list_is_filtered(http: httpx.Client, queue_probe: Queue) -> None:
 
 
 @pytest.mark.parametrize("route", ["", "/status", "/events", "/result"])
-def test_bob_gets_404_for_alices_task(shared_stack: Stack, queue_probe: Queue, bob: User, route: str) -> None:
+def test_bob_gets_404_for_alices_task(
+    shared_stack: Stack, queue_probe: Queue, bob: User, route: str
+) -> None:
     run = queue_probe()
     with shared_stack.http(token=key_of(bob)) as http:
         assert is_problem(http.get(f"/api/v1/tasks/{run.pk}{route}"), 404)
         assert http.get("/api/v1/tasks/").json()["total"] == 0
-        assert http.get("/api/v1/tasks/", params={"parent": str(run.pk), "q": str(run.pk)}).json()["tasks"] == []
+        assert (
+            http.get("/api/v1/tasks/", params={"parent": str(run.pk), "q": str(run.pk)}).json()[
+                "tasks"
+            ]
+            == []
+        )
 
 
 def test_bob_cannot_cancel_alices_task(shared_stack: Stack, queue_probe: Queue, bob: User) -> None:
@@ -156,7 +184,9 @@ def test_bob_cannot_cancel_alices_task(shared_stack: Stack, queue_probe: Queue, 
     assert finished(run).state == State.SUCCESS
 
 
-def test_every_refusal_is_a_problem(shared_stack: Stack, http: httpx.Client, queue_probe: Queue) -> None:
+def test_every_refusal_is_a_problem(
+    shared_stack: Stack, http: httpx.Client, queue_probe: Queue
+) -> None:
     run = queue_probe()
     with shared_stack.http() as nobody:
         assert is_problem(nobody.get("/api/v1/tasks/"), 401)
@@ -165,26 +195,39 @@ def test_every_refusal_is_a_problem(shared_stack: Stack, http: httpx.Client, que
     assert is_problem(http.get("/api/v1/tasks/1/status"), 404)
     assert is_problem(http.delete("/api/v1/tasks/"), 405)
     assert is_problem(http.get("/api/v1/tasks/", headers={"Host": "evil.example"}), 400)
-    wrong = http.get("/api/v1/tasks/", params={"limit": 0, "since": "yesterday", "state": "DONE", "q": "\0"})
+    wrong = http.get(
+        "/api/v1/tasks/", params={"limit": 0, "since": "yesterday", "state": "DONE", "q": "\0"}
+    )
     assert is_problem(wrong, 422)
-    assert {error["path"].split(".")[0] for error in wrong.json()["errors"]} == {"limit", "since", "state", "q"}
+    assert {error["path"].split(".")[0] for error in wrong.json()["errors"]} == {
+        "limit",
+        "since",
+        "state",
+        "q",
+    }
 
 
-def test_a_token_that_is_unknown_revoked_or_expired_opens_nothing(shared_stack: Stack, alice: User) -> None:
+def test_a_token_that_is_unknown_revoked_or_expired_opens_nothing(
+    shared_stack: Stack, alice: User
+) -> None:
     yesterday = timezone.now() - timedelta(days=1)
     expired, revoked = key_of(alice, expires_at=yesterday), key_of(alice)
     ApiToken.objects.filter(expires_at=None).update(revoked_at=yesterday)
     inactive = key_of(alice)
     for key in ("im_unknown", "im unknown", expired, revoked):
         with shared_stack.http() as http:
-            assert is_problem(http.get("/api/v1/tasks/", headers={"Authorization": f"Bearer {key}"}), 401), key
+            assert is_problem(
+                http.get("/api/v1/tasks/", headers={"Authorization": f"Bearer {key}"}), 401
+            ), key
     with shared_stack.http(token=inactive) as http:
         assert http.get("/api/v1/tasks/").status_code == 200
         type(alice).objects.update(is_active=False)
         assert is_problem(http.get("/api/v1/tasks/"), 401)
 
 
-def test_a_read_only_token_reads_and_changes_nothing(shared_stack: Stack, queue_probe: Queue, alice: User) -> None:
+def test_a_read_only_token_reads_and_changes_nothing(
+    shared_stack: Stack, queue_probe: Queue, alice: User
+) -> None:
     run = queue_probe(duration_s=0.3)
     with shared_stack.http(token=key_of(alice, scope=ApiToken.Scope.READ)) as http:
         assert http.get(f"/api/v1/tasks/{run.pk}").status_code == 200
@@ -201,7 +244,9 @@ def test_a_session_needs_the_csrf_token_to_change_something(
     browser.force_login(alice)
     session = browser.cookies["sessionid"].value
     secret = "a" * 32
-    with httpx.Client(base_url=shared_stack.url, cookies={"sessionid": session, "csrftoken": secret}) as http:
+    with httpx.Client(
+        base_url=shared_stack.url, cookies={"sessionid": session, "csrftoken": secret}
+    ) as http:
         assert http.get(f"/api/v1/tasks/{run.pk}").status_code == 200
         assert is_problem(http.post(f"/api/v1/tasks/{run.pk}/cancel"), 403)
         answer = http.post(f"/api/v1/tasks/{run.pk}/cancel", headers={"X-CSRFToken": secret})
@@ -254,13 +299,19 @@ def unresolved(document: dict[str, Any]) -> set[str]:
     return {reference for reference in references(document) if leads_nowhere(reference)}
 
 
-def test_a_finished_task_is_done_again_as_a_new_one(http: httpx.Client, queue_probe: Queue, alice: User) -> None:
+def test_a_finished_task_is_done_again_as_a_new_one(
+    http: httpx.Client, queue_probe: Queue, alice: User
+) -> None:
     run = finished(queue_probe(manner="hopeless"))
     answer = http.post(f"/api/v1/tasks/{run.pk}/retry")
     assert answer.status_code == 202
     again = TaskRun.objects.get(pk=answer.json()["task_id"])
     assert (again.again_of, again.owner) == (run, alice)
-    assert answer.headers["Location"] == answer.json()["check_status_url"] == f"/api/v1/tasks/{again.pk}/status"
+    assert (
+        answer.headers["Location"]
+        == answer.json()["check_status_url"]
+        == f"/api/v1/tasks/{again.pk}/status"
+    )
     assert http.get(f"/api/v1/tasks/{again.pk}").json()["again_of_id"] == str(run.pk)
     assert finished(again).state == State.FAILURE
     run.refresh_from_db()
@@ -291,9 +342,14 @@ def test_many_tasks_are_cancelled_by_id_and_each_says_what_became_of_it(
     assert finished(bobs).state == State.SUCCESS
 
 
-def test_many_tasks_are_cancelled_and_retried_by_a_filter(http: httpx.Client, queue_probe: Queue, bob: User) -> None:
+def test_many_tasks_are_cancelled_and_retried_by_a_filter(
+    http: httpx.Client, queue_probe: Queue, bob: User
+) -> None:
     runs = [queue_probe(title=f"nightly {n}", duration_s=20) for n in range(3)]
-    other, bobs = queue_probe(title="daily", duration_s=0.2), queue_probe(title="nightly", owner=bob, duration_s=0.2)
+    other, bobs = (
+        queue_probe(title="daily", duration_s=0.2),
+        queue_probe(title="nightly", owner=bob, duration_s=0.2),
+    )
     nightly = {"action": "cancel", "filter": {"q": "nightly"}}
     answer = http.post("/api/v1/tasks/bulk", json=nightly).json()
     assert {each["task_id"] for each in answer["results"]} == {str(run.pk) for run in runs}
@@ -304,7 +360,9 @@ def test_many_tasks_are_cancelled_and_retried_by_a_filter(http: httpx.Client, qu
     assert {each["outcome"] for each in again["results"]} == {"done"}
     assert len({each["new_task_id"] for each in again["results"]}) == 3
     # What was retried is not retried once more; the new ones are cancelled by the same filter.
-    assert http.post("/api/v1/tasks/bulk", json={**nightly, "action": "retry"}).json()["results"] == []
+    assert (
+        http.post("/api/v1/tasks/bulk", json={**nightly, "action": "retry"}).json()["results"] == []
+    )
     assert len(http.post("/api/v1/tasks/bulk", json=nightly).json()["results"]) == 3
 
 
@@ -321,13 +379,17 @@ def test_many_tasks_are_cancelled_and_retried_by_a_filter(http: httpx.Client, qu
         {"action": "delete", "filter": {"q": "a"}},
     ],
 )
-def test_a_bulk_request_names_what_it_is_about(http: httpx.Client, queue_probe: Queue, body: dict[str, Any]) -> None:
+def test_a_bulk_request_names_what_it_is_about(
+    http: httpx.Client, queue_probe: Queue, body: dict[str, Any]
+) -> None:
     run = queue_probe(duration_s=0.2)
     assert is_problem(http.post("/api/v1/tasks/bulk", json=body), 422)
     assert finished(run).state == State.SUCCESS
 
 
-def test_the_list_counts_by_state_whatever_states_it_shows(http: httpx.Client, queue_probe: Queue) -> None:
+def test_the_list_counts_by_state_whatever_states_it_shows(
+    http: httpx.Client, queue_probe: Queue
+) -> None:
     for manner in ("ok", "ok", "hopeless"):
         finished(queue_probe(manner=manner))
     page = http.get("/api/v1/tasks/", params={"state": "FAILURE"}).json()

@@ -14,8 +14,8 @@ import pytest
 
 from infra_mind.client import ApiError, Client, UnreachableError
 from tasks_ui.models import FINAL, TaskRun
-from tasks_ui.services import request_cancel
-from tasks_ui.transitions import emit
+from tasks_ui.runs.services import request_cancel
+from tasks_ui.runs.transitions import emit
 from tests.stack import Stack, free_port, wait_until
 from tests.tasks_ui.proxies import Proxy
 from tests.tasks_ui.test_socket import all_seqs, key_of
@@ -32,7 +32,9 @@ CUTS = 50
 def all_ends(shared_stack: Stack) -> Iterator[None]:
     """No run outlives its test: the database is emptied under it."""
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the end of all runs"
+    )
 
 
 class Follower(threading.Thread):
@@ -82,7 +84,9 @@ def test_a_client_cut_fifty_times_gets_each_event_once_and_in_order(
             time.sleep(random.uniform(0, 0.4))
         assert proxy.cuts == CUTS
         request_cancel(run, by=alice)
-        wait_until(lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=60, what="the end")
+        wait_until(
+            lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=60, what="the end"
+        )
         follower.finish(timeout_s=30)
     assert follower.heard == all_seqs(run.pk) == list(range(1, len(follower.heard) + 1))
     assert len(follower.heard) > CUTS

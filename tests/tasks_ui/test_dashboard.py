@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from tasks_ui import waiting, wording
 from tasks_ui.models import PausedQueue, State, TaskRun, Worker
-from tasks_ui.rows import COUNTED, PAGE
+from tasks_ui.pages.rows import PAGE
+from tasks_ui.runs import waiting, wording
+from tasks_ui.runs.wording import COUNTED
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -28,7 +29,9 @@ def browser_of_alice(alice: User) -> Client:
 
 
 def a_run(owner: User, title: str = "orders", **fields: Any) -> TaskRun:
-    return TaskRun.objects.create(owner=owner, title=title, **{"kind": "probe", "queue": "default", **fields})
+    return TaskRun.objects.create(
+        owner=owner, title=title, **{"kind": "probe", "queue": "default", **fields}
+    )
 
 
 def titles(answer: Any) -> list[str]:
@@ -41,7 +44,9 @@ def test_an_empty_dashboard_says_how_to_begin(browser_of_alice: Client) -> None:
     assert reverse("try_sample") in page
 
 
-def test_runs_stand_in_the_group_that_says_what_to_do(browser_of_alice: Client, alice: User) -> None:
+def test_runs_stand_in_the_group_that_says_what_to_do(
+    browser_of_alice: Client, alice: User
+) -> None:
     for state in State:
         a_run(alice, str(state), state=state)
     a_run(alice, "in part", state=State.SUCCESS, partial=True)
@@ -58,10 +63,16 @@ def test_the_tabs_count_what_they_show(browser_of_alice: Client, alice: User) ->
         a_run(alice, state=state)
     tabs = browser_of_alice.get(reverse("dashboard")).context["tabs"]
     assert [(name, count) for name, _, count in tabs] == [
-        ("", 5), ("active", 2), ("attention", 1), ("done", 1), ("cancelled", 1),
-    ]  # fmt: skip
+        ("", 5),
+        ("active", 2),
+        ("attention", 1),
+        ("done", 1),
+        ("cancelled", 1),
+    ]
     for name, _, count in tabs:
-        assert len(titles(browser_of_alice.get(reverse("dashboard"), {"state": name}))) == count, name
+        assert len(titles(browser_of_alice.get(reverse("dashboard"), {"state": name}))) == count, (
+            name
+        )
 
 
 def test_a_search_finds_by_title_and_by_id_and_says_where_else_it_matched(
@@ -83,11 +94,17 @@ def test_pages_follow_each_other_without_a_gap(browser_of_alice: Client, alice: 
     cursor = first.context["page"].next_before
     second = browser_of_alice.get(reverse("dashboard"), {"before": cursor})
     assert second.context["page"].next_before == ""
-    assert titles(first) + titles(second) == [f"run {number:03}" for number in reversed(range(PAGE + 7))]
+    assert titles(first) + titles(second) == [
+        f"run {number:03}" for number in reversed(range(PAGE + 7))
+    ]
 
 
-@pytest.mark.parametrize("query", ["?state=nonsense", "?before=nonsense", "?kind=nonsense", "?q=%00", "?q=%FF"])
-def test_an_address_that_makes_no_sense_shows_the_dashboard(browser_of_alice: Client, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["?state=nonsense", "?before=nonsense", "?kind=nonsense", "?q=%00", "?q=%FF"]
+)
+def test_an_address_that_makes_no_sense_shows_the_dashboard(
+    browser_of_alice: Client, query: str
+) -> None:
     assert browser_of_alice.get(reverse("dashboard") + query).status_code == 200
 
 
@@ -108,7 +125,9 @@ def test_many_runs_take_as_many_queries_as_few(browser_of_alice: Client, alice: 
     assert queries() == few <= 15
 
 
-def test_alice_does_not_see_bobs_runs_nor_children(browser_of_alice: Client, alice: User, bob: User) -> None:
+def test_alice_does_not_see_bobs_runs_nor_children(
+    browser_of_alice: Client, alice: User, bob: User
+) -> None:
     a_run(bob, "bobs")
     a_run(alice, "a child", parent=a_run(alice, "mine"))
     assert titles(browser_of_alice.get(reverse("dashboard"))) == ["mine"]
@@ -116,14 +135,22 @@ def test_alice_does_not_see_bobs_runs_nor_children(browser_of_alice: Client, ali
 
 def test_cancel_is_a_form_that_comes_back(browser_of_alice: Client, alice: User) -> None:
     run = a_run(alice)
-    answer = browser_of_alice.post(reverse("cancel_task", args=[run.pk]), {"next": "/?state=active"})
+    answer = browser_of_alice.post(
+        reverse("cancel_task", args=[run.pk]), {"next": "/?state=active"}
+    )
     run.refresh_from_db()
-    assert (answer["Location"], run.state, run.cancel_requested_by) == ("/?state=active", State.REVOKED, alice)
+    assert (answer["Location"], run.state, run.cancel_requested_by) == (
+        "/?state=active",
+        State.REVOKED,
+        alice,
+    )
 
 
 def test_cancel_does_not_lead_to_another_site(browser_of_alice: Client, alice: User) -> None:
     for target in ("https://evil.example/", "//evil.example", "javascript:alert(1)"):
-        answer = browser_of_alice.post(reverse("cancel_task", args=[a_run(alice).pk]), {"next": target})
+        answer = browser_of_alice.post(
+            reverse("cancel_task", args=[a_run(alice).pk]), {"next": target}
+        )
         assert answer["Location"] == reverse("dashboard")
 
 
@@ -157,8 +184,15 @@ def test_a_person_signs_up_changes_the_password_and_signs_out() -> None:
     assert client.get(reverse("dashboard")).status_code == 200  # this session stays
     assert client.post(reverse("logout"))["Location"] == reverse("login")
     assert client.get(reverse("dashboard")).status_code == 302
-    assert client.post(reverse("login"), {"username": "carol", "password": "a long password"}).status_code == 200
-    assert client.post(reverse("login"), {"username": "carol", "password": new})["Location"] == reverse("dashboard")
+    assert (
+        client.post(
+            reverse("login"), {"username": "carol", "password": "a long password"}
+        ).status_code
+        == 200
+    )
+    assert client.post(reverse("login"), {"username": "carol", "password": new})[
+        "Location"
+    ] == reverse("dashboard")
 
 
 @pytest.mark.django_db
@@ -174,9 +208,19 @@ def test_the_demo_login_is_shown_only_where_it_is_the_way_in(settings: Any) -> N
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.04, "0.0 s"), (6.55, "6.5 s"), (9.96, "10 s"), (18, "18 s"), (72, "1 min 12 s"), (60, "1 min"),
-     (7500, "2 h 5 min"), (3600, "1 h"), (273_600, "3 d 4 h"), (-3, "0.0 s")],
-)  # fmt: skip
+    [
+        (0.04, "0.0 s"),
+        (6.55, "6.5 s"),
+        (9.96, "10 s"),
+        (18, "18 s"),
+        (72, "1 min 12 s"),
+        (60, "1 min"),
+        (7500, "2 h 5 min"),
+        (3600, "1 h"),
+        (273_600, "3 d 4 h"),
+        (-3, "0.0 s"),
+    ],
+)
 def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
     assert wording.duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == words
 
@@ -196,15 +240,23 @@ def test_moments_are_said_as_a_person_says_them() -> None:
 def test_only_a_success_is_a_hundred_percent(alice: User) -> None:
     full = a_run(alice, state=State.PROGRESS, current=100, total=100)
     assert full.percent == 99
-    assert "99" in wording.status_line(a_run(alice, state=State.REVOKED, started_at=timezone.now(), current=100))
+    assert "99" in wording.status_line(
+        a_run(alice, state=State.REVOKED, started_at=timezone.now(), current=100)
+    )
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"state": State.RETRY, "attempt": 1, "error": "table locked\nmore"}, "Attempt 2 of 4 · table locked"),
+        (
+            {"state": State.RETRY, "attempt": 1, "error": "table locked\nmore"},
+            "Attempt 2 of 4 · table locked",
+        ),
         ({"state": State.FAILURE}, "It stopped without giving a reason."),
-        ({"state": State.FAILURE, "error": "main.tf:41 has an unclosed block"}, "main.tf:41 has an unclosed block"),
+        (
+            {"state": State.FAILURE, "error": "main.tf:41 has an unclosed block"},
+            "main.tf:41 has an unclosed block",
+        ),
         ({"state": State.REVOKED}, "Cancelled before it started."),
     ],
 )
@@ -218,13 +270,17 @@ def test_follow_ups_stand_in_the_list_only_while_they_work_or_need_someone(
     for state in State:
         a_run(alice, f"report {state}", state=state, kind="generate_report")
     listed = browser_of_alice.get(reverse("dashboard"))
-    assert set(titles(listed)) == {f"report {state}" for state in State if state not in {State.SUCCESS, State.REVOKED}}
+    assert set(titles(listed)) == {
+        f"report {state}" for state in State if state not in {State.SUCCESS, State.REVOKED}
+    }
     counts = {name: count for name, _, count in listed.context["tabs"]}
     assert counts == {"": 6, "active": 5, "attention": 1, "done": 0, "cancelled": 0}
     asked_for = browser_of_alice.get(reverse("dashboard"), {"kind": "generate_report"})
     assert len(titles(asked_for)) == len(State)
     done = TaskRun.objects.get(state=State.SUCCESS)
-    assert titles(browser_of_alice.get(reverse("dashboard"), {"q": str(done.pk)})) == ["report SUCCESS"]
+    assert titles(browser_of_alice.get(reverse("dashboard"), {"q": str(done.pk)})) == [
+        "report SUCCESS"
+    ]
 
 
 def test_tabs_count_to_a_thousand_and_no_further(browser_of_alice: Client, alice: User) -> None:
@@ -240,7 +296,7 @@ def test_tabs_count_to_a_thousand_and_no_further(browser_of_alice: Client, alice
 def test_a_search_says_that_it_left_older_runs_out(
     browser_of_alice: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks_ui.rows.SEARCHED", 3)
+    monkeypatch.setattr("tasks_ui.pages.rows.SEARCHED", 3)
     old = a_run(alice, "legacy vpc", state=State.SUCCESS)
     assert not browser_of_alice.get(reverse("dashboard"), {"q": "vpc"}).context["page"].is_cut
     for _ in range(3):
@@ -251,21 +307,35 @@ def test_a_search_says_that_it_left_older_runs_out(
     assert titles(browser_of_alice.get(reverse("dashboard"), {"q": str(old.pk)})) == ["legacy vpc"]
 
 
-def test_runs_say_their_place_in_the_queue(browser_of_alice: Client, alice: User, bob: User) -> None:
+def test_runs_say_their_place_in_the_queue(
+    browser_of_alice: Client, alice: User, bob: User
+) -> None:
     a_run(alice, "first", state=State.PENDING)
     a_run(bob, "of another", state=State.PENDING)
     a_run(alice, "elsewhere", state=State.PENDING, queue="reports")
-    a_run(alice, "a part", state=State.PENDING, parent=a_run(alice, "at work", state=State.PROGRESS))
+    a_run(
+        alice, "a part", state=State.PENDING, parent=a_run(alice, "at work", state=State.PROGRESS)
+    )
     a_run(alice, "third", state=State.PENDING)
     page = browser_of_alice.get(reverse("dashboard"))
-    places = {row.run.title: row.place for group in page.context["page"].groups for row in group.rows}
+    places = {
+        row.run.title: row.place for group in page.context["page"].groups for row in group.rows
+    }
     assert places == {"first": 1, "elsewhere": 1, "third": 3, "at work": None}
     assert "3rd in the queue" in page.content.decode()
 
 
 @pytest.mark.parametrize(
     ("place", "words"),
-    [(1, "Next"), (2, "2nd"), (3, "3rd"), (11, "11th"), (112, "112th"), (21, "21st"), (1000, "1,000th")],
+    [
+        (1, "Next"),
+        (2, "2nd"),
+        (3, "3rd"),
+        (11, "11th"),
+        (112, "112th"),
+        (21, "21st"),
+        (1000, "1,000th"),
+    ],
 )
 def test_places_are_ordinals(place: int, words: str) -> None:
     assert waiting.place_words(place) == f"{words} in the queue"
@@ -282,41 +352,76 @@ def test_places_are_ordinals(place: int, words: str) -> None:
         (10, 60, "3-15 min left"),  # 540 s, 63 %
     ],
 )
-def test_the_time_left_is_a_range_around_the_mean_rate(alice: User, current: int, elapsed_s: int, words: str) -> None:
+def test_the_time_left_is_a_range_around_the_mean_rate(
+    alice: User, current: int, elapsed_s: int, words: str
+) -> None:
     now = timezone.now()
-    run = a_run(alice, state=State.PROGRESS, current=current, attempt=1, started_at=now - timedelta(seconds=elapsed_s))
-    said = waiting.left_words(run, now).replace("\N{NO-BREAK SPACE}", " ").replace("\N{EN DASH}", "-")
+    run = a_run(
+        alice,
+        state=State.PROGRESS,
+        current=current,
+        attempt=1,
+        started_at=now - timedelta(seconds=elapsed_s),
+    )
+    said = (
+        waiting.left_words(run, now).replace("\N{NO-BREAK SPACE}", " ").replace("\N{EN DASH}", "-")
+    )
     assert said == words
     run.attempt = 2
     assert waiting.left_words(run, now) == ""
 
 
-def test_a_paused_queue_and_lost_workers_are_named_beside_what_waits(browser_of_alice: Client, alice: User) -> None:
+def test_a_paused_queue_and_lost_workers_are_named_beside_what_waits(
+    browser_of_alice: Client, alice: User
+) -> None:
     Worker.objects.create(
-        hostname="w1", pid=1, last_seen_at=timezone.now() - timedelta(seconds=Worker.LOST_AFTER_S + 60)
+        hostname="w1",
+        pid=1,
+        last_seen_at=timezone.now() - timedelta(seconds=Worker.LOST_AFTER_S + 60),
     )
     assert "No worker" not in browser_of_alice.get(reverse("dashboard")).content.decode()
     a_run(alice, state=State.PENDING)
-    assert "No worker has been heard of for" in browser_of_alice.get(reverse("dashboard")).content.decode()
+    assert (
+        "No worker has been heard of for"
+        in browser_of_alice.get(reverse("dashboard")).content.decode()
+    )
     PausedQueue.objects.create(name="default")
-    assert "“default” is paused by an operator" in browser_of_alice.get(reverse("dashboard")).content.decode()
+    assert (
+        "“default” is paused by an operator"
+        in browser_of_alice.get(reverse("dashboard")).content.decode()
+    )
 
 
 def test_marked_runs_are_cancelled_together_and_the_outcome_is_said(
     browser_of_alice: Client, alice: User, bob: User
 ) -> None:
     waiting_runs = [a_run(alice, f"run {n}", state=State.PENDING) for n in range(2)]
-    done, of_bob = a_run(alice, "done", state=State.SUCCESS), a_run(bob, "of bob", state=State.PENDING)
+    done, of_bob = (
+        a_run(alice, "done", state=State.SUCCESS),
+        a_run(bob, "of bob", state=State.PENDING),
+    )
     marked = [str(run.pk) for run in (*waiting_runs, done, of_bob)]
-    answer = browser_of_alice.post(reverse("bulk_tasks"), {"act": "cancel", "task": [*marked, "nonsense"]}, follow=True)
+    answer = browser_of_alice.post(
+        reverse("bulk_tasks"), {"act": "cancel", "task": [*marked, "nonsense"]}, follow=True
+    )
     assert "2 of 3 runs asked to stop." in answer.content.decode()
     states = dict(TaskRun.objects.values_list("title", "state"))
-    assert states == {"run 0": "REVOKED", "run 1": "REVOKED", "done": "SUCCESS", "of bob": "PENDING"}
+    assert states == {
+        "run 0": "REVOKED",
+        "run 1": "REVOKED",
+        "done": "SUCCESS",
+        "of bob": "PENDING",
+    }
 
 
 def test_bulk_takes_only_what_it_knows(browser_of_alice: Client, alice: User) -> None:
     run = a_run(alice, state=State.PENDING)
-    assert browser_of_alice.post(reverse("bulk_tasks"), {"act": "forget", "task": [str(run.pk)]}).status_code == 404
+    assert (
+        browser_of_alice.post(
+            reverse("bulk_tasks"), {"act": "forget", "task": [str(run.pk)]}
+        ).status_code
+        == 404
+    )
     assert browser_of_alice.get(reverse("bulk_tasks")).status_code == 405
     answer = browser_of_alice.post(reverse("bulk_tasks"), {"act": "again"}, follow=True)
     assert "No run was marked." in answer.content.decode()
@@ -329,7 +434,9 @@ def test_a_toast_is_said_of_an_end_but_not_of_follow_ups_that_went_well(
         return browser_of_alice.get(reverse("toast", args=[run.pk]))
 
     assert "orders" in toast(a_run(alice, state=State.SUCCESS)).content.decode()
-    failed = a_run(alice, state=State.FAILURE, error="main.tf:41 has an unclosed block", kind="generate_report")
+    failed = a_run(
+        alice, state=State.FAILURE, error="main.tf:41 has an unclosed block", kind="generate_report"
+    )
     assert "main.tf:41 has an unclosed block" in toast(failed).content.decode()
     assert toast(a_run(alice, state=State.PROGRESS)).status_code == 204
     assert toast(a_run(alice, state=State.SUCCESS, kind="generate_report")).status_code == 204
@@ -337,5 +444,7 @@ def test_a_toast_is_said_of_an_end_but_not_of_follow_ups_that_went_well(
 
 
 def test_the_connection_page_names_what_the_server_was_asked(browser_of_alice: Client) -> None:
-    page = browser_of_alice.get(reverse("connection"), headers={"X-Forwarded-For": "192.0.2.7"}).content.decode()
+    page = browser_of_alice.get(
+        reverse("connection"), headers={"X-Forwarded-For": "192.0.2.7"}
+    ).content.decode()
     assert "http://testserver" in page and "X-Forwarded-For" in page and "192.0.2.7" not in page

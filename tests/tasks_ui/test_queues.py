@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from tasks_ui import dispatch, queues
 from tasks_ui.models import PausedQueue, State, TaskRun
 from tasks_ui.reconciler import reconcile
-from tasks_ui.services import expedite
-from tasks_ui.transitions import claim, create_children, transition, wait_for_children
+from tasks_ui.runs import dispatch, queues
+from tasks_ui.runs.services import expedite
+from tasks_ui.runs.transitions import claim, create_children, transition, wait_for_children
 
 Queue = Callable[..., TaskRun]
 
@@ -20,7 +20,9 @@ def fresh(run: TaskRun) -> TaskRun:
     return TaskRun.objects.get(pk=run.pk)
 
 
-def test_nothing_is_let_into_a_paused_queue_until_it_is_resumed(alice: User, queue_probe: Queue) -> None:
+def test_nothing_is_let_into_a_paused_queue_until_it_is_resumed(
+    alice: User, queue_probe: Queue
+) -> None:
     queues.pause("default", by=alice)
     run = queue_probe()
     reconcile()
@@ -45,7 +47,9 @@ def test_a_worker_that_has_the_message_is_refused_and_the_run_waits_for_the_resu
     assert started and started.state == State.STARTED
 
 
-def test_a_retry_of_a_paused_queue_waits_and_is_rung_for_after_it(alice: User, queue_probe: Queue) -> None:
+def test_a_retry_of_a_paused_queue_waits_and_is_rung_for_after_it(
+    alice: User, queue_probe: Queue
+) -> None:
     run = queue_probe()
     claim(run.pk, attempt=0, worker="w")
     transition(run, State.RETRY, attempt=1, lease_until=None)
@@ -96,20 +100,30 @@ def test_a_queue_that_is_not_there_is_not_paused(alice: User) -> None:
     assert not PausedQueue.objects.exists()
 
 
-def test_the_overview_counts_what_waits_by_owner_and_what_runs(alice: User, bob: User, queue_probe: Queue) -> None:
+def test_the_overview_counts_what_waits_by_owner_and_what_runs(
+    alice: User, bob: User, queue_probe: Queue
+) -> None:
     runs = [queue_probe() for _ in range(10)]
     queue_probe(owner=bob, queue="reports")
     claim(runs[0].pk, attempt=0, worker="w")
     found = {queue.name: queue for queue in queues.overview()}
     default = found["default"]
     assert (default.waiting, default.running, default.oldest_at) == (9, 1, runs[1].queued_at)
-    assert [(wait.owner, wait.waiting, wait.outside) for wait in default.owners] == [("alice", 9, default.outside)]
-    assert default.outside == TaskRun.objects.filter(rung_at=None, queue="default", state=State.PENDING).count() > 0
+    assert [(wait.owner, wait.waiting, wait.outside) for wait in default.owners] == [
+        ("alice", 9, default.outside)
+    ]
+    assert (
+        default.outside
+        == TaskRun.objects.filter(rung_at=None, queue="default", state=State.PENDING).count()
+        > 0
+    )
     assert [wait.owner for wait in found["reports"].owners] == ["bob"]
     assert (found["priority"].waiting, found["priority"].pause) == (0, None)
 
 
-def test_a_hurried_run_moves_to_the_priority_queue_with_its_later_children(alice: User, queue_probe: Queue) -> None:
+def test_a_hurried_run_moves_to_the_priority_queue_with_its_later_children(
+    alice: User, queue_probe: Queue
+) -> None:
     run = queue_probe(kind="probe_family", children=1)
     assert expedite(run, by=alice)
     assert (fresh(run).queue, fresh(run).rung_at is None) == (dispatch.PRIORITY, False)

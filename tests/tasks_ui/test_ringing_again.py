@@ -1,4 +1,5 @@
-"""When a waiting run is rung for again: soon enough that a lost message costs little, not so often that it floods."""
+"""When a waiting run is rung for again: soon enough that a lost message costs little, not so often
+that it floods."""
 
 from __future__ import annotations
 
@@ -27,11 +28,15 @@ def at_work(queue_probe: Queue) -> TaskRun:
     lease = Now() + timedelta(seconds=10)
     long_ago = Now() - timedelta(hours=1)
     rows = TaskRun.objects.filter(pk=run.pk)
-    rows.update(state=State.PROGRESS, attempt=1, lease_until=lease, started_at=long_ago, queued_at=long_ago)
+    rows.update(
+        state=State.PROGRESS, attempt=1, lease_until=lease, started_at=long_ago, queued_at=long_ago
+    )
     return run
 
 
-@pytest.mark.parametrize(("rung_s_ago", "rings", "is_rung_for"), [(20, 1, False), (35, 1, True), (35, 2, False)])
+@pytest.mark.parametrize(
+    ("rung_s_ago", "rings", "is_rung_for"), [(20, 1, False), (35, 1, True), (35, 2, False)]
+)
 def test_a_run_behind_long_work_is_rung_for_after_half_a_minute_then_ever_less_often(
     queue_probe: Queue, rung_s_ago: float, rings: int, is_rung_for: bool
 ) -> None:
@@ -43,14 +48,18 @@ def test_a_run_behind_long_work_is_rung_for_after_half_a_minute_then_ever_less_o
 def test_a_retry_whose_message_was_lost_behind_long_work_is_rung_for(queue_probe: Queue) -> None:
     at_work(queue_probe)
     due = Now() - timedelta(seconds=36)
-    run = waiting(queue_probe, rung_s_ago=35, rings=1, state=State.RETRY, attempt=1, next_retry_at=due)
+    run = waiting(
+        queue_probe, rung_s_ago=35, rings=1, state=State.RETRY, attempt=1, next_retry_at=due
+    )
     assert reconciler.unheard().filter(pk=run.pk).exists()
 
 
 def test_a_run_whose_queue_stands_still_is_rung_for_after_ten_seconds(queue_probe: Queue) -> None:
     run = waiting(queue_probe, rung_s_ago=11, rings=1)
     assert reconciler.unheard().filter(pk=run.pk).exists()
-    assert not reconciler.unheard().filter(pk=waiting(queue_probe, rung_s_ago=5, rings=1).pk).exists()
+    assert (
+        not reconciler.unheard().filter(pk=waiting(queue_probe, rung_s_ago=5, rings=1).pk).exists()
+    )
 
 
 def test_a_run_that_a_later_one_overtook_is_rung_for_after_ten_seconds(queue_probe: Queue) -> None:

@@ -13,7 +13,7 @@ import redis
 from django.test import Client
 
 from tasks_ui.models import FINAL, ApiToken, SocketTicket, TaskEvent, TaskRun
-from tasks_ui.services import request_cancel
+from tasks_ui.runs.services import request_cancel
 from tests.stack import Stack, wait_until
 from tests.tasks_ui.sockets import converse, greeted
 
@@ -32,7 +32,9 @@ def token(alice: User) -> str:
 def all_ends(shared_stack: Stack) -> Iterator[None]:
     """No run outlives its test: the database is emptied under it."""
     yield
-    wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the end of all runs")
+    wait_until(
+        lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the end of all runs"
+    )
 
 
 def key_of(user: User, **more: Any) -> str:
@@ -40,7 +42,9 @@ def key_of(user: User, **more: Any) -> str:
 
 
 def all_seqs(task_id: Any) -> list[int]:
-    return list(TaskEvent.objects.filter(task=task_id).order_by("seq").values_list("seq", flat=True))
+    return list(
+        TaskEvent.objects.filter(task=task_id).order_by("seq").values_list("seq", flat=True)
+    )
 
 
 def session_of(user: User) -> str:
@@ -64,21 +68,27 @@ def test_a_subscriber_gets_a_snapshot_every_event_in_order_and_the_end(
         assert any(frame["type"] == "progress" for frame in socket.heard)
 
 
-def test_a_parents_subscriber_hears_of_its_children(shared_stack: Stack, queue_probe: Queue, token: str) -> None:
+def test_a_parents_subscriber_hears_of_its_children(
+    shared_stack: Stack, queue_probe: Queue, token: str
+) -> None:
     run = queue_probe(kind="probe_family", children=2, duration_s=0.3)
     with greeted(shared_stack, token=token) as socket:
         socket.subscribe(run.pk)
         socket.hear_until("event", event="task.succeeded")
         assert socket.seqs(run.pk) == all_seqs(run.pk)
         children = set(TaskRun.objects.filter(parent=run).values_list("pk", flat=True))
-        succeeded = [f for f in socket.heard if f["type"] == "event" and f["event"] == "child.succeeded"]
+        succeeded = [
+            f for f in socket.heard if f["type"] == "event" and f["event"] == "child.succeeded"
+        ]
         assert {f["data"]["task_id"] for f in succeeded} == {str(pk) for pk in children}
         progress = [f for f in socket.heard if f["type"] == "progress"]
         assert {f["parent_id"] for f in progress if f["task_id"] != str(run.pk)} == {str(run.pk)}
         assert {f["attempt"] for f in progress} == {1}
 
 
-def test_after_a_reconnect_only_what_was_missed_is_sent(shared_stack: Stack, queue_probe: Queue, token: str) -> None:
+def test_after_a_reconnect_only_what_was_missed_is_sent(
+    shared_stack: Stack, queue_probe: Queue, token: str
+) -> None:
     run = queue_probe(duration_s=0.5)
     with greeted(shared_stack, token=token) as socket:
         socket.subscribe(run.pk)
@@ -108,7 +118,9 @@ def test_the_scope_mine_brings_new_tasks_of_mine_and_of_nobody_else(
         socket.say(type="subscribe", scope="mine")
         caught_up = socket.hear_until("caught_up")
         assert caught_up["scope"] == "mine"
-        assert [f["task"]["task_id"] for f in socket.heard if f["type"] == "snapshot"] == [str(before.pk)]
+        assert [f["task"]["task_id"] for f in socket.heard if f["type"] == "snapshot"] == [
+            str(before.pk)
+        ]
         bobs = queue_probe(owner=bob)
         mine = queue_probe()
         wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=20, what="all ends")
@@ -117,15 +129,27 @@ def test_the_scope_mine_brings_new_tasks_of_mine_and_of_nobody_else(
             frame = socket.hear(timeout_s=30)
             if frame["type"] == "event" and frame["event"] == "task.succeeded":
                 ended.add(frame["task_id"])
-            elif frame["type"] == "snapshot" and frame["task"]["state"] == "SUCCESS":  # over before it was looked at
+            elif (
+                frame["type"] == "snapshot" and frame["task"]["state"] == "SUCCESS"
+            ):  # over before it was looked at
                 ended.add(frame["task"]["task_id"])
-        told = {f.get("task_id") or f["task"]["task_id"] for f in socket.heard if f["type"] in {"snapshot", "event"}}
+        told = {
+            f.get("task_id") or f["task"]["task_id"]
+            for f in socket.heard
+            if f["type"] in {"snapshot", "event"}
+        }
         assert str(bobs.pk) not in told
-        first = next(f for f in socket.heard if f["type"] == "snapshot" and f["task"]["task_id"] == str(mine.pk))
+        first = next(
+            f
+            for f in socket.heard
+            if f["type"] == "snapshot" and f["task"]["task_id"] == str(mine.pk)
+        )
         assert socket.seqs(mine.pk) == [seq for seq in all_seqs(mine.pk) if seq > first["last_seq"]]
 
 
-def test_bob_is_told_that_alices_task_does_not_exist(shared_stack: Stack, queue_probe: Queue, bob: User) -> None:
+def test_bob_is_told_that_alices_task_does_not_exist(
+    shared_stack: Stack, queue_probe: Queue, bob: User
+) -> None:
     run = queue_probe(duration_s=0.3)
     with greeted(shared_stack, token=key_of(bob)) as socket:
         socket.subscribe(run.pk, ref="first")
@@ -133,7 +157,9 @@ def test_bob_is_told_that_alices_task_does_not_exist(shared_stack: Stack, queue_
         assert (refusal["type"], refusal["code"], refusal["ref"]) == ("error", "not_found", "first")
         socket.subscribe("01890000-0000-7000-8000-000000000000", ref="first")
         assert socket.hear() == refusal  # the same words as for a task that no one has
-        wait_until(lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end")
+        wait_until(
+            lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end"
+        )
         socket.say(type="ping", ref=1)
         assert socket.hear()["type"] == "pong"  # and nothing came before it
 
@@ -162,7 +188,9 @@ def test_nobody_is_refused_with_4401(shared_stack: Stack) -> None:
     assert converse(shared_stack, cookie="x" * 32, origin=shared_stack.url).closes() == 4401
 
 
-def test_a_session_opens_a_socket_from_pages_of_this_site_alone(shared_stack: Stack, alice: User) -> None:
+def test_a_session_opens_a_socket_from_pages_of_this_site_alone(
+    shared_stack: Stack, alice: User
+) -> None:
     session = session_of(alice)
     with greeted(shared_stack, cookie=session, origin=shared_stack.url) as socket:
         assert socket.heard[0]["user"] == "alice"
@@ -171,7 +199,9 @@ def test_a_session_opens_a_socket_from_pages_of_this_site_alone(shared_stack: St
         assert converse(shared_stack, cookie=session, origin=origin).closes() == 4403, origin
 
 
-def test_a_ticket_opens_one_socket_once_and_not_after_its_minute(shared_stack: Stack, token: str) -> None:
+def test_a_ticket_opens_one_socket_once_and_not_after_its_minute(
+    shared_stack: Stack, token: str
+) -> None:
     with shared_stack.http(token=token) as http:
         ticket = http.post("/api/v1/ws-tickets/").json()["ticket"]
         late = http.post("/api/v1/ws-tickets/").json()["ticket"]
@@ -188,7 +218,9 @@ def test_a_lost_session_ends_its_sockets_within_two_seconds(
     client = Client()
     client.force_login(alice)
     run = queue_probe()
-    with greeted(shared_stack, cookie=client.cookies["sessionid"].value, origin=shared_stack.url) as socket:
+    with greeted(
+        shared_stack, cookie=client.cookies["sessionid"].value, origin=shared_stack.url
+    ) as socket:
         socket.subscribe(run.pk)
         socket.hear_until("caught_up")
         if how == "sign out":
@@ -199,15 +231,22 @@ def test_a_lost_session_ends_its_sockets_within_two_seconds(
         elif how == "deactivated":
             type(alice).objects.update(is_active=False)  # without a signal: the poll finds it
         else:
-            wait_until(lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end")
+            wait_until(
+                lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end"
+            )
             alice.delete()
         assert socket.closes(within_s=2) == 4401
         if how != "deleted":
             assert {"v": 1, "type": "revoked", "task_id": str(run.pk)} in socket.heard
 
 
-def test_a_revoked_token_ends_its_sockets_within_two_seconds(shared_stack: Stack, alice: User, token: str) -> None:
-    with greeted(shared_stack, token=token) as socket, greeted(shared_stack, token=key_of(alice)) as other:
+def test_a_revoked_token_ends_its_sockets_within_two_seconds(
+    shared_stack: Stack, alice: User, token: str
+) -> None:
+    with (
+        greeted(shared_stack, token=token) as socket,
+        greeted(shared_stack, token=key_of(alice)) as other,
+    ):
         row = ApiToken.find(token)
         assert row
         row.revoked_at = row.created_at
@@ -228,7 +267,9 @@ def test_a_task_that_gets_another_owner_is_revoked(
         assert socket.hear_until("revoked", timeout_s=3)["task_id"] == str(run.pk)
 
 
-def test_a_task_that_is_deleted_is_gone(shared_stack: Stack, queue_probe: Queue, token: str) -> None:
+def test_a_task_that_is_deleted_is_gone(
+    shared_stack: Stack, queue_probe: Queue, token: str
+) -> None:
     run = queue_probe()
     wait_until(lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end")
     with greeted(shared_stack, token=token) as socket:
@@ -238,7 +279,9 @@ def test_a_task_that_is_deleted_is_gone(shared_stack: Stack, queue_probe: Queue,
         assert socket.hear_until("resync_required", timeout_s=3)["reason"] == "gone"
 
 
-def test_a_cancel_is_heard(shared_stack: Stack, queue_probe: Queue, alice: User, token: str) -> None:
+def test_a_cancel_is_heard(
+    shared_stack: Stack, queue_probe: Queue, alice: User, token: str
+) -> None:
     run = queue_probe(duration_s=20)
     with greeted(shared_stack, token=token) as socket:
         socket.subscribe(run.pk)
@@ -260,8 +303,14 @@ def test_a_cancel_is_heard(shared_stack: Stack, queue_probe: Queue, alice: User,
         ('{"type":"subscribe","task_id":"1"}', "invalid_message"),
         ('{"type":"subscribe","scope":"yours"}', "invalid_message"),
         ('{"type":"ping","more":1}', "invalid_message"),
-        ('{"type":"subscribe","task_id":"01890000-0000-7000-8000-000000000000","after_seq":-1}', "invalid_message"),
-        ('{"type":"subscribe","task_id":"01890000-0000-7000-8000-000000000000","after_seq":1e99}', "invalid_message"),
+        (
+            '{"type":"subscribe","task_id":"01890000-0000-7000-8000-000000000000","after_seq":-1}',
+            "invalid_message",
+        ),
+        (
+            '{"type":"subscribe","task_id":"01890000-0000-7000-8000-000000000000","after_seq":1e99}',
+            "invalid_message",
+        ),
     ],
 )
 def test_a_malformed_frame_gets_an_error_and_the_socket_lives(
@@ -287,7 +336,9 @@ def test_a_flood_of_messages_ends_the_socket(shared_stack: Stack, token: str) ->
         assert socket.closes() == 4429
 
 
-def test_one_user_opens_fifty_sockets_and_no_more(shared_stack: Stack, bob: User, token: str) -> None:
+def test_one_user_opens_fifty_sockets_and_no_more(
+    shared_stack: Stack, bob: User, token: str
+) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(50):
             stack.enter_context(greeted(shared_stack, token=token))

@@ -23,22 +23,42 @@ if TYPE_CHECKING:
 PER_SOCKET = 50  # below what may be sent at once
 CLEAN_CODES = {1003, 1007, 1009, 4429}
 KEYS = ["type", "task_id", "scope", "after_seq", "ref", "v", "__proto__", ""]
-TYPES = ["subscribe", "unsubscribe", "ping", "snapshot", "event", "progress", "welcome", "Ping", "ping\0", ""]
+TYPES = [
+    "subscribe",
+    "unsubscribe",
+    "ping",
+    "snapshot",
+    "event",
+    "progress",
+    "welcome",
+    "Ping",
+    "ping\0",
+    "",
+]
 
 
 def malformed(source: random.Random) -> Data:
-    """A frame that is no valid message: no JSON, no object, or an object with something wrong in it."""
+    """A frame that is no valid message: no JSON, no object, or an object with something wrong in
+    it."""
     makers: list[Callable[[], Data]] = [
         lambda: source.randbytes(source.randrange(1, 400)),
         lambda: "".join(source.choices(string.printable, k=source.randrange(1, 400))),
         lambda: json.dumps(value(source, depth=4)),
         lambda: "[" * source.randrange(1, 8000),
         lambda: '{"type":"ping","ref":' + "9" * source.randrange(70, 5000) + "}",
-        lambda: json.dumps({"type": "subscribe", "task_id": str(value(source, depth=1)), "scope": "mine"}),
-        lambda: json.dumps({"type": source.choice(TYPES), source.choice(KEYS[5:]): value(source, depth=2)}),
-        lambda: json.dumps({"type": "subscribe", "scope": "mine", "after_seq": value(source, depth=1) or -1}),
+        lambda: json.dumps(
+            {"type": "subscribe", "task_id": str(value(source, depth=1)), "scope": "mine"}
+        ),
+        lambda: json.dumps(
+            {"type": source.choice(TYPES), source.choice(KEYS[5:]): value(source, depth=2)}
+        ),
+        lambda: json.dumps(
+            {"type": "subscribe", "scope": "mine", "after_seq": value(source, depth=1) or -1}
+        ),
         lambda: json.dumps({"type": "ping"})[: source.randrange(1, 15)],
-        lambda: json.dumps({"type": "ping", "ref": ["\ud800", {}, [], 1.5, True][source.randrange(5)]}),
+        lambda: json.dumps(
+            {"type": "ping", "ref": ["\ud800", {}, [], 1.5, True][source.randrange(5)]}
+        ),
     ]
     return source.choice(makers)()
 
@@ -47,7 +67,9 @@ def value(source: random.Random, *, depth: int) -> Any:
     if depth and source.random() < 0.5:
         inner = [value(source, depth=depth - 1) for _ in range(source.randrange(4))]
         return inner if source.random() < 0.5 else {source.choice(KEYS): each for each in inner}
-    return source.choice([None, True, -1, 2**63, 1e308, "", "\0", "x" * 300, source.choice(TYPES), "é\u202e"])
+    return source.choice(
+        [None, True, -1, 2**63, 1e308, "", "\0", "x" * 300, source.choice(TYPES), "é\u202e"]
+    )
 
 
 def fuzz(stack: Stack, *, token: str, frames: int, seed: int) -> int:

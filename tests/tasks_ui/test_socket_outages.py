@@ -1,4 +1,5 @@
-"""Sockets while Valkey or PostgreSQL is away, and clients that do not read. Each test has processes of its own."""
+"""Sockets while Valkey or PostgreSQL is away, and clients that do not read. Each test has processes
+of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tasks_ui.models import TaskEvent, TaskRun
-from tasks_ui.transitions import emit
+from tasks_ui.runs.transitions import emit
 from tests.stack import Stack
 from tests.tasks_ui.sockets import greeted
 from tests.tasks_ui.test_socket import all_seqs, key_of
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-def test_sockets_outlive_valkey_and_postgresql(stack: Stack, queue_probe: Callable[..., TaskRun], alice: User) -> None:
+def test_sockets_outlive_valkey_and_postgresql(
+    stack: Stack, queue_probe: Callable[..., TaskRun], alice: User
+) -> None:
     from django.db import connection
 
     token = key_of(alice)
@@ -59,14 +62,17 @@ def test_a_client_that_never_reads_is_dropped_and_harms_nobody(
     token = key_of(alice)
     run = queue_probe()
     TaskEvent.objects.bulk_create(
-        TaskEvent(task=run, seq=seq, type="probe.noted", data={"text": "x" * 20_000}) for seq in range(10_001, 12_001)
+        TaskEvent(task=run, seq=seq, type="probe.noted", data={"text": "x" * 20_000})
+        for seq in range(10_001, 12_001)
     )
     TaskRun.objects.filter(pk=run.pk).update(last_seq=12_000)  # 40 MB of events
     web = psutil.Process(stack["web"].pid)
     web = web.children()[0] if web.children() else web
     before = web.memory_info().rss
     with greeted(stack, token=token) as deaf, greeted(stack, token=token) as other:
-        deaf.subscribe(run.pk)  # and takes nothing: past a few frames its library stops reading, too
+        deaf.subscribe(
+            run.pk
+        )  # and takes nothing: past a few frames its library stops reading, too
         for _ in range(14):
             other.say(type="ping")
             assert other.hear(timeout_s=2)["type"] == "pong"

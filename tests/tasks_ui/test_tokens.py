@@ -45,7 +45,8 @@ def test_a_token_can_be_read_only_and_expire() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("nobody",), ("bad name", "--create"), ("nobody", "--create", "--expires-days", "0")]
+    "arguments",
+    [("nobody",), ("bad name", "--create"), ("nobody", "--create", "--expires-days", "0")],
 )
 def test_a_token_that_can_not_be_made_leaves_nothing(arguments: tuple[str, ...]) -> None:
     with pytest.raises(CommandError):

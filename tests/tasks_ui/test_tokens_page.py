@@ -29,9 +29,13 @@ def test_a_key_is_shown_once_and_opens_the_api(client: Client, alice: User) -> N
     token = ApiToken.find(key)
     assert token is not None
     assert (token.owner, token.name, token.scope) == (alice, "pipeline", "write")
-    assert token.expires_at and timedelta(days=29) < token.expires_at - timezone.now() <= timedelta(days=30)
+    assert token.expires_at and timedelta(days=29) < token.expires_at - timezone.now() <= timedelta(
+        days=30
+    )
     assert key not in client.get(PAGE).content.decode()
-    assert Client(headers={"Authorization": f"Bearer {key}"}).get("/api/v1/tasks/").status_code == 200
+    assert (
+        Client(headers={"Authorization": f"Bearer {key}"}).get("/api/v1/tasks/").status_code == 200
+    )
 
 
 def test_a_token_that_never_ends_and_only_reads(client: Client, alice: User) -> None:
@@ -59,8 +63,12 @@ def test_bob_neither_sees_nor_revokes_alices_token(client: Client, alice: User, 
     assert token.revoked_at is None
 
 
-@pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "x" * 81}, {"scope": "admin"}, {"days": "7"}])
-def test_what_the_form_does_not_offer_makes_nothing(client: Client, alice: User, wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"name": ""}, {"name": "x" * 81}, {"scope": "admin"}, {"days": "7"}]
+)
+def test_what_the_form_does_not_offer_makes_nothing(
+    client: Client, alice: User, wrong: dict[str, str]
+) -> None:
     client.force_login(alice)
     answer = client.post(PAGE, {"name": "n", "scope": "read", "days": "30", **wrong})
     assert b'class="err"' in answer.content

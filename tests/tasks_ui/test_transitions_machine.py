@@ -1,5 +1,6 @@
-"""Any order of what can happen to runs: queuing, claiming, dying, retrying, cancelling, finishing, late and doubled
-messages. Hypothesis drives the transition functions against PostgreSQL and looks at every row after every step."""
+"""Any order of what can happen to runs: queuing, claiming, dying, retrying, cancelling, finishing,
+late and doubled messages. Hypothesis drives the transition functions against PostgreSQL and looks
+at every row after every step."""
 
 from __future__ import annotations
 
@@ -27,9 +28,8 @@ from hypothesis.stateful import (
 
 from tasks_ui import reconciler
 from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
-from tasks_ui.services import request_cancel
-from tasks_ui.tracking import release, retry_at
-from tasks_ui.transitions import (
+from tasks_ui.runs.services import request_cancel
+from tasks_ui.runs.transitions import (
     VERBS,
     Cancelled,
     Fenced,
@@ -37,10 +37,12 @@ from tasks_ui.transitions import (
     confirm_cancelled,
     create_children,
     finish_stage,
+    retry_at,
     transition,
     wait_for_children,
     write_progress,
 )
+from tasks_ui.worker.execute import release
 from tests.probe.models import Effect
 from tests.probe.runs import queue_probe
 
@@ -73,7 +75,8 @@ class Held:
 
 
 class Runs(RuleBasedStateMachine):
-    """The database is the model under test. What workers believe is a bundle, as beliefs outlive the facts."""
+    """The database is the model under test. What workers believe is a bundle, as beliefs outlive
+    the facts."""
 
     owner: User
     workers = Bundle("workers")
@@ -126,7 +129,9 @@ class Runs(RuleBasedStateMachine):
 
     @rule(held=workers, current=st.integers(0, 10))
     def progress(self, held: Held, current: int) -> None:
-        written = write_progress(held.run, attempt=held.attempt, current=current, total=10, message="at work")
+        written = write_progress(
+            held.run, attempt=held.attempt, current=current, total=10, message="at work"
+        )
         assert not written or self._holds(held)
         if written:
             held.run.state = State.PROGRESS
@@ -222,13 +227,16 @@ class Runs(RuleBasedStateMachine):
             self._is_moved_by_someone(run, [row for row in rows if row.parent_id == run.pk])
 
     def _walks_the_diagram(self, run: TaskRun, events: list[TaskEvent]) -> None:
-        """Events are numbered 1..n; their states follow one another as drawn; each attempt starts once."""
+        """Events are numbered 1..n; their states follow one another as drawn; each attempt starts
+        once."""
         assert [e.seq for e in events] == list(range(1, run.last_seq + 1))
         walked = [STATE_OF[e.type] for e in events if e.type in STATE_OF]
         assert walked[0] == State.PENDING
         assert walked[-1] == run.state
         assert all(after in DIAGRAM[before] for before, after in pairwise(walked)), walked
-        assert [e.attempt for e in events if e.type == "task.started"] == list(range(1, run.attempt + 1))
+        assert [e.attempt for e in events if e.type == "task.started"] == list(
+            range(1, run.attempt + 1)
+        )
 
     def _stays_final(self, run: TaskRun) -> None:
         if run.state in FINAL:
@@ -238,8 +246,8 @@ class Runs(RuleBasedStateMachine):
             assert run.next_retry_at is None
 
     def _is_moved_by_someone(self, run: TaskRun, children: list[TaskRun]) -> None:
-        """What no worker holds and no child will wake is in a state that the reconciler looks for. A parent's percent
-        never goes back within an attempt."""
+        """What no worker holds and no child will wake is in a state that the reconciler looks for.
+        A parent's percent never goes back within an attempt."""
         if run.state == State.STARTED:
             assert run.lease_until
         if children:
@@ -249,7 +257,10 @@ class Runs(RuleBasedStateMachine):
 
     def _run(self, which: int) -> TaskRun:
         """One of the rows; those that nobody holds come first, those that are over last."""
-        rows = sorted(TaskRun.objects.all(), key=lambda run: (run.state in FINAL, bool(run.lease_until), run.pk))
+        rows = sorted(
+            TaskRun.objects.all(),
+            key=lambda run: (run.state in FINAL, bool(run.lease_until), run.pk),
+        )
         return rows[which % len(rows)]
 
     def _holds(self, held: Held) -> bool:
@@ -257,7 +268,13 @@ class Runs(RuleBasedStateMachine):
         return row.attempt == held.attempt and row.state in {State.STARTED, State.PROGRESS}
 
     def _child(self, count: int) -> TaskRun:
-        return TaskRun(kind="probe", queue="default", title="child", weight=50 / count, max_attempts=MAX_ATTEMPTS)
+        return TaskRun(
+            kind="probe",
+            queue="default",
+            title="child",
+            weight=50 / count,
+            max_attempts=MAX_ATTEMPTS,
+        )
 
 
 def test_no_order_of_events_breaks_a_run(alice: User) -> None:

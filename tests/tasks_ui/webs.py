@@ -1,4 +1,5 @@
-"""One more web process beside a stack's, with an environment of its own, on the same database and Valkey."""
+"""One more web process beside a stack's, with an environment of its own, on the same database and
+Valkey."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ def another_web(beside: Stack, folder: Path, **env: str) -> Iterator[Stack]:
     stack["web"].env = {**stack.env, **env}
     stack["web"].start()
     try:
-        wait_until(lambda: _answers(stack), timeout_s=60, what="the web process", details=stack["web"].log)
+        wait_until(
+            lambda: _answers(stack), timeout_s=60, what="the web process", details=stack["web"].log
+        )
         yield stack
     finally:
         stack.stop()

@@ -1,13 +1,14 @@
 """Shut the calling process in before it touches an upload. Standard library only; Linux.
 
-Run as a program, ``python -I confine.py SPEC`` confines itself and then executes ``spec["argv"]``. The scan server
-imports it and calls ``enter`` in a freshly forked child.
+Run as a program, ``python -I confine.py SPEC`` confines itself and then executes ``spec["argv"]``.
+The scan server imports it and calls ``enter`` in a freshly forked child.
 
 What is held, from the strongest to the weakest level:
 
 ``namespaces``
-    Own mount, network, process and IPC namespaces. The file tree holds the system's libraries, the interpreter and
-    the engines, read-only, and this one job's folder: nothing else exists. The network has no interface.
+    Own mount, network, process and IPC namespaces. The file tree holds the system's libraries, the
+    interpreter and the engines, read-only, and this one job's folder: nothing else exists. The
+    network has no interface.
 ``network``
     Own network namespace only.
 ``limits``
@@ -30,7 +31,15 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
+    1,
+    2,
+    4,
+    32,
+    4096,
+    16384,
+    1 << 18,
+)
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
@@ -45,8 +54,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def enter(spec: dict[str, Any]) -> None:
     """Confine this process by ``spec``; on return the caller may read the upload.
 
-    Keys: level, job (folder), read_only (paths kept visible), uid (or None), limits {memory_bytes, cpu_s, file_bytes,
-    processes, open_files}, parent (process id that must still live). Raises OSError when the level can't be had.
+    Keys: level, job (folder), read_only (paths kept visible), uid (or None), limits {memory_bytes,
+    cpu_s, file_bytes, processes, open_files}, parent (process id that must still live). Raises
+    OSError when the level can't be had.
     """
     _die_with_parent(int(spec["parent"]))
     if spec["level"] != "limits":
@@ -78,17 +88,24 @@ def _unshare(*, files: bool) -> None:
         flags |= CLONE_NEWUSER
     _call("unshare", _libc.unshare(flags))
     if uid != 0:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
             with open(f"/proc/self/{name}", "w") as stream:  # noqa: PTH123
                 stream.write(text)
 
 
 def _be_first_process() -> None:
-    """Fork into the new process namespace. When its first process ends, the kernel ends all others in it."""
+    """Fork into the new process namespace. When its first process ends, the kernel ends all others
+    in it."""
     pid = os.fork()
     if pid:
         _, status = os.waitpid(pid, 0)
-        os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+        os._exit(
+            os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+        )
     _call("prctl", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
@@ -106,7 +123,9 @@ def _build_tree(*, job: str, read_only: list[str]) -> None:
     os.chmod(root + "/tmp", 0o1777)  # noqa: PTH101, S103, S108
     old = os.path.join(root, ".old")  # noqa: PTH118
     os.mkdir(old)  # noqa: PTH102
-    _call("pivot_root", _libc.syscall(SYS_PIVOT_ROOT[os.uname().machine], root.encode(), old.encode()))
+    _call(
+        "pivot_root", _libc.syscall(SYS_PIVOT_ROOT[os.uname().machine], root.encode(), old.encode())
+    )
     os.chdir("/")
     _call("umount2", _libc.umount2(b"/.old", MNT_DETACH))
     os.rmdir("/.old")  # noqa: PTH106
@@ -114,7 +133,8 @@ def _build_tree(*, job: str, read_only: list[str]) -> None:
 
 
 def _show(path: str, *, root: str, read_only: bool) -> None:
-    """Bind ``path`` at the same place under ``root``. The top's own symlinks (``/lib``) are made again."""
+    """Bind ``path`` at the same place under ``root``. The top's own symlinks (``/lib``) are made
+    again."""
     target = root + path
     if not os.path.lexists(path):
         return
@@ -158,11 +178,16 @@ def _limit(which: int, value: int) -> None:
         resource.setrlimit(which, (value, value))
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+def _mount(
+    source: str | None, target: str, kind: str | None, flags: int, data: str | None = None
+) -> None:
     def raw(text: str | None) -> bytes | None:
         return None if text is None else text.encode()
 
-    _call(f"mount {target}", _libc.mount(raw(source), raw(target), raw(kind), ctypes.c_ulong(flags), raw(data)))
+    _call(
+        f"mount {target}",
+        _libc.mount(raw(source), raw(target), raw(kind), ctypes.c_ulong(flags), raw(data)),
+    )
 
 
 def _call(what: str, result: int) -> None:

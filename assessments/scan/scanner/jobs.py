@@ -1,11 +1,12 @@
 """The engines that live in the scanner's own environment: Checkov, tfparse, cfn-lint.
 
-Runs inside of the sandbox, with the current folder at the upload. Reads one job as JSON and writes JSON lines on
-standard output: any number of ``{"progress": {"done", "total", "message"}}``, then one ``{"result": {...}}``, or
-``{"crashed": CLASS}`` where the engine can't stand a file. What it
+Runs inside of the sandbox, with the current folder at the upload. Reads one job as JSON and writes
+JSON lines on standard output: any number of ``{"progress": {"done", "total", "message"}}``, then
+one ``{"result": {...}}``, or ``{"crashed": CLASS}`` where the engine can't stand a file. What it
 writes is raw (secrets included) and trusted by nobody: the caller validates and redacts it.
 
-It knows nothing of the rest of Infra Mind, and imports only the standard library until an engine is asked for.
+It knows nothing of the rest of Infra Mind, and imports only the standard library until an engine is
+asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ OFFLINE = {
     "OMP_NUM_THREADS": "1",
     "RAYON_NUM_THREADS": "1",
 }
-"""Checkov's settings. One finding per declared block, however large its ``count``; no network, no worker pool."""
+"""Checkov's settings. One finding per declared block, however large its ``count``; no network, no
+worker pool."""
 
 CHECKOV_RUNNERS = {
     "terraform": "checkov.terraform.runner",
@@ -44,13 +46,16 @@ CHECKOV_RUNNERS = {
 }
 MAX_BROKEN_FILES = 25
 MAX_CODE_LINES = 40
-HCL_ERROR = re.compile(r"(?P<file>[^\s:]+\.tf(?:\.json)?):(?P<line>\d+),\d+(?:-\d+(?:,\d+)?)?: (?P<message>.+)")
+HCL_ERROR = re.compile(
+    r"(?P<file>[^\s:]+\.tf(?:\.json)?):(?P<line>\d+),\d+(?:-\d+(?:,\d+)?)?: (?P<message>.+)"
+)
 
 Emit = Callable[[dict[str, Any]], None]
 
 
 def run(job: dict[str, Any], emit: Emit) -> None:
-    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint", "framework", "files", "roots", "units"}``."""
+    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint", "framework", "files", "roots",
+    "units"}``."""
     engine = {"checkov": _checkov, "tfparse": _tfparse, "cfn-lint": _cfn_lint}[job["engine"]]
     try:
         emit({"result": engine(job, emit)})
@@ -112,17 +117,24 @@ def _record(record: Any) -> dict[str, Any]:
         "title": record.check_name or "",
         "outcome": outcome,
         "resource": record.resource_address or record.resource or "",
-        "file": _relative(record.file_abs_path) if record.file_abs_path else record.file_path.lstrip("/"),
+        "file": _relative(record.file_abs_path)
+        if record.file_abs_path
+        else record.file_path.lstrip("/"),
         "line_start": int(start),
         "line_end": int(end),
         "suppression": str(record.check_result.get("suppress_comment") or ""),
         "lines": [[int(number), str(text)] for number, text in code[:MAX_CODE_LINES]],
-        "keys": [str(key) for key in record.check_result.get("evaluated_keys") or [] if key != "resource_type"][:20],
+        "keys": [
+            str(key)
+            for key in record.check_result.get("evaluated_keys") or []
+            if key != "resource_type"
+        ][:20],
     }
 
 
 class _Ticker:
-    """Stands where Checkov's own progress bar would: counts finished checks of entities over known entities."""
+    """Stands where Checkov's own progress bar would: counts finished checks of entities over known
+    entities."""
 
     def __init__(self, emit: Emit, *, total: int) -> None:
         self.emit = emit
@@ -135,7 +147,9 @@ class _Ticker:
         self.done = min(self.done + 1, self.total)
         if self.done * 100 // self.total != self.shown:
             self.shown = self.done * 100 // self.total
-            self.emit({"progress": {"done": self.done, "total": self.total, "message": self.message}})
+            self.emit(
+                {"progress": {"done": self.done, "total": self.total, "message": self.message}}
+            )
 
     def finish(self) -> None:
         self.done = self.total - 1
@@ -155,7 +169,9 @@ def _tick_per_check(runner: Any) -> None:
     module = sys.modules[type(runner).__module__]
     registries = list(getattr(runner, "block_type_registries", {}).values())
     registries += [
-        value for name, value in vars(module).items() if name.endswith("registry") and hasattr(value, "scan")
+        value
+        for name, value in vars(module).items()
+        if name.endswith("registry") and hasattr(value, "scan")
     ]
     for registry in {id(registry): registry for registry in registries}.values():
         registry.scan = _counted(registry.scan, runner.pbar)
@@ -175,7 +191,8 @@ def _relative(path: str) -> str:
 
 
 def _tfparse(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Resources of each root module. A file that is not HCL is named with its line and left out of the next try."""
+    """Resources of each root module. A file that is not HCL is named with its line and left out of
+    the next try."""
     from importlib.metadata import version
 
     # Files that don't parse are taken out, and the upload itself may be read-only.
@@ -198,7 +215,9 @@ def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]
 
     for _ in range(MAX_BROKEN_FILES):
         try:
-            parsed = tfparse.load_from_path(root, stop_on_hcl_error=True, allow_downloads=False, vars_paths=var_files)
+            parsed = tfparse.load_from_path(
+                root, stop_on_hcl_error=True, allow_downloads=False, vars_paths=var_files
+            )
             return dict(parsed)
         except tfparse.ParseError as error:
             found = HCL_ERROR.search(str(error))
@@ -208,7 +227,9 @@ def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]
             errors.append({"file": path, "line": int(found["line"]), "message": found["message"]})
             Path(path).unlink()
     try:
-        parsed = tfparse.load_from_path(root, stop_on_hcl_error=False, allow_downloads=False, vars_paths=var_files)
+        parsed = tfparse.load_from_path(
+            root, stop_on_hcl_error=False, allow_downloads=False, vars_paths=var_files
+        )
         return dict(parsed)
     except tfparse.ParseError as error:
         errors.append({"file": root, "line": None, "message": str(error)[:300]})
@@ -217,8 +238,12 @@ def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]
 
 def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
     """Resource blocks and providers. tfparse's random ids become the addresses they stand for."""
-    everything = [block for blocks in parsed.values() for block in blocks if isinstance(block, dict)]
-    names = {block["id"]: block["__tfmeta"].get("path", "") for block in everything if "id" in block}
+    everything = [
+        block for blocks in parsed.values() for block in blocks if isinstance(block, dict)
+    ]
+    names = {
+        block["id"]: block["__tfmeta"].get("path", "") for block in everything if "id" in block
+    }
     found = []
     for block in everything:
         meta = block.get("__tfmeta", {})
@@ -227,7 +252,9 @@ def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
             found.append(
                 {
                     "address": address,
-                    "type": str(meta.get("label", "")) if meta.get("type") == "resource" else "provider",
+                    "type": str(meta.get("label", ""))
+                    if meta.get("type") == "resource"
+                    else "provider",
                     "file": os.path.normpath(str(Path(root) / meta.get("filename", ""))),
                     "line_start": int(meta.get("line_start", 0)),
                     "line_end": int(meta.get("line_end", 0)),
@@ -239,14 +266,17 @@ def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
 
 def _named(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _named(item, names) for key, item in value.items() if key not in {"__tfmeta", "id"}}
+        return {
+            key: _named(item, names) for key, item in value.items() if key not in {"__tfmeta", "id"}
+        }
     if isinstance(value, list):
         return [_named(item, names) for item in value]
     return names.get(value, value) if isinstance(value, str) else value
 
 
 def _cfn_lint(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Validity of templates. Warnings and information are kept; the template's own text is never in a message twice."""
+    """Validity of templates. Warnings and information are kept; the template's own text is never in
+    a message twice."""
     from cfnlint.api import lint_file
     from cfnlint.version import __version__
 

@@ -1,11 +1,12 @@
 """The warm scanner: imports the engines once, then forks a child for each job.
 
-``python -I server.py SOCKET LIFELINE_PID`` listens on a Unix socket. One connection is one job: the client sends one
-JSON line ``{"spec": ..., "job": ...}``; the child's output lines come back, framed by ``{"pid": N}`` and
-``{"exit": STATUS}``. The parent never opens an upload. A client that goes away ends its job's process group.
+``python -I server.py SOCKET LIFELINE_PID`` listens on a Unix socket. One connection is one job: the
+client sends one JSON line ``{"spec": ..., "job": ...}``; the child's output lines come back, framed
+by ``{"pid": N}`` and ``{"exit": STATUS}``. The parent never opens an upload. A client that goes
+away ends its job's process group.
 
-The server ends when its lifeline process has ended, after MAX_JOBS jobs, or after IDLE_S without any; jobs that run
-are always finished first.
+The server ends when its lifeline process has ended, after MAX_JOBS jobs, or after IDLE_S without
+any; jobs that run are always finished first.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ class Server:
         self.running[pidfd] = (connection, pid)
         self.selector.register(pidfd, selectors.EVENT_READ, self._child_ended)
         # A client says nothing after its request: readable means gone.
-        self.selector.register(connection, selectors.EVENT_READ, lambda _: _kill_group(pid, self, connection))
+        self.selector.register(
+            connection, selectors.EVENT_READ, lambda _: _kill_group(pid, self, connection)
+        )
         _send(connection, {"pid": pid})
 
     def _child_ended(self, pidfd: object) -> None:
@@ -115,7 +118,9 @@ class Server:
             with contextlib.suppress(OSError):
                 os.setpgid(0, 0)
             self._close_all_but(connection)
-            errors = os.open(request["spec"]["job"] + "/home/stderr", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            errors = os.open(
+                request["spec"]["job"] + "/home/stderr", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644
+            )
             os.dup2(errors, 1)
             os.dup2(errors, 2)
             confine.enter({**request["spec"], "parent": os.getppid()})

@@ -1,4 +1,5 @@
-"""``manage.py analyze PATH``: assess local files, live in the terminal, with an exit status for a pipeline."""
+"""``manage.py analyze PATH``: assess local files, live in the terminal, with an exit status for a
+pipeline."""
 
 from __future__ import annotations
 
@@ -38,20 +39,31 @@ TOKEN_LIFETIME = timedelta(hours=2)  # above the time limit of any task
 
 class Command(BaseCommand):
     help = (
-        "Assess a file or a folder and show the work live. Exit status: 0 fine, 1 findings at or above --fail-on, "
-        "2 could not be assessed, or not wholly. The result goes to standard output, all else to standard error."
+        "Assess a file or a folder and show the work live. Exit status: 0 fine, 1 findings at or"
+        " above --fail-on, 2 could not be assessed, or not wholly. The result goes to standard"
+        " output, all else to standard error."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, help="a file, an archive, or a folder")
-        parser.add_argument("--requirements", type=Path, metavar="FILE", help="the workload's requirements, as JSON")
+        parser.add_argument(
+            "--requirements", type=Path, metavar="FILE", help="the workload's requirements, as JSON"
+        )
         parser.add_argument("--name", help="of the assessment; without it, the name of PATH")
-        parser.add_argument("--fail-on", choices=LEVELS, help="exit with 1 for a finding of this severity or graver")
+        parser.add_argument(
+            "--fail-on", choices=LEVELS, help="exit with 1 for a finding of this severity or graver"
+        )
         parser.add_argument("--format", choices=FORMATS, default="text")
-        parser.add_argument("--server", metavar="URL", help="another Infra Mind than the one that runs here")
-        parser.add_argument("--token", help="an API token; INFRA_MIND_TOKEN in the environment keeps it from ps")
-        parser.add_argument("--user", help="whose assessment it is, without --server; else the first superuser's")
+        parser.add_argument(
+            "--server", metavar="URL", help="another Infra Mind than the one that runs here"
+        )
+        parser.add_argument(
+            "--token", help="an API token; INFRA_MIND_TOKEN in the environment keeps it from ps"
+        )
+        parser.add_argument(
+            "--user", help="whose assessment it is, without --server; else the first superuser's"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console(stderr=True)
@@ -61,7 +73,9 @@ class Command(BaseCommand):
         except (ApiError, UnreachableError, local_files.NothingToSendError) as error:
             raise CommandError(str(error), returncode=NOT_ASSESSED) from error
         except OperationalError as error:
-            raise CommandError(f"The database can't be reached: {error}", returncode=NOT_ASSESSED) from error
+            raise CommandError(
+                f"The database can't be reached: {error}", returncode=NOT_ASSESSED
+            ) from error
         sys.stdout.flush()
         if status:
             raise SystemExit(status)
@@ -92,7 +106,9 @@ def _assess(client: Client, options: dict[str, Any], *, console: Console) -> int
     return _tell(client, assessment["id"], options, summary=ended["result"], console=console)
 
 
-def _tell(client: Client, assessment_id: str, options: dict[str, Any], *, summary: Any, console: Console) -> int:
+def _tell(
+    client: Client, assessment_id: str, options: dict[str, Any], *, summary: Any, console: Console
+) -> int:
     found = [each for each in client.findings(assessment_id) if not each.get("is_muted")]
     if options["format"] == "text":
         _print_text(found, client.get(f"/assessments/{assessment_id}/runs/{summary['run']}"))
@@ -114,7 +130,9 @@ def _print_text(found: list[dict[str, Any]], run: dict[str, Any]) -> None:
     table = Table("severity", "where", "what", box=None, pad_edge=False)
     for each in found[:SHOWN]:
         line = f":{each['line_start']}" if each["line_start"] else ""
-        table.add_row(*(Text(cell) for cell in (each["severity"], f"{each['file']}{line}", each["title"])))
+        table.add_row(
+            *(Text(cell) for cell in (each["severity"], f"{each['file']}{line}", each["title"]))
+        )
     if found:
         out.print(table)
     if len(found) > SHOWN:
@@ -123,7 +141,11 @@ def _print_text(found: list[dict[str, Any]], run: dict[str, Any]) -> None:
     words = ", ".join(f"{counts[level]} {level}" for level in LEVELS if counts[level])
     out.print(f"\n{len(found)} findings{': ' + words if words else ''}")
     for agent in run["agents"]:
-        score = f"{agent['score']} of 100" if agent["score"] is not None else agent["reason"] or agent["status"]
+        score = (
+            f"{agent['score']} of 100"
+            if agent["score"] is not None
+            else agent["reason"] or agent["status"]
+        )
         out.print(Text(f"{agent['agent']:>15}  {score}"))
 
 
@@ -133,29 +155,43 @@ def _requirements(path: Path | None) -> dict[str, Any] | None:
     try:
         stated = Requirements.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise CommandError(f"{path} can't be read: {error.strerror}.", returncode=NOT_ASSESSED) from error
+        raise CommandError(
+            f"{path} can't be read: {error.strerror}.", returncode=NOT_ASSESSED
+        ) from error
     except ValidationError as error:
-        words = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:10])
-        raise CommandError(f"{path} states no valid requirements. {words}", returncode=NOT_ASSESSED) from error
+        words = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:10]
+        )
+        raise CommandError(
+            f"{path} states no valid requirements. {words}", returncode=NOT_ASSESSED
+        ) from error
     return json.loads(stated.model_dump_json(exclude_defaults=True))  # type: ignore[no-any-return]
 
 
 @contextmanager
 def _connected(options: dict[str, Any]) -> Iterator[Client]:
-    """A client of --server, or of what runs in this home, with a token that ends with the command."""
+    """A client of --server, or of what runs in this home, with a token that ends with the
+    command."""
     token = options["token"] or env("INFRA_MIND_TOKEN")
     if options["server"]:
         if not token:
-            raise CommandError("--server needs --token, or INFRA_MIND_TOKEN.", returncode=NOT_ASSESSED)
+            raise CommandError(
+                "--server needs --token, or INFRA_MIND_TOKEN.", returncode=NOT_ASSESSED
+            )
         with Client(options["server"], token=token) as client:
             yield client
         return
     url = embedded.running_state(settings.INFRA_MIND_HOME).get("url")
     if not url:
-        words = "Infra Mind is not running here. Start it with: make run. Or name another: --server URL --token T"
+        words = (
+            "Infra Mind is not running here. Start it with: make run. Or name another: --server URL"
+            " --token T"
+        )
         raise CommandError(words, returncode=NOT_ASSESSED)
     row, key = ApiToken.issue(
-        owner=_owner(options["user"]), name="manage.py analyze", expires_at=timezone.now() + TOKEN_LIFETIME
+        owner=_owner(options["user"]),
+        name="manage.py analyze",
+        expires_at=timezone.now() + TOKEN_LIFETIME,
     )
     try:
         with Client(url, token=key) as client:
@@ -169,6 +205,10 @@ def _owner(username: str | None) -> Any:
     chosen = users.filter(username=username) if username else users.filter(is_superuser=True)
     user = chosen.order_by("pk").first()
     if user is None:
-        words = f"There is no active user {username!r}." if username else "There is no superuser. Name a --user."
+        words = (
+            f"There is no active user {username!r}."
+            if username
+            else "There is no superuser. Name a --user."
+        )
         raise CommandError(words, returncode=NOT_ASSESSED)
     return user

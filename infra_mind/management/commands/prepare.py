@@ -14,10 +14,15 @@ from infra_mind.supervisor import DEMO_PASSWORD, DEMO_USERNAME
 
 
 class Command(BaseCommand):
-    help = "Migrate the database. With --demo, make the demo account and its sample where there is no account yet."
+    help = (
+        "Migrate the database. With --demo, make the demo account and its sample where there is no"
+        " account yet."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="a well known password: only on one's own machine")
+        parser.add_argument(
+            "--demo", action="store_true", help="a well known password: only on one's own machine"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
@@ -31,6 +36,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Made the account {DEMO_USERNAME} with a sample assessment.")
 
     def _make_demo_and_sample(self) -> None:
-        """The demo account may use the admin too: it is the only account of a single person's machine."""
+        """The demo account may use the admin too: it is the only account of a single person's
+        machine."""
         demo = get_user_model().objects.create_superuser(DEMO_USERNAME, "", DEMO_PASSWORD)
         create_sample(owner=demo)

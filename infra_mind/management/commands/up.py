@@ -13,8 +13,9 @@ from infra_mind.settings import env, env_int
 
 class Command(BaseCommand):
     help = (
-        "Run all of Infra Mind in the foreground: PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name "
-        "others), web, workers, reconciler and beat. Reads PORT, HOST, WORKERS, CONCURRENCY and INFRA_MIND_HOME."
+        "Run all of Infra Mind in the foreground: PostgreSQL and Valkey (unless DATABASE_URL and"
+        " REDIS_URL name others), web, workers, reconciler and beat. Reads PORT, HOST, WORKERS,"
+        " CONCURRENCY and INFRA_MIND_HOME."
     )
     requires_system_checks = ()
 
@@ -31,7 +32,9 @@ class Command(BaseCommand):
         except embedded.AlreadyRunningError as error:
             url, pid = error.state.get("url"), error.state.get("pid")
             where = f"It answers at {url} (process {pid})." if url else "It is still starting."
-            raise CommandError(f"Infra Mind is already running in {wanted.home}. {where}") from error
+            raise CommandError(
+                f"Infra Mind is already running in {wanted.home}. {where}"
+            ) from error
         except (supervisor.CannotStartError, embedded.EmbeddedServerError) as error:
             raise CommandError(str(error)) from error
         if status:

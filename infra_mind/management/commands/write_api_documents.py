@@ -9,15 +9,17 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-import assessments.api  # noqa: F401  (adds its routes)
-from tasks_ui import asyncapi
-from tasks_ui.api import api
+import assessments.rest.api  # noqa: F401  (adds its routes)
+from tasks_ui.rest import asyncapi
+from tasks_ui.rest.api import api
 
 HOST = "localhost:8000"
 
 
 class Command(BaseCommand):
-    help = "Write openapi.json and asyncapi.json, which show in a diff what a change does to the APIs."
+    help = (
+        "Write openapi.json and asyncapi.json, which show in a diff what a change does to the APIs."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,5 +38,6 @@ def documents() -> dict[str, str]:
         "asyncapi.json": asyncapi.document(host=HOST, is_secure=False),
     }
     return {
-        name: json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n" for name, document in found.items()
+        name: json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"
+        for name, document in found.items()
     }

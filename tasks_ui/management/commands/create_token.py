@@ -18,10 +18,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--create", action="store_true", help="make the user, without a password, if there is none")
+        parser.add_argument(
+            "--create",
+            action="store_true",
+            help="make the user, without a password, if there is none",
+        )
         parser.add_argument("--name", default="command line", help="what the token is for")
-        parser.add_argument("--read-only", action="store_true", help="the token can't change anything")
-        parser.add_argument("--expires-days", type=float, help="days until the token ends; without it, never")
+        parser.add_argument(
+            "--read-only", action="store_true", help="the token can't change anything"
+        )
+        parser.add_argument(
+            "--expires-days", type=float, help="days until the token ends; without it, never"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["expires_days"]
@@ -30,7 +38,9 @@ class Command(BaseCommand):
         expires_at = timezone.now() + timedelta(days=days) if days else None
         scope = ApiToken.Scope.READ if options["read_only"] else ApiToken.Scope.WRITE
         owner = _user(options["username"], create=options["create"])
-        _, key = ApiToken.issue(owner=owner, name=options["name"][:80], scope=scope, expires_at=expires_at)
+        _, key = ApiToken.issue(
+            owner=owner, name=options["name"][:80], scope=scope, expires_at=expires_at
+        )
         self.stdout.write(key)
 
 
@@ -39,7 +49,9 @@ def _user(username: str, *, create: bool) -> Any:
     found = users._default_manager.filter(**{users.USERNAME_FIELD: username}).first()
     if found is not None:
         if not found.is_active:
-            raise CommandError(f"User {username!r} is not active; a token of theirs would open nothing.")
+            raise CommandError(
+                f"User {username!r} is not active; a token of theirs would open nothing."
+            )
         return found
     if not create:
         raise CommandError(f"There is no user {username!r}. Add --create to make one.")

@@ -10,7 +10,10 @@ from tasks_ui.prune import prune
 
 
 class Command(BaseCommand):
-    help = "Delete finished runs, their events and results that are past their retention (TASKS_RETENTION_DAYS)."
+    help = (
+        "Delete finished runs, their events and results that are past their retention"
+        " (TASKS_RETENTION_DAYS)."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"{prune()} runs deleted")

@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--forever", action="store_true", help="once a second, until stopped")
-        how.add_argument("--dry-run", action="store_true", help="count what would be moved, and move nothing")
+        how.add_argument(
+            "--dry-run", action="store_true", help="count what would be moved, and move nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["forever"]:

@@ -1,0 +1,315 @@
+"""Pages of assessments: make one, watch a run, read what it found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from assessments.forms import READINESS, NewAssessmentForm, RequirementsForm, assessment_of
+from assessments.listing import run_path
+from assessments.models import (
+    Assessment,
+    AssessmentRun,
+    Finding,
+    FindingMute,
+    Recommendation,
+    Report,
+)
+from assessments.muting import MuteError, mute_finding, unmute_finding
+from assessments.pages import explorer, run_page
+from assessments.reports import CONTENT_TYPES
+from assessments.scan.intake import UploadError
+from assessments.services import (
+    SAMPLE_NAME,
+    create_sample,
+    request_report,
+    run_again,
+    start_analysis,
+    state_requirements,
+)
+from tasks_ui.access.sign_in import SignedInRequest
+from tasks_ui.kinds import CannotRunAgainError
+from tasks_ui.models import TaskRun
+from tasks_ui.pages.views import back
+
+MUTE_DAYS = {"7", "30", "90", "365"}
+FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
+"""What a form may weigh beside its files: their names, the part headers, the other fields."""
+
+
+@csrf_exempt  # checked in _new_assessment, after the size: the check reads the body
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_assessment(request: SignedInRequest) -> HttpResponseBase:
+    too_large = (
+        int(request.META.get("CONTENT_LENGTH") or 0)
+        > settings.UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES
+    )
+    if request.method == "POST" and too_large:
+        return _form_page(
+            request, NewAssessmentForm(initial={"key": uuid4()}), refusal=_too_large(), status=413
+        )
+    return _new_assessment(request)
+
+
+@csrf_protect
+def _new_assessment(request: SignedInRequest) -> HttpResponseBase:
+    if request.method == "GET":
+        return _form_page(request, NewAssessmentForm(initial={"key": uuid4()}))
+    form = NewAssessmentForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _form_page(request, form, status=422)
+    key = form.cleaned_data["key"]
+    sent_before = (
+        TaskRun.objects.visible_to(request.user).filter(idempotency_key=key).first()
+        if key
+        else None
+    )
+    if sent_before:
+        return redirect("task_page", sent_before.pk)
+    try:
+        assessment = assessment_of(form, owner=request.user)
+    except UploadError as error:
+        return _form_page(request, form, refusal=error, status=422)
+    task = start_analysis(assessment, by=request.user, idempotency_key=str(key) if key else None)
+    return redirect("task_page", task.pk)
+
+
+@login_required
+@require_POST
+def try_sample(request: SignedInRequest) -> HttpResponseBase:
+    untouched = (
+        Assessment.objects.visible_to(request.user).filter(name=SAMPLE_NAME, runs=None).first()
+    )
+    task = start_analysis(untouched or create_sample(owner=request.user), by=request.user)
+    return redirect("task_page", task.pk)
+
+
+@login_required
+@require_GET
+def task_page(request: SignedInRequest, task_id: UUID) -> HttpResponseBase:
+    """From a task to the page of the run that it works for."""
+    run = get_object_or_404(_runs(request), task=task_id)
+    return redirect("run", run.assessment_id, run.number)
+
+
+@login_required
+@require_GET
+def assessment(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
+    """To the newest run."""
+    run = _runs(request).filter(assessment=assessment_id).first()
+    if run is None:
+        found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
+        return redirect("requirements", found.pk)
+    return redirect("run", run.assessment_id, run.number)
+
+
+@login_required
+@require_GET
+def run(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
+    found = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
+    return render(request, "assessments/run.html", run_page.context_of(found, query=request.GET))
+
+
+@login_required
+@require_POST
+def analyze(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
+    """Run the assessment again, as its files and requirements are now; with ``only=failed`` the
+    failed agents alone."""
+    found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
+    last = found.runs.select_related("task").first()
+    if request.POST.get("only") == "failed" and last and last.task:
+        return _complete(request, last.task)
+    task = start_analysis(found, by=request.user, again_of=last.task if last else None)
+    return redirect("task_page", task.pk)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def requirements(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
+    """Add to what is known of the workload, and run again."""
+    found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
+    if request.method == "GET":
+        return _requirements_page(request, found, RequirementsForm.of(found.stated))
+    form = RequirementsForm(request.POST)
+    if not form.is_valid():
+        return _requirements_page(request, found, form, status=422)
+    state_requirements(found, requirements=form.requirements)
+    return analyze(request, assessment_id)
+
+
+@login_required
+@require_GET
+def finding(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
+    """A finding's own page; for the list, its body alone."""
+    visible = Finding.objects.visible_to(request.user).select_related("run__assessment", "report")
+    found = get_object_or_404(visible, pk=finding_id)
+    is_part = request.headers.get("HX-Request") == "true"
+    template = "assessments/_finding_body.html" if is_part else "assessments/finding.html"
+    mute = FindingMute.objects.in_force().filter(
+        assessment=found.run.assessment_id, fingerprint=found.fingerprint
+    )
+    here = request.htmx.current_url_abs_path if is_part else request.get_full_path()
+    context = {
+        "finding": found,
+        "run": found.run,
+        "with_link": is_part,
+        "mute": mute.select_related("by").first(),
+    }
+    return render(request, template, {**context, "here": here or ""})
+
+
+@login_required
+@require_POST
+def mute(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
+    """Accept a finding in all runs of its assessment, for good or for ``days``."""
+    visible = Finding.objects.visible_to(request.user).select_related("run__assessment")
+    found = get_object_or_404(visible, pk=finding_id)
+    days = request.POST.get("days", "")
+    until = timezone.now() + timedelta(days=int(days)) if days in MUTE_DAYS else None
+    try:
+        mute_finding(
+            found, by=request.user, reason=request.POST.get("reason", ""), expires_at=until
+        )
+    except MuteError as error:
+        messages.error(request, f"Not muted. {error}")
+    else:
+        messages.success(
+            request,
+            f"Muted: {found.title}. Scores still count it; counts and recommendations don't.",
+        )
+    return back(request, otherwise=reverse("finding", args=[found.pk]))
+
+
+@login_required
+@require_POST
+def unmute(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
+    visible = Finding.objects.visible_to(request.user).select_related("run__assessment")
+    found = get_object_or_404(visible, pk=finding_id)
+    unmute_finding(found.run.assessment, fingerprint=found.fingerprint)
+    return back(request, otherwise=reverse("finding", args=[found.pk]))
+
+
+@login_required
+@require_GET
+def findings(request: SignedInRequest) -> HttpResponseBase:
+    context = explorer.findings_context(explorer.newest_runs(request.user), query=request.GET)
+    return render(request, "assessments/findings.html", context)
+
+
+@login_required
+@require_GET
+def recommendations(request: SignedInRequest) -> HttpResponseBase:
+    context = explorer.recommendations_context(
+        explorer.newest_runs(request.user), query=request.GET
+    )
+    return render(request, "assessments/recommendations.html", context)
+
+
+@login_required
+@require_GET
+def reports(request: SignedInRequest) -> HttpResponseBase:
+    return render(
+        request,
+        "assessments/reports.html",
+        explorer.reports_context(request.user, query=request.GET),
+    )
+
+
+@login_required
+@require_POST
+def decide(request: SignedInRequest, recommendation_id: UUID) -> HttpResponseBase:
+    """Set a recommendation's status: what the person made of it."""
+    visible = Recommendation.objects.filter(run__assessment__owner=request.user)
+    found = get_object_or_404(visible, pk=recommendation_id)
+    status = request.POST.get("status", "")
+    if status not in Recommendation.Status.values:
+        raise Http404
+    visible.filter(pk=found.pk).update(status=status)
+    return back(request, otherwise=reverse("recommendations"))
+
+
+@login_required
+@require_POST
+def make_report(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
+    found = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
+    kind, format = request.POST.get("kind", Report.Kind.TECHNICAL), request.POST.get("format", "")
+    if kind not in Report.Kind.values or format not in Report.Format.values:
+        raise Http404
+    request_report(found, by=request.user, kind=kind, format=format)
+    return redirect(f"{run_path(found)}#reports")
+
+
+@login_required
+@require_GET
+def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBase:
+    """The document as a file. It is never shown within the site: it holds text of the upload."""
+    visible = Report.objects.filter(run__assessment__owner=request.user, content__isnull=False)
+    report = get_object_or_404(visible.select_related("run__assessment"), pk=report_id)
+    name = (
+        f"{report.run}-{report.kind}".replace(" ", "-").encode("ascii", "ignore").decode()
+        or "report"
+    )
+    safe = "".join(c for c in name if c.isalnum() or c in "-_.")
+    return HttpResponse(
+        bytes(report.content or b""),
+        content_type=CONTENT_TYPES[Report.Format(report.format)],
+        headers={
+            "Content-Disposition": f'attachment; filename="{safe}.{report.suffix}"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def _complete(request: SignedInRequest, task: TaskRun) -> HttpResponseBase:
+    try:
+        again = run_again(task, by=request.user, only_failed=True)
+    except CannotRunAgainError as error:
+        messages.error(request, str(error))
+        return redirect("task_page", task.pk)
+    return redirect("task_page", again.pk)
+
+
+def _runs(request: SignedInRequest) -> QuerySet[AssessmentRun]:
+    visible = AssessmentRun.objects.filter(
+        assessment__in=Assessment.objects.visible_to(request.user)
+    )
+    return visible.select_related("assessment", "task").defer("resources")
+
+
+def _form_page(
+    request: SignedInRequest,
+    form: NewAssessmentForm,
+    *,
+    refusal: UploadError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    limits = {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.UPLOAD_MAX_FILES}
+    context = {"form": form, "refusal": refusal, "limits": limits, "readiness": READINESS}
+    return render(request, "assessments/new.html", context, status=status)
+
+
+def _requirements_page(
+    request: SignedInRequest, found: Assessment, form: RequirementsForm, *, status: int = 200
+) -> HttpResponse:
+    return render(
+        request, "assessments/requirements.html", {"assessment": found, "form": form}, status=status
+    )
+
+
+def _too_large() -> UploadError:
+    return UploadError(
+        f"The upload is larger than {settings.UPLOAD_MAX_BYTES // 1024**2} MB. Leave out what is"
+        " not code."
+    )

@@ -1,0 +1,69 @@
+"""What the dashboard may ask of each kind: its link, what it found, how to repeat it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from assessments import kinds, listing, services
+from assessments.models import AssessmentRun
+from tasks_ui.kinds import register
+from tasks_ui.models import State
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+    from tasks_ui.models import TaskRun
+
+STATUS = {State.SUCCESS: "completed", State.FAILURE: "failed", State.REVOKED: "cancelled"}
+
+
+def register_kinds() -> None:
+    """Called once, when the application is ready."""
+    for kind in (kinds.INTAKE, kinds.SCAN, kinds.AGENT, kinds.SYNTHESIS):
+        register(kind)
+    register(
+        replace(
+            kinds.PROCESS,
+            link=run_url,
+            on_final=settle_run,
+            describe=listing.describe_analyses,
+            run_again=run_again,
+        )
+    )
+    register(
+        replace(
+            kinds.RECOMMENDATIONS,
+            link=run_url,
+            describe=listing.describe_recommendations,
+            run_again=run_again,
+            is_follow_up=True,
+        )
+    )
+    register(
+        replace(
+            kinds.REPORT,
+            link=lambda report: run_url(report.run),
+            describe=listing.describe_reports,
+            run_again=run_again,
+            is_follow_up=True,
+        )
+    )
+
+
+def run_url(run: Any) -> str:
+    return reverse("run", args=[run.assessment_id, run.number])
+
+
+def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun:
+    return services.run_again(task, by=by, only_failed=only_failed)
+
+
+def settle_run(task: TaskRun) -> None:
+    """Make the run's status follow its task's final state."""
+    AssessmentRun.objects.filter(task=task).update(
+        status=STATUS[State(task.state)], finished_at=timezone.now()
+    )

@@ -1,0 +1,155 @@
+"""One shard through one engine: confined, with true progress, to checks, resources and gaps that
+hold no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from assessments.scan.classify import Classified, classify
+from assessments.scan.intake import InputFile
+from assessments.scan.redact import Redactor
+from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
+from assessments.scan.types import ShardOutput
+
+if TYPE_CHECKING:
+    from assessments.scan.shards import Shard
+from assessments.scan.engines.cfn_lint import cfn_lint
+from assessments.scan.engines.checkov import checkov
+from assessments.scan.engines.compose_lint import compose_lint
+from assessments.scan.engines.hadolint import hadolint
+from assessments.scan.engines.one_run import EngineRun, OnProgress, all_partly
+from assessments.scan.engines.resources import read
+from assessments.scan.engines.tfparse import tfparse
+
+
+def run_shard(
+    shard: Shard,
+    files: Sequence[InputFile],
+    *,
+    sandbox: Sandbox,
+    on_progress: OnProgress,
+    should_stop: Callable[[], bool] = lambda: False,
+    register: Register | None = None,
+) -> ShardOutput:
+    """Run ``shard`` over its files (``files`` may hold others; they are not looked at).
+
+    ``on_progress(done, total, message)`` counts finished units over known units. ``register(kill)``
+    hands out a function that ends the engine's processes at once, from any thread. Raises
+    ScanCancelled, ScanTimeout, ScanFailed.
+    """
+    wanted = set(shard.paths)
+    isolated = sandbox.confinement() == "namespaces"
+    classified = [classify(file, isolated=isolated) for file in files if file.path in wanted]
+    # Classified again, and not taken on trust: no path of a caller leads an engine to a file that
+    # was held back.
+    classified = [item for item in classified if item.scannable]
+    known = 1
+
+    def note(done: int, total: int, message: str) -> None:
+        nonlocal known
+        known = max(1, total)
+        on_progress(done, known, message)
+
+    run = EngineRun(
+        shard=shard,
+        files=[item.file for item in classified],
+        classified=classified,
+        sandbox=sandbox,
+        on_progress=note,
+        should_stop=should_stop,
+        register=register,
+        redactor=Redactor.of(
+            (item.file for item in classified),
+            documents=[doc for item in classified for doc in item.documents],
+        ),
+    )
+    output = _with_crashes_found(run)
+    on_progress(known, known, "")
+    return _tidy(output, run)
+
+
+def _with_crashes_found(run: EngineRun) -> ShardOutput:
+    """The engine's output. Where it raises on some file, halves are tried until that file alone is
+    a gap.
+
+    Terraform files of one group need each other, so there the whole group is the gap.
+    """
+    if not run.classified:
+        return ShardOutput(engine=run.shard.engine, engine_version="")
+    try:
+        return _ENGINES[run.shard.engine](run)
+    except EngineCrashed as error:
+        if len(run.classified) == 1 or run.shard.roots:
+            reason = f"{run.shard.engine} could not read it: {error}"
+            return ShardOutput(
+                engine=run.shard.engine, engine_version="", coverage=all_partly(run, reason)
+            )
+    half = len(run.classified) // 2
+    first, second = (
+        _with_crashes_found(_part(run, part))
+        for part in (run.classified[:half], run.classified[half:])
+    )
+    return ShardOutput(
+        engine=first.engine,
+        engine_version=first.engine_version or second.engine_version,
+        checks=[*first.checks, *second.checks],
+        resources=[*first.resources, *second.resources],
+        coverage=[*first.coverage, *second.coverage],
+    )
+
+
+def _part(run: EngineRun, classified: list[Classified]) -> EngineRun:
+    paths = [item.file.path for item in classified]
+    shard = run.shard.model_copy(
+        update={"paths": paths, "units": sum(item.units for item in classified)}
+    )
+    return replace(
+        run, shard=shard, classified=classified, files=[item.file for item in classified]
+    )
+
+
+def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
+    """Redacted, bounded, sorted, each once; nothing about files that are not the shard's."""
+    known = {file.path: file for file in run.files}
+    checks = {
+        (
+            check.rule,
+            check.resource,
+            check.file,
+            check.line_start,
+            check.line_end,
+            check.outcome,
+        ): check
+        for check in output.checks
+        if check.file in known
+    }
+    resources = {
+        (resource.address, resource.file, resource.line_start): resource
+        for resource in output.resources
+        if resource.file in known
+    }
+    return output.model_copy(
+        update={
+            "checks": [run.redactor.check(checks[key]) for key in sorted(checks)],
+            "resources": [run.redactor.resource(resources[key]) for key in sorted(resources)],
+            "coverage": sorted(
+                (
+                    gap.model_copy(update={"reason": run.redactor.text(gap.reason)})
+                    for gap in output.coverage
+                ),
+                key=lambda gap: (gap.path, gap.status, gap.line or 0, gap.reason),
+            ),
+        }
+    )
+
+
+_ENGINES: dict[str, Callable[[EngineRun], ShardOutput]] = {
+    "checkov": checkov,
+    "tfparse": tfparse,
+    "cfn-lint": cfn_lint,
+    "compose-lint": compose_lint,
+    "hadolint": hadolint,
+    "resources": read,
+}

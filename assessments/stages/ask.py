@@ -1,0 +1,125 @@
+"""The agents stage: seven agents in parallel, each reading the merged scan."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from assessments import kinds
+from assessments.agents import AGENTS
+from assessments.agents.types import AgentFinding, AgentInput, AgentResult
+from assessments.models import (
+    AgentReport,
+    AssessmentRun,
+    Finding,
+)
+from assessments.requirements import Requirements
+from assessments.stages.stage import child, merged
+from tasks_ui.models import TaskRun
+from tasks_ui.runs.transitions import emit
+from tasks_ui.worker.work import Work
+
+
+def make_agents(run: AssessmentRun) -> list[TaskRun]:
+    kept = copy_answers(run) if run.completes else set()
+    reports = AgentReport.objects.bulk_create(
+        AgentReport(run=run, agent=name, position=position)
+        for position, name in enumerate(AGENTS)
+        if name not in kept
+    )
+    return [
+        child(kinds.AGENT, AGENTS[r.agent].label, weight=40 / len(reports), subject=r)
+        for r in reports
+    ]
+
+
+def copy_answers(run: AssessmentRun) -> set[str]:
+    """Take over the answers of the run that this one completes, but for its failed agents. Returns
+    their names."""
+    answered = list(
+        AgentReport.objects.filter(run=run.completes).exclude(status__in=["", AgentReport.FAILED])
+    )
+    for report in answered:
+        findings = list(report.findings.all())
+        report.pk, report.run = uuid7(), run
+        for finding in findings:
+            finding.pk, finding.run, finding.report = uuid7(), run, report
+        report.save(force_insert=True)
+        Finding.objects.bulk_create(findings, batch_size=500)
+    return {report.agent for report in answered}
+
+
+def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
+    """Run one agent on the merged scan. Units of work are the agent's own: checks, resources or
+    requirements."""
+    scanned = merged(report.run)
+    data = AgentInput(
+        checks=scanned.checks,
+        resources=scanned.resources,
+        coverage=scanned.coverage,
+        requirements=Requirements.model_validate(report.run.requirements),
+    )
+    result = AGENTS[report.agent].run(data, work.report)
+    work.save_with_result(lambda: store_answer(report, result))
+    return {
+        "agent": report.agent,
+        "status": result.status,
+        "score": result.score,
+        "findings": len(result.findings),
+    }
+
+
+def store_answer(report: AgentReport, result: AgentResult) -> None:
+    answer = result.model_dump(mode="json", exclude={"findings"})
+    AgentReport.objects.filter(pk=report.pk).update(**answer)
+    Finding.objects.bulk_create(
+        (row_of(finding, report) for finding in result.findings), batch_size=500
+    )
+    counts = Counter(finding.severity.name.lower() for finding in result.findings)
+    task = TaskRun.objects.get(assessment_run=report.run_id)
+    data = {
+        "agent": report.agent,
+        "label": AGENTS[report.agent].label,
+        "status": result.status,
+        "score": result.score,
+        "reason": result.reason,
+        "severities": dict(counts),
+    }
+    emit(task, "agent.finished", data)
+    if result.findings:
+        emit(task, "findings.found", {"agent": report.agent, "count": len(result.findings)})
+
+
+def row_of(finding: AgentFinding, report: AgentReport) -> Finding:
+    shown = {
+        "rule",
+        "title",
+        "severity",
+        "severity_origin",
+        "resource",
+        "file",
+        "line_start",
+        "line_end",
+    }
+    kept = {"monthly_saving_usd", "fingerprint_key"}
+    return Finding(
+        run_id=report.run_id,
+        report=report,
+        agent=report.agent,
+        rule=finding.rule[:80],
+        title=finding.title[:300],
+        severity=finding.severity,
+        severity_origin=finding.severity_origin,
+        resource=finding.resource[:300],
+        file=finding.file,
+        line_start=finding.line_start,
+        line_end=finding.line_end,
+        detail=finding.model_dump(mode="json", exclude=shown | kept),
+        monthly_saving_usd=finding.monthly_saving_usd,
+        fingerprint=hashlib.sha256(
+            f"{report.agent}\0{finding.fingerprint_key}".encode()
+        ).hexdigest(),
+    )

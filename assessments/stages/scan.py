@@ -1,0 +1,100 @@
+"""The scan stage: one engine on one shard per task, and the merge of what they found."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Sum, TextField
+from django.db.models.functions import Cast
+
+from assessments import kinds
+from assessments.models import (
+    AssessmentRun,
+    MergedScan,
+    ScanShard,
+)
+from assessments.scan.engines import run_shard
+from assessments.scan.merge import merge, shard_failure
+from assessments.scan.shards import Shard
+from assessments.scan.types import FileCoverage, ShardOutput
+from assessments.stages.stage import as_json, child, inputs, sandbox
+from tasks_ui.models import TaskRun
+from tasks_ui.worker.work import Work
+
+
+def make_scan(run: AssessmentRun) -> list[TaskRun]:
+    shards = list(run.shards.defer("output"))
+    whole = sum(shard.weight for shard in shards) or 1
+    return [
+        child(kinds.SCAN, str(shard), weight=40 * shard.weight / whole, subject=shard)
+        for shard in shards
+    ]
+
+
+def scan(work: Work, row: ScanShard) -> dict[str, Any]:
+    """Run one engine on one shard. Units of work are the engine's own. A cancel ends its processes
+    at once."""
+    shard = Shard.model_validate(row.spec)
+    with ExitStack() as stack:
+        output = run_shard(
+            shard,
+            inputs(row.run, paths=shard.paths),
+            sandbox=sandbox(),
+            on_progress=work.report,
+            should_stop=lambda: work.is_stopped,
+            register=lambda kill: stack.enter_context(work.stopping(kill)),
+        )
+    work.save_with_result(lambda: store_scan(row, output))
+    return {"engine": row.engine, "checks": len(output.checks), "resources": len(output.resources)}
+
+
+def store_scan(row: ScanShard, output: ShardOutput) -> None:
+    ScanShard.objects.filter(pk=row.pk).update(
+        output=as_json(output), checks=len(output.checks), resources=len(output.resources)
+    )
+
+
+def scan_facts(run: AssessmentRun) -> dict[str, Any]:
+    shards = run.shards.aggregate(
+        shards=Count("pk"), checks=Sum("checks"), resources=Sum("resources")
+    )
+    return {key: count or 0 for key, count in shards.items()}
+
+
+def merge_scan(run: AssessmentRun) -> None:
+    """Join the shards' outputs into what the agents read. Done once; the outputs are dropped with
+    it."""
+    if MergedScan.objects.filter(run=run).exists():
+        return
+    if run.completes:
+        MergedScan.objects.create(run=run, data=run.completes.scan.data)
+        return
+    answered = run.shards.filter(output__isnull=False).annotate(text=Cast("output", TextField()))
+    outputs = [
+        ShardOutput.model_validate_json(text) for text in answered.values_list("text", flat=True)
+    ]
+    merged = merge(
+        outputs,
+        files=inputs(run),
+        failed_shards=lost_shards(run),
+        isolated=sandbox().confinement() == "namespaces",
+    )
+    with transaction.atomic():
+        MergedScan.objects.get_or_create(run=run, defaults={"data": as_json(merged)})
+        run.shards.update(output=None)
+
+
+def lost_shards(run: AssessmentRun) -> list[FileCoverage]:
+    """The files of shards whose task failed or was cancelled, with the reason."""
+    errors = dict(
+        TaskRun.objects.filter(parent=run.task_id, stage="scan").values_list("subject_id", "error")
+    )
+    return [
+        gap
+        for row in run.shards.filter(output__isnull=True)
+        for gap in shard_failure(
+            row.spec["paths"], engine=row.engine, reason=errors.get(row.pk) or "it was cancelled."
+        )
+    ]

@@ -1,0 +1,81 @@
+"""The synthesis stage: summary, coverage, and the comparison with the run before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from assessments import kinds
+from assessments.models import (
+    AgentReport,
+    AssessmentRun,
+    Finding,
+)
+from assessments.muting import severity_counts
+from assessments.scan.merge import ScanResult
+from assessments.stages.stage import child, merged
+from tasks_ui.models import State, TaskRun
+from tasks_ui.worker.work import Work
+
+
+def make_synthesis(run: AssessmentRun) -> list[TaskRun]:
+    return [child(kinds.SYNTHESIS, "Settle scores", weight=10, subject=run)]
+
+
+def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:
+    """One resource list, one coverage list, one comparison. Units of work are these steps."""
+    steps = 4
+    data = merged(run)
+    work.report(1, steps, "Comparing with the run before")
+    before = run.assessment.runs.filter(
+        number__lt=run.number, status=AssessmentRun.Status.COMPLETED
+    ).first()
+    known = (
+        set(before.findings.counted().values_list("fingerprint", flat=True)) if before else set()
+    )
+    found = set(run.findings.counted().values_list("fingerprint", flat=True))
+    work.report(2, steps, "Counting findings")
+    summary = summary_of(run, data)
+    if before:
+        summary["comparison"] = {
+            "run": before.number,
+            "new": len(found - known),
+            "persisting": len(found & known),
+            "fixed": len(known - found),
+        }
+    work.report(3, steps, "Settling scores")
+    work.save_with_result(lambda: store_synthesis(run, data, summary, known if before else None))
+    work.report(4, steps, "Scores are settled")
+    return {"findings": len(found)}
+
+
+def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
+    """Counts by severity, score by agent, checks by outcome, files by coverage."""
+    return {
+        "severities": severity_counts(run),
+        "scores": {r.agent: r.score for r in run.reports.all()},
+        "checks": dict(Counter(check.outcome.value for check in data.checks)),
+        "resources": len(data.resources),
+        "coverage": dict(Counter(file.status.value for file in data.coverage)),
+        "engines": data.engines,
+    }
+
+
+def store_synthesis(
+    run: AssessmentRun, data: ScanResult, summary: dict[str, Any], known: set[str] | None
+) -> None:
+    failed = TaskRun.objects.filter(parent=run.task_id, stage="agents").exclude(state=State.SUCCESS)
+    for task in failed:
+        AgentReport.objects.filter(run=run, pk=str(task.subject_id)).update(
+            status=AgentReport.FAILED, reason=task.error or "The agent was cancelled."
+        )
+    if known is not None:
+        run.findings.counted().filter(fingerprint__in=known).update(since=Finding.Since.PERSISTING)
+        run.findings.counted().exclude(fingerprint__in=known).update(since=Finding.Since.NEW)
+    AssessmentRun.objects.filter(pk=run.pk).update(
+        summary=summary,
+        coverage=[file.model_dump(mode="json") for file in data.coverage],
+        resources=[
+            resource.model_dump(mode="json", exclude={"attributes"}) for resource in data.resources
+        ],
+    )

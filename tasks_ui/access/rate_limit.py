@@ -1,0 +1,69 @@
+"""How often one token, or one signed-in person, may use the REST API: so many requests in a minute.
+
+The count is in Valkey, which all web processes share, by fixed windows of a minute (INCR and
+EXPIRE). It guards against a program in a loop, not against an attacker. With Valkey away nothing is
+counted and everything goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import redis
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+WINDOW_S = 60
+PATIENCE_S = 0.1
+LEAVE_ALONE_S = 5.0
+"""After a failure Valkey isn't asked for so long: a frozen one costs a request in five seconds its
+patience."""
+
+_client: redis.Redis | None = None
+_leave_alone_until = 0.0
+
+
+class TooManyRequestsError(Exception):
+    """The minute's requests are used up; ``retry_after_s`` whole seconds until the next."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"More than {settings.RATE_LIMIT_PER_MINUTE} requests in a minute.")
+        self.retry_after_s = retry_after_s
+
+
+def spend(who: str) -> None:
+    """Count a request of ``who``. Raises TooManyRequestsError."""
+    now = time.time()
+    window = int(now // WINDOW_S)
+    count = _count(key(who, window=window))
+    if count > settings.RATE_LIMIT_PER_MINUTE:
+        raise TooManyRequestsError(max(1, round((window + 1) * WINDOW_S - now)))
+
+
+def key(who: str, *, window: int) -> str:
+    return f"infra_mind.requests.{who}.{window}"
+
+
+def _count(name: str) -> int:
+    """The requests counted under ``name`` with this one; 0 while Valkey is away."""
+    global _client, _leave_alone_until
+    if time.monotonic() < _leave_alone_until:
+        return 0
+    try:
+        if _client is None:
+            _client = redis.Redis.from_url(
+                settings.CHANNEL_REDIS_URL,
+                socket_timeout=PATIENCE_S,
+                socket_connect_timeout=PATIENCE_S,
+                retry=None,
+            )
+        both = _client.pipeline(transaction=False)
+        both.incr(name)
+        both.expire(name, 2 * WINDOW_S)
+        return int(both.execute()[0])
+    except redis.RedisError as error:
+        logger.debug("Requests are not counted: %s", error)
+        _leave_alone_until = time.monotonic() + LEAVE_ALONE_S
+        return 0

@@ -1,0 +1,79 @@
+"""The page of a person's API tokens: make one, see which there are, end one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from tasks_ui.access.sign_in import SignedInRequest
+from tasks_ui.models import ApiToken
+
+TOKENS_MAX = 100
+DAYS = {"30": "30 days", "90": "90 days", "365": "A year", "": "Never"}
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        max_length=80, help_text="What it is for, such as the pipeline that uses it"
+    )
+    scope = forms.ChoiceField(
+        choices=ApiToken.Scope.choices, initial=ApiToken.Scope.READ, label="May"
+    )
+    days = forms.ChoiceField(
+        choices=list(DAYS.items()), initial="90", required=False, label="Ends after"
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "in"
+
+    def issue(self, *, owner: object) -> tuple[ApiToken, str]:
+        """The token and its key, which can't be read again."""
+        days = self.cleaned_data["days"]
+        expires_at = timezone.now() + timedelta(days=int(days)) if days else None
+        name, scope = self.cleaned_data["name"], self.cleaned_data["scope"]
+        return ApiToken.issue(owner=owner, name=name, scope=scope, expires_at=expires_at)
+
+
+@login_required
+@never_cache  # the page holds a key once
+@require_http_methods(["GET", "POST"])
+def tokens(request: SignedInRequest) -> HttpResponse:
+    """All of one's tokens; what POST makes is shown in the answer, and nowhere after it."""
+    form = TokenForm(request.POST or None)
+    made: tuple[ApiToken, str] | None = None
+    if request.method == "POST" and form.is_valid():
+        if _live(request).count() >= TOKENS_MAX:
+            form.add_error(
+                None, f"You have {TOKENS_MAX} tokens. Revoke one that is not used any more."
+            )
+        else:
+            made = form.issue(owner=request.user)
+            form = TokenForm()
+    context = {"form": form, "made": made, "tokens": _live(request), "now": timezone.now()}
+    return render(request, "tasks_ui/tokens.html", context)
+
+
+@login_required
+@require_POST
+def revoke(request: SignedInRequest, token_id: int) -> HttpResponse:
+    """End a token at once, and the sockets that it opened."""
+    token = get_object_or_404(_live(request), pk=token_id)
+    token.revoked_at = timezone.now()
+    token.save(update_fields=["revoked_at"])
+    messages.success(request, f"The token {token.name} is revoked.")
+    return redirect("api_tokens")
+
+
+def _live(request: HttpRequest) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(owner_id=request.user.pk, revoked_at=None)

@@ -1,0 +1,20 @@
+"""The WebSocket URLs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from tasks_ui.live.consumers import consumer
+
+
+async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Any other address: refused before the handshake, as 403, which is what servers make of a
+    close there."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+websocket = URLRouter([path("ws/v1/", consumer), re_path("", nowhere)])  # type: ignore[arg-type]

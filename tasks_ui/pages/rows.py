@@ -1,0 +1,228 @@
+"""Runs as a list shows them: filtered, grouped, and with what their apps say of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from uuid import UUID
+
+from django.db.models import Q
+
+from tasks_ui import kinds
+from tasks_ui.kinds import RunFacts
+from tasks_ui.models import ACTIVE, State, TaskRun, TaskRunQuerySet
+from tasks_ui.runs.waiting import places
+from tasks_ui.runs.wording import COUNTED
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
+
+PAGE = 50
+SEARCHED = 10_000
+"""Words are looked for in the titles of so many of the newest runs: a search has no index to help
+it."""
+
+
+ATTENTION = Q(state=State.FAILURE) | Q(state=State.SUCCESS, partial=True)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """``cells`` are conditions that exclude each other, each served in order of age by an index of
+    its own."""
+
+    label: str
+    cells: tuple[Q, ...] = ()
+
+
+TABS = {
+    "": Tab("All"),
+    "active": Tab("Active", tuple(Q(state=state) for state in State if state in ACTIVE)),
+    "attention": Tab("Needs you", (Q(state=State.FAILURE), Q(state=State.SUCCESS, partial=True))),
+    "done": Tab("Done", (Q(state=State.SUCCESS, partial=False),)),
+    "cancelled": Tab("Cancelled", (Q(state=State.REVOKED),)),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run and its facts, for the template ``tasks_ui/_run_row.html``."""
+
+    run: TaskRun
+    facts: RunFacts
+    kind_label: str
+    can_run_again: bool
+    place: int | None = None
+    """In the queue, 1 is next; None where it does not wait in one."""
+
+
+@dataclass(frozen=True)
+class Group:
+    label: str
+    count: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the address says: ``state`` is a key of TABS, ``q`` words, ``kind`` a kind's name,
+    ``before`` a run's id."""
+
+    state: str = ""
+    q: str = ""
+    kind: str = ""
+    before: UUID | None = None
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Self:
+        """Read a query string; what is not understood counts as not said."""
+        state, kind = query.get("state", ""), query.get("kind", "")
+        return cls(
+            state=state if state in TABS else "",
+            q=query.get("q", "").replace("\0", "").strip()[:100],
+            kind=kind if kinds.find(kind) else "",
+            before=as_uuid(query.get("before", "")),
+        )
+
+    @property
+    def are_set(self) -> bool:
+        return bool(self.state or self.q or self.kind)
+
+    def narrow(self, runs: TaskRunQuerySet) -> TaskRunQuerySet:
+        """All filters but the state's, which the tabs count.
+
+        Follow-ups that are done fold away, as what they follow offers their outcome, unless their
+        kind or id is asked for.
+        """
+        if self.kind:
+            runs = runs.filter(kind=self.kind)
+        elif not as_uuid(self.q):
+            runs = runs.exclude(
+                kind__in=kinds.follow_ups(), state__in=[State.SUCCESS, State.REVOKED]
+            )
+        return runs.filter(pk__in=found(runs, self.q)) if self.q else runs
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of runs. ``counts`` by tab, up to COUNTED + 1; ``next_before`` is the cursor of the
+    next page, "" on the last. ``is_cut``: a search left runs out because they are older than the
+    SEARCHED newest."""
+
+    groups: list[Group]
+    counts: dict[str, int]
+    next_before: str
+    is_cut: bool = False
+
+    @property
+    def shown(self) -> int:
+        return sum(len(group.rows) for group in self.groups)
+
+
+def listing(runs: TaskRunQuerySet, *, filters: Filters) -> Listing:
+    """A page of ``runs`` in their groups. Neither the number of queries nor their time grows with
+    the runs."""
+    narrowed = filters.narrow(runs)
+    counts = count_by_tab(narrowed)
+    head, (label, names) = sections_of(filters)
+    parts = [
+        (TABS[name].label, counts[name], newest(narrowed, TABS[name].cells))
+        for name in head
+        if counts[name]
+    ]
+    cells = tuple(cell for name in names if counts[name] for cell in TABS[name].cells)
+    paged = newest(narrowed, cells, count=PAGE + 1, before=filters.before)
+    parts.append((label, min(COUNTED + 1, sum(counts[name] for name in names)), paged[:PAGE]))
+    rows = iter(as_rows([run for *_, group in parts for run in group]))
+    groups = [Group(label, count, [next(rows) for _ in group]) for label, count, group in parts]
+    return Listing(
+        groups=[group for group in groups if group.rows],
+        counts=counts,
+        next_before=str(paged[PAGE - 1].pk) if len(paged) > PAGE else "",
+        is_cut=bool(filters.q) and boundary(runs) is not None,
+    )
+
+
+def sections_of(filters: Filters) -> tuple[list[str], tuple[str, list[str]]]:
+    """The tabs that stand at the head of a page, and label and tabs of the group that goes on over
+    pages."""
+    if filters.state:
+        return [], (TABS[filters.state].label, [filters.state])
+    return [] if filters.before else ["active", "attention"], ("Finished", ["done", "cancelled"])
+
+
+def newest(
+    runs: TaskRunQuerySet, cells: Sequence[Q], *, count: int = PAGE, before: UUID | None = None
+) -> list[TaskRun]:
+    """The newest of the runs in any of ``cells``: so many of each cell by its index, then
+    merged."""
+    if before:
+        runs = runs.filter(pk__lt=before)
+    parts = [runs.filter(cell).order_by("-id")[:count] for cell in cells]
+    if len(parts) <= 1:
+        return list(parts[0]) if parts else []
+    return list(parts[0].union(*parts[1:], all=True).order_by("-id")[:count])
+
+
+def found(runs: TaskRunQuerySet, words: str) -> list[UUID]:
+    """Ids of the run that has ``words`` as its id, or of those among the newest whose title holds
+    them."""
+    if task_id := as_uuid(words):
+        return list(runs.filter(pk=task_id).values_list("pk", flat=True))
+    last = boundary(runs)
+    recent = runs.filter(pk__gt=last) if last else runs
+    return list(recent.filter(title__icontains=words).values_list("pk", flat=True)[: COUNTED + 1])
+
+
+def boundary(runs: TaskRunQuerySet) -> UUID | None:
+    """The id of the newest run that a search leaves out; None when it looks at all."""
+    return runs.order_by("-id").values_list("pk", flat=True)[SEARCHED : SEARCHED + 1].first()
+
+
+def as_rows(runs: Sequence[TaskRun]) -> list[Row]:
+    """The runs with their facts: a fixed number of queries for each kind among them."""
+    by_kind: dict[str, list[TaskRun]] = defaultdict(list)
+    for run in runs:
+        by_kind[run.kind].append(run)
+    facts: dict[UUID, RunFacts] = {}
+    for name, of_kind in by_kind.items():
+        kind = kinds.find(name)
+        if kind and kind.describe:
+            facts |= kind.describe(of_kind)
+    waiting = places(runs)
+    return [_row(run, facts.get(run.pk), waiting.get(run.pk)) for run in runs]
+
+
+def count_by_tab(runs: TaskRunQuerySet) -> dict[str, int]:
+    """How many runs each tab holds, each counted up to COUNTED + 1."""
+    active = [Q(state__in=ACTIVE)]  # a count needs no order: one index serves them all
+    counts = {
+        name: min(
+            COUNTED + 1,
+            sum(
+                _counted(runs.filter(cell)) for cell in (active if name == "active" else tab.cells)
+            ),
+        )
+        for name, tab in TABS.items()
+        if name
+    }
+    return {"": min(COUNTED + 1, sum(counts.values())), **counts}
+
+
+def _counted(runs: TaskRunQuerySet) -> int:
+    return runs.order_by()[: COUNTED + 1].count()
+
+
+def _row(run: TaskRun, facts: RunFacts | None, place: int | None) -> Row:
+    kind = kinds.find(run.kind)
+    label = kind.label if kind else run.kind
+    return Row(run, facts or RunFacts(title=run.title), label, bool(kind and kind.run_again), place)
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

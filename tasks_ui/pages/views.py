@@ -1,0 +1,173 @@
+"""The dashboard: a person's runs, and what may be asked of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from tasks_ui import kinds
+from tasks_ui.access.sign_in import SignedInRequest
+from tasks_ui.kinds import CannotRunAgainError
+from tasks_ui.models import State, TaskRun
+from tasks_ui.pages.rows import SEARCHED, TABS, Filters, as_rows, as_uuid, listing
+from tasks_ui.protocol import HEARTBEAT_S
+from tasks_ui.runs import services
+from tasks_ui.runs.services import request_cancel
+from tasks_ui.runs.waiting import trouble
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+BULK_MAX = 200
+
+
+CONNECTION_CHECKS = (
+    ("http", "The server answers"),
+    ("origin", "It is addressed as the browser addresses it"),
+    ("session", "The session cookie arrives at the API"),
+    ("socket", "A WebSocket opens"),
+    ("news", "Frames come back"),
+)
+
+
+PROXY_HEADERS = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Real-Ip",
+)
+
+
+@login_required
+@require_GET
+def dashboard(request: SignedInRequest) -> HttpResponse:
+    runs = TaskRun.objects.visible_to(request.user).roots()
+    filters = Filters.of(request.GET)
+    page = listing(runs, filters=filters)
+    tabs = [(name, tab.label, page.counts[name]) for name, tab in TABS.items()]
+    listed = [kind for kind in kinds.every() if kind.link]
+    elsewhere = page.counts[""] - page.counts[filters.state] if not page.groups else 0
+    context = {
+        "page": page,
+        "filters": filters,
+        "tabs": tabs,
+        "state_label": TABS[filters.state].label,
+        "kinds": listed,
+        "trouble": trouble([row.run for group in page.groups for row in group.rows]),
+        "searched": SEARCHED,
+        "elsewhere": elsewhere,
+        "retention_days": settings.TASKS_RETENTION_DAYS,
+    }
+    return render(request, "tasks_ui/dashboard.html", context)
+
+
+@login_required
+@require_POST
+def cancel(request: SignedInRequest, task_id: UUID) -> HttpResponse:
+    run = get_object_or_404(TaskRun.objects.visible_to(request.user), pk=task_id)
+    after = request_cancel(run, by=request.user)
+    if after.cancel_requested_at is None:
+        messages.info(request, f"Could not cancel {run.title}: it had finished.")
+    return back(request)
+
+
+@login_required
+@require_POST
+def run_again(request: SignedInRequest, task_id: UUID) -> HttpResponse:
+    run = get_object_or_404(TaskRun.objects.visible_to(request.user), pk=task_id)
+    try:
+        again = services.run_again(
+            run, by=request.user, only_failed=request.POST.get("only") == "failed"
+        )
+    except CannotRunAgainError as error:
+        messages.error(request, f"{run.title} can't be run again. {error}")
+        return back(request)
+    link = kinds.get(again.kind).link
+    return redirect(link(again.subject)) if link else back(request)
+
+
+@login_required
+@require_POST
+def bulk(request: SignedInRequest) -> HttpResponse:
+    """Cancel, or run again, the runs that are marked in the list: at most BULK_MAX, each for
+    itself."""
+    ids = [
+        task_id for text in request.POST.getlist("task")[:BULK_MAX] if (task_id := as_uuid(text))
+    ]
+    runs = list(TaskRun.objects.visible_to(request.user).roots().filter(pk__in=ids))
+    act = {"cancel": _cancel_one, "again": _run_one_again}.get(request.POST.get("act", ""))
+    if act is None:
+        raise Http404
+    done = sum(act(run, request.user) for run in runs)
+    words = "asked to stop" if request.POST["act"] == "cancel" else "queued again"
+    _say_outcome(
+        request,
+        f"{done} of {len(runs)} runs {words}." if runs else "No run was marked.",
+        whole=done == len(runs),
+    )
+    return back(request)
+
+
+@login_required
+@require_GET
+def toast(request: SignedInRequest, task_id: UUID) -> HttpResponse:
+    """What to say of a run that has just ended, for a page that does not show it; 204 where that is
+    nothing."""
+    run = get_object_or_404(TaskRun.objects.visible_to(request.user).roots(), pk=task_id)
+    kind = kinds.find(run.kind)
+    if not run.is_final or (kind and kind.is_follow_up and run.state != State.FAILURE):
+        return HttpResponse(status=204)
+    return render(request, "tasks_ui/_toast.html", {"row": as_rows([run])[0]})
+
+
+@login_required
+@require_GET
+def connection(request: SignedInRequest) -> HttpResponse:
+    """Why live updates don't arrive: what this server was asked, for the page's script to compare
+    with the browser."""
+    forwarded = [name for name in PROXY_HEADERS if name in request.headers]
+    context = {
+        "origin": f"{request.scheme}://{request.get_host()}",
+        "forwarded": forwarded,
+        "cookie": settings.SESSION_COOKIE_NAME,
+        "heartbeat_s": HEARTBEAT_S,
+        "checks": CONNECTION_CHECKS,
+    }
+    return render(request, "tasks_ui/connection.html", context)
+
+
+def _cancel_one(run: TaskRun, by: User) -> bool:
+    return not run.is_final and request_cancel(run, by=by).cancel_requested_at is not None
+
+
+def _run_one_again(run: TaskRun, by: User) -> bool:
+    try:
+        services.run_again(run, by=by)
+    except CannotRunAgainError:
+        return False
+    return True
+
+
+def _say_outcome(request: HttpRequest, words: str, *, whole: bool) -> None:
+    (messages.success if whole else messages.warning)(request, words)
+
+
+def back(request: HttpRequest, *, otherwise: str = "dashboard") -> HttpResponse:
+    """To the page that the form stands on, if it is one of ours; else to ``otherwise``, an address
+    or its name."""
+    target = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        target, {request.get_host()}, require_https=request.is_secure()
+    )
+    return redirect(target if is_ours else otherwise)

@@ -1,0 +1,136 @@
+"""Errors over HTTP: RFC 9457 problem details, whatever it is that refuses a request."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from ninja.errors import HttpError, ValidationError
+
+from tasks_ui.access.rate_limit import TooManyRequestsError
+from tasks_ui.protocol import FieldError, Problem
+from tasks_ui.rest.middleware import unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from django.http import HttpRequest
+    from ninja import NinjaAPI
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+MACHINE_PATHS = ("/api/", "/health/")
+WORDS = {
+    400: "The request can't be understood.",
+    401: "Sign in, or send an API token as 'Authorization: Bearer <token>'.",
+    403: "This is not allowed.",
+    404: "There is nothing here that you can see.",
+    405: "This address does not take that method.",
+    413: "The request is too large.",
+    500: "Something went wrong on the server. It has been logged.",
+}
+
+
+def problem(
+    status: int, detail: str = "", *, errors: Sequence[FieldError] = (), **more: Any
+) -> HttpResponse:
+    """A problem response; ``more`` are extension members."""
+    title = HTTPStatus(status).phrase
+    body = Problem(
+        title=title,
+        status=status,
+        detail=detail or WORDS.get(status, title),
+        errors=list(errors),
+        **more,
+    )
+    return HttpResponse(
+        body.model_dump_json(exclude_none=True), status=status, content_type=CONTENT_TYPE
+    )
+
+
+def add_handlers(api: NinjaAPI) -> None:
+    """Let the API answer every exception with a problem."""
+    handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+        ValidationError: _invalid,
+        HttpError: lambda request, error: problem(error.status_code, _own_words(error)),
+        Http404: lambda request, error: problem(404),
+        RequestDataTooBig: lambda request, error: problem(413),
+        BadRequest: lambda request, error: problem(400),
+        SuspiciousOperation: lambda request, error: problem(400),
+        MultiPartParserError: lambda request, error: problem(400),
+        TooManyRequestsError: _too_many,
+        OperationalError: _database_away,
+        InterfaceError: _database_away,
+        Exception: _unexpected,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
+
+
+class ProblemMiddleware:
+    """Makes a problem of every other error below /api/: unknown addresses, wrong methods, hosts and
+    bodies."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400 or not request.path.startswith(MACHINE_PATHS):
+            return response
+        if response.get("Content-Type", "").startswith(CONTENT_TYPE):
+            return response
+        replacement = problem(response.status_code)
+        for name in ("Allow", "Retry-After"):
+            if name in response:
+                replacement[name] = response[name]
+        return replacement
+
+
+def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """Pydantic's errors by field path, at most 100 of them."""
+    return [
+        FieldError(path=".".join(str(part) for part in error["loc"]), message=_plain(error["msg"]))
+        for error in errors[:100]
+    ]
+
+
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    # A location begins with where the field came from (query, body ...), then, for some, with the
+    # name of the operation's parameter that holds all fields. Ours is "wanted" wherever there is
+    # one; clients don't know it.
+    errors = [
+        {**each, "loc": [part for part in each["loc"][1:] if part != "wanted"]}
+        for each in error.errors
+    ]
+    return problem(422, "The request has fields that are not valid.", errors=field_errors(errors))
+
+
+def _too_many(request: HttpRequest, error: TooManyRequestsError) -> HttpResponse:
+    response = problem(429, f"{error} Wait {error.retry_after_s} s.")
+    response["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _database_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.warning("The database is away: %s", error)
+    return unavailable(request)
+
+
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("%s %s failed.", request.method, request.path, exc_info=error)
+    return problem(500)
+
+
+def _own_words(error: HttpError) -> str:
+    return "" if error.message in {"Unauthorized", "Forbidden"} else error.message
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,29 @@
+"""Trying a short transaction again while the database is away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError, connection
+
+DATABASE_ERRORS = (OperationalError, InterfaceError)
+
+
+DATABASE_PATIENCE_S = 120
+
+
+def patiently[T](call: Callable[[], T]) -> T:
+    """Call, and call again while the database is away, for two minutes. Then the last error is
+    raised."""
+    give_up_at = time.monotonic() + DATABASE_PATIENCE_S
+    pause_s = 0.1
+    while True:
+        try:
+            return call()
+        except DATABASE_ERRORS:
+            connection.close()
+            if time.monotonic() > give_up_at:
+                raise
+        time.sleep(pause_s)
+        pause_s = min(2.0, pause_s * 2)

@@ -1,0 +1,108 @@
+"""What a person or a program may ask of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django_celery_results.models import TaskResult
+
+from tasks_ui import kinds
+from tasks_ui.kinds import CannotRunAgainError
+from tasks_ui.models import ACTIVE, FINAL, RUNNING, State, TaskRun
+from tasks_ui.runs import dispatch, wakeup
+from tasks_ui.runs.transitions import emit, fan_in, lock, lock_pk, transition
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
+    """Ask that a run and its children end; returns the row as it is then. A finished run stays as
+    it is.
+
+    What waits is REVOKED at once and never starts. What runs is CANCELLING until its worker, or the
+    reconciler for a worker that is gone, confirms that the work has stopped.
+    """
+    asked: dict[str, Any] = {"cancel_requested_at": Now(), "cancel_requested_by": by}
+    with transaction.atomic():
+        if run.parent_id:
+            lock_pk(run.parent_id)
+        locked = lock(run)
+        has_children = TaskRun.objects.filter(parent=run, state__in=ACTIVE).exists()
+        if locked.state in RUNNING or (locked.state == State.RETRY and has_children):
+            transition(locked, State.CANCELLING, **asked)
+        elif locked.state in {State.PENDING, State.RETRY}:
+            transition(locked, State.REVOKED, **asked)
+        cancel_children(run, **asked)
+        fan_in(run.pk)
+        transaction.on_commit(lambda: wakeup.ring([run.pk]), robust=True)
+    return TaskRun.objects.get(pk=run.pk)
+
+
+def run_again(run: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
+    """Queue the work of a finished run once more, as a new run of ``by`` that is linked to the old
+    one.
+
+    ``only_failed`` repeats only the parts that failed. Raises CannotRunAgainError.
+    """
+    kind = kinds.find(run.kind)
+    if kind is None or kind.run_again is None:
+        raise CannotRunAgainError(
+            "This kind of task is not run again by itself. Run again what it is a part of."
+        )
+    if not run.is_final:
+        raise CannotRunAgainError("It has not finished. Cancel it first, or wait for its end.")
+    return kind.run_again(run, by, only_failed=only_failed)
+
+
+def expedite(run: TaskRun, *, by: AbstractBaseUser) -> bool:
+    """Move a run that waits to the queue that has a worker of its own. False when it does not wait,
+    or is there.
+
+    A message that was sent for it before may still start it from its old queue. Children that it
+    makes later follow it.
+    """
+    with transaction.atomic():
+        waiting = TaskRun.objects.filter(pk=run.pk, state=State.PENDING).exclude(
+            queue=dispatch.PRIORITY
+        )
+        if not waiting.update(queue=dispatch.PRIORITY, rung_at=None, rings=0):
+            return False
+        emit(
+            run,
+            "task.expedited",
+            {"by": by.get_username(), "from_queue": run.queue, "queue": dispatch.PRIORITY},
+        )
+        for queue in (dispatch.PRIORITY, run.queue):
+            dispatch.admit(run.owner_id, queue)
+    return True
+
+
+def forget(run: TaskRun) -> bool:
+    """Delete a finished task with its parts, events and results; what it found stays. False if not
+    finished."""
+    with transaction.atomic():
+        family = TaskRun.objects.filter(Q(pk=run.pk) | Q(parent_id=run.pk))
+        ids = [str(pk) for pk in family.values_list("pk", flat=True)]
+        if not TaskRun.objects.filter(pk=run.pk, parent=None, state__in=FINAL).delete()[0]:
+            return False
+        TaskResult.objects.filter(task_id__in=ids).delete()
+    return True
+
+
+def cancel_children(run: TaskRun, **asked: Any) -> None:
+    """Cancel every child of a locked run that is not final yet."""
+    asked = asked or {"cancel_requested_at": Now()}
+    children = list(
+        TaskRun.objects.select_for_update(no_key=True)
+        .filter(parent=run, state__in=ACTIVE)
+        .order_by("pk")
+    )
+    for child in children:
+        waits = child.state in {State.PENDING, State.RETRY}
+        transition(child, State.REVOKED if waits else State.CANCELLING, **asked)
+    woken = [child.pk for child in children]
+    transaction.on_commit(lambda: wakeup.ring(woken), robust=True)

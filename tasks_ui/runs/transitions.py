@@ -1,0 +1,402 @@
+"""The one place where a run's state changes.
+
+Each change is a single guarded UPDATE whose row count says who won, with its event and, at the end,
+its result in the same transaction. Locks are taken parent first, then child, so that a fan-in and a
+cancel can't deadlock.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Greatest, Now
+
+from tasks_ui import kinds, publisher
+from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRun
+from tasks_ui.runs import dispatch, results
+from tasks_ui.runs.results import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from uuid import UUID
+
+NEXT: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.STARTED, State.REVOKED}),
+    State.STARTED: frozenset(
+        {State.PROGRESS, State.SUCCESS, State.FAILURE, State.RETRY, State.CANCELLING}
+    ),
+    State.PROGRESS: frozenset({State.SUCCESS, State.FAILURE, State.RETRY, State.CANCELLING}),
+    State.RETRY: frozenset({State.STARTED, State.CANCELLING, State.REVOKED}),
+    State.CANCELLING: frozenset({State.REVOKED}),
+    State.SUCCESS: frozenset(),
+    State.FAILURE: frozenset(),
+    State.REVOKED: frozenset(),
+}
+"""Which state may follow which: the diagram of ``TaskRun``."""
+
+VERBS = {
+    State.PENDING: "queued",
+    State.STARTED: "started",
+    State.PROGRESS: "progressing",
+    State.RETRY: "retrying",
+    State.CANCELLING: "cancelling",
+    State.REVOKED: "revoked",
+    State.SUCCESS: "succeeded",
+    State.FAILURE: "failed",
+}
+
+
+class Cancelled(Exception):
+    """Someone asked for this run to end. Let it pass through."""
+
+
+class Fenced(Exception):
+    """The run is no longer this attempt's: it was taken over or is finished. Let it pass
+    through."""
+
+
+def create_run(**fields: Any) -> TaskRun:
+    """Write a PENDING run with its first event, and ring the broker once this is committed.
+
+    Raises IntegrityError where the owner has used ``idempotency_key`` before.
+    """
+    with transaction.atomic():
+        run = TaskRun.objects.create(last_seq=1, **fields)
+        _record(run, seq=1, type=f"task.{VERBS[State.PENDING]}", data=state_data(run))
+        dispatch.admit(run.owner_id, run.queue)
+    return run
+
+
+def create_children(
+    parent: TaskRun, *, attempt: int, stage: str, make: Callable[[], list[TaskRun]]
+) -> list[TaskRun]:
+    """Write the children of one stage, once, and ring for them; returns those of an earlier try
+    where there are any.
+
+    ``make`` gives the unsaved children and may write rows of its own: all is one transaction under
+    the parent's lock. Where the parent is in the priority queue, they are too. Raises Cancelled or
+    Fenced when ``attempt`` may no longer act for the parent.
+    """
+    with transaction.atomic():
+        locked = lock(parent)
+        if locked.cancel_requested_at:
+            raise Cancelled
+        if locked.attempt != attempt or locked.state in FINAL:
+            raise Fenced
+        if TaskEvent.objects.filter(task=parent, type="stage.started", data__stage=stage).exists():
+            return list(TaskRun.objects.filter(parent=parent, stage=stage))
+        children = make()
+        for child in children:
+            child.parent, child.owner_id, child.stage, child.last_seq = (
+                parent,
+                parent.owner_id,
+                stage,
+                1,
+            )
+            if locked.queue == dispatch.PRIORITY:
+                child.queue = dispatch.PRIORITY
+        TaskRun.objects.bulk_create(children)
+        queued = f"task.{VERBS[State.PENDING]}"
+        TaskEvent.objects.bulk_create(
+            TaskEvent(task=child, seq=1, type=queued, data=state_data(child)) for child in children
+        )
+        emit(
+            parent,
+            "stage.started",
+            {"stage": stage, "children": [child_data(child) for child in children]},
+        )
+        for queue in {child.queue for child in children}:
+            dispatch.admit(parent.owner_id, queue)
+    return children
+
+
+def transition(
+    run: TaskRun,
+    to: State,
+    *,
+    attempt: int | None = None,
+    when: Q | None = None,
+    outcome: Outcome | None = None,
+    save: Callable[[], object] | None = None,
+    **changes: Any,
+) -> TaskRun | None:
+    """Move ``run`` to ``to``; returns the row as it is now, or None when another got there first.
+
+    ``attempt`` is the writer's fence: the write is refused once a later attempt has begun. ``when``
+    is one more guard. ``save`` writes the work's effects in the same transaction, so that they
+    exist exactly if the change does.
+    """
+    sources = [state for state, nexts in NEXT.items() if to in nexts]
+    guard = Q(pk=run.pk, state__in=sources)
+    if attempt is not None:
+        guard &= Q(attempt=attempt)
+    if when is not None:
+        guard &= when
+    if to == State.STARTED:
+        changes = {"attempt": F("attempt") + 1, **changes}
+    if to == State.REVOKED:
+        changes = {"message": "Cancelled", **changes}
+    if to in FINAL:
+        changes = {"finished_at": Now(), "lease_until": None, "next_retry_at": None, **changes}
+    changes = {"state": to, "last_seq": F("last_seq") + 1, **changes}
+    with transaction.atomic():
+        if run.parent_id:
+            lock_pk(run.parent_id)
+        if not TaskRun.objects.filter(guard).update(**changes):
+            return None
+        fresh = TaskRun.objects.get(pk=run.pk)
+        if save is not None:
+            save()
+        _record(fresh, seq=fresh.last_seq, type=f"task.{VERBS[to]}", data=state_data(fresh))
+        if to in FINAL:
+            results.archive(fresh, outcome or Outcome(value=fresh.error or None))
+            if on_final := kinds.get(fresh.kind).on_final:
+                on_final(fresh)
+        if fresh.parent_id:
+            _tell_parent(fresh, fresh.parent_id)
+        if to in FINAL and fresh.parent_id:
+            fan_in(fresh.parent_id)
+        if to in FINAL or to == State.RETRY:
+            dispatch.admit(fresh.owner_id, fresh.queue)
+    return fresh
+
+
+def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
+    """Take the run for this worker, or return None: it is taken, finished, cancelled, or not due.
+
+    ``attempt`` is what the message says the row's attempt was when it was sent. A waiting run
+    starts its next attempt; a parent whose children are all final goes on within its attempt. Both
+    are starts, which a paused queue refuses: the run waits in the database then, and the queue's
+    resuming lets it in.
+    """
+    run = TaskRun.objects.filter(pk=run_id).first()
+    if run is None:
+        return None
+    lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
+    if run.state == State.PROGRESS:
+        ready = TaskRun.objects.filter(
+            _ready_parent(), ~PausedQueue.of_run(), pk=run.pk, attempt=attempt
+        )
+        resumed = ready.update(lease_until=lease, worker=worker, rings=0, rung_at=None)
+        if resumed:
+            return TaskRun.objects.get(pk=run.pk)
+        _leave_waiting(run, attempt=attempt)
+        return None
+    is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
+    started = transition(
+        run,
+        State.STARTED,
+        attempt=attempt,
+        when=Q(cancel_requested_at=None) & is_due & Q(~PausedQueue.of_run()),
+        lease_until=lease,
+        worker=worker,
+        started_at=run.started_at or Now(),
+        next_retry_at=None,
+        rings=0,
+        rung_at=None,
+        current=0,
+        message="",
+    )
+    if started is None:
+        _leave_waiting(run, attempt=attempt)
+    return started
+
+
+def retry_at(
+    run: TaskRun, *, attempt: int, delay_s: float, error: str, **changes: Any
+) -> TaskRun | None:
+    """Let the run wait for its next attempt; the reconciler rings when it is due."""
+    return transition(
+        run,
+        State.RETRY,
+        attempt=attempt,
+        next_retry_at=Now() + timedelta(seconds=delay_s),
+        lease_until=None,
+        rings=0,
+        rung_at=None,
+        error=error,
+        **changes,
+    )
+
+
+def wait_for_children(run: TaskRun, *, attempt: int, message: str) -> bool:
+    """Give the run back until all its children are final. False when this attempt is no longer the
+    run's."""
+    with transaction.atomic():
+        if run.state == State.STARTED:
+            transition(run, State.PROGRESS, attempt=attempt, message=message)
+        held = TaskRun.objects.filter(
+            pk=run.pk,
+            attempt=attempt,
+            state__in=[State.PROGRESS, State.CANCELLING],
+            lease_until__isnull=False,
+        )
+        if not held.update(lease_until=None, message=message):
+            return False
+        fan_in(run.pk)
+        dispatch.admit(run.owner_id, run.queue)
+    return True
+
+
+def confirm_cancelled(run: TaskRun, *, attempt: int) -> bool:
+    """The work of this attempt has stopped: REVOKED, or, where children still run, with the last of
+    them."""
+    with transaction.atomic():
+        if run.parent_id:
+            lock_pk(run.parent_id)
+        held = TaskRun.objects.filter(pk=run.pk, attempt=attempt, state=State.CANCELLING)
+        if not held.update(lease_until=None):
+            return False
+        fan_in(run.pk)
+    return True
+
+
+def fan_in(parent_id: Any) -> None:
+    """Let the parent go on, or end its cancelling, once its last child is final. Locks the
+    parent."""
+    lock_pk(parent_id)
+    parent = TaskRun.objects.get(pk=parent_id)
+    if TaskRun.objects.filter(parent_id=parent_id, state__in=ACTIVE).exists():
+        return
+    if parent.state == State.CANCELLING and parent.lease_until is None:
+        transition(parent, State.REVOKED)
+    elif parent.state == State.PROGRESS and parent.lease_until is None:
+        dispatch.ring_on_commit(parent)
+
+
+def write_progress(run: TaskRun, *, attempt: int, current: int, total: int, message: str) -> bool:
+    """Store how far a running attempt has come, and with it its parent's share. False when it is
+    not running."""
+    if run.state == State.STARTED:
+        moved = transition(
+            run,
+            State.PROGRESS,
+            attempt=attempt,
+            current=current,
+            total=max(1, total),
+            message=message[:300],
+        )
+        return moved is not None
+    fields = {"current": current, "total": max(1, total), "message": message[:300]}
+    return bool(
+        TaskRun.objects.filter(pk=run.pk, attempt=attempt, state=State.PROGRESS).update(**fields)
+    )
+
+
+def write_parent_progress(parent_id: Any) -> TaskRun | None:
+    """Store the weighted sum of the children as the parent's percent, never less than before.
+    Returns the parent."""
+    share = percent_of_children(TaskRun.objects.filter(parent_id=parent_id))
+    TaskRun.objects.filter(pk=parent_id, state__in=ACTIVE).update(
+        current=Greatest(F("current"), share)
+    )
+    return TaskRun.objects.filter(pk=parent_id).first()
+
+
+def percent_of_children(children: Iterable[TaskRun]) -> int:
+    """The sum of weight x share done, rounded down, at most 99. Weights are percent of the parent.
+
+    What failed or was cancelled counts as far as it came.
+    """
+    done = sum(child.weight * child.share for child in children)
+    return min(99, int(done + 1e-6))
+
+
+def emit(run: TaskRun, type: str, data: dict[str, Any]) -> TaskEvent:
+    """Append a durable event to the run's log; it is published once committed."""
+    with transaction.atomic():
+        TaskRun.objects.filter(pk=run.pk).update(last_seq=F("last_seq") + 1)
+        fresh = TaskRun.objects.get(pk=run.pk)
+        return _record(fresh, seq=fresh.last_seq, type=type, data=data)
+
+
+def finish_stage(
+    run: TaskRun, *, attempt: int, stage: str, percent: int, data: dict[str, Any]
+) -> None:
+    """Note, once, that a stage of a parent is done and that the parent has come to ``percent``."""
+    with transaction.atomic():
+        locked = lock(run)
+        if locked.attempt != attempt or locked.state in FINAL:
+            raise Fenced
+        if TaskEvent.objects.filter(task=run, type="stage.finished", data__stage=stage).exists():
+            return
+        TaskRun.objects.filter(pk=run.pk).update(current=Greatest(F("current"), percent))
+        emit(
+            run,
+            "stage.finished",
+            {"stage": stage, "parent_current": max(locked.current, percent), **data},
+        )
+
+
+def lock(run: TaskRun) -> TaskRun:
+    """Lock the row until the transaction's end and return it as it is."""
+    return TaskRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+
+
+def lock_pk(pk: Any) -> None:
+    TaskRun.objects.select_for_update(no_key=True).filter(pk=pk).values_list("pk").first()
+
+
+def child_data(child: TaskRun) -> dict[str, Any]:
+    """What a parent's event says of a child."""
+    about = {
+        "task_id": str(child.pk),
+        "kind": child.kind,
+        "title": child.title,
+        "stage": child.stage,
+    }
+    return {**about, "weight": child.weight, **state_data(child)}
+
+
+def state_data(run: TaskRun) -> dict[str, Any]:
+    """What a state event says of a run: enough to draw it without asking again."""
+    return {
+        "state": str(run.state),
+        "attempt": run.attempt,
+        "max_attempts": run.max_attempts,
+        "current": run.total if run.state == State.SUCCESS else run.current,
+        "total": run.total,
+        "message": run.message,
+        "worker": run.worker,
+        "next_retry_at": run.next_retry_at.isoformat() if run.next_retry_at else None,
+        "error_code": run.error_code,
+        "error": run.error,
+    }
+
+
+def _record(run: TaskRun, *, seq: int, type: str, data: dict[str, Any]) -> TaskEvent:
+    event = TaskEvent.objects.create(task=run, seq=seq, type=type, data=data, attempt=run.attempt)
+    transaction.on_commit(lambda: publisher.publish_event(run, event), robust=True)
+    return event
+
+
+def _tell_parent(child: TaskRun, parent_id: UUID) -> None:
+    """Append the child's change to its parent's log, whose readers then need no other. The parent
+    is locked."""
+    share = percent_of_children(TaskRun.objects.filter(parent_id=parent_id))
+    is_active = TaskRun.objects.filter(pk=parent_id, state__in=ACTIVE)
+    if not is_active.update(last_seq=F("last_seq") + 1, current=Greatest(F("current"), share)):
+        return
+    parent = TaskRun.objects.get(pk=parent_id)
+    data = {**child_data(child), "parent_current": parent.current}
+    _record(parent, seq=parent.last_seq, type=f"child.{VERBS[State(child.state)]}", data=data)
+
+
+def _leave_waiting(run: TaskRun, *, attempt: int) -> None:
+    """Take back the ring of a run that its paused queue refused: nobody has a message for it
+    now."""
+    held_up = TaskRun.objects.filter(
+        PausedQueue.of_run(), pk=run.pk, attempt=attempt, lease_until=None
+    )
+    held_up.filter(state__in=[State.PENDING, State.RETRY, State.PROGRESS]).update(
+        rings=0, rung_at=None
+    )
+
+
+def _ready_parent() -> Q:
+    unfinished = TaskRun.objects.filter(parent_id=OuterRef("pk"), state__in=ACTIVE)
+    return Q(~Exists(unfinished), state=State.PROGRESS, lease_until=None, cancel_requested_at=None)

@@ -1,0 +1,183 @@
+"""Running a tracked task in a worker: claim, heartbeat, progress, and an end that is written
+exactly once.
+
+An app's task is a plain function of one argument, a ``Work``::
+
+    @tracked(SCAN)
+    def run_scan(work: Work) -> dict[str, Any]:
+        ...
+        work.report(done, total, "Reading main.tf")
+        return {"checks": 12}
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from celery import current_task, shared_task
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from django.conf import settings
+from django.db.models import F
+
+from tasks_ui.kinds import TaskKind
+from tasks_ui.models import State, TaskRun
+from tasks_ui.runs.results import Outcome
+from tasks_ui.runs.transitions import (
+    Cancelled,
+    Fenced,
+    claim,
+    confirm_cancelled,
+    transition,
+    wait_for_children,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+from tasks_ui.runs.patience import patiently
+from tasks_ui.runs.transitions import retry_at
+from tasks_ui.worker.watch import watched
+from tasks_ui.worker.work import DETAIL_LENGTH, TaskFailed, WaitForChildren, Work
+
+logger = logging.getLogger(__name__)
+
+
+def tracked(kind: TaskKind) -> Callable[[Callable[[Work], Any]], Any]:
+    """Make a Celery task of a function of ``Work``. Its message carries the run's id and attempt,
+    nothing else."""
+
+    def decorate(body: Callable[[Work], Any]) -> Any:
+        @shared_task(name=kind.task_name, queue=kind.queue)
+        def task(run_id: str, attempt: int) -> Any:
+            return execute(body, run_id, attempt)
+
+        task.__doc__ = body.__doc__
+        return task
+
+    return decorate
+
+
+def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> Any:
+    """Claim the run and work on it. Raises Ignore where there is nothing for Celery to record."""
+    run = patiently(
+        lambda: claim(run_id, attempt=attempt, worker=current_task.request.hostname or "")
+    )
+    if run is None:
+        raise Ignore
+    work = Work(run)
+    try:
+        with watched(work):
+            value = body(work)
+            work.check()
+        return _succeed(work, value)
+    except WaitForChildren as wait:
+        message = str(wait)
+        patiently(lambda: wait_for_children(run, attempt=work.attempt, message=message))
+        raise Ignore from None
+    except Cancelled:
+        _cancel_if_asked(work)
+        raise Ignore from None
+    except Fenced:
+        raise Ignore from None
+    except TaskFailed as error:
+        _fail(work, error, code=error.code)
+        raise
+    except SoftTimeLimitExceeded as error:
+        _fail(
+            work,
+            error,
+            code="time_limit",
+            words=f"Stopped after {settings.CELERY_TASK_SOFT_TIME_LIMIT // 60} min.",
+        )
+        raise
+    except SystemExit:
+        patiently(lambda: release(run, attempt=work.attempt))
+        raise
+    except Ignore:
+        raise
+    except Exception as error:
+        if _cancel_if_asked(work) or _retry(work, error):
+            raise Ignore from error
+        _fail(work, error, code="error")
+        raise
+
+
+def release(run: TaskRun, *, attempt: int) -> TaskRun | None:
+    """Give a run back at once because its worker is shutting down. That is not the run's fault: it
+    costs no attempt."""
+    return retry_at(
+        run,
+        attempt=attempt,
+        delay_s=0,
+        error="The worker was shut down.",
+        max_attempts=F("max_attempts") + 1,
+    )
+
+
+def backoff_s(attempt: int) -> float:
+    """Seconds until the attempt after ``attempt``: base x 2^(attempt-1), at most 600, times a
+    jitter in 0.5..1."""
+    full: float = min(settings.TASKS_RETRY_MAX_S, settings.TASKS_RETRY_BASE_S * 2 ** (attempt - 1))
+    return full * random.uniform(0.5, 1.0)  # noqa: S311  (spreads load; not a secret)
+
+
+def _succeed(work: Work, value: Any) -> Any:
+    _, total, message = work._progress
+    partial = bool(isinstance(value, dict) and value.get("partial"))
+    won = patiently(
+        lambda: transition(
+            work.run,
+            State.SUCCESS,
+            attempt=work.attempt,
+            outcome=Outcome(value=value),
+            save=work.effects,
+            current=total,
+            total=total,
+            message=message,
+            partial=partial,
+            error="",
+            error_code="",
+        )
+    )
+    if won is None:
+        _cancel_if_asked(work)
+        raise Ignore
+    return value
+
+
+def _fail(work: Work, error: BaseException, *, code: str, words: str = "") -> None:
+    trace = "".join(traceback.format_exception(error))
+    outcome = Outcome(error_type=type(error).__name__, traceback=trace)
+    changes: dict[str, Any] = {
+        "error_code": code,
+        "error": (words or str(error) or type(error).__name__)[:DETAIL_LENGTH],
+    }
+    won = patiently(
+        lambda: transition(
+            work.run, State.FAILURE, attempt=work.attempt, outcome=outcome, **changes
+        )
+    )
+    if won is None and _cancel_if_asked(work):
+        raise Ignore from error
+
+
+def _retry(work: Work, error: Exception) -> bool:
+    if work.attempt >= work.run.max_attempts:
+        return False
+    logger.warning("Attempt %s of run %s failed.", work.attempt, work.run.pk, exc_info=error)
+    words = (str(error) or type(error).__name__)[:DETAIL_LENGTH]
+    patiently(
+        lambda: retry_at(
+            work.run, attempt=work.attempt, delay_s=backoff_s(work.attempt), error=words
+        )
+    )
+    return True
+
+
+def _cancel_if_asked(work: Work) -> bool:
+    """End as cancelled when the row says CANCELLING: whatever else happened, the cancel was
+    accepted first."""
+    return patiently(lambda: confirm_cancelled(work.run, attempt=work.attempt))

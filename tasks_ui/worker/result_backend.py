@@ -1,0 +1,42 @@
+"""Celery's result backend: django-celery-results, patient with the database and unable to overwrite
+a final state."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery import states
+from django.db import InterfaceError, OperationalError, connection
+from django_celery_results.backends import DatabaseBackend
+from django_celery_results.models import TaskResult
+
+STORE_ATTEMPTS = 20
+
+
+STORE_PAUSE_S = 0.5
+
+
+class TaskResultBackend(DatabaseBackend):
+    """Waits for a database that is away, and never writes over a final state.
+
+    ``archive`` has written a tracked run's result with its state; what Celery stores after the task
+    returns would say the same later, or an older attempt's words.
+    """
+
+    def _store_result(
+        self, task_id: str, result: Any, status: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        for left in reversed(range(STORE_ATTEMPTS)):
+            try:
+                if TaskResult.objects.filter(
+                    task_id=task_id, status__in=states.READY_STATES
+                ).exists():
+                    return result
+                return super()._store_result(task_id, result, status, *args, **kwargs)
+            except (OperationalError, InterfaceError):
+                connection.close()
+                if not left:
+                    raise
+                time.sleep(STORE_PAUSE_S)
+        return result

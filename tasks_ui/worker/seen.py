@@ -1,0 +1,91 @@
+"""Workers make themselves seen: each writes a row of its own, so that pages ask nobody but the
+database.
+
+Remote control would need the broker, and an answer from the very worker that may hang. The row is
+written by a thread of the worker's main process, with the time at which the loop that takes
+messages last turned (Celery beats from that loop every two seconds, while it has its broker): a
+worker that hangs or has lost its broker grows old though its process lives.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+from celery.signals import heartbeat_sent, worker_ready, worker_shutdown, worker_shutting_down
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from tasks_ui.models import Worker
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 5.0
+LAST_WORD_S = 2.0
+"""How long a worker that stops waits for its last write; the database may be away."""
+
+_turned_at = time.monotonic()
+_is_over = threading.Event()
+_thread: threading.Thread | None = None
+
+
+def watch() -> None:
+    """Connect to Celery's signals; they are sent in workers alone."""
+    heartbeat_sent.connect(_note_turn, dispatch_uid="tasks_ui.worker.seen")
+    worker_ready.connect(_begin, dispatch_uid="tasks_ui.worker.seen")
+    worker_shutting_down.connect(
+        _end, dispatch_uid="tasks_ui.worker.seen"
+    )  # of a drain, when its time is over
+    worker_shutdown.connect(_end, dispatch_uid="tasks_ui.worker.seen")
+
+
+def _note_turn(**kwargs: Any) -> None:
+    global _turned_at
+    _turned_at = time.monotonic()
+
+
+def _begin(sender: Any, **kwargs: Any) -> None:
+    """``sender`` is Celery's consumer, which has just begun to take messages."""
+    global _thread
+    _note_turn()
+    worker = Worker(
+        hostname=sender.hostname[:120],
+        pid=os.getpid(),
+        queues=sorted(sender.app.amqp.queues.consume_from),
+        concurrency=sender.controller.concurrency,
+    )
+    _is_over.clear()
+    _thread = threading.Thread(target=_write_until_over, args=(worker,), name="seen", daemon=True)
+    _thread.start()
+
+
+def _end(**kwargs: Any) -> None:
+    _is_over.set()
+    if _thread is not None:
+        _thread.join(LAST_WORD_S)
+
+
+def _write_until_over(worker: Worker) -> None:
+    while not _is_over.is_set():
+        _write(worker)
+        _is_over.wait(EVERY_S)
+    worker.stopped_at = timezone.now()
+    _write(worker)
+
+
+def _write(worker: Worker) -> None:
+    """Write the row; with the database away nothing is written, and the next try follows."""
+    worker.last_seen_at = timezone.now() - timedelta(seconds=time.monotonic() - _turned_at)
+    fields = ["pid", "queues", "concurrency", "started_at", "last_seen_at", "stopped_at"]
+    try:
+        Worker.objects.bulk_create(
+            [worker], update_conflicts=True, unique_fields=["hostname"], update_fields=fields
+        )
+    except (OperationalError, InterfaceError) as error:
+        logger.debug("The database is away; this worker is not seen: %s", error)
+    finally:
+        connection.close()  # none is left open for the pool's next child to inherit
