@@ -58,8 +58,8 @@ class TaskKind:
     reached a final state, in the transaction of that change, so that an app's own rows agree with
     it. ``describe`` gives the facts of many runs, by run id, in a number of queries that does not
     grow with them. ``run_again`` starts a new run of the same subject on behalf of a person and
-    returns it; call it through ``tasks_ui.runs.services.run_again``. ``is_follow_up``: it finishes what
-    another run began, which offers its outcome; lists leave it out once it is done.
+    returns it; call it through ``tasks_ui.runs.services.run_again``. ``is_follow_up``: it finishes
+    what another run began, which offers its outcome; lists leave it out once it is done.
     """
 
     name: str

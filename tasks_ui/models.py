@@ -249,8 +249,8 @@ class Worker(models.Model):
     """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages
     last turned.
 
-    The worker writes its row itself (``tasks_ui.worker.seen``); one that was killed leaves a row that
-    grows old.
+    The worker writes its row itself (``tasks_ui.worker.seen``); one that was killed leaves a row
+    that grows old.
     """
 
     LOST_AFTER_S = 30
