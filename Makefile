@@ -8,14 +8,14 @@ UV := .venv/bin/uv
 # What `manage.py check --deploy` sees: a server that stands on the internet.
 DEPLOYED := SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') HTTPS=1 ALLOWED_HOSTS=infra.example \
 	DATABASE_URL=postgresql://user@database.example/infra_mind REDIS_URL=redis://queue.example/0
-COMPILE := $(UV) pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --upgrade
+COMPILE := $(UV) pip compile -q --universal --python-version 3.12 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 help:
 	@echo "make run      start Infra Mind (PORT=8000); Ctrl-C stops it"
 	@echo "make test     run all tests (ARGS='tests/test_embedded.py -k deep' runs some)"
 	@echo "make check    lint, types, imports, migrations, deployment, locks"
 	@echo "make format   let ruff put the code into shape"
-	@echo "make lock     compile the locks anew from pyproject.toml"
+	@echo "make lock     compile the locks from pyproject.toml (UPGRADE=1 takes newer versions)"
 	@echo "make api      write docs/openapi.json and docs/asyncapi.json anew"
 	@echo "make lint-api lint both (with npm)"
 	@echo "make chaos    storms of kills, freezes and outages over hundreds of runs (SEEDS='1 2 3')"

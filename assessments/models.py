@@ -118,7 +118,8 @@ class ScanShard(models.Model):
     """One engine's share of a run's files (``spec``: a ``scan.shards.Shard`` as JSON) and what it
     found there.
 
-    ``output`` (a ``ShardOutput`` as JSON) lasts until it is merged into the run's ``MergedScan``.
+    ``output`` (a ``ShardOutput`` as deflated JSON) lasts until it is merged into the run's
+    ``MergedScan``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -129,7 +130,7 @@ class ScanShard(models.Model):
         help_text="Expected milliseconds: the shard's part of the scan's progress"
     )
     spec = models.JSONField()
-    output = models.JSONField(null=True)
+    output = models.BinaryField(null=True)
     checks = models.PositiveIntegerField(null=True)
     resources = models.PositiveIntegerField(null=True)
 
@@ -141,11 +142,16 @@ class ScanShard(models.Model):
 
 
 class MergedScan(models.Model):
-    """A run's whole scan as the agents read it (a ``scan.merge.ScanResult`` as JSON), secrets
-    masked."""
+    """A run's whole scan as the agents read it, secrets masked.
+
+    Each column is a ``scan.merge.ScanResult`` with that part alone, as deflated JSON; ``about``
+    holds scopes, coverage and engines.
+    """
 
     run = models.OneToOneField(AssessmentRun, models.CASCADE, primary_key=True, related_name="scan")
-    data = models.JSONField()
+    checks = models.BinaryField()
+    resources = models.BinaryField()
+    about = models.BinaryField()
 
     def __str__(self) -> str:
         return f"scan of {self.run}"

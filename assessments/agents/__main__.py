@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from pydantic import ValidationError
+import msgspec
 
 from assessments.agents import AGENTS
 from assessments.agents.types import AgentInput
@@ -22,12 +22,12 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     try:
-        data = AgentInput.model_validate_json(sys.stdin.buffer.read())
-    except ValidationError as error:
+        data = AgentInput.from_json(sys.stdin.buffer.read())
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
         sys.stderr.write(f"The input is not an AgentInput: {error}\n")
         return 2
     result = AGENTS[arguments[0]].run(data, _print_progress)
-    sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+    sys.stdout.write(msgspec.json.format(result.to_json()).decode() + "\n")
     return 0
 
 

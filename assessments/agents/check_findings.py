@@ -63,7 +63,7 @@ def sorted_findings(findings: Iterable[AgentFinding]) -> list[AgentFinding]:
     for each in ordered:
         count = seen[each.fingerprint_key] = seen.get(each.fingerprint_key, 0) + 1
         if count > 1:
-            each = each.model_copy(update={"fingerprint_key": f"{each.fingerprint_key}|{count}"})
+            each = each.replace(fingerprint_key=f"{each.fingerprint_key}|{count}")
         result.append(each)
     return result
 

@@ -32,6 +32,7 @@ from assessments.agents.types import (
     AgentStatus,
     Figure,
     OnProgress,
+    Part,
     Table,
 )
 from assessments.agents.wording import counted
@@ -325,4 +326,4 @@ def _not_assessed(providers: list[str], chosen: list[Framework]) -> AgentResult:
     )
 
 
-AGENT = Agent(name="compliance", label="Compliance", run=run)
+AGENT = Agent(name="compliance", label="Compliance", run=run, reads=frozenset(Part))

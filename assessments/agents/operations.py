@@ -24,6 +24,7 @@ from assessments.agents.types import (
     AgentStatus,
     Figure,
     OnProgress,
+    Part,
     SeverityOrigin,
 )
 from assessments.scan.types import CheckResult, Outcome, Resource
@@ -193,4 +194,4 @@ def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
     return f"{tally.failed_count} of {ran} checks of operations failed. Largest gaps: {named}."
 
 
-AGENT = Agent(name="operations", label="Operations", run=run)
+AGENT = Agent(name="operations", label="Operations", run=run, reads=frozenset(Part))

@@ -196,7 +196,7 @@ def _is_double(check: CheckResult, said: set[tuple[str, str]]) -> bool:
     return twin is not None and (twin, check.file) in said
 
 
-def _order(check: CheckResult) -> tuple[str, int, str, str, str, int, str]:
+def _order(check: CheckResult) -> tuple[str, int, str, str, str, int, bytes]:
     return (
         check.file,
         check.line_start,
@@ -204,7 +204,7 @@ def _order(check: CheckResult) -> tuple[str, int, str, str, str, int, str]:
         check.resource,
         check.outcome.value,
         check.line_end,
-        check.model_dump_json(),
+        check.to_json(),
     )
 
 

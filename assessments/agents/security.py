@@ -22,6 +22,7 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     OnProgress,
+    Part,
     SeverityOrigin,
     Table,
 )
@@ -116,4 +117,4 @@ def _suppressed(tally: Tally) -> str:
     )
 
 
-AGENT = Agent(name="security", label="Security", run=run)
+AGENT = Agent(name="security", label="Security", run=run, reads=frozenset(Part))

@@ -4,11 +4,14 @@ this package."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any
 
+import msgspec
+
 from assessments.requirements import Requirements
-from assessments.scan.types import CheckResult, CodeLine, FileCoverage, Message, Resource
+from assessments.scan.types import CheckResult, CodeLine, FileCoverage, Message, Resource, Scope
 
 OnProgress = Callable[[int, int, str], None]
 """``on_progress(done, total, message)``: finished work units, known work units, what is being done
@@ -37,16 +40,25 @@ class AgentStatus(StrEnum):
     NOT_ASSESSED = "not_assessed"
 
 
-class AgentInput(Message):
-    """All that an agent may read: the merged scan, and the person's requirements."""
+class Part(StrEnum):
+    """The parts of a scan that an agent can ask for."""
 
+    CHECKS = "checks"
+    RESOURCES = "resources"
+
+
+class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """All that an agent may read: the parts of the merged scan it asked for, and the person's
+    requirements."""
+
+    scopes: list[Scope] = []
     checks: list[CheckResult] = []
     resources: list[Resource] = []
     coverage: list[FileCoverage] = []
-    requirements: Requirements = Requirements()
+    requirements: Requirements = msgspec.field(default_factory=Requirements)
 
 
-class Figure(Message):
+class Figure(Message, frozen=True, kw_only=True):
     """One number with its source. ``source`` names the file and line, the data set with its date,
     or the formula with its inputs; it is never empty."""
 
@@ -57,7 +69,7 @@ class Figure(Message):
     source: str
 
 
-class Table(Message):
+class Table(Message, frozen=True, kw_only=True):
     """Rows behind a chart or a list. ``source`` holds for every cell; ``units`` has one entry per
     column."""
 
@@ -69,7 +81,7 @@ class Table(Message):
     source: str
 
 
-class AgentFinding(Message):
+class AgentFinding(Message, frozen=True, kw_only=True):
     """One thing to mend, with its evidence.
 
     ``fingerprint_key`` identifies the finding across runs and moved lines: it must not contain a
@@ -97,7 +109,7 @@ class AgentFinding(Message):
     monthly_saving_usd: float | None = None
 
 
-class AgentResult(Message):
+class AgentResult(Message, frozen=True, kw_only=True):
     """What an agent answers.
 
     ``status`` NOT_ASSESSED has no score, no figure and no finding; ``reason`` says why in one
@@ -116,8 +128,11 @@ class AgentResult(Message):
     findings: list[AgentFinding] = []
 
 
-class Agent(Message):
+@dataclass(frozen=True, kw_only=True)
+class Agent:
     """One entry of the registry ``assessments.agents.AGENTS``.
+
+    ``reads`` names the parts of the scan it needs; the others are left empty in its input.
 
     ``run(data, on_progress)`` is deterministic: the same input gives equal output, in the same
     order. It calls ``on_progress`` after every unit of work (a check, a resource, a requirement),
@@ -128,3 +143,4 @@ class Agent(Message):
     name: str
     label: str
     run: Callable[[AgentInput, OnProgress], AgentResult]
+    reads: frozenset[Part]

@@ -15,6 +15,7 @@ from assessments.scan.types import (
     Message,
     Outcome,
     Resource,
+    Scope,
     ShardOutput,
 )
 
@@ -32,10 +33,11 @@ _WORST = [
 ]
 
 
-class ScanResult(Message):
+class ScanResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     """The merged scan. Every uploaded file has exactly one entry in ``coverage``. ``engines`` maps
-    name to version."""
+    name to version. ``scopes`` is sorted by key."""
 
+    scopes: list[Scope] = []
     checks: list[CheckResult] = []
     resources: list[Resource] = []
     coverage: list[FileCoverage] = []
@@ -55,7 +57,7 @@ def merge(
     The order of ``outputs`` does not matter. A line that the secrets check flags is masked in every
     other check's evidence, and its value everywhere.
     """
-    outputs = sorted(outputs, key=lambda output: output.model_dump_json())
+    outputs = sorted(outputs, key=lambda output: output.to_json())
     classified = [classify(file, isolated=isolated) for file in files]
     checks = _unique_checks(check for output in outputs for check in output.checks)
     flagged = {
@@ -132,7 +134,7 @@ def _unique_resources(resources: Iterable[Resource]) -> list[Resource]:
                 if number == 2
                 else f"{resource.address} ({resource.file} {number})"
             )
-        found[address] = resource.model_copy(update={"address": address})
+        found[address] = resource.replace(address=address)
     return [found[address] for address in sorted(found)]
 
 
@@ -156,7 +158,7 @@ def _masked(
         else line
         for line in check.evidence
     ]
-    masked = check.model_copy(update={"evidence": lines})
+    masked = check.replace(evidence=lines)
     return masked if redactor is None else redactor.check(masked)
 
 
@@ -171,5 +173,5 @@ def _coverage(classified: list[Classified], gaps: list[FileCoverage]) -> list[Fi
         worst = max(
             known, key=lambda gap: (_WORST.index(gap.status), gap.line is not None, gap.reason)
         )
-        result.append(worst.model_copy(update={"kind": item.kind}))
+        result.append(worst.replace(kind=item.kind))
     return result

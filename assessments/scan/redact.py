@@ -140,13 +140,11 @@ class Redactor:
         return {key: self.value(item, key=str(key)) for key, item in value.items()}
 
     def check(self, check: CheckResult) -> CheckResult:
-        return check.model_copy(
-            update={
-                "title": self.text(check.title),
-                "remediation": self.text(check.remediation),
-                "suppression": self.text(check.suppression)[:MAX_LINE_CHARS],
-                "evidence": [self.line(line) for line in check.evidence],
-            }
+        return check.replace(
+            title=self.text(check.title),
+            remediation=self.text(check.remediation),
+            suppression=self.text(check.suppression)[:MAX_LINE_CHARS],
+            evidence=[self.line(line) for line in check.evidence],
         )
 
     def line(self, line: CodeLine) -> CodeLine:
@@ -154,7 +152,7 @@ class Redactor:
         return CodeLine(number=line.number, text=self.text(line.text[:8_000])[:MAX_LINE_CHARS])
 
     def resource(self, resource: Resource) -> Resource:
-        return resource.model_copy(update={"attributes": bounded(self.value(resource.attributes))})
+        return resource.replace(attributes=bounded(self.value(resource.attributes)))
 
 
 def bounded(attributes: dict[str, Any], *, limit: int = MAX_ATTRIBUTE_BYTES) -> dict[str, Any]:

@@ -39,7 +39,7 @@ MAX_SHARD_MS = 2_500
 """Larger groups are cut, where cutting loses nothing, so that more workers finish sooner."""
 
 
-class Shard(Message):
+class Shard(Message, frozen=True, kw_only=True):
     """One engine's work on some files. ``framework`` is Checkov's name for the kind, empty for
     other engines.
 

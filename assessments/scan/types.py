@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+import msgspec
+from pydantic import BaseModel
 
 
 class FileKind(StrEnum):
@@ -33,11 +34,81 @@ class Outcome(StrEnum):
     SUPPRESSED = "suppressed"
 
 
-class Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A typed, immutable value that is JSON both ways.
+
+    msgspec rather than Pydantic: a scan of thousands of files is hundreds of thousands of these.
+    Types are checked when JSON is read, not when a value is built.
+    """
+
+    def to_json(self) -> bytes:
+        return _encoder.encode(self)
+
+    def to_builtins(self, *, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The fields as JSON types, without ``exclude``."""
+        return {
+            name: msgspec.to_builtins(getattr(self, name), enc_hook=_encode_other)
+            for name in self.__struct_fields__
+            if name not in exclude
+        }
+
+    def replace(self, **changes: Any) -> Self:
+        return msgspec.structs.replace(self, **changes)
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Self:
+        """Raises msgspec.ValidationError, which names the place."""
+        return msgspec.json.decode(text, type=cls, dec_hook=_decode_other)
+
+    @classmethod
+    def from_builtins(cls, value: Any) -> Self:
+        """Raises msgspec.ValidationError, which names the place."""
+        return msgspec.convert(value, cls, dec_hook=_decode_other)
 
 
-class FileCoverage(Message):
+def _encode_other(value: Any) -> Any:
+    """The one foreign type in messages: a person's requirements, which a form validates."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    raise NotImplementedError(f"{type(value).__name__} is not part of a message.")
+
+
+def _decode_other(wanted: type[Any], value: Any) -> Any:
+    if issubclass(wanted, BaseModel):
+        return wanted.model_validate(value)
+    raise NotImplementedError(f"{wanted.__name__} is not part of a message.")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode_other)
+
+
+class ScopeKind(StrEnum):
+    """What a scope is found by."""
+
+    TERRAFORM = "terraform"
+    TERRAFORM_PLAN = "terraform_plan"
+    CLOUDFORMATION = "cloudformation"
+    KUBERNETES = "kubernetes"
+    COMPOSE = "compose"
+    REPOSITORY = "repository"
+
+
+class Scope(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """One deployable unit of an upload; everything an agent says is said of a scope.
+
+    ``key`` is the unit's path, with its variable file where there are several
+    (``envs/prod``, ``infra:prod.tfvars``), unique within the upload and stable between runs.
+    ``label`` is what people read. ``paths`` are the uploaded files it is built from, sorted; files
+    may belong to several scopes (a module that two roots call).
+    """
+
+    key: str
+    kind: ScopeKind
+    label: str
+    paths: list[str] = []
+
+
+class FileCoverage(Message, frozen=True, kw_only=True, omit_defaults=True):
     """How far one uploaded file was read.
 
     ``reason`` says, in words for the user, why it was not read whole; ``line`` where that began,
@@ -51,15 +122,15 @@ class FileCoverage(Message):
     line: int | None = None
 
 
-class CodeLine(Message):
+class CodeLine(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One line of evidence, already redacted. ``number`` is 1-based in the uploaded file."""
 
     number: int
     text: str
 
 
-class CheckResult(Message):
-    """One rule of one engine against one resource.
+class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule of one engine against one resource of one scope (``scope``: its key).
 
     ``line_start`` and ``line_end`` are 1-based and inclusive, of the uploaded file ``file`` (a path
     as uploaded). ``focus`` is the one line among them that decided, where the engine names the
@@ -67,6 +138,7 @@ class CheckResult(Message):
     where it is silent. ``evidence`` holds at most 40 redacted lines, kept for failed checks only.
     """
 
+    scope: str = ""
     engine: str
     rule: str
     title: str
@@ -85,15 +157,16 @@ class CheckResult(Message):
     suppression: str = ""
 
 
-class Resource(Message):
+class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of the resource model, whatever kind of file declared it.
 
-    ``address`` is unique within an assessment (``aws_db_instance.orders``,
-    ``Deployment/default/cart``, ``compose/web``). ``exact`` is true when counts and values come
-    from a plan or a literal manifest, false when they are estimated from source. ``attributes`` is
-    the declared configuration, redacted, JSON types only.
+    ``address`` is unique within its scope (``aws_db_instance.orders``,
+    ``Deployment/default/cart``, ``compose/web``); ``scope`` is the scope's key. ``exact`` is true
+    when counts and values come from a plan or a literal manifest, false when they are estimated
+    from source. ``attributes`` is the declared configuration, redacted, JSON types only.
     """
 
+    scope: str = ""
     address: str
     type: str
     name: str
@@ -106,7 +179,7 @@ class Resource(Message):
     attributes: dict[str, Any] = {}
 
 
-class ShardOutput(Message):
+class ShardOutput(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What one engine found in one shard. Lists are sorted, so that the same input gives equal
     output."""
 

@@ -22,6 +22,21 @@ from tasks_ui.models import TaskRun
 from tasks_ui.runs.transitions import emit
 from tasks_ui.worker.work import Work
 
+SHOWN = frozenset(
+    {
+        "rule",
+        "title",
+        "severity",
+        "severity_origin",
+        "resource",
+        "file",
+        "line_start",
+        "line_end",
+    }
+)
+"""What of a finding has a column of its own."""
+KEPT = frozenset({"monthly_saving_usd", "fingerprint_key"})
+
 
 def make_agents(run: AssessmentRun) -> list[TaskRun]:
     kept = copy_answers(run) if run.completes else set()
@@ -55,14 +70,16 @@ def copy_answers(run: AssessmentRun) -> set[str]:
 def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
     """Run one agent on the merged scan. Units of work are the agent's own: checks, resources or
     requirements."""
-    scanned = merged(report.run)
+    agent = AGENTS[report.agent]
+    scanned = merged(report.run, parts=agent.reads)
     data = AgentInput(
+        scopes=scanned.scopes,
         checks=scanned.checks,
         resources=scanned.resources,
         coverage=scanned.coverage,
         requirements=Requirements.model_validate(report.run.requirements),
     )
-    result = AGENTS[report.agent].run(data, work.report)
+    result = agent.run(data, work.report)
     work.save_with_result(lambda: store_answer(report, result))
     return {
         "agent": report.agent,
@@ -73,7 +90,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
 
 
 def store_answer(report: AgentReport, result: AgentResult) -> None:
-    answer = result.model_dump(mode="json", exclude={"findings"})
+    answer = result.to_builtins(exclude=frozenset({"findings"}))
     AgentReport.objects.filter(pk=report.pk).update(**answer)
     Finding.objects.bulk_create(
         (row_of(finding, report) for finding in result.findings), batch_size=500
@@ -94,17 +111,6 @@ def store_answer(report: AgentReport, result: AgentResult) -> None:
 
 
 def row_of(finding: AgentFinding, report: AgentReport) -> Finding:
-    shown = {
-        "rule",
-        "title",
-        "severity",
-        "severity_origin",
-        "resource",
-        "file",
-        "line_start",
-        "line_end",
-    }
-    kept = {"monthly_saving_usd", "fingerprint_key"}
     return Finding(
         run_id=report.run_id,
         report=report,
@@ -117,7 +123,7 @@ def row_of(finding: AgentFinding, report: AgentReport) -> Finding:
         file=finding.file,
         line_start=finding.line_start,
         line_end=finding.line_end,
-        detail=finding.model_dump(mode="json", exclude=shown | kept),
+        detail=finding.to_builtins(exclude=SHOWN | KEPT),
         monthly_saving_usd=finding.monthly_saving_usd,
         fingerprint=hashlib.sha256(
             f"{report.agent}\0{finding.fingerprint_key}".encode()

@@ -50,7 +50,7 @@ def store_intake(run: AssessmentRun, read: list[Classified], shards: list[Shard]
             engine=s.engine,
             label=s.label[:200],
             weight=s.weight,
-            spec=s.model_dump(mode="json"),
+            spec=s.to_builtins(),
         )
         for s in shards
     )

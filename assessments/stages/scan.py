@@ -6,8 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Sum, TextField
-from django.db.models.functions import Cast
+from django.db.models import Count, Sum
 
 from assessments import kinds
 from assessments.models import (
@@ -19,7 +18,7 @@ from assessments.scan.engines import run_shard
 from assessments.scan.merge import merge, shard_failure
 from assessments.scan.shards import Shard
 from assessments.scan.types import FileCoverage, ShardOutput
-from assessments.stages.stage import as_json, child, inputs, sandbox
+from assessments.stages.stage import child, inputs, packed, packed_parts, sandbox, unpacked
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import Work
 
@@ -36,7 +35,7 @@ def make_scan(run: AssessmentRun) -> list[TaskRun]:
 def scan(work: Work, row: ScanShard) -> dict[str, Any]:
     """Run one engine on one shard. Units of work are the engine's own. A cancel ends its processes
     at once."""
-    shard = Shard.model_validate(row.spec)
+    shard = Shard.from_builtins(row.spec)
     with ExitStack() as stack:
         output = run_shard(
             shard,
@@ -52,7 +51,7 @@ def scan(work: Work, row: ScanShard) -> dict[str, Any]:
 
 def store_scan(row: ScanShard, output: ShardOutput) -> None:
     ScanShard.objects.filter(pk=row.pk).update(
-        output=as_json(output), checks=len(output.checks), resources=len(output.resources)
+        output=packed(output), checks=len(output.checks), resources=len(output.resources)
     )
 
 
@@ -69,12 +68,10 @@ def merge_scan(run: AssessmentRun) -> None:
     if MergedScan.objects.filter(run=run).exists():
         return
     if run.completes:
-        MergedScan.objects.create(run=run, data=run.completes.scan.data)
+        copy_scan(run.completes, to=run)
         return
-    answered = run.shards.filter(output__isnull=False).annotate(text=Cast("output", TextField()))
-    outputs = [
-        ShardOutput.model_validate_json(text) for text in answered.values_list("text", flat=True)
-    ]
+    answered = run.shards.filter(output__isnull=False).values_list("output", flat=True)
+    outputs = [unpacked(ShardOutput, bytes(data)) for data in answered if data]
     merged = merge(
         outputs,
         files=inputs(run),
@@ -82,8 +79,14 @@ def merge_scan(run: AssessmentRun) -> None:
         isolated=sandbox().confinement() == "namespaces",
     )
     with transaction.atomic():
-        MergedScan.objects.get_or_create(run=run, defaults={"data": as_json(merged)})
+        MergedScan.objects.get_or_create(run=run, defaults=packed_parts(merged))
         run.shards.update(output=None)
+
+
+def copy_scan(run: AssessmentRun, *, to: AssessmentRun) -> None:
+    scan = run.scan
+    scan.pk, scan.run = to.pk, to
+    scan.save(force_insert=True)
 
 
 def lost_shards(run: AssessmentRun) -> list[FileCoverage]:

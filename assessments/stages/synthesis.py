@@ -74,8 +74,8 @@ def store_synthesis(
         run.findings.counted().exclude(fingerprint__in=known).update(since=Finding.Since.NEW)
     AssessmentRun.objects.filter(pk=run.pk).update(
         summary=summary,
-        coverage=[file.model_dump(mode="json") for file in data.coverage],
+        coverage=[file.to_builtins() for file in data.coverage],
         resources=[
-            resource.model_dump(mode="json", exclude={"attributes"}) for resource in data.resources
+            resource.to_builtins(exclude=frozenset({"attributes"})) for resource in data.resources
         ],
     )

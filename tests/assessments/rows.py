@@ -16,6 +16,7 @@ from assessments.scan.intake import read_upload
 from assessments.scan.merge import ScanResult
 from assessments.services import SAMPLE, create_assessment, start_analysis
 from assessments.stages import ask, synthesis
+from assessments.stages.stage import packed_parts
 from tasks_ui.worker.work import Work
 from tests.assessments.scanning import scan
 
@@ -51,7 +52,7 @@ def assessed(assessment: Assessment, *, scan_anew: bool = False) -> AssessmentRu
     run = AssessmentRun.objects.get(task=start_analysis(assessment, by=assessment.owner))
     files = tuple((file.path, bytes(file.content).decode()) for file in assessment.files.all())
     result = scanned.__wrapped__(files) if scan_anew else scanned(files)
-    MergedScan.objects.create(run=run, data=result.model_dump(mode="json"))
+    MergedScan.objects.create(run=run, **packed_parts(result))
     ask.make_agents(run)
     for report in run.reports.all():
         _carried_out(run, lambda work: ask.ask_agent(work, report))  # noqa: B023 - called at once

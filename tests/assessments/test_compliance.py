@@ -144,10 +144,10 @@ def test_the_order_of_the_input_changes_nothing() -> None:
         check("CKV_AWS_17", resource=f"aws_db_instance.replica[{n}]", line=1) for n in range(4)
     ]
     frameworks = [Framework.SOC2, Framework.CIS, Framework.ISO27001]
-    expected = run(given(*checks, frameworks=frameworks), silent).model_dump_json()
+    expected = run(given(*checks, frameworks=frameworks), silent).to_json()
     for seed in range(5):
         random.Random(seed).shuffle(checks)
-        assert run(given(*checks, frameworks=frameworks), silent).model_dump_json() == expected
+        assert run(given(*checks, frameworks=frameworks), silent).to_json() == expected
 
 
 def test_every_figure_and_table_names_framework_edition_version_and_date() -> None:

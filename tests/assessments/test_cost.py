@@ -247,9 +247,7 @@ def test_cloudformation_costs_the_same_as_terraform() -> None:
     assert (
         figure(assess(template), "monthly_cost") == figure(assess(TEN[2]), "monthly_cost") == 128.85
     )
-    open_ended = template.model_copy(
-        update={"attributes": {**template.attributes, "MultiAZ": {"Ref": "Standby"}}}
-    )
+    open_ended = template.replace(attributes={**template.attributes, "MultiAZ": {"Ref": "Standby"}})
     result = assess(open_ended, TEN[7])
     assert "standby" in rows(result, "unpriced")[0][2]
 

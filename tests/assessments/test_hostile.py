@@ -64,7 +64,7 @@ def test_source_that_points_outside_the_upload_is_held_back_and_the_rest_is_scan
     assert (gap.status, gap.line) == (CoverageStatus.FAILED, 2)
     assert "outside the upload" in gap.reason
     assert [resource.address for resource in result.resources] == ["aws_s3_bucket.good"]
-    assert "root:x" not in result.model_dump_json()
+    assert "root:x" not in result.to_json().decode()
 
 
 def test_an_escape_in_json_syntax_is_held_back_too() -> None:
@@ -99,7 +99,7 @@ def test_a_path_hidden_in_a_variable_reads_nothing_from_outside() -> None:
     )
     result = scan(files_of(**{"main.tf": source}))
     assert [resource.address for resource in result.resources] == ["aws_instance.a"]
-    assert "root:" not in result.model_dump_json()
+    assert "root:" not in result.to_json().decode()
 
 
 def _confined(code: str, *, sandbox: Sandbox = PLAIN) -> list[str]:
@@ -263,9 +263,9 @@ def test_a_warm_server_that_is_gone_is_replaced_and_one_that_cannot_start_is_don
     tmp_path: Path,
 ) -> None:
     files = files_of(**{"main.tf": BUCKET})
-    expected = scan(files, sandbox=WARM).model_dump_json()
+    expected = scan(files, sandbox=WARM).to_json()
     warm.socket_path(WARM).unlink()
-    assert scan(files, sandbox=WARM).model_dump_json() == expected
+    assert scan(files, sandbox=WARM).to_json() == expected
     nowhere = replace(WARM, lifeline_pid=2**22 - 1, work_dir=tmp_path)
     assert (
         scan(files, sandbox=nowhere, engines=["tfparse"]).resources
@@ -388,7 +388,7 @@ def test_text_made_to_slow_patterns_down_is_read_in_seconds(text: str) -> None:
 def test_a_caller_that_names_a_held_back_file_does_not_get_it_scanned() -> None:
     files = files_of(**{"evil.tf": ESCAPES["file"], "good.tf": BUCKET})
     shard = next(shard for shard in make_shards(files) if shard.engine == "tfparse")
-    forged = shard.model_copy(update={"paths": ["evil.tf", "good.tf"]})
+    forged = shard.replace(paths=["evil.tf", "good.tf"])
     output = run_shard(forged, files, sandbox=WARM, on_progress=lambda done, total, message: None)
     assert {resource.file for resource in output.resources} == {"good.tf"}
 
@@ -436,7 +436,7 @@ SECRET_FILES = {
 def test_no_secrets_value_comes_out_of_any_engine() -> None:
     files = files_of(**SECRET_FILES)
     result = scan(files)
-    text = result.model_dump_json()
+    text = result.to_json().decode()
     assert [secret for secret in SECRETS if secret in text] == []
     assert any(check.rule.startswith("CKV_SECRET") for check in result.checks)
     assert any(resource.address == "aws_db_instance.d" for resource in result.resources)

@@ -39,8 +39,8 @@ def test_an_untagged_resource_is_a_finding_at_its_line() -> None:
 
 
 def test_tags_by_default_in_the_provider_block_reach_every_resource_of_that_provider() -> None:
-    provider = resource("provider.aws", default_tags=[{"tags": {"owner": "shop"}}]).model_copy(
-        update={"type": "provider"}
+    provider = resource("provider.aws", default_tags=[{"tags": {"owner": "shop"}}]).replace(
+        type="provider"
     )
     data = given(
         resources=[
@@ -73,7 +73,7 @@ def test_tags_of_cloudformation_resources_are_read() -> None:
         attributes={"Properties": {"Tags": [{"Key": "owner", "Value": "shop"}]}},
     )
     assert is_tagged(template) is True
-    assert is_tagged(template.model_copy(update={"attributes": {"Properties": {}}})) is False
+    assert is_tagged(template.replace(attributes={"Properties": {}})) is False
 
 
 def test_hadolint_is_listed_and_weighs_nothing_since_it_never_says_what_passed() -> None:
@@ -137,11 +137,11 @@ def test_the_order_of_the_input_changes_nothing() -> None:
         resource("aws_s3_bucket.data"),
         resource("aws_vpc.main", tags={"a": "b"}),
     ]
-    expected = run(given(*checks, resources=resources), silent).model_dump_json()
+    expected = run(given(*checks, resources=resources), silent).to_json()
     for seed in range(5):
         random.Random(seed).shuffle(checks)
         random.Random(seed).shuffle(resources)
-        assert run(given(*checks, resources=resources), silent).model_dump_json() == expected
+        assert run(given(*checks, resources=resources), silent).to_json() == expected
 
 
 def test_every_figure_and_table_names_its_source() -> None:

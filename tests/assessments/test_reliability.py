@@ -275,9 +275,7 @@ def test_every_figure_and_table_has_a_source_and_every_finding_its_line() -> Non
 
 def test_moved_lines_and_renamed_folders_leave_the_fingerprints_alone() -> None:
     here = declared("aws_db_instance", "orders")
-    there = here.model_copy(
-        update={"file": "infra/other/main.tf", "line_start": 90, "line_end": 99}
-    )
+    there = here.replace(file="infra/other/main.tf", line_start=90, line_end=99)
     keys = [
         [each.fingerprint_key for each in assess(where, rpo_minutes=5).findings]
         for where in (here, there)

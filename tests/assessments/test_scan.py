@@ -157,20 +157,18 @@ def test_the_same_input_gives_equal_output_in_whatever_order_it_comes() -> None:
     again = scan_outputs(shuffled)
     first = merge(outputs, files=files)
     random.Random(6).shuffle(again)
-    assert merge(again, files=shuffled).model_dump_json() == first.model_dump_json()
+    assert merge(again, files=shuffled).to_json() == first.to_json()
 
 
 def test_the_plain_way_gives_what_the_warm_way_gives() -> None:
     files = [file for file in folder_files(SAMPLE) if file.path.startswith("terraform/")]
-    assert (
-        scan(files, sandbox=PLAIN).model_dump_json() == scan(files, sandbox=WARM).model_dump_json()
-    )
+    assert scan(files, sandbox=PLAIN).to_json() == scan(files, sandbox=WARM).to_json()
 
 
 def test_no_secret_of_the_sample_is_in_any_shards_output() -> None:
     files = folder_files(SAMPLE)
     for output in scan_outputs(files):
-        text = output.model_dump_json()
+        text = output.to_json().decode()
         assert "Tr0ub4dor" not in text
         assert "Wint3r" not in text
 
@@ -201,7 +199,7 @@ def test_a_plan_is_exact_and_keeps_what_terraform_calls_sensitive_to_itself() ->
     assert any(
         check.rule == "CKV_AWS_157" and check.outcome is Outcome.FAILED for check in result.checks
     )
-    assert "hidden-by-terraform" not in result.model_dump_json()
+    assert "hidden-by-terraform" not in result.to_json().decode()
 
 
 def test_a_plan_that_checkov_passes_over_is_said_to_be_partly_read() -> None:
@@ -225,7 +223,7 @@ def test_a_file_that_an_engine_cannot_stand_is_the_only_gap_of_its_shard() -> No
         **{"a.json": json.dumps(PLAN), "b.json": json.dumps(broken), "c.json": json.dumps(PLAN)}
     )
     shard = next(shard for shard in make_shards(files) if shard.framework == "terraform_plan")
-    whole = shard.model_copy(update={"paths": ["a.json", "b.json", "c.json"], "units": 3})
+    whole = shard.replace(paths=["a.json", "b.json", "c.json"], units=3)
     output = run_shard(whole, files, sandbox=WARM, on_progress=lambda done, total, message: None)
     assert [(gap.path, gap.status) for gap in output.coverage] == [
         ("b.json", CoverageStatus.PARTLY_READ)

@@ -149,7 +149,8 @@ def figures(result: AgentResult) -> dict[str, Any]:
 
 def told(result: AgentResult) -> dict[str, Any]:
     """All of an answer but the lines of code that it quotes."""
-    return result.model_dump(exclude={"findings": {"__all__": {"evidence"}}})
+    shown = [finding.replace(evidence=[]) for finding in result.findings]
+    return result.replace(findings=shown).to_builtins()
 
 
 def keys(result: AgentResult) -> set[str]:

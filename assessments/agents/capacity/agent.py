@@ -23,6 +23,7 @@ from assessments.agents.types import (
     AgentStatus,
     Figure,
     OnProgress,
+    Part,
     Severity,
     SeverityOrigin,
     Table,
@@ -626,4 +627,4 @@ def _milliseconds(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(1000 * value, 2)
 
 
-AGENT = Agent(name="capacity", label="Capacity", run=run)
+AGENT = Agent(name="capacity", label="Capacity", run=run, reads=frozenset({Part.RESOURCES}))

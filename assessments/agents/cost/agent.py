@@ -47,6 +47,7 @@ from assessments.agents.types import (
     AgentStatus,
     Figure,
     OnProgress,
+    Part,
     Severity,
     SeverityOrigin,
     Table,
@@ -521,4 +522,4 @@ def _tables(
         )
 
 
-AGENT = Agent(name="cost", label="Cost", run=run)
+AGENT = Agent(name="cost", label="Cost", run=run, reads=frozenset({Part.RESOURCES}))

@@ -25,6 +25,7 @@ from assessments.agents.types import (
     AgentStatus,
     Figure,
     OnProgress,
+    Part,
     Severity,
     SeverityOrigin,
     Table,
@@ -646,4 +647,4 @@ def _words(strategy: DisasterRecovery) -> str:
     return strategy.value.replace("_", " ")
 
 
-AGENT = Agent(name="reliability", label="Reliability", run=run)
+AGENT = Agent(name="reliability", label="Reliability", run=run, reads=frozenset(Part))

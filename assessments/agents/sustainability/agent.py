@@ -27,6 +27,7 @@ from assessments.agents.types import (
     AgentStatus,
     Figure,
     OnProgress,
+    Part,
     Severity,
     SeverityOrigin,
     Table,
@@ -428,4 +429,6 @@ def _tables(
         )
 
 
-AGENT = Agent(name="sustainability", label="Sustainability", run=run)
+AGENT = Agent(
+    name="sustainability", label="Sustainability", run=run, reads=frozenset({Part.RESOURCES})
+)

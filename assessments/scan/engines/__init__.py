@@ -102,9 +102,7 @@ def _with_crashes_found(run: EngineRun) -> ShardOutput:
 
 def _part(run: EngineRun, classified: list[Classified]) -> EngineRun:
     paths = [item.file.path for item in classified]
-    shard = run.shard.model_copy(
-        update={"paths": paths, "units": sum(item.units for item in classified)}
-    )
+    shard = run.shard.replace(paths=paths, units=sum(item.units for item in classified))
     return replace(
         run, shard=shard, classified=classified, files=[item.file for item in classified]
     )
@@ -130,18 +128,13 @@ def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
         for resource in output.resources
         if resource.file in known
     }
-    return output.model_copy(
-        update={
-            "checks": [run.redactor.check(checks[key]) for key in sorted(checks)],
-            "resources": [run.redactor.resource(resources[key]) for key in sorted(resources)],
-            "coverage": sorted(
-                (
-                    gap.model_copy(update={"reason": run.redactor.text(gap.reason)})
-                    for gap in output.coverage
-                ),
-                key=lambda gap: (gap.path, gap.status, gap.line or 0, gap.reason),
-            ),
-        }
+    return output.replace(
+        checks=[run.redactor.check(checks[key]) for key in sorted(checks)],
+        resources=[run.redactor.resource(resources[key]) for key in sorted(resources)],
+        coverage=sorted(
+            (gap.replace(reason=run.redactor.text(gap.reason)) for gap in output.coverage),
+            key=lambda gap: (gap.path, gap.status, gap.line or 0, gap.reason),
+        ),
     )
 
 
