@@ -21,6 +21,7 @@ from assessments.models import Assessment, AssessmentRun, Finding, Recommendatio
 from assessments.muting import muted_count, mutes_of, severity_counts
 from assessments.reports import CONTENT_TYPES
 from assessments.requirements import Requirements
+from assessments.rest import examples  # noqa: F401  (adds to the API's examples)
 from assessments.rest.mutes import router as mutes
 from assessments.scan.intake import UploadError
 from assessments.services import create_assessment, request_report, start_analysis
