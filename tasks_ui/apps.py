@@ -6,6 +6,7 @@ class TasksUiConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        from tasks_ui.worker import seen
+        from tasks_ui.worker import connections, seen
 
+        connections.watch()
         seen.watch()

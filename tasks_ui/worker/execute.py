@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 from tasks_ui.runs.patience import patiently
 from tasks_ui.runs.transitions import retry_at
+from tasks_ui.worker import connections
 from tasks_ui.worker.watch import watched
 from tasks_ui.worker.work import DETAIL_LENGTH, TaskFailed, WaitForChildren, Work
 
@@ -86,6 +87,7 @@ def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> An
         _fail(work, error, code=error.code)
         raise
     except SoftTimeLimitExceeded as error:
+        connections.discard_all()
         _fail(
             work,
             error,

@@ -8,7 +8,8 @@ class Job(models.Model):
     """What a probe is to do: last ``duration_s`` in steps of 50 ms, and behave as ``manner`` says.
 
     ok; fail (every attempt raises); flaky (the first attempt raises); poison (kills its own
-    process); stubborn (never looks whether it is cancelled); engine (starts a process that lasts).
+    process); stubborn (never looks whether it is cancelled); engine (starts a process that lasts);
+    query (one statement of PostgreSQL lasts); grow (takes 200 MB for a moment).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)

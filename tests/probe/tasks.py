@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from celery import shared_task
+from django.db import connection
 
 from tasks_ui.models import ACTIVE, State, TaskRun
 from tasks_ui.runs.patience import patiently
@@ -17,6 +18,7 @@ from tests.probe.kinds import FAMILY, PROBE
 from tests.probe.models import Effect, Job, Start
 
 STEP_S = 0.05
+GROWTH_MB = 200
 
 
 @tracked(PROBE)
@@ -33,7 +35,11 @@ def probe(work: Work) -> dict[str, Any]:
         raise RuntimeError("the probe was told to fail")
     if job.manner == "hopeless":
         raise TaskFailed("main.tf:4 can't be mended", code="input_unreadable")
-    if job.manner == "engine":
+    if job.manner == "grow":
+        bytearray(GROWTH_MB * 1024 * 1024)
+    if job.manner == "query":
+        _last_as_a_query(job)
+    elif job.manner == "engine":
         _last_as_a_process(work, job)
     else:
         _last(work, job)
@@ -93,3 +99,8 @@ def _last_as_a_process(work: Work, job: Job) -> None:
         with work.stopping(engine.kill):
             engine.wait()
     work.check()
+
+
+def _last_as_a_query(job: Job) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [job.duration_s])

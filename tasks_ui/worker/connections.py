@@ -1,0 +1,71 @@
+"""Database connections that outlive their task, as long as they are sound.
+
+Celery's own integration closes every connection before and after each task, and a new one costs
+more than all the statements of a short task. ``CELERY_DB_REUSE_MAX`` turns that off; what decides
+here is the state of the connection itself, without asking the server.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import task_postrun, task_prerun
+from django.db import InterfaceError, OperationalError, connections
+from psycopg import Error
+from psycopg.pq import TransactionStatus
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+CANCEL_TIMEOUT_S = 2.0
+
+
+def watch() -> None:
+    """Connect to Celery's signals; they are sent in workers alone."""
+    for signal in (task_prerun, task_postrun):
+        signal.connect(close_unsound, dispatch_uid="tasks_ui.worker.connections")
+
+
+def close_unsound(*, sender: Any = None, **kwargs: Any) -> None:
+    """Close what the next task must not inherit: a connection that had an error, is in the middle
+    of something, or is older than ``CONN_MAX_AGE``."""
+    if sender is not None and sender.request.is_eager:
+        return  # within somebody else's transaction
+    for connection in connections.all(initialized_only=True):
+        if is_poisoned(connection):
+            discard(connection)
+        else:
+            connection.close_if_unusable_or_obsolete()
+
+
+def discard_all() -> None:
+    """Drop every connection of this thread: a signal may have struck in the middle of a query."""
+    for connection in connections.all(initialized_only=True):
+        discard(connection)
+
+
+def is_poisoned(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a database error was seen on it, or a query or a transaction has not ended."""
+    if connection.connection is None:
+        return False
+    status = connection.connection.info.transaction_status
+    return (
+        connection.errors_occurred or connection.in_atomic_block or status != TransactionStatus.IDLE
+    )
+
+
+def discard(connection: BaseDatabaseWrapper) -> None:
+    """Close the connection, and forget Django's wrapper, which may think it is in a transaction.
+
+    A query that still runs is cancelled: its locks would outlive the task.
+    """
+    raw = connection.connection
+    if raw is not None and raw.info.transaction_status == TransactionStatus.ACTIVE:
+        with suppress(Error):
+            raw.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+    try:
+        connection.close()
+    except (InterfaceError, OperationalError):
+        connection.connection = None
+    del connections[connection.alias]
