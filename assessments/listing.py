@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.urls import reverse
 
-from assessments.models import AgentReport, AssessmentRun, Finding, Report, SourceFile
+from assessments.models import AssessmentRun, Finding, Report, SourceFile
 from assessments.scan.types import FileKind
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import TaskRun
@@ -34,7 +34,6 @@ def describe_analyses(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts]:
     runs = _runs_of(tasks)
     counts = severities_of(list(runs))
     notes = file_notes({run.assessment_id for run in runs.values()})
-    failed = _failed_agents(list(runs))
     reports = _newest_reports(list(runs))
     return {
         task.pk: RunFacts(
@@ -43,7 +42,7 @@ def describe_analyses(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts]:
             note=notes.get(run.assessment_id, "Questionnaire only"),
             link=run_path(run),
             severities=counts.get(run.pk, {}),
-            outcome=_outcome(failed.get(run.pk, []), counts.get(run.pk)),
+            outcome=_outcome(run, counts.get(run.pk)),
             offer=(
                 ("Report", reverse("download_report", args=[reports[run.pk]]))
                 if run.pk in reports
@@ -134,7 +133,10 @@ def _kinds_line(kinds: Sequence[tuple[FileKind, int]]) -> str:
 def _runs_of(tasks: Sequence[TaskRun]) -> dict[UUID | None, AssessmentRun]:
     found = AssessmentRun.objects.filter(pk__in=_subjects(tasks))
     return {
-        run.pk: run for run in found.select_related("assessment").only("number", "assessment__name")
+        run.pk: run
+        for run in found.select_related("assessment").only(
+            "number", "attention", "assessment__name"
+        )
     }
 
 
@@ -148,16 +150,7 @@ def _newest_reports(run_ids: Sequence[Any]) -> dict[UUID, UUID]:
     return dict(written.values_list("run", "pk"))
 
 
-def _failed_agents(run_ids: Sequence[Any]) -> dict[UUID, list[str]]:
-    failed: dict[UUID, list[str]] = defaultdict(list)
-    for run_id, agent, reason in AgentReport.objects.filter(
-        run__in=run_ids, status=AgentReport.FAILED
-    ).values_list("run", "agent", "reason"):
-        failed[run_id].append(f"{agent.capitalize()} failed: {reason}")
-    return failed
-
-
-def _outcome(failed: list[str], counts: Mapping[int, int] | None) -> str:
-    if failed:
-        return " ".join(failed)[:240]
+def _outcome(run: AssessmentRun, counts: Mapping[int, int] | None) -> str:
+    if run.attention:
+        return " ".join(reason["message"] for reason in run.attention)[:240]
     return "" if counts else "No findings"

@@ -73,7 +73,11 @@ class SourceFile(models.Model):
 class AssessmentRun(models.Model):
     """One pass over an assessment: ``number`` counts 1, 2, 3 ... within it.
 
-    It outlives its task, whose row and events are pruned. ``summary`` holds what synthesis settled:
+    It outlives its task, whose row and events are pruned. ``recommending``: all findings are there,
+    the recommendations are being written; ``completed`` comes with them. ``scopes`` are the
+    deployable units found in the upload (``scan.types.Scope`` without its paths, with their
+    number); ``attention`` holds the reasons why the answer is not whole (``attention.Reason``).
+    ``summary`` holds what synthesis settled:
     scores by agent, counts by severity, resources, coverage, data vintages and the comparison with
     the run before.
     """
@@ -81,6 +85,7 @@ class AssessmentRun(models.Model):
     class Status(models.TextChoices):
         PENDING = "pending"
         RUNNING = "running"
+        RECOMMENDING = "recommending"
         COMPLETED = "completed"
         FAILED = "failed"
         CANCELLED = "cancelled"
@@ -97,10 +102,12 @@ class AssessmentRun(models.Model):
         help_text="The run whose failed agents alone are asked again",
     )
     requirements = models.JSONField(default=dict)
-    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     summary = models.JSONField(default=dict)
     coverage = models.JSONField(default=list)
     resources = models.JSONField(default=list)
+    scopes = models.JSONField(default=list)
+    attention = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 
@@ -179,6 +186,10 @@ class AgentReport(models.Model):
     summary = models.TextField(blank=True)
     figures = models.JSONField(default=list)
     tables = models.JSONField(default=list)
+    scopes = models.JSONField(
+        default=list, help_text="An answer for each scope, where there are several"
+    )
+    gaps = models.JSONField(default=list, help_text="What it could not look at, in words")
 
     class Meta:
         ordering = ("position",)
@@ -223,6 +234,7 @@ class Finding(models.Model):
     run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="findings")
     report = models.ForeignKey(AgentReport, models.CASCADE, related_name="findings")
     agent = models.CharField(max_length=20)
+    scope = models.CharField(max_length=600, blank=True)
     rule = models.CharField(max_length=80)
     title = models.CharField(max_length=300)
     severity = models.PositiveSmallIntegerField(

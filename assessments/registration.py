@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from assessments import kinds, listing, services
+from assessments.attention import Reason
 from assessments.models import AssessmentRun
 from tasks_ui.kinds import register
 from tasks_ui.models import State
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
     from tasks_ui.models import TaskRun
 
-STATUS = {State.SUCCESS: "completed", State.FAILURE: "failed", State.REVOKED: "cancelled"}
+Status = AssessmentRun.Status
+ENDED = {
+    State.SUCCESS: Status.RECOMMENDING,  # completed with its recommendations
+    State.FAILURE: Status.FAILED,
+    State.REVOKED: Status.CANCELLED,
+}
 
 
 def register_kinds() -> None:
@@ -38,6 +44,7 @@ def register_kinds() -> None:
         replace(
             kinds.RECOMMENDATIONS,
             link=run_url,
+            on_final=complete_run,
             describe=listing.describe_recommendations,
             run_again=run_again,
             is_follow_up=True,
@@ -65,5 +72,24 @@ def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False)
 def settle_run(task: TaskRun) -> None:
     """Make the run's status follow its task's final state."""
     AssessmentRun.objects.filter(task=task).update(
-        status=STATUS[State(task.state)], finished_at=timezone.now()
+        status=ENDED[State(task.state)], finished_at=timezone.now()
     )
+
+
+def complete_run(task: TaskRun) -> None:
+    """The recommendations of a run have ended, one way or another: the run is complete."""
+    run = AssessmentRun.objects.filter(pk=str(task.subject_id), status=Status.RECOMMENDING).first()
+    if run is None:
+        return
+    if task.state != State.SUCCESS:
+        words = task.error or "they were cancelled."
+        run.attention.append(
+            Reason(
+                code="recommendations_failed",
+                message=f"The recommendations are missing: {words}",
+                count=1,
+                files=[],
+            )
+        )
+    run.status = Status.COMPLETED
+    run.save(update_fields=["status", "attention"])

@@ -211,7 +211,8 @@ def run_summary(run: AssessmentRun) -> dict[str, Any]:
         "success_rate": (
             round(100 * completed / (completed + failed), 1) if completed + failed else 0.0
         ),
-        "partial": bool(failed and completed),
+        "partial": bool(run.attention),
+        "needs_attention": [reason["message"] for reason in run.attention],
     }
 
 

@@ -28,6 +28,8 @@ FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 BACKOFF_S = 0.25
 BACKOFF_MAX_S = 15.0
 POLL_S = 2.0
+RECOMMENDATIONS_POLL_S = 0.25
+UNFINISHED = frozenset({"pending", "running", "recommending"})
 POLL_FOR_S = 30.0  # then the socket is tried again
 REFUSALS_TO_POLL = 2
 FAILURES_TO_POLL = 6
@@ -128,6 +130,18 @@ class Client:
             offset += len(page["findings"])
             if offset >= page["total"] or not page["findings"]:
                 return
+
+    def completed_run(self, assessment_id: str, number: int) -> dict[str, Any]:
+        """A run whose task has ended, with its recommendations: they follow the findings by a
+        moment. Raises ApiError, and UnreachableError after ``patience_s`` without them."""
+        give_up_at = time.monotonic() + self.patience_s
+        while True:
+            run = self.get(f"/assessments/{assessment_id}/runs/{number}")
+            if run["status"] not in UNFINISHED:
+                return run
+            if time.monotonic() > give_up_at:
+                raise UnreachableError("The recommendations were not written in time.")
+            time.sleep(RECOMMENDATIONS_POLL_S)
 
     def report(self, assessment_id: str, *, kind: str, format: str) -> bytes:
         """Have a report of the newest run written, wait for it, and return it. Raises ApiError."""

@@ -89,6 +89,7 @@ class AgentFinding(Message, frozen=True, kw_only=True):
     """
 
     rule: str
+    scope: str = ""
     title: str
     severity: Severity
     severity_origin: SeverityOrigin

@@ -166,6 +166,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
     return {
         "run": run,
         "task": task,
+        "has_failed_agent": any(report.status == AgentReport.FAILED for report in reports),
         "state": wording.view_state(task) if task else _state_of(run),
         "is_active": is_active,
         "place": waiting.places([task]).get(task.pk) if task else None,

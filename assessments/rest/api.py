@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -24,6 +24,7 @@ from assessments.requirements import Requirements
 from assessments.rest import examples  # noqa: F401  (adds to the API's examples)
 from assessments.rest.mutes import router as mutes
 from assessments.scan.intake import UploadError
+from assessments.scan.types import ScopeKind
 from assessments.services import create_assessment, request_report, start_analysis
 from tasks_ui.access.auth import caller
 from tasks_ui.models import State, TaskRun
@@ -69,17 +70,32 @@ class AssessmentIn(BaseModel):
     files: Annotated[list[FileIn], Field(max_length=settings.UPLOAD_MAX_FILES)] = []
 
 
+class ReasonOut(BaseModel):
+    """Why a run's answer is not whole. ``files`` names the first twenty of ``count``."""
+
+    code: Literal["files_unread", "files_partly_read", "agent_failed", "recommendations_failed"]
+    message: str
+    count: int
+    files: list[str]
+
+
 class RunOut(BaseModel):
+    """``recommending``: all findings are there, the recommendations are being written.
+    ``needs_attention`` is empty where every file of an assessed kind was read and every agent
+    answered."""
+
     number: int
     status: AssessmentRun.Status
     task_id: UUID | None
     created_at: datetime
     finished_at: datetime | None
+    needs_attention: list[ReasonOut]
 
     @classmethod
     def of(cls, run: AssessmentRun) -> RunOut:
         names = ("number", "status", "task_id", "created_at", "finished_at")
-        return cls(**{name: getattr(run, name) for name in names})
+        own = {name: getattr(run, name) for name in names}
+        return cls(needs_attention=run.attention, **own)
 
 
 class AssessmentOut(BaseModel):
@@ -115,11 +131,23 @@ class AgentOut(BaseModel):
     summary: str
     figures: list[Any]
     tables: list[Any]
+    scopes: list[Any]
+    gaps: list[str]
+
+
+class ScopeOut(BaseModel):
+    """A deployable unit of the upload; findings and answers name it by ``key``."""
+
+    key: str
+    kind: ScopeKind
+    label: str
+    files: int
 
 
 class RunDetail(RunOut):
-    """``coverage`` says of each file how far it was read; ``summary`` is what synthesis settled."""
+    """``coverage`` says of each file how far it was read; ``summary`` holds scores and counts."""
 
+    scopes: list[ScopeOut]
     requirements: dict[str, Any]
     summary: dict[str, Any]
     coverage: list[Any]
@@ -132,6 +160,7 @@ class FindingOut(BaseModel):
 
     id: UUID
     agent: str
+    scope: str
     rule: str
     title: str
     severity: str
@@ -184,7 +213,10 @@ class RecommendationOut(BaseModel):
 
 
 class RecommendationPage(BaseModel):
+    """``is_ready`` is false while they are being written; an empty list then means nothing."""
+
     run: int
+    is_ready: bool
     recommendations: list[RecommendationOut]
 
 
@@ -395,7 +427,7 @@ def get_run(request: HttpRequest, assessment_id: UUID, number: int) -> RunDetail
     run = _run(_visible(request, assessment_id), number)
     names = list(AgentOut.model_fields)
     agents = [AgentOut(**{name: getattr(row, name) for name in names}) for row in run.reports.all()]
-    more = {name: getattr(run, name) for name in ("requirements", "coverage")}
+    more = {name: getattr(run, name) for name in ("requirements", "coverage", "scopes")}
     more["summary"] = {**run.summary, "severities": severity_counts(run), "muted": muted_count(run)}
     return RunDetail(**RunOut.of(run).model_dump(), **more, agents=agents)
 
@@ -441,7 +473,9 @@ def list_recommendations(
     chosen = _run(_visible(request, assessment_id), run)
     rows = chosen.recommendations.prefetch_related("findings")
     return RecommendationPage(
-        run=chosen.number, recommendations=[RecommendationOut.of(row) for row in rows]
+        run=chosen.number,
+        is_ready=chosen.status == AssessmentRun.Status.COMPLETED,
+        recommendations=[RecommendationOut.of(row) for row in rows],
     )
 
 
@@ -506,7 +540,7 @@ def _run(assessment: Assessment, number: int | None) -> AssessmentRun:
 
 def _detail(assessment: Assessment) -> AssessmentDetail:
     runs = assessment.runs.only(
-        "number", "status", "task_id", "created_at", "finished_at", "assessment_id"
+        "number", "status", "task_id", "created_at", "finished_at", "assessment_id", "attention"
     )
     return AssessmentDetail(
         id=assessment.pk,
@@ -581,7 +615,10 @@ def _finished(task_id: UUID) -> dict[str, Any] | None:
     run = TaskRun.objects.filter(pk=task_id).first()
     if run is None:
         raise Http404
-    if not run.is_final:
+    recommending = AssessmentRun.objects.filter(
+        task=run, status=AssessmentRun.Status.RECOMMENDING
+    ).exists()
+    if not run.is_final or recommending:
         return None
     status = status_of(run)
     words = {State.SUCCESS: "completed", State.FAILURE: "failed", State.REVOKED: "cancelled"}

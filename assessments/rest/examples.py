@@ -17,6 +17,7 @@ RUN = {
     "task_id": TASK_ID,
     "created_at": "2026-11-23T16:00:00Z",
     "finished_at": None,
+    "needs_attention": [],
 }
 ABOUT = {"id": ASSESSMENT_ID, "name": "shop", "created_at": "2026-11-23T16:00:00Z", "files": 1}
 QUEUED = {

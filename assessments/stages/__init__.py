@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assessments.agents.types import AgentStatus
+from assessments.attention import nothing_was_read, what_was_not_read
 from assessments.models import AssessmentRun
 from assessments.services import queue_recommendations, run_summary
 from tasks_ui.worker.work import TaskFailed
@@ -33,6 +35,9 @@ def finish(work: Work, run: AssessmentRun) -> dict[str, Any]:
     summary = run_summary(run)
     if not summary["agents_completed"]:
         raise TaskFailed("No agent could finish; see each agent's error.", code="no_agent")
+    answered = run.reports.filter(status=AgentStatus.ASSESSED).exists()
+    if nothing_was_read(run) and not answered:
+        raise TaskFailed(what_was_not_read(run), code="nothing_read")
     work.save_with_result(lambda: queue_recommendations(run))
     return summary
 

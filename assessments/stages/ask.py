@@ -25,6 +25,7 @@ from tasks_ui.worker.work import Work
 SHOWN = frozenset(
     {
         "rule",
+        "scope",
         "title",
         "severity",
         "severity_origin",
@@ -115,6 +116,7 @@ def row_of(finding: AgentFinding, report: AgentReport) -> Finding:
         run_id=report.run_id,
         report=report,
         agent=report.agent,
+        scope=finding.scope[:600],
         rule=finding.rule[:80],
         title=finding.title[:300],
         severity=finding.severity,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from assessments import kinds
+from assessments.attention import reasons_of
 from assessments.models import (
     AgentReport,
     AssessmentRun,
@@ -72,9 +73,16 @@ def store_synthesis(
     if known is not None:
         run.findings.counted().filter(fingerprint__in=known).update(since=Finding.Since.PERSISTING)
         run.findings.counted().exclude(fingerprint__in=known).update(since=Finding.Since.NEW)
+    coverage = [file.to_builtins() for file in data.coverage]
+    run.coverage = coverage
     AssessmentRun.objects.filter(pk=run.pk).update(
         summary=summary,
-        coverage=[file.to_builtins() for file in data.coverage],
+        coverage=coverage,
+        attention=reasons_of(run),
+        scopes=[
+            {**scope.to_builtins(exclude=frozenset({"paths"})), "files": len(scope.paths)}
+            for scope in data.scopes
+        ],
         resources=[
             resource.to_builtins(exclude=frozenset({"attributes"})) for resource in data.resources
         ],

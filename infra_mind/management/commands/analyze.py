@@ -109,20 +109,24 @@ def _assess(client: Client, options: dict[str, Any], *, console: Console) -> int
 def _tell(
     client: Client, assessment_id: str, options: dict[str, Any], *, summary: Any, console: Console
 ) -> int:
+    run = client.completed_run(assessment_id, summary["run"])
     found = [each for each in client.findings(assessment_id) if not each.get("is_muted")]
     if options["format"] == "text":
-        _print_text(found, client.get(f"/assessments/{assessment_id}/runs/{summary['run']}"))
+        _print_text(found, run)
     else:
         report = client.report(assessment_id, kind="technical", format=options["format"])
         sys.stdout.buffer.write(report.rstrip(b"\n") + b"\n")
     console.print(Text(f"{client.url}/assessments/{assessment_id}/"))
+    for reason in run["needs_attention"]:
+        console.print(Text(f"Needs attention: {reason['message']}"))
+        for place in reason["files"]:
+            console.print(Text(f"  {place}"))
+        if reason["count"] > len(reason["files"]) > 0:
+            console.print(f"  and {reason['count'] - len(reason['files'])} more")
     at_least = options["fail_on"]
     if at_least and any(LEVELS.index(each["severity"]) <= LEVELS.index(at_least) for each in found):
         return FOUND
-    if summary["agents_failed"]:
-        console.print(f"{summary['agents_failed']} of the agents failed: the answer is not whole.")
-        return NOT_ASSESSED
-    return FINE
+    return NOT_ASSESSED if run["needs_attention"] else FINE
 
 
 def _print_text(found: list[dict[str, Any]], run: dict[str, Any]) -> None:
