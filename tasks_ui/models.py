@@ -103,7 +103,6 @@ class TaskRun(models.Model):
     subject_id = models.UUIDField(null=True, blank=True)
     subject = GenericForeignKey("subject_type", "subject_id")
     queue = models.CharField(max_length=40)
-    priority = models.SmallIntegerField(default=0)
 
     state = models.CharField(max_length=12, choices=State, default=State.PENDING)
     partial = models.BooleanField(default=False, help_text="Done, but a part of it failed")

@@ -38,7 +38,6 @@ class TaskOut(BaseModel):
     percent: int
     message: str
     queue: str
-    priority: int
     worker: str
     created_at: datetime
     queued_at: datetime

@@ -32,7 +32,6 @@ TASK: dict[str, Any] = {
     "percent": 31,
     "message": "Scanning",
     "queue": "assessments",
-    "priority": 0,
     "worker": "worker1@host",
     "created_at": "2026-11-23T16:00:00Z",
     "queued_at": "2026-11-23T16:00:00Z",

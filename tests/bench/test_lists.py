@@ -12,6 +12,7 @@ from django.test import Client
 
 from tasks_ui.models import ApiToken
 from tests.bench.measure import ms, percentile, timed
+from tests.tasks_ui.rows import finished_rows
 
 FILTERS = {
     "newest": "",
@@ -36,19 +37,6 @@ PAGES = (
     "/admin/",
     "/admin/tasks_ui/taskrun/queues/",
 )
-INSERT = """
-INSERT INTO tasks_ui_taskrun (
-    id, owner_id, kind, title, stage, queue, priority, state, partial, attempt, max_attempts,
-    weight, current, total, message, worker, rings, last_seq, created_at, queued_at, finished_at,
-    error_code, error)
-SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
-    CASE WHEN n %% 10 < 8 THEN %(alice)s ELSE %(bob)s END,
-    CASE WHEN n %% 3 = 0 THEN 'probe' ELSE 'probe_family' END, 'task ' || n, '',
-    CASE WHEN n %% 4 = 0 THEN 'reports' ELSE 'default' END, 0,
-    CASE WHEN n %% 20 = 0 THEN 'FAILURE' ELSE 'SUCCESS' END, false, 1, 4,
-    0, 100, 100, '', '', 0, 3, now() - n * interval '1 second', now(), now(), '', ''
-FROM generate_series(1, %(rows)s) AS n
-"""
 
 
 @pytest.fixture
@@ -58,8 +46,8 @@ def many_rows(
     """Committed and vacuumed, as a table is that has grown over months: what counts rows reads an
     index alone."""
     rows = size(20_000, 1_000_000)
+    finished_rows(owner=alice, other=bob, rows=rows)
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, {"alice": alice.pk, "bob": bob.pk, "rows": rows})
         cursor.execute("VACUUM ANALYZE tasks_ui_taskrun")
     return rows
 
