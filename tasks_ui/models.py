@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -173,9 +174,17 @@ class TaskRun(models.Model):
             models.Index(fields=["-created_at"], name="run_created"),
             models.Index(fields=["subject_type", "subject_id", "-id"], name="run_subject"),
             models.Index(
-                fields=["owner", "queue", "rung_at"],
+                "owner",
+                "queue",
+                Coalesce("parent_id", "id"),
+                "id",
                 name="run_waiting",
-                condition=models.Q(state__in=["PENDING", "RETRY"]),
+                condition=models.Q(state__in=["PENDING", "RETRY"], rung_at__isnull=True),
+            ),
+            models.Index(
+                fields=["owner", "queue"],
+                name="run_sent",
+                condition=models.Q(state__in=["PENDING", "RETRY"], rung_at__isnull=False),
             ),
             models.Index(fields=["queue", "-queued_at"], name="run_queue_queued"),
             models.Index(

@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, Value, When
 from django.db.models.functions import Extract, Least, Now, Power
 
@@ -70,12 +70,8 @@ def reconcile(*, dry_run: bool = False) -> Counter[str]:
 
 def let_in_the_waiting() -> None:
     """Admit runs whose owner's window has room, for every owner who has some waiting."""
-    waiting = TaskRun.objects.filter(state=State.PENDING, rung_at=None).exclude(
-        PausedQueue.of_run()
-    )
-    for owner_id, queue in (
-        waiting.order_by("owner_id", "queue").values_list("owner_id", "queue").distinct()
-    ):
+    owners = dispatch.waiting().order_by("owner_id", "queue").values_list("owner_id", "queue")
+    for owner_id, queue in owners.distinct():
         dispatch.admit(owner_id, queue)
 
 
@@ -100,7 +96,7 @@ def unheard() -> QuerySet[TaskRun]:
     """
     due = (
         Q(state=State.PENDING, rung_at__isnull=False)
-        | Q(state=State.RETRY, next_retry_at__lte=Now())
+        | Q(state=State.RETRY, next_retry_at__lte=Now(), rung_at__isnull=False)
         | (Q(state=State.PROGRESS, lease_until=None) & ~_has_active_children())
     )
     same_queue = TaskRun.objects.filter(queue=OuterRef("queue"))
@@ -175,7 +171,7 @@ class BrokerAway(Exception):
 def _each(found: QuerySet[TaskRun], move: Callable[[TaskRun], bool]) -> int:
     moved = 0
     for pk, parent_id in found.order_by("pk").values_list("pk", "parent_id")[:BATCH]:
-        with transaction.atomic():
+        with dispatch.admitting():
             if parent_id:
                 lock_pk(parent_id)
             run = (

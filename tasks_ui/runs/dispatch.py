@@ -4,54 +4,91 @@ task."""
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from celery import current_app
 from django.conf import settings
 from django.db import OperationalError, transaction
-from django.db.models import F, Q
+from django.db.models import BigIntegerField, CharField, F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from tasks_ui import kinds
-from tasks_ui.models import PausedQueue, State, TaskRun
+from tasks_ui.models import RUNNING, PausedQueue, State, TaskRun
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
 
 PRIORITY = "priority"
 """The queue that has a worker of its own."""
 
+_owed: ContextVar[set[tuple[int, str]] | None] = ContextVar("owed", default=None)
+
+
+@contextmanager
+def admitting() -> Iterator[None]:
+    """A transaction at whose end owners' windows are filled, as ``admit`` was asked to within it.
+
+    Filling a window takes the owner's admission lock of that queue until the commit. So that no two
+    transactions wait for each other, locks are taken in one order: rows (parent, then child) first,
+    then admission locks by owner and queue, and nothing after them. A nested call joins the outer
+    one, which admits for both.
+    """
+    with transaction.atomic():
+        if _owed.get() is not None:
+            yield
+            return
+        owed: set[tuple[int, str]] = set()
+        token = _owed.set(owed)
+        try:
+            yield
+        finally:
+            _owed.reset(token)
+        for owner_id, queue in sorted(owed):
+            _fill_window(owner_id, queue)
+
 
 def admit(owner_id: int, queue: str) -> None:
     """Let an owner's longest waiting runs into the broker, as far as the owner's window in that
-    queue allows.
+    queue allows; within ``admitting`` that happens at its end.
 
     At most ``TASKS_OWNER_WINDOW`` runs of one owner are in a queue or at work at a time; the others
     wait in the database, and each that ends lets the next in. So one owner's thousand runs put at
     most a window of messages before another's first, and the broker holds few messages however long
     the wait is. Older assessments come first, with all their parts, so that they end one after
-    another instead of all at the end. Nothing is let into a paused queue.
+    another instead of all at the end. Retries that are due wait like new runs. Nothing is let into
+    a paused queue. A parent that goes on after its children is not held back: it had its turn.
     """
-    in_flight = TaskRun.objects.filter(owner_id=owner_id, queue=queue).filter(
-        Q(lease_until__isnull=False) | Q(state=State.PENDING, rung_at__isnull=False)
+    owed = _owed.get()
+    if owed is None:
+        with admitting():
+            admit(owner_id, queue)
+    else:
+        owed.add((owner_id, queue))
+
+
+def waiting() -> QuerySet[TaskRun]:
+    """Runs that could start, but for which no message was sent: new ones and retries that are due,
+    unless their queue is paused."""
+    is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
+    unsent = TaskRun.objects.filter(
+        is_due, state__in=[State.PENDING, State.RETRY], rung_at__isnull=True
     )
-    free = settings.TASKS_OWNER_WINDOW - in_flight.count()
-    if free <= 0:
-        return
-    with transaction.atomic():
-        waiting = TaskRun.objects.filter(
-            owner_id=owner_id, queue=queue, state=State.PENDING, rung_at=None
-        )
-        waiting = waiting.exclude(PausedQueue.of_run())
-        oldest = waiting.order_by(Coalesce("parent_id", "id"), "id").select_for_update(
-            skip_locked=True, no_key=True
-        )
-        runs = list(oldest[:free])
-        TaskRun.objects.filter(pk__in=[run.pk for run in runs]).update(rung_at=Now(), rings=1)
-        _send_on_commit(*runs)
+    return unsent.exclude(PausedQueue.of_run())
+
+
+def in_flight() -> QuerySet[TaskRun]:
+    """Runs that are in a queue or at work. Each branch names the states of a partial index."""
+    held = Q(state__in=[*RUNNING, State.CANCELLING], lease_until__isnull=False)
+    queued = Q(state__in=[State.PENDING, State.RETRY], rung_at__isnull=False)
+    return TaskRun.objects.filter(held | queued)
 
 
 def ring_on_commit(run: TaskRun) -> None:
@@ -84,6 +121,29 @@ def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
         )
         return False
     return True
+
+
+def _fill_window(owner_id: int, queue: str) -> None:
+    """Admit under the owner's admission lock, which is taken only if something waits."""
+    unsent = waiting().filter(owner_id=owner_id, queue=queue)
+    if not list(unsent.order_by().values_list(_admission_lock(owner_id, queue))[:1]):
+        return
+    flying = in_flight().filter(owner_id=owner_id, queue=queue).count()
+    if flying >= settings.TASKS_OWNER_WINDOW:
+        return
+    oldest = unsent.order_by(Coalesce("parent_id", "id"), "id").select_for_update(
+        skip_locked=True, no_key=True
+    )
+    runs = list(oldest[: settings.TASKS_OWNER_WINDOW - flying])
+    TaskRun.objects.filter(pk__in=[run.pk for run in runs]).update(rung_at=Now(), rings=1)
+    _send_on_commit(*runs)
+
+
+def _admission_lock(owner_id: int, queue: str) -> Func:
+    """The lock is on a hash of its name: a collision costs a wait, nothing else."""
+    name = Value(f"tasks_ui.admit {owner_id} {queue}")
+    key = Func(name, Value(0), function="hashtextextended", output_field=BigIntegerField())
+    return Func(key, function="pg_advisory_xact_lock", output_field=CharField())
 
 
 def _send_on_commit(*runs: TaskRun) -> None:

@@ -77,16 +77,14 @@ def pause(name: str, *, by: AbstractBaseUser) -> bool:
 def resume(name: str, *, by: AbstractBaseUser) -> bool:
     """Let runs start again, at once. False when the queue was not paused. Raises NoSuchQueueError.
 
-    Retries that are due and parents that go on are rung for by the reconciler, within a second.
+    Parents that go on are rung for by the reconciler, within a second.
     """
     _check(name)
     with transaction.atomic():
         if not PausedQueue.objects.filter(name=name).delete()[0]:
             return False
         _write_down(PausedQueue(name=name), by=by, words="Resumed.")
-    waiting = TaskRun.objects.filter(queue=name, state=State.PENDING, rung_at=None).order_by(
-        "owner_id"
-    )
+    waiting = dispatch.waiting().filter(queue=name).order_by("owner_id")
     for owner_id in waiting.values_list("owner_id", flat=True).distinct()[:RESUME_OWNERS_MAX]:
         dispatch.admit(owner_id, name)
     return True

@@ -27,7 +27,7 @@ def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
     reconciler for a worker that is gone, confirms that the work has stopped.
     """
     asked: dict[str, Any] = {"cancel_requested_at": Now(), "cancel_requested_by": by}
-    with transaction.atomic():
+    with dispatch.admitting():
         if run.parent_id:
             lock_pk(run.parent_id)
         locked = lock(run)
@@ -65,7 +65,7 @@ def expedite(run: TaskRun, *, by: AbstractBaseUser) -> bool:
     A message that was sent for it before may still start it from its old queue. Children that it
     makes later follow it.
     """
-    with transaction.atomic():
+    with dispatch.admitting():
         waiting = TaskRun.objects.filter(pk=run.pk, state=State.PENDING).exclude(
             queue=dispatch.PRIORITY
         )

@@ -1,8 +1,8 @@
 """The one place where a run's state changes.
 
 Each change is a single guarded UPDATE whose row count says who won, with its event and, at the end,
-its result in the same transaction. Locks are taken parent first, then child, so that a fan-in and a
-cancel can't deadlock.
+its result in the same transaction. Locks are taken parent first, then child, then the admission
+locks of owners (``dispatch.admitting``), so that fan-in, cancel and admission can't deadlock.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def create_run(**fields: Any) -> TaskRun:
 
     Raises IntegrityError where the owner has used ``idempotency_key`` before.
     """
-    with transaction.atomic():
+    with dispatch.admitting():
         run = TaskRun.objects.create(last_seq=1, **fields)
         _record(run, seq=1, type=f"task.{VERBS[State.PENDING]}", data=state_data(run))
         dispatch.admit(run.owner_id, run.queue)
@@ -81,7 +81,7 @@ def create_children(
     the parent's lock. Where the parent is in the priority queue, they are too. Raises Cancelled or
     Fenced when ``attempt`` may no longer act for the parent.
     """
-    with transaction.atomic():
+    with dispatch.admitting():
         locked = lock(parent)
         if locked.cancel_requested_at:
             raise Cancelled
@@ -143,7 +143,7 @@ def transition(
     if to in FINAL:
         changes = {"finished_at": Now(), "lease_until": None, "next_retry_at": None, **changes}
     changes = {"state": to, "last_seq": F("last_seq") + 1, **changes}
-    with transaction.atomic():
+    with dispatch.admitting():
         if run.parent_id:
             lock_pk(run.parent_id)
         if not TaskRun.objects.filter(guard).update(**changes):
@@ -226,7 +226,7 @@ def retry_at(
 def wait_for_children(run: TaskRun, *, attempt: int, message: str) -> bool:
     """Give the run back until all its children are final. False when this attempt is no longer the
     run's."""
-    with transaction.atomic():
+    with dispatch.admitting():
         if run.state == State.STARTED:
             transition(run, State.PROGRESS, attempt=attempt, message=message)
         held = TaskRun.objects.filter(
@@ -245,13 +245,14 @@ def wait_for_children(run: TaskRun, *, attempt: int, message: str) -> bool:
 def confirm_cancelled(run: TaskRun, *, attempt: int) -> bool:
     """The work of this attempt has stopped: REVOKED, or, where children still run, with the last of
     them."""
-    with transaction.atomic():
+    with dispatch.admitting():
         if run.parent_id:
             lock_pk(run.parent_id)
         held = TaskRun.objects.filter(pk=run.pk, attempt=attempt, state=State.CANCELLING)
         if not held.update(lease_until=None):
             return False
         fan_in(run.pk)
+        dispatch.admit(run.owner_id, run.queue)
     return True
 
 

@@ -11,7 +11,7 @@ from tasks_ui.models import PausedQueue, State, TaskRun
 from tasks_ui.reconciler import reconcile
 from tasks_ui.runs import dispatch, queues
 from tasks_ui.runs.services import expedite
-from tasks_ui.runs.transitions import claim, create_children, transition, wait_for_children
+from tasks_ui.runs.transitions import claim, create_children, retry_at, wait_for_children
 
 Queue = Callable[..., TaskRun]
 
@@ -52,7 +52,7 @@ def test_a_retry_of_a_paused_queue_waits_and_is_rung_for_after_it(
 ) -> None:
     run = queue_probe()
     claim(run.pk, attempt=0, worker="w")
-    transition(run, State.RETRY, attempt=1, lease_until=None)
+    retry_at(run, attempt=1, delay_s=60, error="failed")
     queues.pause("default", by=alice)
     TaskRun.objects.filter(pk=run.pk).update(next_retry_at=run.created_at)
     reconcile()
