@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser, AnonymousUser
 
 
+VIEW = "tasks_ui.view_taskrun"
 OPERATE = "tasks_ui.operate_taskrun"
 
 

@@ -1,0 +1,165 @@
+"""The conversation about tasks on one socket: subscribing, live events, and catching up.
+
+An event that comes through the channel layer goes out only if it is the next one of its task;
+whatever is missing is read from the database first. So the client gets each event once and in
+order, though messages of the layer may be lost, doubled or late.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from tasks_ui import groups
+from tasks_ui import protocol as p
+from tasks_ui.access import auth
+from tasks_ui.live import reading
+from tasks_ui.live.following import Following
+from tasks_ui.live.membership import Membership
+from tasks_ui.live.outgoing import Outgoing
+from tasks_ui.live.reading import Look, in_database
+from tasks_ui.models import TaskRun, TaskRunQuerySet
+
+SUBSCRIPTIONS_MAX = 100
+
+
+class Subscriptions:
+    def __init__(
+        self, credential: auth.Credential, *, outgoing: Outgoing, membership: Membership
+    ) -> None:
+        self.following = Following(credential.user.pk)
+        self._credential = credential
+        self._outgoing = outgoing
+        self._membership = membership
+
+    async def subscribe(self, message: p.Subscribe) -> None:
+        if message.task_id is not None:
+            await self._follow_task(message, message.task_id)
+        else:
+            await self._follow_scope(message, str(message.scope))
+
+    async def unsubscribe(self, message: p.Unsubscribe) -> None:
+        if message.task_id is not None:
+            await self._forget(message.task_id)
+        else:
+            await self._forget_scope(str(message.scope))
+
+    async def revoke_scope(self, scope: str) -> None:
+        """End a scope that the user may no longer see."""
+        await self._forget_scope(scope)
+        await self._outgoing.send(p.Revoked(task_id=None))
+
+    async def pass_on(self, message: dict[str, Any]) -> None:
+        """Send an event of the layer if it is the next one; fill up from the database if it is
+        later."""
+        task_id = UUID(message["task_id"])
+        followed = self.following.tasks.get(task_id)
+        if followed is None:
+            if scope := self.following.scope_of(message["owner_id"]):
+                await self._introduce(task_id, scope)
+        elif not self.following.may_see(message["owner_id"]):
+            await self._revoke(task_id)
+        elif message["seq"] == followed.seq + 1:
+            fields = {key: message[key] for key in ("seq", "event", "at", "data")}
+            await self._send_event(p.Event(task_id=task_id, **fields))
+        elif message["seq"] > followed.seq:
+            await self._fill(task_id)
+
+    async def catch_up(self, look: Look) -> None:
+        """Act on a look: events that were missed, tasks that are gone or another's, groups not
+        joined."""
+        await self._membership.join()
+        for task_id in look.asked & self.following.tasks.keys():
+            seen = look.tasks.get(task_id)
+            if seen is None:
+                await self._outgoing.send(p.ResyncRequired(task_id=task_id, reason="gone"))
+                await self._forget(task_id)
+            elif not self.following.may_see(seen.owner_id):
+                await self._revoke(task_id)
+            elif seen.last_seq > self.following.tasks[task_id].seq:
+                await self._fill(task_id)
+        for task_id in self.following.new_in(look):
+            await self._introduce(task_id, self.following.scope_of(look.new[task_id]))
+
+    async def _follow_task(self, message: p.Subscribe, task_id: UUID) -> None:
+        """Authorize, join, snapshot, replay, caught up; then live. Another's task is as unknown as
+        none."""
+        if len(self.following.asked_for) >= SUBSCRIPTIONS_MAX:
+            words = (
+                f"A socket follows at most {SUBSCRIPTIONS_MAX} tasks. Unsubscribe from one first."
+            )
+            return await self._refuse("too_many_subscriptions", words, message)
+        snapshot = None
+        if await in_database(lambda: self._own().filter(pk=task_id).exists()):
+            await self._membership.join(
+                groups.task(task_id)
+            )  # first, so that no event falls between
+            snapshot = await in_database(lambda: reading.snapshot(self._visible(), task_id))
+        if snapshot is None:
+            return await self._refuse("not_found", "You have no such task.", message)
+        await self._outgoing.send(snapshot)
+        if message.after_seq > snapshot.last_seq:
+            await self._outgoing.send(p.ResyncRequired(task_id=task_id, reason="ahead"))
+        self.following.begin(snapshot, seq=min(message.after_seq, snapshot.last_seq))
+        await self._fill(task_id)
+        last_seq = self.following.tasks[task_id].seq
+        await self._outgoing.send(p.CaughtUp(task_id=task_id, last_seq=last_seq))
+
+    async def _follow_scope(self, message: p.Subscribe, scope: str) -> None:
+        if scope == "all":
+            if not await in_database(lambda: self._credential.may_see_everything):
+                words = "Only staff who may view and operate everyone's tasks can follow them."
+                return await self._refuse("forbidden", words, message)
+            await self._membership.join(groups.STAFF)
+        self.following.scopes.add(scope)
+        for task_id in await in_database(lambda: reading.unfinished(self._of_scope(scope))):
+            await self._introduce(task_id, scope)
+        await self._outgoing.send(p.CaughtUp(task_id=None, scope=message.scope, last_seq=0))
+
+    async def _introduce(self, task_id: UUID, scope: str) -> None:
+        """Begin to follow a task of a scope."""
+        if task_id in self.following.tasks:
+            return
+        snapshot = await in_database(lambda: reading.snapshot(self._visible(), task_id))
+        if snapshot is None or snapshot.task.parent_id is not None:
+            return
+        self.following.begin(snapshot, seq=snapshot.last_seq, by_scope=scope)
+        await self._outgoing.send(snapshot)
+
+    async def _fill(self, task_id: UUID) -> None:
+        """Send the events that are missing from the database, in batches, at the client's pace."""
+        while (followed := self.following.tasks.get(task_id)) is not None:
+            batch = await in_database(lambda seq=followed.seq: reading.events(task_id, after=seq))  # type: ignore[misc]
+            for event in batch:
+                await self._send_event(event)
+            if len(batch) < reading.EVENTS_PER_BATCH:
+                return
+
+    async def _send_event(self, event: p.Event) -> None:
+        await self._outgoing.send(event)
+        self.following.sent(event)
+
+    async def _refuse(self, code: Any, words: str, message: p.Subscribe) -> None:
+        await self._outgoing.send(p.Error(code=code, message=words, ref=message.ref))
+
+    async def _revoke(self, task_id: UUID) -> None:
+        await self._outgoing.send(p.Revoked(task_id=task_id))
+        await self._forget(task_id)
+
+    async def _forget(self, task_id: UUID) -> None:
+        if self.following.end(task_id):
+            await self._membership.leave(groups.task(task_id))
+
+    async def _forget_scope(self, scope: str) -> None:
+        self.following.end_scope(scope)
+        if scope == "all":
+            await self._membership.leave(groups.STAFF)
+
+    def _own(self) -> TaskRunQuerySet:
+        return TaskRun.objects.visible_to(self._credential.user)
+
+    def _visible(self) -> TaskRunQuerySet:
+        return self._of_scope("all" if "all" in self.following.scopes else "mine")
+
+    def _of_scope(self, scope: str) -> TaskRunQuerySet:
+        return TaskRun.objects.all() if scope == "all" else self._own()
