@@ -37,6 +37,12 @@ LOOKS: dict[str, Look] = {
     "workload_types": Look(group="Workload", label="Kinds of workload"),
     "provider": Look(group="Workload", label="Provider"),
     "regions": Look(group="Workload", label="Regions", example="eu-central-1, eu-west-1"),
+    "scope": Look(
+        group="Workload",
+        label="Scope",
+        example="envs/prod",
+        used_by="Which of several deployments the figures below describe",
+    ),
     "criticality": Look(group="Workload", label="Criticality"),
     "rps_now": Look(
         group="Load", label="Requests per second now", unit="req/s", used_by="Capacity needs this"
@@ -260,6 +266,8 @@ def _form_field(annotation: Any, look: Look) -> forms.Field:
         return forms.ChoiceField(
             choices=choices, widget=forms.Select(attrs={"class": "in"}), **shared
         )
+    if kind is str:
+        return forms.CharField(widget=forms.TextInput(attrs=attrs), **shared)
     widget = forms.TextInput(attrs={**attrs, "inputmode": "decimal"})
     number = forms.IntegerField if kind is int else forms.FloatField
     return number(
@@ -309,6 +317,8 @@ def _in_words(kind: str, bounds: dict[str, Any], look: Look) -> str:
             return f"Enter at most {bounds['le']:,.0f}{unit}."
         case "too_long":
             return f"Enter at most {bounds['max_length']}."
+        case "string_too_long" if look.label == "Scope":
+            return f"Enter at most {bounds['max_length']} characters."
         case "string_pattern_mismatch" | "string_too_long":
             return "Enter region names such as eu-central-1, with commas between them."
     return _number_words(look, whole=False)

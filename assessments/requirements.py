@@ -1,8 +1,9 @@
-"""What a person says of the workload: one typed schema for the form, the API, the agents and the
+"""What a person says about the workload: one typed schema for the form, the API, the agents and the
 docs.
 
 Every field is optional. An agent that needs a field which is missing answers "not assessed" and
-names it.
+names it. Most fields describe one deployment (``DEPLOYMENT_FIELDS``): where the files hold several
+scopes, ``scope`` says which.
 """
 
 from __future__ import annotations
@@ -61,6 +62,14 @@ class Requirements(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    scope: str | None = Field(
+        None,
+        max_length=400,
+        description=(
+            "Key of the scope that traffic, replicas, budget and targets describe, where the files"
+            " hold more than one deployment"
+        ),
+    )
     workload_types: Annotated[list[WorkloadType], Field(max_length=6)] = []
     rps_now: float | None = Field(
         None, gt=0, le=10_000_000, description="Requests per second now, on average"
@@ -114,3 +123,9 @@ class Requirements(BaseModel):
     average_utilisation_percent: float | None = Field(
         None, ge=0, le=100, description="Mean CPU utilisation, in percent, where it is known"
     )
+
+
+UPLOAD_FIELDS = frozenset({"scope", "workload_types", "provider", "regions", "frameworks"})
+"""Fields that are true of everything in an upload."""
+DEPLOYMENT_FIELDS = frozenset(Requirements.model_fields) - UPLOAD_FIELDS
+"""Fields that describe one deployment: traffic, replicas, budget, targets."""

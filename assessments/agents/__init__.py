@@ -1,11 +1,12 @@
 """The agents: plain Python, each from the scan's output and the requirements to an answer with
-sources."""
+sources, scope by scope."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from assessments.agents import compliance, operations, security
+from assessments.agents.by_scope import by_scope
 from assessments.agents.capacity import agent as capacity
 from assessments.agents.cost import agent as cost
 from assessments.agents.reliability import agent as reliability
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from assessments.agents.types import Agent
 
 AGENTS: dict[str, Agent] = {
-    each.name: each
+    each.name: by_scope(each)
     for each in (
         security.AGENT,
         compliance.AGENT,

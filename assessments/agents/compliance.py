@@ -31,8 +31,10 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     Figure,
+    Headline,
     OnProgress,
     Part,
+    Share,
     Table,
 )
 from assessments.agents.wording import counted
@@ -141,6 +143,7 @@ def _result(
         status=AgentStatus.ASSESSED,
         score=100 * len(passed) // answered if answered else None,
         score_formula=_formula(len(passed), len(failed), len(assessed)),
+        share=Share(good=len(passed), whole=answered, unit="requirements"),
         summary=_summary(data, wanted, assessed),
         figures=[
             figure for document in wanted for figure in _figures(document, _of(document, assessed))
@@ -326,4 +329,10 @@ def _not_assessed(providers: list[str], chosen: list[Framework]) -> AgentResult:
     )
 
 
-AGENT = Agent(name="compliance", label="Compliance", run=run, reads=frozenset(Part))
+AGENT = Agent(
+    name="compliance",
+    label="Compliance",
+    run=run,
+    reads=frozenset(Part),
+    headline=Headline(summed=("*_pass", "*_fail", "*_not_assessable")),
+)

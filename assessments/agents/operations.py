@@ -23,6 +23,7 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     Figure,
+    Headline,
     OnProgress,
     Part,
     SeverityOrigin,
@@ -175,6 +176,7 @@ def _result(
         status=AgentStatus.ASSESSED,
         score=tally.score(),
         score_formula=tally.formula(),
+        share=tally.share(),
         summary=_summary(tally, topics),
         figures=[*check_figures(tally), *severity_figures(findings), *topic_figures],
         tables=[table, *([suppressed_table(suppressed)] if suppressed else [])],
@@ -194,4 +196,10 @@ def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
     return f"{tally.failed_count} of {ran} checks of operations failed. Largest gaps: {named}."
 
 
-AGENT = Agent(name="operations", label="Operations", run=run, reads=frozenset(Part))
+AGENT = Agent(
+    name="operations",
+    label="Operations",
+    run=run,
+    reads=frozenset(Part),
+    headline=Headline(summed=("checks_*", "findings_*", "failed_*")),
+)

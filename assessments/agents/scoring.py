@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assessments.agents.types import Severity
+from assessments.agents.types import Severity, Share
 
 WEIGHTS = {
     Severity.CRITICAL: 10,
@@ -52,6 +52,10 @@ class Tally:
         weighs anything."""
         total = self.passed_weight + self.failed_weight
         return None if total == 0 else 100 * self.passed_weight // total
+
+    def share(self) -> Share:
+        weight = self.passed_weight
+        return Share(good=weight, whole=weight + self.failed_weight, unit="weight of checks")
 
     def formula(self) -> str:
         """The formula with its inputs, for beside the score."""

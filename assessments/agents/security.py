@@ -21,6 +21,7 @@ from assessments.agents.types import (
     AgentInput,
     AgentResult,
     AgentStatus,
+    Headline,
     OnProgress,
     Part,
     SeverityOrigin,
@@ -74,6 +75,7 @@ def _result(
         status=AgentStatus.ASSESSED,
         score=tally.score(),
         score_formula=tally.formula(),
+        share=tally.share(),
         summary=_summary(tally, findings),
         figures=[*check_figures(tally), *severity_figures(findings)],
         tables=[*tables, *([suppressed_table(suppressed)] if suppressed else [])],
@@ -117,4 +119,10 @@ def _suppressed(tally: Tally) -> str:
     )
 
 
-AGENT = Agent(name="security", label="Security", run=run, reads=frozenset(Part))
+AGENT = Agent(
+    name="security",
+    label="Security",
+    run=run,
+    reads=frozenset(Part),
+    headline=Headline(summed=("checks_*", "findings_*")),
+)

@@ -82,14 +82,15 @@ class Table(Message, frozen=True, kw_only=True):
 
 
 class AgentFinding(Message, frozen=True, kw_only=True):
-    """One thing to mend, with its evidence.
+    """One thing to fix, with its evidence.
 
-    ``fingerprint_key`` identifies the finding across runs and moved lines: it must not contain a
-    line number. ``monthly_saving_usd`` is set by the cost agent alone.
+    ``scope`` is the key of the scope it was found in. ``fingerprint_key`` identifies the finding
+    across runs and moved lines: it must not contain a line number. ``monthly_saving_usd`` is set by
+    the cost agent alone.
     """
 
-    rule: str
     scope: str = ""
+    rule: str
     title: str
     severity: Severity
     severity_origin: SeverityOrigin
@@ -110,14 +111,20 @@ class AgentFinding(Message, frozen=True, kw_only=True):
     monthly_saving_usd: float | None = None
 
 
-class AgentResult(Message, frozen=True, kw_only=True):
-    """What an agent answers.
+class Share(Message, frozen=True, kw_only=True):
+    """What a score is the share of: 100 x ``good`` / ``whole``, so that the scores of several
+    scopes add up. ``unit`` names what both are counted in."""
 
-    ``status`` NOT_ASSESSED has no score, no figure and no finding; ``reason`` says why in one
-    sentence and ``missing`` names the fields of ``Requirements`` that would help. ``score`` is
-    0..100; ``score_formula`` spells out how it was made, with its inputs.
-    """
+    good: float
+    whole: float
+    unit: str
 
+
+class ScopeAnswer(Message, frozen=True, kw_only=True):
+    """An agent's answer about one scope (``scope``: its key). The fields are those of
+    ``AgentResult``."""
+
+    scope: str
     status: AgentStatus
     reason: str = ""
     missing: list[str] = []
@@ -126,7 +133,49 @@ class AgentResult(Message, frozen=True, kw_only=True):
     summary: str = ""
     figures: list[Figure] = []
     tables: list[Table] = []
+
+
+class AgentResult(Message, frozen=True, kw_only=True):
+    """An agent's answer.
+
+    ``status`` NOT_ASSESSED has no score, no figure and no finding; ``reason`` says why in one
+    sentence and ``missing`` names the fields of ``Requirements`` that would help. ``score`` is
+    0..100; ``score_formula`` spells it out with its inputs, and ``share`` is what it is the share
+    of (None where scores of several scopes can't be added).
+
+    ``scopes`` holds one answer per scope where there are several; the other fields are then the
+    headline of them all.
+    """
+
+    status: AgentStatus
+    reason: str = ""
+    missing: list[str] = []
+    score: int | None = None
+    score_formula: str = ""
+    share: Share | None = None
+    summary: str = ""
+    figures: list[Figure] = []
+    tables: list[Table] = []
     findings: list[AgentFinding] = []
+    scopes: list[ScopeAnswer] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """How an agent's answers about several scopes become one for the run.
+
+    Figures are named by key, ``*`` at the end for any ending. Those in ``summed`` are added up.
+    Those in ``worst`` are taken from one scope, the worst: the one whose figure ``worst_by`` is
+    lowest, or whose score is, where ``worst_by`` is empty. ``leading`` is the summed figure that
+    the summary quotes by scope; without one it counts findings. ``is_worst`` makes score and
+    summary the worst scope's own.
+    """
+
+    summed: tuple[str, ...] = ()
+    leading: str = ""
+    worst: tuple[str, ...] = ()
+    worst_by: str = ""
+    is_worst: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +187,12 @@ class Agent:
     ``run(data, on_progress)`` is deterministic: the same input gives equal output, in the same
     order. It calls ``on_progress`` after every unit of work (a check, a resource, a requirement),
     never sleeps, and lets the exception that ``on_progress`` may raise (a cancelled run) pass
-    through.
+    through. An agent's own module assesses one scope; the registry's ``run`` goes over all of them
+    (``by_scope``).
     """
 
     name: str
     label: str
     run: Callable[[AgentInput, OnProgress], AgentResult]
     reads: frozenset[Part]
+    headline: Headline

@@ -37,6 +37,8 @@ SHOWN = frozenset(
 )
 """What of a finding has a column of its own."""
 KEPT = frozenset({"monthly_saving_usd", "fingerprint_key"})
+NOT_STORED = frozenset({"findings", "share"})
+"""What of an answer has no column in its report."""
 
 
 def make_agents(run: AssessmentRun) -> list[TaskRun]:
@@ -91,7 +93,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
 
 
 def store_answer(report: AgentReport, result: AgentResult) -> None:
-    answer = result.to_builtins(exclude=frozenset({"findings"}))
+    answer = result.to_builtins(exclude=NOT_STORED)
     AgentReport.objects.filter(pk=report.pk).update(**answer)
     Finding.objects.bulk_create(
         (row_of(finding, report) for finding in result.findings), batch_size=500

@@ -22,6 +22,7 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     Figure,
+    Headline,
     OnProgress,
     Part,
     Severity,
@@ -627,4 +628,10 @@ def _milliseconds(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(1000 * value, 2)
 
 
-AGENT = Agent(name="capacity", label="Capacity", run=run, reads=frozenset({Part.RESOURCES}))
+AGENT = Agent(
+    name="capacity",
+    label="Capacity",
+    run=run,
+    reads=frozenset({Part.RESOURCES}),
+    headline=Headline(worst=("*",), is_worst=True),
+)

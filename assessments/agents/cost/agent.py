@@ -46,10 +46,12 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     Figure,
+    Headline,
     OnProgress,
     Part,
     Severity,
     SeverityOrigin,
+    Share,
     Table,
 )
 from assessments.agents.wording import counted
@@ -339,6 +341,7 @@ def _result(
         missing=missing,
         score=score,
         score_formula=formula,
+        share=_share(total, saved, wanted.monthly_budget_usd),
         summary=_summary(total, saved, lines, unpriced, region),
         figures=list(_figures(region, lines, unpriced, egress, total, saved, wanted)),
         tables=list(_tables(region, lines, unpriced, egress)),
@@ -365,7 +368,7 @@ def _summary(
 def _score(total: Decimal, saved: Decimal, budget: float | None) -> tuple[int, str]:
     if total == 0:
         return 100, "100: nothing of what is priced costs anything"
-    share = (1 - saved / total) * (min(Decimal(1), Decimal(str(budget)) / total) if budget else 1)
+    share = _good(total, saved, budget) / total
     formula, inputs = "100 x (1 - savings / cost)", f"100 x (1 - {saved} / {total})"
     if budget:
         formula, inputs = (
@@ -380,6 +383,18 @@ def _score(total: Decimal, saved: Decimal, budget: float | None) -> tuple[int, s
             " on neither side"
         ),
     )
+
+
+def _good(total: Decimal, saved: Decimal, budget: float | None) -> Decimal:
+    """What of the cost is well spent: without the savings, and cut to the budget's share."""
+    return (total - saved) * (min(Decimal(1), Decimal(str(budget)) / total) if budget else 1)
+
+
+def _share(total: Decimal, saved: Decimal, budget: float | None) -> Share | None:
+    if not total:
+        return None
+    good = max(ZERO, _good(total, saved, budget))
+    return Share(good=float(good), whole=float(total), unit="USD a month")
 
 
 def _finding(saving: Saving, total: Decimal) -> AgentFinding:
@@ -522,4 +537,12 @@ def _tables(
         )
 
 
-AGENT = Agent(name="cost", label="Cost", run=run, reads=frozenset({Part.RESOURCES}))
+AGENT = Agent(
+    name="cost",
+    label="Cost",
+    run=run,
+    reads=frozenset({Part.RESOURCES}),
+    headline=Headline(
+        summed=("monthly_cost", "savings", "unpriced", "egress"), leading="monthly_cost"
+    ),
+)

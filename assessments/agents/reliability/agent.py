@@ -24,6 +24,7 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     Figure,
+    Headline,
     OnProgress,
     Part,
     Severity,
@@ -521,6 +522,7 @@ def _result(
         ],
         score=score,
         score_formula=_score_formula(tally, scored=score is not None),
+        share=tally.share() if scored else None,
         summary=_summary(tiers, findings, wanted),
         figures=list(_figures(tiers, wanted, tally)),
         tables=[_path_table(tiers)] if tiers else [],
@@ -647,4 +649,14 @@ def _words(strategy: DisasterRecovery) -> str:
     return strategy.value.replace("_", " ")
 
 
-AGENT = Agent(name="reliability", label="Reliability", run=run, reads=frozenset(Part))
+AGENT = Agent(
+    name="reliability",
+    label="Reliability",
+    run=run,
+    reads=frozenset(Part),
+    headline=Headline(
+        summed=("controls_*",),
+        worst=("composite_*", "allowed_downtime"),
+        worst_by="composite_availability",
+    ),
+)

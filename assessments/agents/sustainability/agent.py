@@ -26,10 +26,12 @@ from assessments.agents.types import (
     AgentResult,
     AgentStatus,
     Figure,
+    Headline,
     OnProgress,
     Part,
     Severity,
     SeverityOrigin,
+    Share,
     Table,
 )
 from assessments.agents.wording import counted
@@ -322,6 +324,7 @@ def _result(
         missing=missing,
         score=score,
         score_formula=formula,
+        share=_share(factor, kwh, attainable),
         summary=(
             f"{kwh:.1f} kWh and {kwh * factor:.2f} kgCO2e a month in {region.name} at"
             f" {utilisation:.0%} utilisation{_without(len(left_out))}."
@@ -343,13 +346,23 @@ def _without(number: int) -> str:
 def _score(region: Region, factor: float, kwh: float, attainable: float) -> tuple[int, str]:
     factors = grid_factors().values()
     no_cleaner = sum(each >= factor for each in factors)
-    ratio = attainable / kwh if kwh else 1.0
     formula = (
         "50 x share of regions whose grid is no cleaner + 50 x attainable / present energy = 50 x"
         f" {no_cleaner} / {len(factors)} ({region.name}) + 50 x {attainable:.2f} / {kwh:.2f} kWh,"
         " rounded to the nearest whole number"
     )
-    return round(50 * no_cleaner / len(factors) + 50 * ratio), formula
+    return round(100 * _good(factor, kwh, attainable)), formula
+
+
+def _good(factor: float, kwh: float, attainable: float) -> float:
+    """Half for the grid, half for the processors: 0..1."""
+    factors = grid_factors().values()
+    no_cleaner = sum(each >= factor for each in factors) / len(factors)
+    return (no_cleaner + (attainable / kwh if kwh else 1.0)) / 2
+
+
+def _share(factor: float, kwh: float, attainable: float) -> Share:
+    return Share(good=kwh * _good(factor, kwh, attainable), whole=kwh, unit="kWh a month")
 
 
 def _figures(
@@ -430,5 +443,9 @@ def _tables(
 
 
 AGENT = Agent(
-    name="sustainability", label="Sustainability", run=run, reads=frozenset({Part.RESOURCES})
+    name="sustainability",
+    label="Sustainability",
+    run=run,
+    reads=frozenset({Part.RESOURCES}),
+    headline=Headline(summed=("energy", "carbon", "not_estimated"), leading="carbon"),
 )

@@ -1,0 +1,211 @@
+"""One answer for the run from an agent's answers about several scopes.
+
+Cost, energy and carbon are sums over the scopes; scores are over the checks of all of them;
+availability and capacity are those of the worst scope, which is named. An agent did not assess the
+run only where it assessed no scope.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from assessments.agents.types import (
+    AgentFinding,
+    AgentResult,
+    AgentStatus,
+    Figure,
+    ScopeAnswer,
+    Table,
+)
+from assessments.agents.wording import counted
+
+if TYPE_CHECKING:
+    from assessments.agents.types import Agent, Headline
+    from assessments.scan.types import Scope
+
+MAX_NAMED = 3
+"""Scopes named in a summary; the rest is counted."""
+
+Answers = list[tuple["Scope", AgentResult]]
+
+
+def run_level(agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResult]) -> AgentResult:
+    """The headline of ``results``, one for each of ``scopes``, with all their findings."""
+    every = list(zip(scopes, results, strict=True))
+    answers = [(s, result) for s, result in every if result.status == AgentStatus.ASSESSED]
+    shared = AgentResult(
+        status=AgentStatus.ASSESSED if answers else AgentStatus.NOT_ASSESSED,
+        missing=list(dict.fromkeys(name for _, each in every for name in each.missing)),
+        scopes=[_scope_answer(scope, result) for scope, result in every],
+    )
+    if not answers:
+        return shared.replace(reason=_reason(results))
+    worst = _worst(agent.headline, answers)
+    score, formula = _score(agent.headline, answers, worst)
+    return shared.replace(
+        score=score,
+        score_formula=formula,
+        summary=_summary(agent.headline, answers, worst),
+        figures=[*_summed(agent.headline, answers), *_worst_figures(agent.headline, worst)],
+        tables=[_by_scope(agent.headline, every)],
+        findings=_findings(answers),
+    )
+
+
+def _scope_answer(scope: Scope, result: AgentResult) -> ScopeAnswer:
+    fields = (name for name in ScopeAnswer.__struct_fields__ if name != "scope")
+    return ScopeAnswer(scope=scope.key, **{name: getattr(result, name) for name in fields})
+
+
+def _reason(results: Sequence[AgentResult]) -> str:
+    return " ".join(dict.fromkeys(each.reason for each in results if each.reason))
+
+
+def _findings(answers: Answers) -> list[AgentFinding]:
+    """The worst first, the largest saving first; else in the order of the scopes and of their own
+    answers."""
+    every = [finding for _, result in answers for finding in result.findings]
+    return sorted(every, key=lambda each: (-each.severity, -(each.monthly_saving_usd or 0)))
+
+
+def _worst(headline: Headline, answers: Answers) -> tuple[Scope, AgentResult] | None:
+    """The scope with the lowest figure ``worst_by``, or score; None where no scope has one."""
+
+    def value(result: AgentResult) -> float | None:
+        if not headline.worst_by:
+            return result.score
+        found = (each.value for each in result.figures if each.key == headline.worst_by)
+        return next((float(each) for each in found), None)
+
+    ranked = [
+        (found, place) for place, (_, r) in enumerate(answers) if (found := value(r)) is not None
+    ]
+    return answers[min(ranked)[1]] if ranked else None
+
+
+def _score(
+    headline: Headline, answers: Answers, worst: tuple[Scope, AgentResult] | None
+) -> tuple[int | None, str]:
+    if headline.is_worst:
+        if worst is None or worst[1].score is None:
+            return None, "No scope has a score."
+        scope, result = worst
+        return (
+            result.score,
+            f"The lowest of {_over(answers)}, {scope.label}: {result.score_formula}",
+        )
+    shares = [result.share for _, result in answers if result.share and result.share.whole]
+    if not shares:
+        return None, "No scope has a score."
+    good, whole = (math.fsum(getattr(each, name) for each in shares) for name in ("good", "whole"))
+    score = math.floor(round(100 * good / whole, 6))
+    return score, (
+        f"100 x sum / sum over {counted(len(shares), 'scope')} = 100 x {good:g} / {whole:g}"
+        f" ({shares[0].unit}), rounded down; the terms are in the formula of each scope"
+    )
+
+
+def _summed(headline: Headline, answers: Answers) -> list[Figure]:
+    """Sums of the figures that add up, exact to the decimals that they show."""
+    found: dict[str, list[tuple[Scope, Figure]]] = {}
+    for scope, result in answers:
+        for figure in result.figures:
+            if any(fnmatchcase(figure.key, pattern) for pattern in headline.summed):
+                found.setdefault(figure.key, []).append((scope, figure))
+    return [_sum(figures) for figures in found.values()]
+
+
+def _sum(figures: list[tuple[Scope, Figure]]) -> Figure:
+    first = figures[0][1]
+    if len(figures) == 1:
+        return first.replace(source=f"{figures[0][0].label}: {first.source}")
+    terms = " + ".join(f"{figure.value} ({scope.label})" for scope, figure in figures)
+    total = sum((Decimal(str(figure.value)) for _, figure in figures), Decimal(0))
+    is_count = all(isinstance(figure.value, int) for _, figure in figures)
+    return first.replace(
+        value=int(total) if is_count else float(total), source=f"Sum over scopes: {terms}"
+    )
+
+
+def _worst_figures(headline: Headline, worst: tuple[Scope, AgentResult] | None) -> list[Figure]:
+    if worst is None:
+        return []
+    scope, result = worst
+    return [
+        each.replace(
+            label=f"{each.label} ({scope.label})",
+            source=f"The worst scope, {scope.label}: {each.source}",
+        )
+        for each in result.figures
+        if any(fnmatchcase(each.key, pattern) for pattern in headline.worst)
+    ]
+
+
+def _summary(headline: Headline, answers: Answers, worst: tuple[Scope, AgentResult] | None) -> str:
+    if worst is not None and (headline.is_worst or headline.worst_by):
+        scope, result = worst
+        return f"Worst of {_over(answers)}: {scope.label}. {result.summary}"
+    ranked = sorted(
+        ((_leading(headline, result), scope.label) for scope, result in answers),
+        key=lambda pair: -pair[0],
+    )
+    total = sum((value for value, _ in ranked), Decimal(0))
+    named = [f"{_shown(value)} in {label}" for value, label in ranked[:MAX_NAMED]]
+    more = [f"the rest in {len(ranked) - MAX_NAMED} more"] if len(ranked) > MAX_NAMED else []
+    return (
+        f"{_shown(total)} {_leading_unit(headline, answers)} in {_over(answers)}:"
+        f" {', '.join([*named, *more])}."
+    )
+
+
+def _shown(value: Decimal) -> str:
+    return f"{value:,.0f}" if value == value.to_integral_value() else f"{value:,.2f}"
+
+
+def _over(answers: Answers) -> str:
+    return counted(len(answers), "scope")
+
+
+def _leading(headline: Headline, result: AgentResult) -> Decimal:
+    if not headline.leading:
+        return Decimal(len(result.findings))
+    found = (Decimal(str(e.value)) for e in result.figures if e.key == headline.leading)
+    return next(found, Decimal(0))
+
+
+def _leading_unit(headline: Headline, answers: Answers) -> str:
+    figures = (figure for _, result in answers for figure in result.figures)
+    units = (each.unit for each in figures if each.key == headline.leading)
+    return next(units, "findings")
+
+
+def _by_scope(headline: Headline, every: Answers) -> Table:
+    unit = _leading_unit(headline, every)
+    led = bool(headline.leading)
+    return Table(
+        key="by_scope",
+        title="By scope",
+        columns=["Scope", "Result", "Score", "Findings", *([unit] if led else []), "Summary"],
+        units=["", "", "of 100", "findings", *([unit] if led else []), ""],
+        rows=[
+            [
+                scope.label,
+                "assessed" if result.status == AgentStatus.ASSESSED else "not assessed",
+                result.score,
+                len(result.findings),
+                *([_leading_cell(headline, result)] if led else []),
+                result.summary or result.reason,
+            ]
+            for scope, result in every
+        ],
+        source="Each scope assessed by itself, from its own files",
+    )
+
+
+def _leading_cell(headline: Headline, result: AgentResult) -> float | None:
+    assessed = result.status == AgentStatus.ASSESSED
+    return float(_leading(headline, result)) if assessed else None
