@@ -140,6 +140,9 @@ class ScanShard(models.Model):
     output = models.BinaryField(null=True)
     checks = models.PositiveIntegerField(null=True)
     resources = models.PositiveIntegerField(null=True)
+    sandbox = models.CharField(
+        max_length=10, blank=True, help_text="Level of confinement that its engine ran at"
+    )
 
     class Meta:
         ordering = ("id",)

@@ -387,6 +387,7 @@ def facts(run: AssessmentRun) -> dict[str, Any]:
         "checks": sum(checks.values()) if checks else None,
         "suppressed": checks.get(Outcome.SUPPRESSED.value, 0),
         "engines": run.summary.get("engines", {}),
+        "sandbox": run.summary.get("sandbox", ""),
     }
 
 

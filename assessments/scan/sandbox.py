@@ -2,7 +2,8 @@
 the scan.
 
 ``run_confined`` executes a program in a fresh job folder by way of ``scanner/confine.py``;
-``probe`` says, once a process, which confinement this machine allows. The warm way (``warm.py``)
+``probe`` says, once a process, which confinement this machine allows, and why not more. Where it
+allows none that holds, nothing is scanned unless the operator says so. The warm way (``warm.py``)
 shares the folder, limits and line protocol.
 """
 
@@ -33,7 +34,12 @@ MAX_LINE_BYTES = 128 * 1024 * 1024
 MAX_STDERR_BYTES = 16 * 1024
 TERM_GRACE_S = 0.5
 
-Level = Literal["namespaces", "network", "limits"]
+CANNOT_CONFINE = 97
+"""Exit status of confine.py where the level can't be had."""
+
+Level = Literal["isolated", "confined", "open"]
+LEVELS: tuple[Level, ...] = ("isolated", "confined", "open")
+"""Strongest first."""
 OnLine = Callable[[bytes], None]
 Kill = Callable[[], None]
 Register = Callable[[Kill], None]
@@ -56,6 +62,11 @@ class ScanTimeout(ScanError):
 class ScanFailed(ScanError):
     """The engine ended without an answer. ``str()`` is words for a person, without the upload's
     content."""
+
+
+class OpenSandbox(ScanError):
+    """Engines can't be shut in here, and the operator has not said to run them all the same.
+    Nothing was scanned; trying again is of no use."""
 
 
 class EngineCrashed(ScanFailed):
@@ -83,7 +94,9 @@ class Sandbox:
     ``scanner_python`` is the interpreter of the scanner's environment. ``work_dir`` holds job
     folders and the warm server's socket; None means the system's temporary folder. ``warm`` allows
     the fork server. ``lifeline_pid`` is the process whose end also ends a fork server that this one
-    starts (a worker's parent process, say).
+    starts (a worker's parent process, say). ``level`` forces one, for tests and for odd platforms.
+    ``allow_open`` is the operator's word that uploads may be scanned where nothing shuts engines
+    in.
     """
 
     scanner_python: Path
@@ -92,11 +105,15 @@ class Sandbox:
     warm: bool = True
     lifeline_pid: int = field(default_factory=os.getpid)
     level: Level | None = None
+    allow_open: bool = False
 
     def confinement(self) -> Level:
-        """The level that holds on this machine (``level`` forces one, for tests and for odd
-        platforms)."""
-        return self.level or probe(self.scanner_python)
+        """The level that engines run at. Raises OpenSandbox where that is ``open`` and not
+        allowed."""
+        level = self.level or probe(self.scanner_python).level
+        if level == "open" and not self.allow_open:
+            raise OpenSandbox(refusal(probe(self.scanner_python)))
+        return level
 
 
 @dataclass(frozen=True)
@@ -129,6 +146,15 @@ class Job:
         return clean_environment(home=self.folder / "home")
 
 
+@lru_cache(maxsize=1)
+def can_change_users() -> bool:
+    """Root in full: not one whose container took its capabilities."""
+    with Path("/proc/self/status").open() as lines:
+        held = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    needed = 1 << 0 | 1 << 6 | 1 << 7  # CHOWN, SETGID, SETUID
+    return os.geteuid() == 0 and held & needed == needed
+
+
 @contextlib.contextmanager
 def job_folder(files: Sequence[InputFile], *, sandbox: Sandbox) -> Iterator[Job]:
     """A folder that holds the files and nothing else, owned by the job's user, removed
@@ -139,7 +165,7 @@ def job_folder(files: Sequence[InputFile], *, sandbox: Sandbox) -> Iterator[Job]
     try:
         uid = (
             JOB_UID_FIRST + int.from_bytes(os.urandom(2)) % JOB_UID_COUNT
-            if os.getuid() == 0
+            if can_change_users()
             else None
         )
         for name in ("upload", "home", "root"):
@@ -169,6 +195,34 @@ def run_confined(
     live as long as the call (it does), for the kernel ends the engine when the thread that started
     it ends.
     """
+    status, errors = _run(
+        argv,
+        job=job,
+        sandbox=sandbox,
+        on_line=on_line,
+        should_stop=should_stop,
+        register=register,
+    )
+    if status != 0 and should_stop():
+        raise ScanCancelled("The scan was cancelled.")
+    if status < 0 or status > 125:
+        reason = f"The engine was ended by the system ({_status_words(status)})."
+        raise ScanFailed(f"{reason} {_last_line(errors)}".strip())
+    if status == CANNOT_CONFINE:
+        raise ScanFailed("The engine could not be shut in, so it was not started.")
+    return status
+
+
+def _run(
+    argv: Sequence[str],
+    *,
+    job: Job,
+    sandbox: Sandbox,
+    on_line: OnLine,
+    should_stop: Callable[[], bool],
+    register: Register | None = None,
+) -> tuple[int, bytes]:
+    """Exit status and the end of standard error; see ``run_confined``."""
     spec = {**job.spec(sandbox=sandbox, parent=os.getpid()), "argv": list(argv), "env": job.env()}
     process = subprocess.Popen(  # noqa: S603
         [str(sandbox.scanner_python), "-I", str(SCANNER / "confine.py"), json.dumps(spec)],
@@ -195,12 +249,7 @@ def run_confined(
         raise ScanTimeout("The engine closed its output but did not end.") from error
     finally:
         _sweep(process)
-    if status < 0 and should_stop():
-        raise ScanCancelled("The scan was cancelled.")
-    if status < 0 or status > 125:
-        reason = f"The engine was ended by the system ({_status_words(status)})."
-        raise ScanFailed(f"{reason} {_last_line(errors)}".strip())
-    return status
+    return status, errors
 
 
 def read_lines(
@@ -277,29 +326,69 @@ def visible_paths(scanner_python: Path) -> list[str]:
     return sorted(path for path in paths if path not in {"/", "/usr"})
 
 
+@dataclass(frozen=True)
+class Probe:
+    """``level`` holds on this machine; ``failures`` says of each stronger one why it does not."""
+
+    level: Level
+    failures: dict[Level, str]
+
+
 @lru_cache(maxsize=8)
-def probe(scanner_python: Path) -> Level:
-    """Try the confinement levels, strongest first, and return the first that holds."""
-    levels: tuple[Level, ...] = ("namespaces", "network")
-    for level in levels:
-        sandbox = Sandbox(scanner_python=scanner_python, level=level)
-        try:
+def probe(scanner_python: Path) -> Probe:
+    """Try the levels, strongest first: an engine starts, and can open neither a file beside its job
+    nor a socket."""
+    failures: dict[Level, str] = {}
+    for level in LEVELS[:-1]:
+        if reason := failure(Sandbox(scanner_python=scanner_python, level=level)):
+            failures[level] = reason
+        else:
+            return Probe(level=level, failures=failures)
+    return Probe(level="open", failures=failures)
+
+
+def refusal(found: Probe) -> str:
+    """Why nothing is scanned at ``open``, and what the operator can do."""
+    reasons = "; ".join(f"{level}: {reason}" for level, reason in found.failures.items())
+    return (
+        "Nothing was scanned: this server can't shut the engines in, so an uploaded file could make"
+        f" one read the server's own files and passwords ({reasons}). Let the workers use Landlock"
+        " and seccomp (Linux 5.13 or later) or user namespaces. Only where every user is trusted:"
+        " set ALLOW_OPEN_SANDBOX=1."
+    )
+
+
+LOOK_OUTSIDE = """
+import socket, sys
+def refused(act):
+    try:
+        act()
+    except OSError:
+        return True
+sys.exit(not (refused(lambda: open(sys.argv[1])) and refused(socket.socket)))
+"""
+
+
+def failure(sandbox: Sandbox) -> str:
+    """Why this level does not hold, in a few words; empty where it does."""
+    argv = [str(sandbox.scanner_python), "-I", "-c", LOOK_OUTSIDE]
+    try:
+        with tempfile.NamedTemporaryFile(prefix="im-probe-") as outside:
+            Path(outside.name).chmod(0o644)
             with job_folder([], sandbox=sandbox) as job:
-                argv = [str(scanner_python), "-I", "-c", "pass"]
-                if (
-                    run_confined(
-                        argv, job=job, sandbox=sandbox, on_line=_ignore, should_stop=lambda: False
-                    )
-                    == 0
-                ):
-                    return level
-        except ScanError:
-            continue
-    return "limits"
-
-
-def _ignore(line: bytes) -> None:
-    """Probing prints nothing worth reading."""
+                status, errors = _run(
+                    [*argv, outside.name],
+                    job=job,
+                    sandbox=sandbox,
+                    on_line=lambda line: None,
+                    should_stop=lambda: False,
+                )
+    except (ScanError, OSError) as error:
+        return str(error)
+    if status == 0:
+        return ""
+    last = (errors.decode(errors="replace").strip().splitlines() or [f"status {status}"])[-1]
+    return last[:200] if status == CANNOT_CONFINE else f"it does not hold ({last[:200]})"
 
 
 def _feed(pending: bytearray, data: bytes, on_line: OnLine) -> bytearray:

@@ -55,8 +55,8 @@ def run_warm(
 ) -> None:
     """Run ``request`` (see scanner/jobs.py) in a forked child. Raises NoServer, and what
     ``run_confined`` raises."""
+    spec = job.spec(sandbox=sandbox, parent=0)
     with _connection(sandbox, should_stop=should_stop) as connection:
-        spec = job.spec(sandbox=sandbox, parent=0)
         _send(connection, {"spec": spec, "job": request, "env": job.env()})
         frame = _Frames(on_line)
         frame.on_pid = lambda pid: (
@@ -203,9 +203,7 @@ def socket_path(sandbox: Sandbox) -> Path:
     Its name holds the interpreter, the scanner's code and the work folder, so that another
     installation, or an updated one, gets a server of its own.
     """
-    code = b"".join(
-        (SCANNER / name).read_bytes() for name in ("confine.py", "jobs.py", "server.py")
-    )
+    code = b"".join(path.read_bytes() for path in sorted(SCANNER.glob("*.py")))
     key = f"{sandbox.scanner_python.absolute()}|{sandbox.work_dir}|".encode() + code
     folder = Path(tempfile.gettempdir()) / f"im-scanner-{os.getuid()}"
     if len(str(folder)) > 70:

@@ -14,7 +14,7 @@ from assessments.models import (
 from assessments.scan.classify import Classified, classify
 from assessments.scan.shards import Shard, shards_of
 from assessments.scan.types import FileKind
-from assessments.stages.stage import child, inputs, sandbox
+from assessments.stages.stage import child, confinement, inputs
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import Work
 
@@ -26,12 +26,13 @@ def make_intake(run: AssessmentRun) -> list[TaskRun]:
 
 
 def read_files(work: Work, run: AssessmentRun) -> dict[str, Any]:
-    """Classify each file and cut the files into shards. Units of work are files."""
-    isolated = sandbox().confinement() == "namespaces"
+    """Classify each file and cut the files into shards. Units of work are files. A worker that
+    can't shut the engines in ends the run here."""
+    confinement()
     files = inputs(run)
     read: list[Classified] = []
     for number, file in enumerate(files, start=1):
-        read.append(classify(file, isolated=isolated))
+        read.append(classify(file))
         work.report(number, len(files), file.path)
     shards = shards_of(read)
     work.save_with_result(lambda: store_intake(run, read, shards))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -16,11 +17,20 @@ from assessments.models import (
 )
 from assessments.scan.engines import run_shard
 from assessments.scan.merge import merge, shard_failure
+from assessments.scan.sandbox import LEVELS, Level, ScanError, ScanTimeout
 from assessments.scan.shards import Shard
 from assessments.scan.types import FileCoverage, ShardOutput
-from assessments.stages.stage import child, inputs, packed, packed_parts, sandbox, unpacked
+from assessments.stages.stage import (
+    child,
+    confinement,
+    inputs,
+    packed,
+    packed_parts,
+    sandbox,
+    unpacked,
+)
 from tasks_ui.models import TaskRun
-from tasks_ui.worker.work import Work
+from tasks_ui.worker.work import TaskFailed, Work
 
 
 def make_scan(run: AssessmentRun) -> list[TaskRun]:
@@ -34,9 +44,12 @@ def make_scan(run: AssessmentRun) -> list[TaskRun]:
 
 def scan(work: Work, row: ScanShard) -> dict[str, Any]:
     """Run one engine on one shard. Units of work are the engine's own. A cancel ends its processes
-    at once."""
-    shard = Shard.from_builtins(row.spec)
-    with ExitStack() as stack:
+    at once.
+
+    An engine that failed is not tried again: the same files would do to it what they did.
+    """
+    shard, level = Shard.from_builtins(row.spec), confinement()
+    with ExitStack() as stack, _final_unless_stopped(work):
         output = run_shard(
             shard,
             inputs(row.run, paths=shard.paths),
@@ -45,14 +58,37 @@ def scan(work: Work, row: ScanShard) -> dict[str, Any]:
             should_stop=lambda: work.is_stopped,
             register=lambda kill: stack.enter_context(work.stopping(kill)),
         )
-    work.save_with_result(lambda: store_scan(row, output))
+    work.save_with_result(lambda: store_scan(row, output, level))
     return {"engine": row.engine, "checks": len(output.checks), "resources": len(output.resources)}
 
 
-def store_scan(row: ScanShard, output: ShardOutput) -> None:
+@contextmanager
+def _final_unless_stopped(work: Work) -> Iterator[None]:
+    try:
+        yield
+    except ScanError as error:
+        if work.is_stopped:
+            raise
+        code = "engine_time_limit" if isinstance(error, ScanTimeout) else "engine_failed"
+        raise TaskFailed(str(error), code=code) from error
+
+
+def store_scan(row: ScanShard, output: ShardOutput, level: Level) -> None:
     ScanShard.objects.filter(pk=row.pk).update(
-        output=packed(output), checks=len(output.checks), resources=len(output.resources)
+        output=packed(output),
+        checks=len(output.checks),
+        resources=len(output.resources),
+        sandbox=level,
     )
+
+
+def weakest_level(run: AssessmentRun) -> str:
+    """The sandbox level of the run's scan; of several workers' levels the weakest. Empty where no
+    engine ran."""
+    if run.completes:
+        return str(run.completes.summary.get("sandbox", ""))
+    levels = run.shards.order_by().values_list("sandbox", flat=True).distinct()
+    return max((level for level in LEVELS if level in set(levels)), key=LEVELS.index, default="")
 
 
 def scan_facts(run: AssessmentRun) -> dict[str, Any]:
@@ -76,7 +112,6 @@ def merge_scan(run: AssessmentRun) -> None:
         outputs,
         files=inputs(run),
         failed_shards=lost_shards(run),
-        isolated=sandbox().confinement() == "namespaces",
     )
     with transaction.atomic():
         MergedScan.objects.get_or_create(run=run, defaults=packed_parts(merged))

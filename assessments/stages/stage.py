@@ -22,9 +22,10 @@ from assessments.models import (
 )
 from assessments.scan.intake import InputFile
 from assessments.scan.merge import ScanResult
-from assessments.scan.sandbox import Sandbox
+from assessments.scan.sandbox import Level, OpenSandbox, Sandbox
 from assessments.scan.types import Message
 from tasks_ui.models import TaskRun
+from tasks_ui.worker.work import TaskFailed
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -100,7 +101,20 @@ def unpacked_part(run_id: UUID, part: str) -> ScanResult:
 
 def sandbox() -> Sandbox:
     """Where engines run. The warm scanner ends with the worker that started it."""
-    return Sandbox(scanner_python=Path(settings.SCANNER_PYTHON), lifeline_pid=os.getppid())
+    return Sandbox(
+        scanner_python=Path(settings.SCANNER_PYTHON),
+        lifeline_pid=os.getppid(),
+        allow_open=settings.ALLOW_OPEN_SANDBOX,
+    )
+
+
+def confinement() -> Level:
+    """The level that this worker's engines run at. Raises TaskFailed where they can't be shut
+    in."""
+    try:
+        return sandbox().confinement()
+    except OpenSandbox as error:
+        raise TaskFailed(str(error), code="open_sandbox") from error
 
 
 def inputs(run: AssessmentRun, *, paths: list[str] | None = None) -> list[InputFile]:

@@ -14,6 +14,7 @@ from assessments.models import (
 )
 from assessments.muting import severity_counts
 from assessments.scan.merge import ScanResult
+from assessments.stages.scan import weakest_level
 from assessments.stages.stage import child, merged
 from tasks_ui.models import State, TaskRun
 from tasks_ui.worker.work import Work
@@ -59,6 +60,7 @@ def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
         "resources": len(data.resources),
         "coverage": dict(Counter(file.status.value for file in data.coverage)),
         "engines": data.engines,
+        "sandbox": weakest_level(run),
     }
 
 

@@ -21,6 +21,7 @@ WHAT_NEXT = {
         "Most often the machine had no memory left, or was switched off. Run it again; if that"
         " fails too, give it fewer files at a time or the workers more memory."
     ),
+    "engine_time_limit": "Run it again with fewer files at a time.",
     "time_limit": "Run it again with fewer files at a time.",
 }
 """By error code, what a person can do after a failure."""

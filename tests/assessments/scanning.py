@@ -7,6 +7,8 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -14,7 +16,7 @@ import psutil
 from assessments.scan.engines import run_shard
 from assessments.scan.intake import InputFile, read_upload
 from assessments.scan.merge import ScanResult, merge
-from assessments.scan.sandbox import Sandbox
+from assessments.scan.sandbox import LEVELS, Level, Sandbox, failure
 from assessments.scan.shards import make_shards
 from assessments.scan.types import FileCoverage, ShardOutput
 from assessments.scan.warm import socket_path
@@ -28,6 +30,13 @@ atexit.register(shutil.rmtree, WORK, ignore_errors=True)
 # A work folder of its own gives these tests a warm server of their own, too.
 WARM = Sandbox(scanner_python=SCANNER_PYTHON, work_dir=WORK)
 PLAIN = Sandbox(scanner_python=SCANNER_PYTHON, work_dir=WORK, warm=False)
+
+
+@lru_cache(maxsize=1)
+def probe_all() -> dict[Level, str]:
+    """Why each level that can't be had here can't."""
+    sandboxes = (replace(PLAIN, level=level) for level in LEVELS[:-1])
+    return {s.level: reason for s in sandboxes if s.level and (reason := failure(s))}
 
 
 def files_of(**contents: str | bytes) -> list[InputFile]:
@@ -45,11 +54,10 @@ def folder_files(folder: Path) -> list[InputFile]:
 def scan_outputs(
     files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()
 ) -> list[ShardOutput]:
-    isolated = sandbox.confinement() == "namespaces"
     wanted = set(engines)
     return [
         run_shard(shard, files, sandbox=sandbox, on_progress=lambda done, total, message: None)
-        for shard in make_shards(files, isolated=isolated)
+        for shard in make_shards(files)
         if not wanted or shard.engine in wanted
     ]
 
@@ -58,7 +66,7 @@ def scan(
     files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()
 ) -> ScanResult:
     outputs = scan_outputs(files, sandbox=sandbox, engines=engines)
-    return merge(outputs, files=files, isolated=sandbox.confinement() == "namespaces")
+    return merge(outputs, files=files)
 
 
 def coverage_of(result: ScanResult, path: str) -> FileCoverage:

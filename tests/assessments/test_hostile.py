@@ -21,7 +21,10 @@ from assessments.scan.engines import run_shard
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import (
+    SCANNER,
     Kill,
+    Level,
+    OpenSandbox,
     ProcessLimits,
     Sandbox,
     ScanCancelled,
@@ -34,12 +37,16 @@ from assessments.scan.shards import make_shards
 from assessments.scan.types import CoverageStatus
 from tests.assessments.scanning import (
     PLAIN,
+    SAMPLE,
     SCANNER_PYTHON,
     WARM,
     coverage_of,
     engine_processes,
     files_of,
+    folder_files,
+    probe_all,
     scan,
+    scan_outputs,
 )
 
 BUCKET = 'resource "aws_s3_bucket" "good" {\n  bucket = "good"\n}\n'
@@ -82,16 +89,6 @@ def test_a_path_that_stays_inside_is_no_escape() -> None:
     assert classify(InputFile.of("live/main.tf", source.encode())).scannable
 
 
-def test_a_path_that_cannot_be_told_is_held_back_where_the_sandbox_is_weak() -> None:
-    file = InputFile.of(
-        "main.tf", b'variable "p" { default = "/etc/passwd" }\nlocals {\n  x = file(var.p)\n}\n'
-    )
-    assert classify(file, isolated=True).scannable
-    held = classify(file, isolated=False)
-    assert held.gap is not None
-    assert (held.scannable, held.gap.line) == (False, 3)
-
-
 def test_a_path_hidden_in_a_variable_reads_nothing_from_outside() -> None:
     source = (
         'variable "p" {\n  default = "/etc/passwd"\n}\nresource "aws_instance" "a" {\n  user_data ='
@@ -112,39 +109,145 @@ def _confined(code: str, *, sandbox: Sandbox = PLAIN) -> list[str]:
     return [line.decode() for line in lines] if status == 0 else [f"status {status}"]
 
 
+LEVELS: list[Level] = ["isolated", "confined"]
+
+
+@pytest.fixture(params=LEVELS)
+def held(request: pytest.FixtureRequest) -> Sandbox:
+    """The plain way, at each level that this machine allows."""
+    level: Level = request.param
+    failures = probe_all()
+    if level in failures:
+        pytest.skip(f"{level} can't be had here: {failures[level]}")
+    return replace(PLAIN, level=level)
+
+
 def test_an_engine_sees_no_environment_no_files_and_no_network_of_ours(
-    monkeypatch: pytest.MonkeyPatch,
+    held: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere")
-    code = (
-        "import os, socket\n"
-        "print(sorted(os.environ))\n"
-        "print(os.path.exists('/etc/passwd'), os.path.exists('/proc/1'), os.path.exists('.venv'))\n"
-        "print(os.listdir('.'))\n"
-        "print(len(socket.if_nameindex()), socket.socket().connect_ex(('127.0.0.1', 9)) != 0)\n"
-    )
-    environment, outside, inside, network = _confined(code)
-    assert "DATABASE_URL" not in environment
+    code = """
+import os, socket
+def tried(act, *values):
+    try:
+        return bool(act(*values))
+    except OSError:
+        return False
+print(sorted(os.environ))
+print(*(tried(open, path) for path in ("/etc/passwd", "/proc/self/environ", "/proc/1/status")))
+print(*(tried(os.listdir, path) for path in ("/", "/tmp", "/proc", "/etc", "/home", "..")))
+print(os.listdir('.'))
+print(*(tried(socket.socket, kind) for kind in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)))
+print(tried(socket.socketpair, socket.AF_UNIX, socket.SOCK_DGRAM), tried(socket.socketpair))
+"""
+    environment, files, folders, inside, network, pairs = _confined(code, sandbox=held)
     assert (
         environment
         == "['HOME', 'LANG', 'PATH', 'PYTHONDONTWRITEBYTECODE', 'PYTHONHASHSEED', 'TMPDIR']"
     )
-    if PLAIN.confinement() == "namespaces":
-        assert outside == "False False False"
-        assert network == "1 True"
+    assert files == "False False False"
+    if held.level == "confined":
+        assert folders == " ".join(["False"] * 6)
     assert inside == "['a.tf']"
+    assert network == "False False False"
+    assert pairs == "False True"
 
 
-def test_an_engine_is_not_root_and_cannot_change_the_upload_or_become_more() -> None:
-    code = (
-        "import os\nprint(os.getuid(), os.geteuid())\ntry:\n    open('a.tf', 'w')\n   "
-        " print('written')\nexcept OSError as e:\n    print('refused')\nprint([l for l in"
-        " open('/proc/self/status')] if os.path.exists('/proc') else 'no proc')\n"
-    )
-    ids, write, _ = _confined(code)
+def test_an_engine_is_not_root_and_cannot_change_the_upload_or_what_lies_outside(
+    held: Sandbox, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("as it was")
+    outside.chmod(0o666)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    code = f"""
+import os, sys
+sys.stdout.reconfigure(line_buffering=True)
+outside = {str(outside)!r}
+def tried(act, *values):
+    try:
+        act(*values)
+    except OSError:
+        return False
+    return True
+print(os.getuid(), os.geteuid())
+print(tried(open, 'a.tf', 'w'), tried(os.remove, 'a.tf'), tried(open, outside, 'a'))
+tried(os.chmod, outside, 0o600), tried(os.utime, outside, (1, 1)), tried(os.truncate, outside, 0)
+tried(os.rename, outside, outside + '2'), tried(os.link, outside, os.environ['HOME'] + '/link')
+print(tried(open, os.environ['HOME'] + '/scratch', 'w'))
+"""
+    before = outside.stat()
+    ids, changes, scratch = _confined(code, sandbox=held)
     assert "0" not in ids.split()
-    if PLAIN.confinement() == "namespaces":
-        assert write == "refused"
+    assert changes == "False False False"
+    assert scratch == "True"
+    after = outside.stat()
+    assert outside.read_text() == "as it was"
+    assert (after.st_mode, after.st_mtime, after.st_nlink) == (
+        before.st_mode,
+        before.st_mtime,
+        1,
+    )
+
+
+REFUSED = """
+import ctypes, os, signal, sys
+sys.path.insert(0, sys.argv[1] if len(sys.argv) > 1 else SCANNER)
+import seccomp
+libc = ctypes.CDLL(None, use_errno=True)
+calls = {**seccomp.NAMESPACE_CALLS, **seccomp.OTHER_PROCESSES, **seccomp.NETWORK,
+         **seccomp.FILES_BY_THE_BACK_DOOR, **seccomp.KERNEL}
+zero = [ctypes.c_long(0)] * 6
+for name, call in calls.items():
+    if (number := seccomp._here(call)) is not None:
+        if libc.syscall(ctypes.c_long(number), *zero) != -1 or ctypes.get_errno() not in (1, 13):
+            print(name)
+def tried(number, *values):
+    return libc.syscall(ctypes.c_long(number), *[ctypes.c_long(v) for v in values])
+for flag in (0x20000, 0x10000000, 0x20000000, 0x40000000, 0x8000000, 0x4000000, 0x2000000):
+    if tried(seccomp._here(seccomp.CLONE), flag | signal.SIGCHLD, 0, 0, 0, 0) != -1:
+        print("clone", hex(flag))
+if tried(seccomp._here(seccomp.CLONE3), 0, 0) != -1 or ctypes.get_errno() != 38:
+    print("clone3")
+other = os.getpid() + 1
+if tried(seccomp._here(seccomp.KILL_CALL), other, 0) != -1 or ctypes.get_errno() != 1:
+    print("kill")
+if tried(seccomp._here(seccomp.PRLIMIT64), other, 7, 0, 0) != -1 or ctypes.get_errno() != 1:
+    print("prlimit of another")
+if tried(500) != -1 or ctypes.get_errno() != 38:
+    print("an unknown call")
+os.kill(os.getpid(), 0)
+print("done")
+"""
+
+
+def test_the_kernel_refuses_each_system_call_that_no_engine_needs(held: Sandbox) -> None:
+    code = f"SCANNER = {str(SCANNER)!r}\n{REFUSED}"
+    assert _confined(code, sandbox=held) == ["done"]
+
+
+def test_nothing_is_scanned_where_engines_cannot_be_shut_in_unless_the_operator_says_so() -> None:
+    files = files_of(**{"main.tf": BUCKET, "Dockerfile": "FROM a:1\n"})
+    weak = replace(WARM, level="open")
+    for shard in make_shards(files):
+        if shard.engine != "resources":
+            with pytest.raises(OpenSandbox, match="ALLOW_OPEN_SANDBOX=1"):
+                run_shard(shard, files, sandbox=weak, on_progress=lambda *_: None)
+
+
+def test_the_sample_scans_alike_at_every_level_the_warm_way_and_the_plain() -> None:
+    files = folder_files(SAMPLE)
+    failures = probe_all()
+    levels = [level for level in LEVELS if level not in failures]
+    variants = [replace(WARM, level=level) for level in levels]
+    variants.append(replace(PLAIN, level=levels[-1]))
+    first, *others = [
+        b"".join(output.to_json() for output in scan_outputs(files, sandbox=sandbox))
+        for sandbox in variants
+    ]
+    assert len(first) > 10_000
+    assert [other == first for other in others] == [True] * len(others)
 
 
 @pytest.mark.parametrize(
@@ -188,11 +291,14 @@ def test_a_scan_past_its_wall_limit_is_ended_and_nothing_is_left() -> None:
     assert engine_processes() == []
 
 
-def test_cancel_ends_children_that_left_the_group_and_ignore_sigterm() -> None:
+def test_cancel_ends_children_that_would_leave_the_group_and_ignore_sigterm(
+    held: Sandbox,
+) -> None:
     code = (
         "import os, signal, time  # marked-for-cancel\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "if os.fork() == 0:\n    os.setsid()\n    os.fork()\n"
+        "if os.fork() == 0:\n    try:\n        os.setsid()\n    except OSError:\n        pass\n"
+        "    os.fork()\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -208,20 +314,18 @@ def test_cancel_ends_children_that_left_the_group_and_ignore_sigterm() -> None:
     thread = threading.Thread(target=cancel)
     thread.start()
     started = time.monotonic()
-    with job_folder([], sandbox=PLAIN) as job, pytest.raises((ScanCancelled, ScanFailed)):
+    with job_folder([], sandbox=held) as job, pytest.raises((ScanCancelled, ScanFailed)):
         run_confined(
             [str(SCANNER_PYTHON), "-I", "-c", code],
             job=job,
-            sandbox=PLAIN,
+            sandbox=held,
             on_line=lambda line: ready.set(),
             should_stop=cancelled.is_set,
             register=kills.append,
         )
     thread.join()
     assert time.monotonic() - started < 5
-    _wait_until(
-        lambda: engine_processes("marked-for-cancel") == [] or PLAIN.confinement() != "namespaces"
-    )
+    _wait_until(lambda: engine_processes("marked-for-cancel") == [])
 
 
 @pytest.mark.parametrize("sandbox", [WARM, PLAIN], ids=["warm", "plain"])

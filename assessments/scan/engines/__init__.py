@@ -40,8 +40,7 @@ def run_shard(
     ScanCancelled, ScanTimeout, ScanFailed.
     """
     wanted = set(shard.paths)
-    isolated = sandbox.confinement() == "namespaces"
-    classified = [classify(file, isolated=isolated) for file in files if file.path in wanted]
+    classified = [classify(file) for file in files if file.path in wanted]
     # Classified again, and not taken on trust: no path of a caller leads an engine to a file that
     # was held back.
     classified = [item for item in classified if item.scannable]

@@ -3,16 +3,20 @@
 Run as a program, ``python -I confine.py SPEC`` confines itself and then executes ``spec["argv"]``.
 The scan server imports it and calls ``enter`` in a freshly forked child.
 
-What is held, from the strongest to the weakest level:
+Levels, strongest first:
 
-``namespaces``
+``isolated``
     Own mount, network, process and IPC namespaces. The file tree holds the system's libraries, the
     interpreter and the engines, read-only, and this one job's folder: nothing else exists. The
     network has no interface.
-``network``
-    Own network namespace only.
-``limits``
-    Neither; resource limits, scrubbed environment and, for root, an unprivileged user still hold.
+``confined``
+    Landlock: the same files and no others can be opened. Needs no privilege.
+``open``
+    Neither.
+
+At every level: the system calls of ``seccomp.py`` are refused (at ``open``, where the kernel has
+seccomp), resource limits, a scrubbed environment, no new privileges and, for root, an unprivileged
+user of the job's own.
 """
 
 from __future__ import annotations
@@ -23,8 +27,14 @@ import json
 import os
 import resource
 import signal
+import struct
 import sys
 from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+
+import landlock
+import seccomp
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
@@ -41,12 +51,17 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
     1 << 18,
 )
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CAP_DAC_OVERRIDE, CAPABILITY_VERSION_3 = 1, 0x20080522
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/zero")
 JOB_UIDS = range(64_100, 65_100)
 """Unprivileged ids, one per running job, so that jobs can neither signal nor read each other."""
+CANNOT_CONFINE = 97
+"""Exit status of the program where the level can't be had; standard error then says why."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,20 +74,31 @@ def enter(spec: dict[str, Any]) -> None:
     OSError when the level can't be had.
     """
     _die_with_parent(int(spec["parent"]))
-    if spec["level"] != "limits":
-        _unshare(files=spec["level"] == "namespaces")
-    if spec["level"] == "namespaces":
+    level, rules = spec["level"], None
+    if level == "isolated":
+        _unshare()
         _be_first_process()
         _build_tree(job=spec["job"], read_only=spec["read_only"])
+    elif level == "confined":
+        rules = landlock.ruleset(_files(job=spec["job"], read_only=spec["read_only"]))
     os.chdir(os.path.join(spec["job"], "upload"))  # noqa: PTH118
     _set_limits(spec["limits"])
     if spec["uid"] is not None:
-        os.setgroups([])
-        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
-        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+        out_of_reach = level != "isolated" and not _everybody_reaches(spec["read_only"])
+        _become(spec["uid"], keep_reach=out_of_reach and level == "confined")
     _call("prctl", _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     # Changing the user id clears the death signal, so it is set again.
     _call("prctl", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    _call("prctl", _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    if rules is not None:
+        landlock.restrict(rules)
+    with contextlib.suppress(*([OSError] if level == "open" else [])):
+        seccomp.guard()
+
+
+def keep_to_itself() -> None:
+    """Nobody but root may read this process's memory and environment, or trace it."""
+    _call("prctl", _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def _die_with_parent(parent: int) -> None:
@@ -81,10 +107,49 @@ def _die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _unshare(*, files: bool) -> None:
+def _files(*, job: str, read_only: list[str]) -> list[tuple[str, int]]:
+    """What may be opened, and how: the same as ``_build_tree`` shows."""
+    return [
+        *((path, landlock.USE) for path in (*SYSTEM_FOLDERS, *read_only)),
+        *((path, landlock.READ_FILE | landlock.WRITE_FILE) for path in DEVICES),
+        (os.path.join(job, "upload"), landlock.READ),  # noqa: PTH118
+        (os.path.join(job, "home"), landlock.ALL_OF_A_HOME),  # noqa: PTH118
+    ]
+
+
+def _everybody_reaches(paths: list[str]) -> bool:
+    """Whether an unprivileged user may enter each folder on the way to ``paths``."""
+    for path in paths:
+        folder = os.path.realpath(path)
+        while folder != "/":
+            if os.path.isdir(folder) and not os.stat(folder).st_mode & 0o001:  # noqa: PTH112, PTH116
+                return False
+            folder = os.path.dirname(folder)  # noqa: PTH120
+    return True
+
+
+def _become(uid: int, *, keep_reach: bool) -> None:
+    """Give root up. ``keep_reach`` keeps the one capability to pass folders that are root's alone
+    (an interpreter under /root): Landlock, not the folders' modes, then says what may be opened."""
+    _call("prctl", _libc.prctl(PR_SET_KEEPCAPS, int(keep_reach), 0, 0, 0))
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    if keep_reach:
+        kept = 1 << CAP_DAC_OVERRIDE
+        header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
+        number = SYS_CAPSET[os.uname().machine]
+        _call("capset", _libc.syscall(number, header, struct.pack("6I", *[kept] * 3, 0, 0, 0)))
+        raised = _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+        _call("prctl", raised)
+
+
+def _unshare() -> None:
     uid, gid = os.getuid(), os.getgid()
-    flags = CLONE_NEWNET | CLONE_NEWIPC | ((CLONE_NEWNS | CLONE_NEWPID) if files else 0)
+    flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID
     if uid != 0:
+        # Files in /proc/self belong to root while the process keeps to itself.
+        _call("prctl", _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
         flags |= CLONE_NEWUSER
     _call("unshare", _libc.unshare(flags))
     if uid != 0:
@@ -198,7 +263,11 @@ def _call(what: str, result: int) -> None:
 
 def main() -> None:
     spec = json.loads(sys.argv[1])
-    enter(spec)
+    try:
+        enter(spec)
+    except OSError as error:
+        print(error.strerror or error, file=sys.stderr)  # noqa: T201
+        sys.exit(CANNOT_CONFINE)
     os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606
 
 

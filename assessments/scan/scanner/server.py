@@ -173,6 +173,7 @@ def _send(connection: socket.socket, message: dict[str, Any]) -> None:
 
 def main() -> None:
     path, lifeline_pid = sys.argv[1], int(sys.argv[2])
+    confine.keep_to_itself()
     os.environ.update(jobs.OFFLINE)
     lifeline = os.pidfd_open(lifeline_pid)
     jobs.preload()
