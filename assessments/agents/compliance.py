@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from assessments.agents.check_findings import sorted_findings
+from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.crosswalk import (
     FRAMEWORK_NAMES,
     PROVIDER_NAMES,
@@ -269,16 +269,9 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
     )
     severity, origin = severities.of(worst)
     document, requirement = each.document, each.requirement
-    return AgentFinding(
+    return finding_of(worst, severity, origin).replace(
         rule=f"{document.framework}:{requirement.id}",
         title=f"{document.label} {requirement.id}: {requirement.title.rstrip('.')}",
-        severity=severity,
-        severity_origin=origin,
-        resource=worst.resource,
-        resource_type=worst.resource_type,
-        file=worst.file,
-        line_start=worst.line_start,
-        line_end=worst.line_end,
         expected=requirement.title,
         actual=_named([worst, *others]),
         why=(
@@ -286,9 +279,9 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
             " requirement failed."
         ),
         remediation=_remediation([worst, *others]),
+        code_example="",
         references=[_source(document)],
         frameworks=[f"{document.label}: {requirement.id}"],
-        evidence=worst.evidence,
         fingerprint_key=f"{document.framework}|{document.provider}|{requirement.id}",
     )
 

@@ -13,6 +13,7 @@ from assessments.agents.check_report import (
 )
 from assessments.agents.implied_passes import implied_passes
 from assessments.agents.inventory import attributes_of, resource_type
+from assessments.agents.resource_findings import finding_about
 from assessments.agents.routing import Owner, Topic, owned, topic
 from assessments.agents.scoring import Tally
 from assessments.agents.severity import TOPIC_SEVERITY, SeverityTable
@@ -131,24 +132,19 @@ def _gives_default_tags(resource: Resource) -> bool:
 
 def _untagged(resource: Resource) -> AgentFinding:
     words = "labels" if resource.provider == "gcp" else "tags"
-    return AgentFinding(
+    return finding_about(
+        resource,
         rule=TAG_RULE,
         title=f"Resource has no {words}",
         severity=TOPIC_SEVERITY[Topic.TAGS],
-        severity_origin=SeverityOrigin.CATEGORY,
-        resource=resource.address,
-        resource_type=resource.type,
-        file=resource.file,
-        line_start=resource.line_start,
-        line_end=resource.line_end,
-        expected=f"At least one of the {words} by which owner, environment or cost centre is told",
+        origin=SeverityOrigin.CATEGORY,
+        expected=f"{words.capitalize()} that name the owner, environment and cost center",
         actual=f"No {words} are declared here, nor by default in a provider block",
         why="Nobody can tell whose it is, what it is for, or which budget pays for it.",
         remediation=(
-            f"Set {words} with owner, environment and cost centre, best by default in the provider"
+            f"Set {words} for owner, environment and cost center, best by default in the provider"
             " block."
         ),
-        fingerprint_key=f"{TAG_RULE}|{resource.address}",
     )
 
 

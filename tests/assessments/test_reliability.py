@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from assessments.agents.reliability import agent
-from assessments.agents.reliability.agent import required_strategy
 from assessments.agents.reliability.availability import (
     downtime_minutes,
     parallel,
     published_sla,
     serial,
 )
+from assessments.agents.reliability.objectives import required_strategy
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus, Severity
 from assessments.requirements import DisasterRecovery, Requirements
 from assessments.scan.types import CheckResult, FileKind, Outcome, Resource

@@ -157,7 +157,7 @@ def keys(result: AgentResult) -> set[str]:
     return {finding.fingerprint_key for finding in result.findings}
 
 
-# --- each kind of input ------------------------------------------------------------------------
+# Each kind of input
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_coverage_names_each_file_as_read_partly_read_failed_or_not_assessed() -
     assert all(row.reason for row in covered.values() if row.status is not CoverageStatus.READ)
 
 
-# --- what changes nothing ----------------------------------------------------------------------
+# What changes nothing
 
 
 def test_the_order_of_the_files_changes_nothing() -> None:
@@ -253,7 +253,7 @@ def test_a_comment_moves_lines_and_nothing_else() -> None:
             assert finding.line_start == moved[finding.fingerprint_key] + 1
 
 
-# --- what mends one thing ----------------------------------------------------------------------
+# What mends one thing
 
 
 def test_mending_one_finding_moves_only_its_own_numbers() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from assessments.scan.types import Resource
 
+ZERO = Decimal(0)
 HOURS_PER_MONTH = 730
 FACTS = "cost_facts.json"
 CENT = Decimal("0.01")

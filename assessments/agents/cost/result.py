@@ -1,0 +1,216 @@
+"""The cost agent's answer: its score, figures, tables and findings."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from assessments.agents.cost.findings import budget_findings, saving_finding
+from assessments.agents.cost.price_list import (
+    HOURS_PER_MONTH,
+    ZERO,
+    Line,
+    Price,
+    Unpriced,
+    as_row,
+    cents,
+)
+from assessments.agents.cost.savings import Saving
+from assessments.agents.inventory import Region
+from assessments.agents.types import AgentResult, AgentStatus, Figure, Share, Table
+from assessments.agents.wording import counted
+from assessments.requirements import Requirements
+from assessments.scan.types import FileKind, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentResult:
+    only_containers = {each.origin for each in resources} <= {FileKind.KUBERNETES, FileKind.COMPOSE}
+    if resources and only_containers:
+        reason = (
+            "Containers are priced by the machines under them: add the Terraform or CloudFormation"
+            " of the nodes."
+        )
+    elif unpriced:
+        reason = (
+            "No price is held for any of the billable resources found; the price lists cover AWS"
+            " only."
+        )
+    else:
+        reason = (
+            "No billable resource was found: add Terraform, a plan, or CloudFormation that declares"
+            " some."
+        )
+    return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=reason, missing=[])
+
+
+def result_of(
+    wanted: Requirements,
+    region: Region,
+    lines: list[Line],
+    unpriced: list[Unpriced],
+    egress: Price | None,
+    total: Decimal,
+    savings: list[Saving],
+) -> AgentResult:
+    saved = sum((each.monthly_usd for each in savings), ZERO)
+    score, formula = _score(total, saved, wanted.monthly_budget_usd)
+    findings = [saving_finding(each, total) for each in savings] + list(
+        budget_findings(total, wanted.monthly_budget_usd)
+    )
+    missing = [
+        name
+        for name in ("regions", "monthly_budget_usd", "egress_gb_month")
+        if not getattr(wanted, name)
+    ]
+    return AgentResult(
+        status=AgentStatus.ASSESSED,
+        missing=missing,
+        score=score,
+        score_formula=formula,
+        share=_share(total, saved, wanted.monthly_budget_usd),
+        summary=_summary(total, saved, lines, unpriced, region),
+        figures=list(_figures(region, lines, unpriced, egress, total, saved, wanted)),
+        tables=list(_tables(region, lines, unpriced, egress)),
+        findings=sorted(
+            findings,
+            key=lambda each: (
+                -each.severity,
+                -(each.monthly_saving_usd or 0),
+                each.fingerprint_key,
+            ),
+        ),
+    )
+
+
+def _summary(
+    total: Decimal, saved: Decimal, lines: list[Line], unpriced: list[Unpriced], region: Region
+) -> str:
+    parts = [f"{total} USD a month for {counted(len(lines), 'component')} in {region.name}"]
+    parts += [f"{saved} USD of it could be saved"] if saved else []
+    parts += [f"{counted(len(unpriced), 'component')} could not be priced"] if unpriced else []
+    return f"{'; '.join(parts)}."
+
+
+def _score(total: Decimal, saved: Decimal, budget: float | None) -> tuple[int, str]:
+    if total == 0:
+        return 100, "100: nothing of what is priced costs anything"
+    share = _good(total, saved, budget) / total
+    formula, inputs = "100 x (1 - savings / cost)", f"100 x (1 - {saved} / {total})"
+    if budget:
+        formula, inputs = (
+            f"{formula} x min(1, budget / cost)",
+            f"{inputs} x min(1, {budget:g} / {total})",
+        )
+    value = int((100 * max(ZERO, share)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return (
+        value,
+        (
+            f"{formula} = {inputs}, rounded to the nearest whole number; unpriced components count"
+            " on neither side"
+        ),
+    )
+
+
+def _good(total: Decimal, saved: Decimal, budget: float | None) -> Decimal:
+    """What of the cost is well spent: without the savings, and cut to the budget's share."""
+    return (total - saved) * (min(Decimal(1), Decimal(str(budget)) / total) if budget else 1)
+
+
+def _share(total: Decimal, saved: Decimal, budget: float | None) -> Share | None:
+    if not total:
+        return None
+    good = max(ZERO, _good(total, saved, budget))
+    return Share(good=float(good), whole=float(total), unit="USD a month")
+
+
+def _figures(
+    region: Region,
+    lines: list[Line],
+    unpriced: list[Unpriced],
+    egress: Price | None,
+    total: Decimal,
+    saved: Decimal,
+    wanted: Requirements,
+) -> Iterator[Figure]:
+    source = (
+        f"sum of {len(lines)} priced components{' and egress' if egress else ''}, {HOURS_PER_MONTH}"
+        " hours a month"
+    )
+    yield Figure(
+        key="monthly_cost", label="Cost", value=float(total), unit="USD a month", source=source
+    )
+    yield Figure(
+        key="region", label="Region of the prices", value=region.name, source=region.source
+    )
+    yield Figure(
+        key="savings",
+        label="Possible savings",
+        value=float(saved),
+        unit="USD a month",
+        source="sum of the savings in the findings, each its price before minus its price after",
+    )
+    yield Figure(
+        key="unpriced",
+        label="Unpriced components",
+        value=len(unpriced),
+        source="count of the table of unpriced components",
+    )
+    if egress and wanted.egress_gb_month:
+        source = (
+            f"{wanted.egress_gb_month:g} GB (requirements, egress_gb_month) over the"
+            f" {egress.source}"
+        )
+        yield Figure(
+            key="egress",
+            label="Egress",
+            value=float(cents(egress.usd)),
+            unit="USD a month",
+            source=source,
+        )
+    if wanted.monthly_budget_usd:
+        left = cents(Decimal(str(wanted.monthly_budget_usd)) - total)
+        source = (
+            f"budget {wanted.monthly_budget_usd:g} (requirements, monthly_budget_usd) - cost"
+            f" {total}"
+        )
+        yield Figure(
+            key="budget_left",
+            label="Budget left",
+            value=float(left),
+            unit="USD a month",
+            source=source,
+        )
+
+
+def _tables(
+    region: Region, lines: list[Line], unpriced: list[Unpriced], egress: Price | None
+) -> Iterator[Table]:
+    ranked = sorted(
+        lines, key=lambda each: (-each.monthly_usd, each.resource.address, each.component)
+    )
+    yield Table(
+        key="cost",
+        title="Cost by resource and component",
+        columns=["resource", "component", "quantity", "unit", "price", "cost", "source"],
+        units=["", "", "", "", "USD a unit", "USD a month", ""],
+        rows=[as_row(each) for each in ranked],
+        source=(
+            f"on-demand list prices in {region.name} ({region.source}), {HOURS_PER_MONTH} hours a"
+            " month, no tax"
+        ),
+    )
+    if unpriced:
+        yield Table(
+            key="unpriced",
+            title="Not priced, and why",
+            columns=["resource", "component", "reason"],
+            units=["", "", ""],
+            rows=[[each.resource.address, each.component, each.reason] for each in unpriced],
+            source=(
+                "resources and components for which no price, size or usage is known; they are not"
+                " counted as 0"
+            ),
+        )

@@ -1,0 +1,52 @@
+"""The finding about a declared resource: one constructor for all agents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assessments.agents.types import AgentFinding, SeverityOrigin
+
+if TYPE_CHECKING:
+    from assessments.agents.types import Severity
+    from assessments.scan.types import Resource
+
+
+def finding_about(
+    resource: Resource | None,
+    *,
+    rule: str,
+    title: str,
+    severity: Severity,
+    expected: str,
+    actual: str,
+    why: str,
+    remediation: str,
+    reference: str = "",
+    origin: SeverityOrigin = SeverityOrigin.FORMULA,
+    subject: str = "",
+    monthly_saving_usd: float | None = None,
+) -> AgentFinding:
+    """A finding of ``rule`` at the resource's lines; without a resource it is about the
+    requirements.
+
+    ``subject`` tells findings of one rule apart across runs, by default the resource's address.
+    """
+    named = resource.address if resource else "requirements"
+    return AgentFinding(
+        rule=rule,
+        title=title,
+        severity=severity,
+        severity_origin=origin,
+        resource=resource.address if resource else "",
+        resource_type=resource.type if resource else "",
+        file=resource.file if resource else "",
+        line_start=resource.line_start if resource else 0,
+        line_end=resource.line_end if resource else 0,
+        expected=expected,
+        actual=actual,
+        why=why,
+        remediation=remediation,
+        references=[reference] if reference else [],
+        fingerprint_key=f"{rule}|{subject or named}",
+        monthly_saving_usd=monthly_saving_usd,
+    )
