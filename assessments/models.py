@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -14,14 +14,11 @@ from assessments.agents.types import AgentStatus, Severity, SeverityOrigin
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind
 from tasks_ui.models import TaskRun
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from tasks_ui.querysets import OwnedQuerySet
 
 
-class AssessmentQuerySet(models.QuerySet["Assessment"]):
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+class AssessmentQuerySet(OwnedQuerySet["Assessment"]):
+    pass
 
 
 class Assessment(models.Model):
@@ -47,6 +44,10 @@ class Assessment(models.Model):
         return Requirements.model_validate(self.requirements)
 
 
+class SourceFileQuerySet(OwnedQuerySet["SourceFile"]):
+    owner_id = "assessment__owner_id"
+
+
 class SourceFile(models.Model):
     """One file as it was uploaded. ``path`` is relative, with forward slashes, and stays within the
     upload."""
@@ -60,6 +61,8 @@ class SourceFile(models.Model):
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
 
+    objects = SourceFileQuerySet.as_manager()
+
     class Meta:
         ordering = ("path",)
         constraints = [
@@ -68,6 +71,10 @@ class SourceFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class AssessmentRunQuerySet(OwnedQuerySet["AssessmentRun"]):
+    owner_id = "assessment__owner_id"
 
 
 class AssessmentRun(models.Model):
@@ -111,6 +118,8 @@ class AssessmentRun(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 
+    objects = AssessmentRunQuerySet.as_manager()
+
     class Meta:
         ordering = ("-number",)
         constraints = [
@@ -119,6 +128,10 @@ class AssessmentRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.assessment} run {self.number}"
+
+
+class ScanShardQuerySet(OwnedQuerySet["ScanShard"]):
+    owner_id = "run__assessment__owner_id"
 
 
 class ScanShard(models.Model):
@@ -144,11 +157,17 @@ class ScanShard(models.Model):
         max_length=10, blank=True, help_text="Level of confinement that its engine ran at"
     )
 
+    objects = ScanShardQuerySet.as_manager()
+
     class Meta:
         ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.label} ({self.engine})"
+
+
+class MergedScanQuerySet(OwnedQuerySet["MergedScan"]):
+    owner_id = "run__assessment__owner_id"
 
 
 class MergedScan(models.Model):
@@ -163,8 +182,14 @@ class MergedScan(models.Model):
     resources = models.BinaryField()
     about = models.BinaryField()
 
+    objects = MergedScanQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"scan of {self.run}"
+
+
+class AgentReportQuerySet(OwnedQuerySet["AgentReport"]):
+    owner_id = "run__assessment__owner_id"
 
 
 class AgentReport(models.Model):
@@ -194,6 +219,8 @@ class AgentReport(models.Model):
     )
     gaps = models.JSONField(default=list, help_text="What it could not look at, in words")
 
+    objects = AgentReportQuerySet.as_manager()
+
     class Meta:
         ordering = ("position",)
         constraints = [
@@ -204,11 +231,8 @@ class AgentReport(models.Model):
         return f"{self.agent} of {self.run}"
 
 
-class FindingQuerySet(models.QuerySet["Finding"]):
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        return (
-            self.filter(run__assessment__owner_id=user.pk) if user.is_authenticated else self.none()
-        )
+class FindingQuerySet(OwnedQuerySet["Finding"]):
+    owner_id = "run__assessment__owner_id"
 
     def counted(self) -> Self:
         """Each thing to mend once: compliance tells the others' findings again, by requirement."""
@@ -289,7 +313,9 @@ def _its_mute() -> Exists:
     )
 
 
-class FindingMuteQuerySet(models.QuerySet["FindingMute"]):
+class FindingMuteQuerySet(OwnedQuerySet["FindingMute"]):
+    owner_id = "assessment__owner_id"
+
     def in_force(self) -> Self:
         """Those that hold now. A mute whose time is up is kept, as a record, until it is lifted or
         renewed."""
@@ -322,6 +348,10 @@ class FindingMute(models.Model):
         return self.reason
 
 
+class RecommendationQuerySet(OwnedQuerySet["Recommendation"]):
+    owner_id = "run__assessment__owner_id"
+
+
 class Recommendation(models.Model):
     """Something to do, with the findings that it resolves. ``priority`` 1 comes first."""
 
@@ -351,11 +381,17 @@ class Recommendation(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
     findings = models.ManyToManyField(Finding, related_name="recommendations")
 
+    objects = RecommendationQuerySet.as_manager()
+
     class Meta:
         ordering = ("priority",)
 
     def __str__(self) -> str:
         return self.title
+
+
+class ReportQuerySet(OwnedQuerySet["Report"]):
+    owner_id = "run__assessment__owner_id"
 
 
 class Report(models.Model):
@@ -383,6 +419,8 @@ class Report(models.Model):
     format = models.CharField(max_length=8, choices=Format, default=Format.HTML)
     content = models.BinaryField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ReportQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -6,12 +6,10 @@ write to ``TaskRun.state`` goes through ``tasks_ui.runs.transitions``.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -21,55 +19,23 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from tasks_ui.querysets import OwnedQuerySet, TaskRunQuerySet
+from tasks_ui.states import ACTIVE, FINAL, RUNNING, State
 
-
-class State(models.TextChoices):
-    """A run's state, in Celery's words; the second word is what a person reads."""
-
-    PENDING = "PENDING", "Queued"
-    STARTED = "STARTED", "Starting"
-    PROGRESS = "PROGRESS", "Running"
-    RETRY = "RETRY", "Retrying"
-    CANCELLING = "CANCELLING", "Cancelling"
-    REVOKED = "REVOKED", "Cancelled"
-    SUCCESS = "SUCCESS", "Done"
-    FAILURE = "FAILURE", "Failed"
-
-
-FINAL = frozenset({State.SUCCESS, State.FAILURE, State.REVOKED})
-ACTIVE = frozenset(State) - FINAL
-RUNNING = frozenset({State.STARTED, State.PROGRESS})
-
-
-class TaskRunQuerySet(models.QuerySet["TaskRun"]):
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """The runs that ``user`` may see and act on: their own. Everyone's tasks are the admin's
-        matter."""
-        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
-
-    def roots(self) -> Self:
-        return self.filter(parent=None)
-
-    def active(self) -> Self:
-        return self.filter(state__in=ACTIVE)
-
-    def held(self) -> Self:
-        """Runs that a worker has in its hands. The states are those of the index over leases."""
-        return self.filter(state__in=[*RUNNING, State.CANCELLING], lease_until__isnull=False)
-
-    def needing_attention(self) -> Self:
-        return self.filter(
-            models.Q(state=State.FAILURE) | models.Q(state=State.SUCCESS, partial=True)
-        )
-
-    def matching(self, words: str) -> Self:
-        """Runs whose title holds ``words``, or whose id begins with them."""
-        query = models.Q(title__icontains=words)
-        with contextlib.suppress(ValueError):
-            query |= models.Q(pk=UUID(words))
-        return self.filter(query)
+__all__ = [
+    "ACTIVE",
+    "FINAL",
+    "RUNNING",
+    "ApiToken",
+    "PausedQueue",
+    "SocketTicket",
+    "State",
+    "TaskEvent",
+    "TaskRun",
+    "TaskRunQuerySet",
+    "Worker",
+    "digest",
+]
 
 
 class TaskRun(models.Model):
@@ -216,6 +182,10 @@ class TaskRun(models.Model):
         return min(99, 100 * self.current // self.total) if self.total else 0
 
 
+class TaskEventQuerySet(OwnedQuerySet["TaskEvent"]):
+    owner_id = "task__owner_id"
+
+
 class TaskEvent(models.Model):
     """One durable thing that happened to a run. ``seq`` counts 1, 2, 3 ... without a gap within the
     run."""
@@ -226,6 +196,8 @@ class TaskEvent(models.Model):
     data = models.JSONField(default=dict)
     attempt = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TaskEventQuerySet.as_manager()
 
     class Meta:
         ordering = ("task", "seq")
@@ -291,6 +263,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+class ApiTokenQuerySet(OwnedQuerySet["ApiToken"]):
+    def unrevoked(self) -> Self:
+        return self.filter(revoked_at=None)
+
+
 class ApiToken(models.Model):
     """A program's key to the APIs. Only its SHA-256 is kept; the key is shown once, when it is
     made."""
@@ -308,6 +285,8 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
@@ -351,6 +330,10 @@ class ApiToken(models.Model):
         ).update(last_used_at=now)
 
 
+class SocketTicketQuerySet(OwnedQuerySet["SocketTicket"]):
+    pass
+
+
 class SocketTicket(models.Model):
     """A single-use key to open one WebSocket, for clients that can't send a header. It lives for 60
     s."""
@@ -362,6 +345,8 @@ class SocketTicket(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
     LIFETIME_S = 60
+
+    objects = SocketTicketQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"ticket of {self.owner_id}"

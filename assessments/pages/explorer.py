@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Prefetch, Q
 
 from assessments.agents import AGENTS
 from assessments.listing import DISTINCT
 from assessments.models import AssessmentRun, Finding, FindingQuerySet, Recommendation, Report
+from tasks_ui.querysets import as_uuid
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -46,7 +47,7 @@ class Filters:
         )
         kind = query.get("kind", "")
         return cls(
-            assessment=_uuid(query.get("assessment", "")),
+            assessment=as_uuid(query.get("assessment", "")),
             agent=agent if agent in AGENTS else "",
             severity=int(severity) if severity in {"0", "1", "2", "3", "4"} else None,
             status=status if status in Recommendation.Status.values else Recommendation.Status.OPEN,
@@ -65,9 +66,11 @@ class Filters:
 
 def newest_runs(user: AbstractBaseUser | AnonymousUser) -> list[AssessmentRun]:
     """The newest completed run of each of the RUNS newest assessments of ``user``."""
-    completed = AssessmentRun.objects.filter(
-        assessment__owner_id=user.pk, status=AssessmentRun.Status.COMPLETED
-    ).select_related("assessment")
+    completed = (
+        AssessmentRun.objects.visible_to(user)
+        .filter(status=AssessmentRun.Status.COMPLETED)
+        .select_related("assessment")
+    )
     newest = completed.order_by("-assessment_id", "-number").distinct("assessment_id")
     return list(newest.only("number", "assessment__name")[:RUNS])
 
@@ -122,7 +125,7 @@ def recommendations_context(runs: Sequence[AssessmentRun], *, query: QueryDict) 
 def reports_context(user: AbstractBaseUser | AnonymousUser, *, query: QueryDict) -> dict[str, Any]:
     """A page of all reports that the user's runs have, the newest first."""
     filters = Filters.of(query)
-    found: QuerySet[Report] = Report.objects.filter(run__assessment__owner_id=user.pk)
+    found = Report.objects.visible_to(user)
     if filters.kind:
         found = found.filter(kind=filters.kind)
     if filters.assessment:
@@ -169,10 +172,3 @@ def _shared(runs: Sequence[AssessmentRun], filters: Filters) -> dict[str, Any]:
         "is_cut": len(runs) == RUNS,
         "agents": [(name, agent.label) for name, agent in AGENTS.items()],
     }
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

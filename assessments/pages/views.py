@@ -231,7 +231,7 @@ def reports(request: SignedInRequest) -> HttpResponseBase:
 @require_POST
 def decide(request: SignedInRequest, recommendation_id: UUID) -> HttpResponseBase:
     """Set a recommendation's status: what the person made of it."""
-    visible = Recommendation.objects.filter(run__assessment__owner=request.user)
+    visible = Recommendation.objects.visible_to(request.user)
     found = get_object_or_404(visible, pk=recommendation_id)
     status = request.POST.get("status", "")
     if status not in Recommendation.Status.values:
@@ -255,7 +255,7 @@ def make_report(request: SignedInRequest, assessment_id: UUID, number: int) -> H
 @require_GET
 def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBase:
     """The document as a file. It is never shown within the site: it holds text of the upload."""
-    visible = Report.objects.filter(run__assessment__owner=request.user, content__isnull=False)
+    visible = Report.objects.visible_to(request.user).filter(content__isnull=False)
     report = get_object_or_404(visible.select_related("run__assessment"), pk=report_id)
     name = (
         f"{report.run}-{report.kind}".replace(" ", "-").encode("ascii", "ignore").decode()
@@ -282,9 +282,7 @@ def _complete(request: SignedInRequest, task: TaskRun) -> HttpResponseBase:
 
 
 def _runs(request: SignedInRequest) -> QuerySet[AssessmentRun]:
-    visible = AssessmentRun.objects.filter(
-        assessment__in=Assessment.objects.visible_to(request.user)
-    )
+    visible = AssessmentRun.objects.visible_to(request.user)
     return visible.select_related("assessment", "task").defer("resources")
 
 

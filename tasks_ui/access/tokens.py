@@ -76,4 +76,4 @@ def revoke(request: SignedInRequest, token_id: int) -> HttpResponse:
 
 
 def _live(request: HttpRequest) -> QuerySet[ApiToken]:
-    return ApiToken.objects.filter(owner_id=request.user.pk, revoked_at=None)
+    return ApiToken.objects.visible_to(request.user).unrevoked()

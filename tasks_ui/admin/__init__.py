@@ -12,6 +12,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.forms import Script
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
@@ -37,6 +38,7 @@ from tasks_ui.admin.filters import (
     WorkerFilter,
 )
 from tasks_ui.models import ApiToken, PausedQueue, State, TaskRun
+from tasks_ui.querysets import SEARCHED
 from tasks_ui.runs import bulk, services, wording
 from tasks_ui.runs.history import history
 from tasks_ui.templatetags import ui
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
+
+    from tasks_ui.querysets import TaskRunQuerySet
 
     TaskRunBase = ModelAdmin[TaskRun]
     ApiTokenBase = ModelAdmin[ApiToken]
@@ -84,7 +88,10 @@ class TaskRunAdmin(TaskRunBase):
         admin.ShowFacets.NEVER
     )  # a count for each choice of each filter is a walk over all rows
     search_fields = ("title", "owner__username")
-    search_help_text = "Words of the title, a user's name, or a whole task id"
+    search_help_text = (
+        f"A part of the title, in the newest {SEARCHED:,} tasks that the filters leave;"
+        " a whole user name or task id finds older ones too"
+    )
     date_hierarchy = "created_at"
     actions = ("cancel_runs", "retry_runs", "expedite_runs", "forget_runs")
 
@@ -283,10 +290,13 @@ class TaskRunAdmin(TaskRunBase):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[TaskRun], search_term: str
     ) -> tuple[QuerySet[TaskRun], bool]:
-        by_id = _uuid(search_term)
-        if by_id:
-            return queryset.filter(pk=by_id), False
-        return super().get_search_results(request, queryset, search_term)
+        """All runs of the user whose name it is; else the runs that ``TaskRunQuerySet.search``
+        finds."""
+        runs, words = cast("TaskRunQuerySet", queryset), search_term.strip()
+        owner = get_user_model().objects.filter(username__iexact=words).first() if words else None
+        if owner:
+            return runs.filter(owner=owner), False
+        return (runs.search(words) if words else runs), False
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return [

@@ -8,7 +8,7 @@ left unapplied.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.auth import get_user_model
@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from tasks_ui import kinds
-from tasks_ui.models import ACTIVE, State, TaskRun, Worker
+from tasks_ui.models import State, TaskRun, TaskRunQuerySet, Worker
 from tasks_ui.runs import queues
 
 if TYPE_CHECKING:
@@ -112,12 +112,12 @@ class StateFilter(StrictFilter):
         return [("active", "Active"), ("attention", "Needs attention"), *State.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
-        value = self.value()
+        runs, value = cast("TaskRunQuerySet", queryset), self.value()
         if value == "active":
-            return queryset.filter(state__in=ACTIVE)
+            return runs.active()
         if value == "attention":
-            return queryset.filter(pk__in=TaskRun.objects.needing_attention().values("pk"))
-        return queryset.filter(state=value) if value else queryset
+            return runs.needing_attention()
+        return runs.filter(state=value) if value else runs
 
 
 class AgeFilter(StrictFilter):

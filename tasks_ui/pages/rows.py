@@ -13,6 +13,7 @@ from django.db.models import Q
 from tasks_ui import kinds
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import ACTIVE, State, TaskRun, TaskRunQuerySet
+from tasks_ui.querysets import NEEDS_ATTENTION, as_uuid
 from tasks_ui.runs.waiting import places
 from tasks_ui.runs.wording import COUNTED
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
 PAGE = 50
-SEARCHED = 10_000
-"""Words are looked for in the titles of so many of the newest runs: a search has no index to help
-it."""
-
-
-ATTENTION = Q(state=State.FAILURE) | Q(state=State.SUCCESS, partial=True)
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class Tab:
 TABS = {
     "": Tab("All"),
     "active": Tab("Active", tuple(Q(state=state) for state in State if state in ACTIVE)),
-    "attention": Tab("Needs you", (Q(state=State.FAILURE), Q(state=State.SUCCESS, partial=True))),
+    "attention": Tab("Needs you", NEEDS_ATTENTION),
     "done": Tab("Done", (Q(state=State.SUCCESS, partial=False),)),
     "cancelled": Tab("Cancelled", (Q(state=State.REVOKED),)),
 }
@@ -102,14 +97,16 @@ class Filters:
             runs = runs.exclude(
                 kind__in=kinds.follow_ups(), state__in=[State.SUCCESS, State.REVOKED]
             )
-        return runs.filter(pk__in=found(runs, self.q)) if self.q else runs
+        if not self.q:
+            return runs
+        found = runs.search(self.q).values_list("pk", flat=True)[: COUNTED + 1]
+        return runs.filter(pk__in=list(found))  # the tabs are counted from it, one by one
 
 
 @dataclass(frozen=True)
 class Listing:
     """One page of runs. ``counts`` by tab, up to COUNTED + 1; ``next_before`` is the cursor of the
-    next page, "" on the last. ``is_cut``: a search left runs out because they are older than the
-    SEARCHED newest."""
+    next page, "" on the last. ``is_cut``: a search did not look at the older runs."""
 
     groups: list[Group]
     counts: dict[str, int]
@@ -128,20 +125,20 @@ def listing(runs: TaskRunQuerySet, *, filters: Filters) -> Listing:
     counts = count_by_tab(narrowed)
     head, (label, names) = sections_of(filters)
     parts = [
-        (TABS[name].label, counts[name], newest(narrowed, TABS[name].cells))
+        (TABS[name].label, counts[name], narrowed.page(PAGE, cells=TABS[name].cells).runs)
         for name in head
         if counts[name]
     ]
-    cells = tuple(cell for name in names if counts[name] for cell in TABS[name].cells)
-    paged = newest(narrowed, cells, count=PAGE + 1, before=filters.before)
-    parts.append((label, min(COUNTED + 1, sum(counts[name] for name in names)), paged[:PAGE]))
+    cells = [cell for name in names if counts[name] for cell in TABS[name].cells]
+    paged = narrowed.page(PAGE, cells=cells, after=filters.before)
+    parts.append((label, min(COUNTED + 1, sum(counts[name] for name in names)), paged.runs))
     rows = iter(as_rows([run for *_, group in parts for run in group]))
     groups = [Group(label, count, [next(rows) for _ in group]) for label, count, group in parts]
     return Listing(
         groups=[group for group in groups if group.rows],
         counts=counts,
-        next_before=str(paged[PAGE - 1].pk) if len(paged) > PAGE else "",
-        is_cut=bool(filters.q) and boundary(runs) is not None,
+        next_before=str(paged.next_cursor or ""),
+        is_cut=bool(filters.q) and runs.search_limit() is not None,
     )
 
 
@@ -151,34 +148,6 @@ def sections_of(filters: Filters) -> tuple[list[str], tuple[str, list[str]]]:
     if filters.state:
         return [], (TABS[filters.state].label, [filters.state])
     return [] if filters.before else ["active", "attention"], ("Finished", ["done", "cancelled"])
-
-
-def newest(
-    runs: TaskRunQuerySet, cells: Sequence[Q], *, count: int = PAGE, before: UUID | None = None
-) -> list[TaskRun]:
-    """The newest of the runs in any of ``cells``: so many of each cell by its index, then
-    merged."""
-    if before:
-        runs = runs.filter(pk__lt=before)
-    parts = [runs.filter(cell).order_by("-id")[:count] for cell in cells]
-    if len(parts) <= 1:
-        return list(parts[0]) if parts else []
-    return list(parts[0].union(*parts[1:], all=True).order_by("-id")[:count])
-
-
-def found(runs: TaskRunQuerySet, words: str) -> list[UUID]:
-    """Ids of the run that has ``words`` as its id, or of those among the newest whose title holds
-    them."""
-    if task_id := as_uuid(words):
-        return list(runs.filter(pk=task_id).values_list("pk", flat=True))
-    last = boundary(runs)
-    recent = runs.filter(pk__gt=last) if last else runs
-    return list(recent.filter(title__icontains=words).values_list("pk", flat=True)[: COUNTED + 1])
-
-
-def boundary(runs: TaskRunQuerySet) -> UUID | None:
-    """The id of the newest run that a search leaves out; None when it looks at all."""
-    return runs.order_by("-id").values_list("pk", flat=True)[SEARCHED : SEARCHED + 1].first()
 
 
 def as_rows(runs: Sequence[TaskRun]) -> list[Row]:
@@ -202,7 +171,8 @@ def count_by_tab(runs: TaskRunQuerySet) -> dict[str, int]:
         name: min(
             COUNTED + 1,
             sum(
-                _counted(runs.filter(cell)) for cell in (active if name == "active" else tab.cells)
+                runs.filter(cell).count_to(COUNTED + 1)
+                for cell in (active if name == "active" else tab.cells)
             ),
         )
         for name, tab in TABS.items()
@@ -211,18 +181,7 @@ def count_by_tab(runs: TaskRunQuerySet) -> dict[str, int]:
     return {"": min(COUNTED + 1, sum(counts.values())), **counts}
 
 
-def _counted(runs: TaskRunQuerySet) -> int:
-    return runs.order_by()[: COUNTED + 1].count()
-
-
 def _row(run: TaskRun, facts: RunFacts | None, place: int | None) -> Row:
     kind = kinds.find(run.kind)
     label = kind.label if kind else run.kind
     return Row(run, facts or RunFacts(title=run.title), label, bool(kind and kind.run_again), place)
-
-
-def as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

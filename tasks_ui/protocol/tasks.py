@@ -106,13 +106,14 @@ class TaskPage(BaseModel):
     page.
 
     ``counts`` has, by state, the newest 10,000 of the tasks that match all of the filter but its
-    states.
+    states. ``is_cut``: words were looked for in the newest 10,000 tasks, and there are older ones.
     """
 
     total: int
     counts: dict[State, int]
     tasks: list[TaskOut]
     next_cursor: UUID | None
+    is_cut: bool = False
 
 
 class TaskStatus(BaseModel):

@@ -25,6 +25,7 @@ from tasks_ui import protocol as p
 from tasks_ui.access.auth import SessionAuth, TokenAuth, caller
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import ACTIVE, SocketTicket, State, TaskEvent, TaskRun, TaskRunQuerySet
+from tasks_ui.querysets import Page
 from tasks_ui.rest import asyncapi, problems
 from tasks_ui.rest.examples import EXAMPLES, PARAMETERS
 from tasks_ui.runs import results
@@ -97,17 +98,25 @@ class TaskFilter(Schema):
     since: datetime | None = Field(None, description="Created at this time or later")
     until: datetime | None = Field(None, description="Created before this time")
     q: p.Words | None = Field(
-        None, max_length=200, description="Words of the title, or a task's id"
+        None,
+        max_length=200,
+        description="A task's id, or a part of the title: looked for in the newest 10,000 tasks"
+        " that match the rest of the filter",
     )
 
     def matching(self, rows: TaskRunQuerySet) -> TaskRunQuerySet:
-        rows = self.matching_but_state(rows)
+        return self.of_states(self.matching_but_state(rows))
+
+    def of_states(self, rows: TaskRunQuerySet) -> TaskRunQuerySet:
         return rows.filter(state__in=self.state) if self.state else rows
 
     def matching_but_state(self, rows: TaskRunQuerySet) -> TaskRunQuerySet:
+        rows = self.unsearched(rows)
+        return rows.search(self.q) if self.q else rows
+
+    def unsearched(self, rows: TaskRunQuerySet) -> TaskRunQuerySet:
+        """The rows by all of the filter but its states and its words."""
         rows = rows.filter(parent_id=self.parent) if self.parent else rows.roots()
-        if self.q:
-            rows = rows.matching(self.q)
         exact = {"kind": self.kind, "queue": self.queue}
         span = {"created_at__gte": self.since, "created_at__lt": self.until}
         return rows.filter(**{name: value for name, value in {**exact, **span}.items() if value})
@@ -120,13 +129,13 @@ class TaskQuery(TaskFilter):
     cursor: UUID | None = Field(None, description="next_cursor of the page before")
     order: Literal["newest", "oldest"] = "newest"
 
-    def page_of(self, rows: TaskRunQuerySet) -> list[TaskRun]:
-        """One row more than the page holds, where there is one."""
-        is_oldest_first = self.order == "oldest"
-        if self.cursor:
-            rows = rows.filter(Q(pk__gt=self.cursor) if is_oldest_first else Q(pk__lt=self.cursor))
-        ordered = rows.select_related("owner").order_by("id" if is_oldest_first else "-id")
-        return list(ordered[: self.limit + 1])
+    def page_of(self, rows: TaskRunQuerySet) -> Page:
+        return rows.select_related("owner").page(
+            self.limit,
+            after=self.cursor,
+            oldest_first=self.order == "oldest",
+            cells=[Q(state=state) for state in self.state] or [Q()],
+        )
 
 
 class BulkFilter(TaskFilter):
@@ -161,10 +170,8 @@ class BulkIn(Schema):
         rows = self.filter.matching(rows) if self.filter else rows.none()
         if self.action == "cancel":
             return rows.filter(state__in=ACTIVE - {State.CANCELLING})
-        ended_badly = Q(state__in=[State.REVOKED, State.FAILURE]) | Q(
-            state=State.SUCCESS, partial=True
-        )
-        return rows.filter(ended_badly, run_again_as=None)
+        unrepeated = rows.filter(run_again_as=None)
+        return unrepeated.needing_attention() | unrepeated.filter(state=State.REVOKED)
 
 
 @api.get("/tasks", response=p.TaskPage, include_in_schema=False)
@@ -172,16 +179,14 @@ class BulkIn(Schema):
 def list_tasks(request: HttpRequest, wanted: Query[TaskQuery]) -> p.TaskPage:
     """Your tasks, newest first."""
     visible = TaskRun.objects.visible_to(request.user)
-    rows = wanted.matching(visible)
-    total = rows.order_by()[:COUNT_MAX].count()
-    found = wanted.page_of(rows)
-    tasks = p.tasks_out(found[: wanted.limit])
-    has_more = len(found) > wanted.limit
+    found = wanted.matching_but_state(visible)
+    page = wanted.page_of(found)
     return p.TaskPage(
-        total=total,
-        counts=_count_by_state(wanted.matching_but_state(visible)),
-        tasks=tasks,
-        next_cursor=tasks[-1].task_id if has_more else None,
+        total=wanted.of_states(found).count_to(COUNT_MAX),
+        counts=_count_by_state(found),
+        tasks=p.tasks_out(page.runs),
+        next_cursor=page.next_cursor,
+        is_cut=bool(wanted.q) and wanted.unsearched(visible).search_limit() is not None,
     )
 
 

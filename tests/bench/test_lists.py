@@ -21,8 +21,12 @@ FILTERS = {
     "queue": "?queue=reports",
     "since": "?since=2026-01-01T00:00:00Z",
     "q": "?q=task 77",
+    "q, in every title": "?q=task",
+    "q, in no title": "?q=nothing of the kind",
     "order": "?order=oldest",
 }
+API_GOAL_MS, PAGE_GOAL_MS = 100, 300
+"""p95 at 1,000,000 rows, on an idle machine of two cores."""
 PAGES = (
     "/",
     "/?q=task+77",
@@ -33,6 +37,7 @@ PAGES = (
     "/admin/tasks_ui/taskrun/?age=1d&queue=reports",
     "/admin/tasks_ui/taskrun/?kind=probe",
     "/admin/tasks_ui/taskrun/?q=task+77",
+    "/admin/tasks_ui/taskrun/?q=nothing+of+the+kind",
     "/admin/tasks_ui/taskrun/?p=3&o=3",
     "/admin/",
     "/admin/tasks_ui/taskrun/queues/",
@@ -57,17 +62,11 @@ def test_the_list_answers_quickly_by_any_filter(
 ) -> None:
     _, key = ApiToken.issue(owner=alice, name="bench")
     headers = {"Authorization": f"Bearer {key}"}
-    slowest = 0.0
-    for name, query in FILTERS.items():
-        get(client, f"/api/v1/tasks/{query}", headers)
-        seconds = timed(partial(get, client, f"/api/v1/tasks/{query}", headers), times=size(5, 20))
-        slowest = max(slowest, percentile(seconds, 95))
-        print(
-            f"\n{many_rows} rows, by {name}: p50 {ms(percentile(seconds, 50))}, p95"
-            f" {ms(percentile(seconds, 95))}",
-            end="",
-        )
-    assert slowest < 5
+    calls = {
+        f"by {name}": partial(get, client, f"/api/v1/tasks/{query}", headers)
+        for name, query in FILTERS.items()
+    }
+    assert slow(calls, rows=many_rows, goal_ms=API_GOAL_MS, size=size) == []
 
 
 def test_the_pages_answer_quickly(
@@ -75,15 +74,28 @@ def test_the_pages_answer_quickly(
 ) -> None:
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     client.force_login(User.objects.get(pk=alice.pk))
-    for path in PAGES:
-        get(client, path, {})  # templates and the like are read once in a process's life
-        seconds = timed(partial(get, client, path, {}), times=size(3, 20))
-        print(
-            f"\n{many_rows} rows, {path}: p50 {ms(percentile(seconds, 50))}, p95"
-            f" {ms(percentile(seconds, 95))}",
-            end="",
-        )
-        assert percentile(seconds, 50) < 5
+    calls = {path: partial(get, client, path, {}) for path in PAGES}
+    assert slow(calls, rows=many_rows, goal_ms=PAGE_GOAL_MS, size=size) == []
+
+
+def slow(
+    calls: dict[str, Callable[[], None]],
+    *,
+    rows: int,
+    goal_ms: float,
+    size: Callable[[int, int], int],
+) -> list[str]:
+    """Names of the calls whose p95 is past the goal; ten times the goal where the whole suite runs
+    beside it."""
+    names = []
+    for name, call in calls.items():
+        call()  # templates and the like are read once in a process's life
+        seconds = timed(call, times=size(5, 40))
+        p50, p95 = percentile(seconds, 50), percentile(seconds, 95)
+        print(f"\n{rows} rows, {name}: p50 {ms(p50)}, p95 {ms(p95)}", end="")
+        if p95 * 1000 > goal_ms * size(10, 1):
+            names.append(name)
+    return names
 
 
 def get(client: Client, path: str, headers: dict[str, str]) -> None:

@@ -66,6 +66,21 @@ def test_the_list_is_searched_by_title_user_and_id(
     assert b"orders" in client.get(LIST, {"q": "alice"}).content
 
 
+def test_a_search_looks_at_the_newest_tasks_and_a_user_or_an_id_finds_older_ones(
+    client: Client, operator: User, queue_probe: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks_ui.querysets.SEARCHED", 2)
+    old = queue_probe(title="legacy payments")
+    queue_probe(title="orders")
+    queue_probe(title="new payments")
+    signed_in(client, operator)
+    page = client.get(LIST, {"q": "payments"})
+    assert b"new payments" in page.content and b"legacy" not in page.content
+    assert b"in the newest 10,000 tasks" in page.content
+    for words in ("Alice", str(old.pk)):
+        assert b"legacy payments" in client.get(LIST, {"q": words}).content
+
+
 def test_an_operator_cancels_anothers_task_and_it_is_written_down(
     client: Client, operator: User, queue_probe: Queue
 ) -> None:

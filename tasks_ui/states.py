@@ -1,0 +1,23 @@
+"""The states of a run."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class State(models.TextChoices):
+    """A run's state, in Celery's words; the second word is what a person reads."""
+
+    PENDING = "PENDING", "Queued"
+    STARTED = "STARTED", "Starting"
+    PROGRESS = "PROGRESS", "Running"
+    RETRY = "RETRY", "Retrying"
+    CANCELLING = "CANCELLING", "Cancelling"
+    REVOKED = "REVOKED", "Cancelled"
+    SUCCESS = "SUCCESS", "Done"
+    FAILURE = "FAILURE", "Failed"
+
+
+FINAL = frozenset({State.SUCCESS, State.FAILURE, State.REVOKED})
+ACTIVE = frozenset(State) - FINAL
+RUNNING = frozenset({State.STARTED, State.PROGRESS})
