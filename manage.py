@@ -9,11 +9,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "infra_mind.settings")
     from django.conf import settings
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+
+    from tasks_ui.runs.patience import DATABASE_ERRORS
 
     try:
         execute_from_command_line(sys.argv)
-    except OperationalError:
+    except DATABASE_ERRORS:
         if settings.DATABASE_URL:
             raise
         sys.exit("Infra Mind is not running here. Start it with: make run")

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from assessments.models import Assessment
 from assessments.requirements import Requirements
 from assessments.scan.intake import ARCHIVE_SUFFIXES
+from assessments.services import create_assessment
 
 PASTED_MAX_CHARS = 1_000_000
 
@@ -226,8 +227,6 @@ class NewAssessmentForm(RequirementsForm):
 
 def assessment_of(form: NewAssessmentForm, *, owner: Any) -> Assessment:
     """Store what a valid form holds. Raises UploadError."""
-    from assessments.services import create_assessment
-
     return create_assessment(
         owner=owner,
         name=form.assessment_name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -436,6 +437,4 @@ class Report(models.Model):
 
 def subject_of(model: models.Model) -> dict[str, Any]:
     """The fields by which a ``TaskRun`` names its object."""
-    from django.contrib.contenttypes.models import ContentType
-
     return {"subject_type": ContentType.objects.get_for_model(model), "subject_id": model.pk}

@@ -21,6 +21,7 @@ from assessments.agents.scoring import WEIGHTS
 from assessments.agents.types import Severity
 from assessments.agents.wording import counted
 from assessments.models import AssessmentRun, Finding, Recommendation
+from assessments.services import request_report
 
 if TYPE_CHECKING:
     from tasks_ui.worker.work import Work
@@ -141,8 +142,6 @@ def order_of(recommendation: Recommendation) -> tuple[float, Decimal, str]:
 
 def store(run: AssessmentRun, drafts: list[tuple[Recommendation, list[Finding]]]) -> None:
     """Replace what an earlier attempt wrote, and queue the report that follows."""
-    from assessments.services import request_report
-
     run.recommendations.all().delete()
     Recommendation.objects.bulk_create(recommendation for recommendation, _ in drafts)
     links = Recommendation.findings.through

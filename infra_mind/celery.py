@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_init
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "infra_mind.settings")
@@ -22,8 +23,6 @@ app.autodiscover_tasks()
 def prepare_worker(sender: str, instance: Any, conf: Any, **kwargs: Any) -> None:
     """A worker waits for its broker patiently, where a publisher must not; and it takes no
     coroutine for a task."""
-    from django.conf import settings
-
     conf.broker_transport_options = settings.WORKER_BROKER_TRANSPORT_OPTIONS
     conf.broker_connection_timeout = settings.WORKER_BROKER_CONNECTION_TIMEOUT
     try:

@@ -66,7 +66,6 @@ class TaskKind:
     label: str
     task_name: str
     queue: str
-    icon: str = "file"
     link: Callable[[Any], str] | None = None
     on_final: Callable[[TaskRun], None] | None = None
     describe: Callable[[Sequence[TaskRun]], Mapping[UUID, RunFacts]] | None = None

@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from tasks_ui.querysets import OwnedQuerySet, TaskRunQuerySet
+from tasks_ui.querysets import OwnedQuerySet, RunQuerySet
 from tasks_ui.states import ACTIVE, FINAL, RUNNING, State
 
 __all__ = [
@@ -36,6 +36,10 @@ __all__ = [
     "Worker",
     "digest",
 ]
+
+
+class TaskRunQuerySet(RunQuerySet["TaskRun"]):
+    pass
 
 
 class TaskRun(models.Model):

@@ -20,8 +20,6 @@ from tasks_ui.states import ACTIVE, RUNNING, State
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    from tasks_ui.models import TaskRun
-
 SEARCHED = 10_000
 """A search looks at the titles of at most this many runs, the newest, so its time has an upper
 bound however many rows there are. A trigram index would have none for common words, needs an
@@ -43,14 +41,16 @@ class OwnedQuerySet[M: models.Model](models.QuerySet[M]):
 
 
 @dataclass(frozen=True)
-class Page:
+class Page[M: models.Model]:
     """A part of a list. ``next_cursor`` is the ``after`` of the next part, None on the last."""
 
-    runs: list[TaskRun]
+    runs: list[M]
     next_cursor: UUID | None
 
 
-class TaskRunQuerySet(OwnedQuerySet["TaskRun"]):
+class RunQuerySet[M: models.Model](OwnedQuerySet[M]):
+    """Of ``TaskRun``, which is defined beside its fields."""
+
     def roots(self) -> Self:
         return self.filter(parent=None)
 
@@ -86,7 +86,7 @@ class TaskRunQuerySet(OwnedQuerySet["TaskRun"]):
         after: UUID | None = None,
         oldest_first: bool = False,
         cells: Sequence[Q] = (Q(),),
-    ) -> Page:
+    ) -> Page[M]:
         """The next ``size`` runs by age, past the run ``after``.
 
         ``cells`` are conditions that exclude each other, of which any may hold. So many of each are

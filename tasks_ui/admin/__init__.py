@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.urls import URLPattern
 
-    from tasks_ui.querysets import TaskRunQuerySet
+    from tasks_ui.models import TaskRunQuerySet
 
     TaskRunBase = ModelAdmin[TaskRun]
     ApiTokenBase = ModelAdmin[ApiToken]

@@ -23,8 +23,9 @@ from tasks_ui.live import incoming, transport
 from tasks_ui.live.membership import Membership
 from tasks_ui.live.outgoing import Closed, Outgoing, Send
 from tasks_ui.live.poll import poll
-from tasks_ui.live.reading import DATABASE_ERRORS, Look, in_database
+from tasks_ui.live.reading import Look, in_database
 from tasks_ui.live.subscriptions import Subscriptions
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 

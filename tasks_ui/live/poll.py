@@ -16,7 +16,8 @@ from uuid import UUID
 
 from tasks_ui.access import auth
 from tasks_ui.live import reading
-from tasks_ui.live.reading import DATABASE_ERRORS, Look, in_database
+from tasks_ui.live.reading import Look, in_database
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.utils import timezone
 
 from tasks_ui import protocol as p
 from tasks_ui.models import TaskEvent, TaskRun, TaskRunQuerySet
 
-DATABASE_ERRORS = (OperationalError, InterfaceError)
 EVENTS_PER_BATCH = 200
 SCOPE_TASKS_MAX = 200  # the newest; a socket stops following older ones of a scope
 NEW_WITHIN_S = 60  # a row shows up when its transaction commits, which is later than its created_at

@@ -129,7 +129,7 @@ class TaskQuery(TaskFilter):
     cursor: UUID | None = Field(None, description="next_cursor of the page before")
     order: Literal["newest", "oldest"] = "newest"
 
-    def page_of(self, rows: TaskRunQuerySet) -> Page:
+    def page_of(self, rows: TaskRunQuerySet) -> Page[TaskRun]:
         return rows.select_related("owner").page(
             self.limit,
             after=self.cursor,

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 
 from tasks_ui.rest import asyncapi
+from tasks_ui.rest.api import api
 
 CODE = re.compile(r"``([^`]+)``|`([^`]+)`")
 LIMITS = {
@@ -85,8 +86,6 @@ class Message:
 @require_GET
 def rest(request: HttpRequest) -> HttpResponse:
     """The REST API."""
-    from tasks_ui.rest.api import api
-
     document: Schema = json.loads(json.dumps(api.get_openapi_schema(), default=str))
     schemas = document["components"]["schemas"]
     base = f"{request.scheme}://{request.get_host()}"

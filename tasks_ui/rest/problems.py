@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja.errors import HttpError, ValidationError
@@ -15,6 +14,7 @@ from ninja.errors import HttpError, ValidationError
 from tasks_ui.access.rate_limit import TooManyRequestsError
 from tasks_ui.protocol import FieldError, Problem
 from tasks_ui.rest.middleware import unavailable
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,8 +65,7 @@ def add_handlers(api: NinjaAPI) -> None:
         SuspiciousOperation: lambda request, error: problem(400),
         MultiPartParserError: lambda request, error: problem(400),
         TooManyRequestsError: _too_many,
-        OperationalError: _database_away,
-        InterfaceError: _database_away,
+        **dict.fromkeys(DATABASE_ERRORS, _database_away),
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():

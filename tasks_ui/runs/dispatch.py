@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from celery import current_app
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import BigIntegerField, CharField, F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from tasks_ui import kinds
 from tasks_ui.models import RUNNING, PausedQueue, State, TaskRun
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
             retry=False,
             ignore_result=False,
         )
-    except (BrokerError, OperationalError, OSError) as error:
+    except (BrokerError, *DATABASE_ERRORS, OSError) as error:
         logger.warning(
             "The broker did not take run %s (%s); the reconciler rings again.", run_id, error
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError, connection
 
 DATABASE_ERRORS = (OperationalError, InterfaceError)
-
+"""The database is away, or went away in the middle of a query."""
 
 DATABASE_PATIENCE_S = 120
 

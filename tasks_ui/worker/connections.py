@@ -11,9 +11,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 from psycopg import Error
 from psycopg.pq import TransactionStatus
+
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -66,6 +68,6 @@ def discard(connection: BaseDatabaseWrapper) -> None:
             raw.cancel_safe(timeout=CANCEL_TIMEOUT_S)
     try:
         connection.close()
-    except (InterfaceError, OperationalError):
+    except DATABASE_ERRORS:
         connection.connection = None
     del connections[connection.alias]

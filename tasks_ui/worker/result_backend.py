@@ -7,9 +7,11 @@ import time
 from typing import Any
 
 from celery import states
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django_celery_results.backends import DatabaseBackend
 from django_celery_results.models import TaskResult
+
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 STORE_ATTEMPTS = 20
 
@@ -34,7 +36,7 @@ class TaskResultBackend(DatabaseBackend):
                 ).exists():
                     return result
                 return super()._store_result(task_id, result, status, *args, **kwargs)
-            except (OperationalError, InterfaceError):
+            except DATABASE_ERRORS:
                 connection.close()
                 if not left:
                     raise

@@ -17,10 +17,11 @@ from datetime import timedelta
 from typing import Any
 
 from celery.signals import heartbeat_sent, worker_ready, worker_shutdown, worker_shutting_down
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.utils import timezone
 
 from tasks_ui.models import Worker
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def _write(worker: Worker) -> None:
         Worker.objects.bulk_create(
             [worker], update_conflicts=True, unique_fields=["hostname"], update_fields=fields
         )
-    except (OperationalError, InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         logger.debug("The database is away; this worker is not seen: %s", error)
     finally:
         connection.close()  # none is left open for the pool's next child to inherit

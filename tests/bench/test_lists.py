@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import pytest
@@ -79,7 +79,7 @@ def test_the_pages_answer_quickly(
 
 
 def slow(
-    calls: dict[str, Callable[[], None]],
+    calls: Mapping[str, Callable[[], None]],
     *,
     rows: int,
     goal_ms: float,

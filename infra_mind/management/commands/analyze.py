@@ -15,7 +15,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 from django.utils import timezone
 from pydantic import ValidationError
 from rich.console import Console
@@ -29,6 +28,7 @@ from infra_mind.bars import Bars
 from infra_mind.client import ApiError, Client, UnreachableError
 from infra_mind.settings import env
 from tasks_ui.models import ApiToken
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 FINE, FOUND, NOT_ASSESSED, INTERRUPTED = 0, 1, 2, 130
 FORMATS = ("text", "json", "sarif", "markdown")
@@ -72,7 +72,7 @@ class Command(BaseCommand):
                 status = _assess(client, options, console=console)
         except (ApiError, UnreachableError, local_files.NothingToSendError) as error:
             raise CommandError(str(error), returncode=NOT_ASSESSED) from error
-        except OperationalError as error:
+        except DATABASE_ERRORS as error:
             raise CommandError(
                 f"The database can't be reached: {error}", returncode=NOT_ASSESSED
             ) from error
