@@ -27,9 +27,8 @@ def process_assessment(work: Work) -> dict[str, Any]:
         percent += stage.weight
         stage.prepare(run)
         children = work.create_children(stage=stage.name, make=lambda stage=stage: stage.make(run))  # type: ignore[misc]
-        if done := [child for child in children if child.state not in ACTIVE]:
-            _stop_where_a_stage_failed(stage, done)
-        if len(done) < len(children):
+        _stop_where_a_stage_failed(stage, children)
+        if any(child.state in ACTIVE for child in children):
             raise WaitForChildren(stage.waiting)
         work.finish_stage(stage.name, percent=percent, **stage.facts(run))
     return stages.finish(work, run)
@@ -73,7 +72,8 @@ def generate_report(work: Work) -> dict[str, Any]:
     return reports.generate(work, Report.objects.select_related("run").get(pk=work.subject_id))
 
 
-def _stop_where_a_stage_failed(stage: Stage, done: list[TaskRun]) -> None:
-    failed = [child for child in done if child.state == State.FAILURE]
-    if failed and (stage.must_succeed or (stage.name == "scan" and len(failed) == len(done))):
+def _stop_where_a_stage_failed(stage: Stage, children: list[TaskRun]) -> None:
+    failed = [child for child in children if child.state == State.FAILURE]
+    must_stop = stage.must_succeed or (stage.name == "scan" and len(failed) == len(children))
+    if failed and must_stop:
         raise TaskFailed(failed[0].error, code=failed[0].error_code)
