@@ -108,9 +108,10 @@ def store_answer(report: AgentReport, result: AgentResult) -> None:
         "reason": result.reason,
         "severities": dict(counts),
     }
-    emit(task, "agent.finished", data)
+    emit(task, "agent.finished", data, attempt=None)
     if result.findings:
-        emit(task, "findings.found", {"agent": report.agent, "count": len(result.findings)})
+        counted = {"agent": report.agent, "count": len(result.findings)}
+        emit(task, "findings.found", counted, attempt=None)
 
 
 def row_of(finding: AgentFinding, report: AgentReport) -> Finding:

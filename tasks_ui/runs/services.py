@@ -75,6 +75,7 @@ def expedite(run: TaskRun, *, by: AbstractBaseUser) -> bool:
             run,
             "task.expedited",
             {"by": by.get_username(), "from_queue": run.queue, "queue": dispatch.PRIORITY},
+            attempt=None,
         )
         for queue in (dispatch.PRIORITY, run.queue):
             dispatch.admit(run.owner_id, queue)

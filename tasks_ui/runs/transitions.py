@@ -108,6 +108,7 @@ def create_children(
             parent,
             "stage.started",
             {"stage": stage, "children": [child_data(child) for child in children]},
+            attempt=attempt,
         )
         for queue in {child.queue for child in children}:
             dispatch.admit(parent.owner_id, queue)
@@ -307,10 +308,18 @@ def percent_of_children(children: Iterable[TaskRun]) -> int:
     return min(99, int(done + 1e-6))
 
 
-def emit(run: TaskRun, type: str, data: dict[str, Any]) -> TaskEvent:
-    """Append a durable event to the run's log; it is published once committed."""
+def emit(run: TaskRun, type: str, data: dict[str, Any], *, attempt: int | None) -> TaskEvent:
+    """Append a durable event to the log of a run that isn't final; it is published once committed.
+
+    ``attempt`` is the writer's fence, None for a writer that isn't an attempt at ``run``. Raises
+    Fenced where a later attempt has begun or the run is final.
+    """
+    guard = Q(pk=run.pk, state__in=ACTIVE)
+    if attempt is not None:
+        guard &= Q(attempt=attempt)
     with transaction.atomic():
-        TaskRun.objects.filter(pk=run.pk).update(last_seq=F("last_seq") + 1)
+        if not TaskRun.objects.filter(guard).update(last_seq=F("last_seq") + 1):
+            raise Fenced
         fresh = TaskRun.objects.get(pk=run.pk)
         return _record(fresh, seq=fresh.last_seq, type=type, data=data)
 
@@ -330,6 +339,7 @@ def finish_stage(
             run,
             "stage.finished",
             {"stage": stage, "parent_current": max(locked.current, percent), **data},
+            attempt=attempt,
         )
 
 

@@ -15,7 +15,6 @@ from tasks_ui.models import State, TaskRun
 from tasks_ui.publisher import publisher
 from tasks_ui.runs.transitions import (
     create_children,
-    emit,
     finish_stage,
     write_parent_progress,
     write_progress,
@@ -104,11 +103,6 @@ class Work:
                 self.run, attempt=self.attempt, stage=stage, percent=percent, data=data
             )
         )
-
-    def emit(self, type: str, data: dict[str, Any]) -> None:
-        """Append a durable event to the log of this run or, for a child, to that of its parent."""
-        target = self.run.parent or self.run
-        patiently(lambda: emit(target, type, data))
 
     def save_with_result(self, effects: Callable[[], object]) -> None:
         """Write ``effects`` in the transaction that makes this run a success, or not at all."""

@@ -101,7 +101,7 @@ def without_claim() -> None:
             )
             run = TaskRun.objects.filter(pk=run_id).first()
             if run:
-                transitions.emit(run, "task.started", transitions.state_data(run))
+                transitions.emit(run, "task.started", transitions.state_data(run), attempt=None)
         return run
 
     executing.claim = takes_all

@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tasks_ui.models import TaskEvent, TaskRun
+from tasks_ui.runs import queues
 from tasks_ui.runs.transitions import emit
 from tests.stack import Stack
 from tests.tasks_ui.sockets import greeted
@@ -30,12 +31,13 @@ def test_sockets_outlive_valkey_and_postgresql(
     from django.db import connection
 
     token = key_of(alice)
-    run = queue_probe(manner="ok")
+    queues.pause("default", by=alice)  # a run that isn't final, and which nothing else changes
+    run = queue_probe()
     with greeted(stack, token=token) as socket:
         socket.subscribe(run.pk)
-        socket.hear_until("event", event="task.succeeded")
+        socket.hear_until("event", event="task.queued")
         stack.servers.valkey.stop()
-        emit(run, "probe.noted", {"n": 1})
+        emit(run, "probe.noted", {"n": 1}, attempt=None)
         begun = time.monotonic()
         assert socket.hear_until("event", timeout_s=10)["data"] == {"n": 1}
         assert time.monotonic() - begun < 3
@@ -51,7 +53,7 @@ def test_sockets_outlive_valkey_and_postgresql(
         socket.subscribe(run.pk)
         assert socket.hear(timeout_s=20)["code"] == "temporarily_unavailable"
         stack.servers.postgres.start()
-        emit(run, "probe.noted", {"n": 2})
+        emit(run, "probe.noted", {"n": 2}, attempt=None)
         socket.hear_until("event", timeout_s=15)
         assert socket.seqs(run.pk) == all_seqs(run.pk)
 
