@@ -19,7 +19,6 @@ from django.db.models.functions import Extract, Least, Now, Power
 from tasks_ui.models import ACTIVE, RUNNING, PausedQueue, State, TaskRun
 from tasks_ui.runs import dispatch
 from tasks_ui.runs.patience import DATABASE_ERRORS
-from tasks_ui.runs.services import cancel_children
 from tasks_ui.runs.transitions import confirm_cancelled, fan_in, lock_pk, retry_at, transition
 
 if TYPE_CHECKING:
@@ -146,8 +145,6 @@ def take_back(run: TaskRun) -> bool:
         error_code="worker_lost",
         error=words,
     )
-    if failed:
-        cancel_children(failed)
     return failed is not None
 
 

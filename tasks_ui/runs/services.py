@@ -13,7 +13,7 @@ from tasks_ui import kinds
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import ACTIVE, FINAL, RUNNING, State, TaskRun
 from tasks_ui.runs import dispatch, wakeup
-from tasks_ui.runs.transitions import emit, fan_in, lock, lock_pk, transition
+from tasks_ui.runs.transitions import cancel_children, emit, fan_in, lock, lock_pk, transition
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -92,18 +92,3 @@ def forget(run: TaskRun) -> bool:
             return False
         TaskResult.objects.filter(task_id__in=ids).delete()
     return True
-
-
-def cancel_children(run: TaskRun, **asked: Any) -> None:
-    """Cancel every child of a locked run that is not final yet."""
-    asked = asked or {"cancel_requested_at": Now()}
-    children = list(
-        TaskRun.objects.select_for_update(no_key=True)
-        .filter(parent=run, state__in=ACTIVE)
-        .order_by("pk")
-    )
-    for child in children:
-        waits = child.state in {State.PENDING, State.RETRY}
-        transition(child, State.REVOKED if waits else State.CANCELLING, **asked)
-    woken = [child.pk for child in children]
-    transaction.on_commit(lambda: wakeup.ring(woken), robust=True)

@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Now
 
 from tasks_ui import kinds, publisher
 from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRun
-from tasks_ui.runs import dispatch, results
+from tasks_ui.runs import dispatch, results, wakeup
 from tasks_ui.runs.results import Outcome
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def transition(
 
     ``attempt`` is the writer's fence: the write is refused once a later attempt has begun. ``when``
     is one more guard. ``save`` writes the work's effects in the same transaction, so that they
-    exist exactly if the change does.
+    exist exactly if the change does. A failed run's children are cancelled with it.
     """
     sources = [state for state, nexts in NEXT.items() if to in nexts]
     guard = Q(pk=run.pk, state__in=sources)
@@ -157,6 +157,8 @@ def transition(
             results.archive(fresh, outcome or Outcome(value=fresh.error or None))
             if on_final := kinds.get(fresh.kind).on_final:
                 on_final(fresh)
+        if to == State.FAILURE:
+            cancel_children(fresh)
         if fresh.parent_id:
             _tell_parent(fresh, fresh.parent_id)
         if to in FINAL and fresh.parent_id:
@@ -255,6 +257,21 @@ def confirm_cancelled(run: TaskRun, *, attempt: int) -> bool:
         fan_in(run.pk)
         dispatch.admit(run.owner_id, run.queue)
     return True
+
+
+def cancel_children(parent: TaskRun, **asked: Any) -> None:
+    """Cancel every child of a locked run that is not final yet: nothing waits for it any more."""
+    asked = asked or {"cancel_requested_at": Now()}
+    children = list(
+        TaskRun.objects.select_for_update(no_key=True)
+        .filter(parent=parent, state__in=ACTIVE)
+        .order_by("pk")
+    )
+    for child in children:
+        waits = child.state in {State.PENDING, State.RETRY}
+        transition(child, State.REVOKED if waits else State.CANCELLING, **asked)
+    if woken := [child.pk for child in children]:
+        transaction.on_commit(lambda: wakeup.ring(woken), robust=True)
 
 
 def fan_in(parent_id: Any) -> None:
