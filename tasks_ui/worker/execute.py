@@ -96,7 +96,8 @@ def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> An
         )
         raise
     except SystemExit:
-        patiently(lambda: release(run, attempt=work.attempt))
+        if patiently(lambda: release(run, attempt=work.attempt)) is None:
+            _cancel_if_asked(work)
         raise
     except Ignore:
         raise
@@ -171,11 +172,13 @@ def _retry(work: Work, error: Exception) -> bool:
         return False
     logger.warning("Attempt %s of run %s failed.", work.attempt, work.run.pk, exc_info=error)
     words = (str(error) or type(error).__name__)[:DETAIL_LENGTH]
-    patiently(
+    waits = patiently(
         lambda: retry_at(
             work.run, attempt=work.attempt, delay_s=backoff_s(work.attempt), error=words
         )
     )
+    if waits is None:
+        _cancel_if_asked(work)
     return True
 
 
