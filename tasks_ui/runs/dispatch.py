@@ -6,11 +6,12 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import BigIntegerField, CharField, F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
@@ -18,9 +19,10 @@ from kombu.exceptions import OperationalError as BrokerError
 from tasks_ui import kinds
 from tasks_ui.models import RUNNING, PausedQueue, State, TaskRun
 from tasks_ui.runs.patience import DATABASE_ERRORS
+from tasks_ui.runs.statements import Sql, compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -101,7 +103,7 @@ def ring_on_commit(run: TaskRun) -> None:
     """
     open_run = TaskRun.objects.filter(pk=run.pk).exclude(PausedQueue.of_run())
     if open_run.update(rung_at=Now(), rings=F("rings") + 1):
-        _send_on_commit(run)
+        _send_on_commit([(run.pk, run.kind, run.queue, run.attempt)])
 
 
 def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
@@ -126,18 +128,34 @@ def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
 
 def _fill_window(owner_id: int, queue: str) -> None:
     """Admit under the owner's admission lock, which is taken only if something waits."""
+    lock, fill = _admission(owner_id, queue, window=settings.TASKS_OWNER_WINDOW)
+    with connection.cursor() as cursor:
+        cursor.execute(*lock)
+        if cursor.fetchone() is None:
+            return
+        cursor.execute(*fill)  # another statement: it sees what was committed before the lock
+        _send_on_commit(cursor.fetchall())
+
+
+@lru_cache(maxsize=1000)
+def _admission(owner_id: int, queue: str, *, window: int) -> tuple[Sql, Sql]:
+    """The two statements of ``_fill_window``, compiled once per owner and queue.
+
+    The rows are picked in a CTE of its own, as PostgreSQL may run a locking subquery more than
+    once.
+    """
     unsent = waiting().filter(owner_id=owner_id, queue=queue)
-    if not list(unsent.order_by().values_list(_admission_lock(owner_id, queue))[:1]):
-        return
-    flying = in_flight().filter(owner_id=owner_id, queue=queue).count()
-    if flying >= settings.TASKS_OWNER_WINDOW:
-        return
-    oldest = unsent.order_by(Coalesce("parent_id", "id"), "id").select_for_update(
-        skip_locked=True, no_key=True
-    )
-    runs = list(oldest[: settings.TASKS_OWNER_WINDOW - flying])
-    TaskRun.objects.filter(pk__in=[run.pk for run in runs]).update(rung_at=Now(), rings=1)
-    _send_on_commit(*runs)
+    lock = compiled(unsent.order_by().values_list(_admission_lock(owner_id, queue))[:1])
+    flying = compiled(in_flight().filter(owner_id=owner_id, queue=queue).order_by().values("id"))
+    oldest = compiled(unsent.order_by(Coalesce("parent_id", "id"), "id").values("id"))
+    fill = f"""
+        WITH picked AS (
+            {oldest[0]} LIMIT greatest(0, %s - (SELECT count(*) FROM ({flying[0]}) AS flying))
+            FOR NO KEY UPDATE SKIP LOCKED)
+        UPDATE {TaskRun._meta.db_table} AS run SET rung_at = statement_timestamp(), rings = 1
+        FROM picked WHERE run.id = picked.id RETURNING run.id, run.kind, run.queue, run.attempt
+    """  # noqa: S608  (compiled by the ORM, with parameters)
+    return lock, (fill, [*oldest[1], window, *flying[1]])
 
 
 def _admission_lock(owner_id: int, queue: str) -> Func:
@@ -147,10 +165,9 @@ def _admission_lock(owner_id: int, queue: str) -> Func:
     return Func(key, function="pg_advisory_xact_lock", output_field=CharField())
 
 
-def _send_on_commit(*runs: TaskRun) -> None:
-    """What the broker doesn't take is the reconciler's business; after one refusal the rest is not
-    tried."""
-    messages = [(run.pk, run.kind, run.queue, run.attempt) for run in runs]
+def _send_on_commit(messages: Sequence[tuple[UUID, str, str, int]]) -> None:
+    """Send for runs, each as (id, kind, queue, attempt). What the broker doesn't take is the
+    reconciler's business; after one refusal the rest is not tried."""
 
     def send_all() -> None:
         all(
@@ -158,4 +175,5 @@ def _send_on_commit(*runs: TaskRun) -> None:
             for pk, kind, queue, attempt in messages
         )
 
-    transaction.on_commit(send_all, robust=True)
+    if messages:
+        transaction.on_commit(send_all, robust=True)

@@ -13,6 +13,19 @@ from tasks_ui.models import State
 
 if TYPE_CHECKING:
     from tasks_ui.models import TaskRun
+    from tasks_ui.runs.statements import Sql
+
+ARCHIVE = f"""
+INSERT INTO {TaskResult._meta.db_table} (task_id, task_name, worker, status, content_type,
+    content_encoding, result, traceback, meta, date_created, date_done)
+SELECT id::text, kind, worker, state, 'application/json', 'utf-8', %s, %s, '{{"children": []}}',
+    statement_timestamp(), statement_timestamp()
+FROM moved
+ON CONFLICT (task_id) DO UPDATE SET task_name = EXCLUDED.task_name, worker = EXCLUDED.worker,
+    status = EXCLUDED.status, content_type = EXCLUDED.content_type,
+    content_encoding = EXCLUDED.content_encoding, result = EXCLUDED.result,
+    traceback = EXCLUDED.traceback, meta = EXCLUDED.meta, date_done = EXCLUDED.date_done
+"""  # noqa: S608  (the table's name, no values)
 
 
 @dataclass(frozen=True)
@@ -25,45 +38,23 @@ class Outcome:
     error_type: str = ""
 
 
-def archive(run: TaskRun, outcome: Outcome) -> None:
-    """Write the result of a run that has just become final, in the transaction of that change."""
+def archived(state: State, outcome: Outcome, *, error: str = "", error_code: str = "") -> Sql:
+    """The statement that writes the result of a run as it becomes final, for
+    ``statements.update``."""
     value = outcome.value
-    if run.state == State.FAILURE:
+    if state == State.FAILURE:
         value = {
-            "exc_type": outcome.error_type or run.error_code or "TaskFailed",
-            "exc_message": [run.error],
+            "exc_type": outcome.error_type or error_code or "TaskFailed",
+            "exc_message": [error],
             "exc_module": "tasks_ui.worker.work",
         }
-    elif run.state == State.REVOKED:
+    elif state == State.REVOKED:
         value = {
             "exc_type": "TaskRevokedError",
             "exc_message": ["cancelled"],
             "exc_module": "celery.exceptions",
         }
-    row = TaskResult(
-        task_id=str(run.pk),
-        task_name=run.kind,
-        worker=run.worker,
-        status=str(run.state),
-        content_type="application/json",
-        content_encoding="utf-8",
-        result=json.dumps(value),
-        traceback=outcome.traceback or None,
-        meta=json.dumps({"children": []}),
-    )
-    fields = [
-        "task_name",
-        "worker",
-        "status",
-        "result",
-        "traceback",
-        "meta",
-        "content_type",
-        "content_encoding",
-    ]
-    TaskResult.objects.bulk_create(
-        [row], update_conflicts=True, unique_fields=["task_id"], update_fields=fields
-    )
+    return ARCHIVE, (json.dumps(value), outcome.traceback or None)
 
 
 def read(run: TaskRun) -> Any:

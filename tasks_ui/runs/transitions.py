@@ -7,17 +7,19 @@ locks of owners (``dispatch.admitting``), so that fan-in, cancel and admission c
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from tasks_ui import kinds, publisher
 from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRun
-from tasks_ui.runs import dispatch, results, wakeup
+from tasks_ui.runs import dispatch, results, statements, wakeup
 from tasks_ui.runs.results import Outcome
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ VERBS = {
     State.FAILURE: "failed",
 }
 
+NEXT_SEQ = {"last_seq": F("last_seq") + 1}
+
 
 class Cancelled(Exception):
     """Someone asked for this run to end. Let it pass through."""
@@ -65,8 +69,8 @@ def create_run(**fields: Any) -> TaskRun:
     Raises IntegrityError where the owner has used ``idempotency_key`` before.
     """
     with dispatch.admitting():
-        run = TaskRun.objects.create(last_seq=1, **fields)
-        _record(run, seq=1, type=f"task.{VERBS[State.PENDING]}", data=state_data(run))
+        run = TaskRun(last_seq=1, **fields)
+        _publish(run, statements.insert(run, type=f"task.{VERBS[State.PENDING]}"))
         dispatch.admit(run.owner_id, run.queue)
     return run
 
@@ -131,32 +135,16 @@ def transition(
     is one more guard. ``save`` writes the work's effects in the same transaction, so that they
     exist exactly if the change does. A failed run's children are cancelled with it.
     """
-    sources = [state for state, nexts in NEXT.items() if to in nexts]
-    guard = Q(pk=run.pk, state__in=sources)
-    if attempt is not None:
-        guard &= Q(attempt=attempt)
-    if when is not None:
-        guard &= when
-    if to == State.STARTED:
-        changes = {"attempt": F("attempt") + 1, **changes}
-    if to == State.REVOKED:
-        changes = {"message": "Cancelled", **changes}
-    if to in FINAL:
-        changes = {"finished_at": Now(), "lease_until": None, "next_retry_at": None, **changes}
-    changes = {"state": to, "last_seq": F("last_seq") + 1, **changes}
     with dispatch.admitting():
         if run.parent_id:
             lock_pk(run.parent_id)
-        if not TaskRun.objects.filter(guard).update(**changes):
+        fresh = _move(run.pk, to, attempt=attempt, when=when, outcome=outcome, changes=changes)
+        if fresh is None:
             return None
-        fresh = TaskRun.objects.get(pk=run.pk)
         if save is not None:
             save()
-        _record(fresh, seq=fresh.last_seq, type=f"task.{VERBS[to]}", data=state_data(fresh))
-        if to in FINAL:
-            results.archive(fresh, outcome or Outcome(value=fresh.error or None))
-            if on_final := kinds.get(fresh.kind).on_final:
-                on_final(fresh)
+        if to in FINAL and (on_final := kinds.get(fresh.kind).on_final):
+            on_final(fresh)
         if to == State.FAILURE:
             cancel_children(fresh)
         if fresh.parent_id:
@@ -176,10 +164,26 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
     are starts, which a paused queue refuses: the run waits in the database then, and the queue's
     resuming lets it in.
     """
+    lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
+    is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
+    may_start = Q(cancel_requested_at=None) & is_due & Q(~PausedQueue.of_run())
+    changes: dict[str, Any] = {
+        "lease_until": lease,
+        "worker": worker,
+        "started_at": Coalesce("started_at", Now()),
+        "next_retry_at": None,
+        "rings": 0,
+        "rung_at": None,
+        "current": 0,
+        "message": "",
+    }
+    is_alone = may_start & Q(parent=None)  # no parent to lock and tell: one statement is all
+    started = _move(run_id, State.STARTED, attempt=attempt, when=is_alone, changes=changes)
+    if started is not None:
+        return started
     run = TaskRun.objects.filter(pk=run_id).first()
     if run is None:
         return None
-    lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
     if run.state == State.PROGRESS:
         ready = TaskRun.objects.filter(
             _ready_parent(), ~PausedQueue.of_run(), pk=run.pk, attempt=attempt
@@ -187,23 +191,8 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
         resumed = ready.update(lease_until=lease, worker=worker, rings=0, rung_at=None)
         if resumed:
             return TaskRun.objects.get(pk=run.pk)
-        _leave_waiting(run, attempt=attempt)
-        return None
-    is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
-    started = transition(
-        run,
-        State.STARTED,
-        attempt=attempt,
-        when=Q(cancel_requested_at=None) & is_due & Q(~PausedQueue.of_run()),
-        lease_until=lease,
-        worker=worker,
-        started_at=run.started_at or Now(),
-        next_retry_at=None,
-        rings=0,
-        rung_at=None,
-        current=0,
-        message="",
-    )
+    elif run.parent_id:
+        started = transition(run, State.STARTED, attempt=attempt, when=may_start, **changes)
     if started is None:
         _leave_waiting(run, attempt=attempt)
     return started
@@ -334,11 +323,14 @@ def emit(run: TaskRun, type: str, data: dict[str, Any], *, attempt: int | None) 
     guard = Q(pk=run.pk, state__in=ACTIVE)
     if attempt is not None:
         guard &= Q(attempt=attempt)
-    with transaction.atomic():
-        if not TaskRun.objects.filter(guard).update(last_seq=F("last_seq") + 1):
-            raise Fenced
-        fresh = TaskRun.objects.get(pk=run.pk)
-        return _record(fresh, seq=fresh.last_seq, type=type, data=data)
+    written = statements.update(
+        TaskRun.objects.filter(guard), NEXT_SEQ, type=type, data=("%s::jsonb", [_json(data)])
+    )
+    if written is None:
+        raise Fenced
+    fresh, event = written
+    _publish(fresh, event)
+    return event
 
 
 def finish_stage(
@@ -396,22 +388,64 @@ def state_data(run: TaskRun) -> dict[str, Any]:
     }
 
 
-def _record(run: TaskRun, *, seq: int, type: str, data: dict[str, Any]) -> TaskEvent:
-    event = TaskEvent.objects.create(task=run, seq=seq, type=type, data=data, attempt=run.attempt)
+def _move(
+    run_id: Any,
+    to: State,
+    *,
+    attempt: int | None,
+    when: Q | None = None,
+    outcome: Outcome | None = None,
+    changes: dict[str, Any],
+) -> TaskRun | None:
+    """The guarded UPDATE, with its event and, of a final state, its result: one statement."""
+    sources = [state for state, nexts in NEXT.items() if to in nexts]
+    guard = Q(pk=run_id, state__in=sources)
+    if attempt is not None:
+        guard &= Q(attempt=attempt)
+    if when is not None:
+        guard &= when
+    if to == State.STARTED:
+        changes = {"attempt": F("attempt") + 1, **changes}
+    if to == State.REVOKED:
+        changes = {"message": "Cancelled", **changes}
+    result = None
+    if to in FINAL:
+        changes = {"finished_at": Now(), "lease_until": None, "next_retry_at": None, **changes}
+        words = {key: changes[key] for key in ("error", "error_code") if key in changes}
+        result = results.archived(to, outcome or Outcome(), **words)
+    moved = statements.update(
+        TaskRun.objects.filter(guard),
+        {"state": to, **NEXT_SEQ, **changes},
+        type=f"task.{VERBS[to]}",
+        also=result,
+    )
+    if moved is None:
+        return None
+    _publish(*moved)
+    return moved[0]
+
+
+def _publish(run: TaskRun, event: TaskEvent) -> None:
     transaction.on_commit(lambda: publisher.publish_event(run, event), robust=True)
-    return event
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, cls=DjangoJSONEncoder)
 
 
 def _tell_parent(child: TaskRun, parent_id: UUID) -> None:
     """Append the child's change to its parent's log, whose readers then need no other. The parent
     is locked."""
     share = percent_of_children(TaskRun.objects.filter(parent_id=parent_id))
-    is_active = TaskRun.objects.filter(pk=parent_id, state__in=ACTIVE)
-    if not is_active.update(last_seq=F("last_seq") + 1, current=Greatest(F("current"), share)):
-        return
-    parent = TaskRun.objects.get(pk=parent_id)
-    data = {**child_data(child), "parent_current": parent.current}
-    _record(parent, seq=parent.last_seq, type=f"child.{VERBS[State(child.state)]}", data=data)
+    with_parent = "%s::jsonb || jsonb_build_object('parent_current', current)"
+    told = statements.update(
+        TaskRun.objects.filter(pk=parent_id, state__in=ACTIVE),
+        {**NEXT_SEQ, "current": Greatest(F("current"), share)},
+        type=f"child.{VERBS[State(child.state)]}",
+        data=(with_parent, [_json(child_data(child))]),
+    )
+    if told is not None:
+        _publish(*told)
 
 
 def _leave_waiting(run: TaskRun, *, attempt: int) -> None:

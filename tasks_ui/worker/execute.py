@@ -51,7 +51,7 @@ def tracked(kind: TaskKind) -> Callable[[Callable[[Work], Any]], Any]:
     nothing else."""
 
     def decorate(body: Callable[[Work], Any]) -> Any:
-        @shared_task(name=kind.task_name, queue=kind.queue)
+        @shared_task(name=kind.task_name, queue=kind.queue, is_tracked=True)
         def task(run_id: str, attempt: int) -> Any:
             return execute(body, run_id, attempt)
 

@@ -22,23 +22,37 @@ STORE_PAUSE_S = 0.5
 class TaskResultBackend(DatabaseBackend):
     """Waits for a database that is away, and never writes over a final state.
 
-    ``archive`` has written a tracked run's result with its state; what Celery stores after the task
-    returns would say the same later, or an older attempt's words.
+    A tracked run's result is written with its state (``results.archived``); what Celery would store
+    after the task returns says the same later, or an older attempt's words. So it is left out.
     """
 
     def _store_result(
-        self, task_id: str, result: Any, status: str, *args: Any, **kwargs: Any
+        self,
+        task_id: str,
+        result: Any,
+        status: str,
+        traceback: Any = None,
+        request: Any = None,
+        **kwargs: Any,
     ) -> Any:
+        if self._is_tracked(request):
+            return result
         for left in reversed(range(STORE_ATTEMPTS)):
             try:
                 if TaskResult.objects.filter(
                     task_id=task_id, status__in=states.READY_STATES
                 ).exists():
                     return result
-                return super()._store_result(task_id, result, status, *args, **kwargs)
+                return super()._store_result(
+                    task_id, result, status, traceback=traceback, request=request, **kwargs
+                )
             except DATABASE_ERRORS:
                 connection.close()
                 if not left:
                     raise
                 time.sleep(STORE_PAUSE_S)
         return result
+
+    def _is_tracked(self, request: Any) -> bool:
+        task = self.app.tasks.get(getattr(request, "task", None))
+        return getattr(task, "is_tracked", False)

@@ -9,3 +9,4 @@ PROBE = register(
 FAMILY = register(
     TaskKind(name="probe_family", label="Family", task_name="tests.probe_family", queue="default")
 )
+NOOP = register(TaskKind(name="noop", label="No-op", task_name="tests.noop", queue="default"))

@@ -23,3 +23,8 @@ def queue_probe(
     job = Job.objects.create(duration_s=duration_s, manner=manner, children=children)
     fields = {"queue": kinds.get(kind).queue, "title": f"{kind} {manner}", **fields}
     return create_run(owner=owner, kind=kind, **subject_of(job), **fields)
+
+
+def queue_noop(*, owner: Any) -> TaskRun:
+    """A run that does nothing, as benchmarks need it: not even a job of its own."""
+    return create_run(owner=owner, kind="noop", queue="default", title="no-op")

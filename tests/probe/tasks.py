@@ -14,7 +14,7 @@ from tasks_ui.models import ACTIVE, State, TaskRun
 from tasks_ui.runs.patience import patiently
 from tasks_ui.worker.execute import tracked
 from tasks_ui.worker.work import TaskFailed, WaitForChildren, Work
-from tests.probe.kinds import FAMILY, PROBE
+from tests.probe.kinds import FAMILY, NOOP, PROBE
 from tests.probe.models import Effect, Job, Start
 
 STEP_S = 0.05
@@ -44,6 +44,11 @@ def probe(work: Work) -> dict[str, Any]:
     else:
         _last(work, job)
     return {"attempt": work.attempt}
+
+
+@tracked(NOOP)
+def noop(work: Work) -> None:
+    """As little as a tracked task can do: what is left is what tracking costs."""
 
 
 @shared_task(name="tests.bare")

@@ -1,0 +1,109 @@
+"""A change of a run, its event and its result in one statement.
+
+Django writes one table per statement. These are the hot paths of every worker, so the change is
+compiled by the ORM, guards and all, and PostgreSQL writes what follows from it in the same round
+trip: ``WITH moved AS (UPDATE ... RETURNING *), noted AS (INSERT ... SELECT ... FROM moved)``. No
+event is written where no row was changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db import connection
+from django.db.models.sql.subqueries import InsertQuery, UpdateQuery
+
+from tasks_ui.models import TaskEvent, TaskRun
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+type Sql = tuple[str, Sequence[Any]]
+"""A piece of SQL and its parameters."""
+
+RUN_FIELDS = TaskRun._meta.concrete_fields
+EVENT_COLUMNS = ("id", "task_id", "seq", "type", "data", "attempt", "created_at")
+COLUMNS = ", ".join(
+    [f'moved."{field.column}"' for field in RUN_FIELDS] + [f"noted.{c}" for c in EVENT_COLUMNS]
+)
+NOTE = f"""
+INSERT INTO {TaskEvent._meta.db_table} (task_id, seq, type, data, attempt, created_at)
+SELECT id, last_seq, %s, {{data}}, attempt, statement_timestamp() FROM moved
+RETURNING {", ".join(EVENT_COLUMNS)}
+"""  # noqa: S608  (names from the models, no values)
+STATE_DATA: Sql = (
+    """jsonb_build_object(
+        'state', state,
+        'attempt', attempt,
+        'max_attempts', max_attempts,
+        'current', CASE state WHEN 'SUCCESS' THEN total ELSE current END,
+        'total', total,
+        'message', message,
+        'worker', worker,
+        'next_retry_at', next_retry_at,
+        'error_code', error_code,
+        'error', error)""",
+    (),
+)
+"""``transitions.state_data`` of the row as the statement leaves it; a test compares the two."""
+
+
+def insert(run: TaskRun, *, type: str) -> TaskEvent:
+    """Write a new run and its first event."""
+    query = InsertQuery(TaskRun)
+    query.insert_values(RUN_FIELDS, [run])
+    ((sql, params),) = query.get_compiler(connection=connection).as_sql()
+    (_, event) = _execute((sql, params), type=type, data=STATE_DATA)[0]
+    run._state.adding, run._state.db = False, connection.alias
+    return event
+
+
+def update(
+    runs: QuerySet[TaskRun],
+    changes: Mapping[str, Any],
+    *,
+    type: str,
+    data: Sql = STATE_DATA,
+    also: Sql | None = None,
+) -> tuple[TaskRun, TaskEvent] | None:
+    """Change the one run that ``runs`` selects and append an event of ``type`` to its log. Returns
+    both as they are now, or None: the guard selects no run any more.
+
+    ``data`` is the event's data, an expression over the changed row; ``also`` is an INSERT ...
+    SELECT ... FROM moved. ``changes`` must raise ``last_seq`` by one.
+    """
+    query = cast("UpdateQuery", runs.query.chain(UpdateQuery))
+    query.add_update_values(dict(changes))
+    sql, params = query.get_compiler(connection=connection).as_sql()
+    rows = _execute((sql, params), type=type, data=data, also=also)
+    return rows[0] if rows else None
+
+
+def compiled(rows: QuerySet[Any, Any]) -> Sql:
+    """The SELECT of ``rows``, to be a part of a statement."""
+    sql, params = rows.query.get_compiler(connection=connection).as_sql()
+    return sql, params
+
+
+def _execute(
+    change: Sql, *, type: str, data: Sql, also: Sql | None = None
+) -> list[tuple[TaskRun, TaskEvent]]:
+    also_sql, also_params = (f", also AS ({also[0]})", also[1]) if also else ("", ())
+    note = NOTE.format(data=data[0])
+    sql = (
+        f"WITH moved AS ({change[0]} RETURNING *), noted AS ({note}){also_sql}"  # noqa: S608
+        f" SELECT {COLUMNS} FROM moved, noted"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*change[1], type, *data[1], *also_params])
+        return [_read(row) for row in cursor.fetchall()]
+
+
+def _read(row: tuple[Any, ...]) -> tuple[TaskRun, TaskEvent]:
+    run_names = [field.attname for field in RUN_FIELDS]
+    run = TaskRun.from_db(connection.alias, run_names, row[: len(run_names)])
+    event = TaskEvent.from_db(connection.alias, EVENT_COLUMNS, row[len(run_names) :])
+    event.data = json.loads(event.data)
+    return run, event
