@@ -281,6 +281,9 @@ class Finding(models.Model):
     monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     fingerprint = models.CharField(max_length=64)
     since = models.CharField(max_length=10, choices=Since, blank=True)
+    is_exposed = models.BooleanField(
+        default=False, help_text="Its resource can be reached from the internet"
+    )
 
     objects = FindingQuerySet.as_manager()
 
@@ -354,7 +357,11 @@ class RecommendationQuerySet(OwnedQuerySet["Recommendation"]):
 
 
 class Recommendation(models.Model):
-    """Something to do, with the findings that it resolves. ``priority`` 1 comes first."""
+    """One problem to solve, with the findings that this resolves. ``priority`` 1 comes first.
+
+    ``problem`` is the same in every run and assessment (``agents.problems``); ``reach`` is the
+    number of places. The order, and what effort means, is in ``recommending``.
+    """
 
     class Effort(models.TextChoices):
         SMALL = "small"
@@ -370,13 +377,17 @@ class Recommendation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     run = models.ForeignKey(AssessmentRun, models.CASCADE, related_name="recommendations")
     priority = models.PositiveSmallIntegerField()
+    problem = models.CharField(max_length=200, blank=True, db_index=True)
+    severity = models.PositiveSmallIntegerField(default=0)
+    is_exposed = models.BooleanField(default=False)
+    reach = models.PositiveIntegerField(default=1)
     agent = models.CharField(max_length=20)
     title = models.CharField(max_length=300)
     why = models.TextField()
     steps = models.JSONField(default=list)
     effort = models.CharField(max_length=6, choices=Effort)
     impact = models.JSONField(
-        default=dict, help_text="The priority's formula and its inputs, counts by severity"
+        default=dict, help_text="The inputs of the order in words, counts by severity, rules"
     )
     monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)

@@ -1,14 +1,12 @@
 """Recommendations: a run's findings, grouped by what one would do about them, in the order to do
 it.
 
-One recommendation stands for one problem that one agent found, whichever engines saw it. Its
-priority is
-
-    weight = sum of the severity weights of its findings / effort points
-
-with the severity weights of the pillar scores and effort points small 1, medium 3, large 8. Effort
-is read off the places to change: small up to 3, medium up to 10, large beyond. Equal weights are
-ordered by saving, then by title. Muted findings ask for nothing.
+One recommendation stands for one problem, however many rules and agents see it and in however many
+places. The order is: the worst severity among its findings; then whether one of its resources can
+be reached from the internet; then its reach, the number of places; then its effort, the smallest
+first; then the saving and the title. Effort is that of the change itself (``assessments/data/
+crosswalk.csv``): setting a flag is small, work on several resources medium, a rebuild, a migration
+or a restore large. Muted findings ask for nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +15,8 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.scoring import WEIGHTS
+from assessments.agents.crosswalk import entries
+from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
 from assessments.agents.wording import counted
 from assessments.models import AssessmentRun, Finding, Recommendation
@@ -26,38 +25,32 @@ from assessments.services import request_report
 if TYPE_CHECKING:
     from tasks_ui.worker.work import Work
 
-EFFORT_POINTS = {
-    Recommendation.Effort.SMALL: 1,
-    Recommendation.Effort.MEDIUM: 3,
-    Recommendation.Effort.LARGE: 8,
-}
-SMALL_PLACES = 3
-MEDIUM_PLACES = 10
+Effort = Recommendation.Effort
+EFFORT_RANK = {Effort.SMALL: 0, Effort.MEDIUM: 1, Effort.LARGE: 2}
+DEFAULT_EFFORT = Effort.MEDIUM
+"""Of a change that the table does not know."""
 FORMULA = (
-    "Severity weights of its findings / effort points, the highest first. Weights: "
-    + ", ".join(f"{level.name.lower()} {WEIGHTS[level]}" for level in sorted(WEIGHTS, reverse=True))
-    + "."
-    f" Points: {', '.join(f'{effort.value} {points}' for effort, points in EFFORT_POINTS.items())}."
-    f" Effort by places to change: small up to {SMALL_PLACES}, medium up to {MEDIUM_PLACES}, large"
-    " beyond."
+    "By the worst severity of its findings, then resources that the internet can reach first, then"
+    " the number of places, then the smallest effort, then the largest saving. Effort is that of"
+    " the change: a flag is small, work on several resources medium, a rebuild or a migration"
+    " large."
 )
 """In words, for beside the priorities."""
+ACTION_CHARS = 90
 
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
-    """Write the run's recommendations anew. Units of work are groups of findings."""
-    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    """Write the run's recommendations. Units of work are problems."""
+    problems: dict[str, list[Finding]] = defaultdict(list)
     for finding in run.findings.counted().unmuted().order_by("fingerprint"):
-        groups[finding.agent, finding.title].append(finding)
-    drafts: list[tuple[Recommendation, list[Finding]]] = []
-    for number, findings in enumerate(groups.values(), start=1):
-        drafts.append((draft(run, findings), findings))
-        work.report(number, len(groups), drafts[-1][0].title)
+        problems[problem_key(finding.rule, title=finding.title)].append(finding)
     decided = decisions_before(run)
-    for recommendation, _ in drafts:
-        recommendation.status = decided.get(
-            (recommendation.agent, recommendation.title), Recommendation.Status.OPEN
-        )
+    drafts: list[tuple[Recommendation, list[Finding]]] = []
+    for number, (problem, findings) in enumerate(problems.items(), start=1):
+        recommendation = draft(run, problem, findings)
+        recommendation.status = decided.get(problem, Recommendation.Status.OPEN)
+        drafts.append((recommendation, findings))
+        work.report(number, len(problems), recommendation.title)
     drafts.sort(key=lambda pair: order_of(pair[0]))
     for priority, (recommendation, _) in enumerate(drafts, start=1):
         recommendation.priority = priority
@@ -69,56 +62,64 @@ def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
     }
 
 
-def decisions_before(run: AssessmentRun) -> dict[tuple[str, str], Recommendation.Status]:
-    """What was accepted or dismissed in the run before, by agent and title. What was done and came
-    back is open."""
+def decisions_before(run: AssessmentRun) -> dict[str, Recommendation.Status]:
+    """What was accepted or dismissed in the run before, by problem. What was done and came back is
+    open."""
     before = run.assessment.runs.filter(
         number__lt=run.number, status=AssessmentRun.Status.COMPLETED
     ).first()
     kept = [Recommendation.Status.ACCEPTED, Recommendation.Status.DISMISSED]
-    rows = Recommendation.objects.filter(run=before, status__in=kept).values_list(
-        "agent", "title", "status"
-    )
-    return (
-        {(agent, title): Recommendation.Status(status) for agent, title, status in rows}
-        if before
-        else {}
-    )
+    rows = Recommendation.objects.filter(run=before, status__in=kept) if before else []
+    return {row.problem: Recommendation.Status(row.status) for row in rows}
 
 
-def draft(run: AssessmentRun, findings: list[Finding]) -> Recommendation:
-    """One recommendation for findings of one problem, most severe first."""
+def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommendation:
+    """One recommendation for the findings of one problem, described by the worst of them."""
     findings = sorted(findings, key=lambda f: (-f.severity, f.file, f.line_start, f.resource))
     worst = findings[0]
-    places = {(f.file, f.line_start, f.resource) for f in findings}
-    effort = effort_of(len(places))
-    weight = sum(WEIGHTS[Severity(f.severity)] for f in findings)
+    places = {(f.scope, f.file, f.line_start, f.resource) for f in findings}
     savings = [f.monthly_saving_usd for f in findings if f.monthly_saving_usd is not None]
     counts = Counter(Severity(f.severity).name.lower() for f in findings)
+    is_exposed = any(f.is_exposed for f in findings)
+    effort = max((effort_of(f.rule) for f in findings), key=EFFORT_RANK.__getitem__)
     return Recommendation(
         run=run,
+        problem=problem,
+        severity=worst.severity,
+        is_exposed=is_exposed,
+        reach=len(places),
         agent=worst.agent,
-        title=worst.title,
+        title=action_of(worst)[:300],
         why=worst.detail.get("why") or worst.detail.get("actual") or worst.title,
         steps=steps_of(findings),
         effort=effort,
         monthly_saving_usd=sum(savings, Decimal(0)) if savings else None,
         impact={
-            "weight": round(weight / EFFORT_POINTS[effort], 2),
             "formula": (
-                f"{weight} severity weight / {counted(EFFORT_POINTS[effort], 'effort point')} "
-                f"({counted(len(places), 'place')})"
+                f"{Severity(worst.severity).name.capitalize()}"
+                f"{', reachable from the internet' if is_exposed else ''},"
+                f" {counted(len(places), 'place')}, {effort} effort"
             ),
             "severities": dict(counts),
             "places": len(places),
+            "rules": sorted({f.rule for f in findings}),
         },
     )
 
 
-def effort_of(places: int) -> Recommendation.Effort:
-    if places <= SMALL_PLACES:
-        return Recommendation.Effort.SMALL
-    return Recommendation.Effort.MEDIUM if places <= MEDIUM_PLACES else Recommendation.Effort.LARGE
+def effort_of(rule: str) -> Effort:
+    entry = entries().get(rule)
+    return Effort(entry.effort) if entry and entry.effort else DEFAULT_EFFORT
+
+
+def action_of(finding: Finding) -> str:
+    """The title of what to do: the table's, else the first sentence of the remediation where it is
+    short enough, else the problem."""
+    entry = entries().get(finding.rule)
+    if entry and entry.action:
+        return entry.action
+    sentence = str(finding.detail.get("remediation") or "").split(". ")[0].rstrip(".")
+    return sentence if 0 < len(sentence) <= ACTION_CHARS else finding.title
 
 
 def steps_of(findings: list[Finding]) -> list[str]:
@@ -132,11 +133,14 @@ def steps_of(findings: list[Finding]) -> list[str]:
     ]
 
 
-def order_of(recommendation: Recommendation) -> tuple[float, Decimal, str]:
+def order_of(recommendation: Recommendation) -> tuple[Any, ...]:
     return (
-        -recommendation.impact["weight"],
+        -recommendation.severity,
+        not recommendation.is_exposed,
+        -recommendation.reach,
+        EFFORT_RANK[Effort(recommendation.effort)],
         -(recommendation.monthly_saving_usd or Decimal(0)),
-        recommendation.title + recommendation.agent,
+        recommendation.title + recommendation.problem,
     )
 
 

@@ -35,7 +35,8 @@ PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "kubern
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One rule. ``checks`` are Prowler's, the closest first; empty where no published check tests
-    the same thing."""
+    the same thing. ``action`` is the title of the change that solves the problem, ``effort`` how
+    large that change is: small, medium or large."""
 
     rule: str
     checks: tuple[str, ...]
@@ -43,6 +44,8 @@ class Entry:
     why: str
     remediation: str
     code_example: str = ""
+    action: str = ""
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,14 @@ def vintage() -> str:
 def _entry(row: dict[str, str], example: str) -> Entry:
     checks = tuple(row["prowler_checks"].split())
     return Entry(
-        row["rule"], checks, row["problem"], row["why"], row["remediation"], example.strip()
+        rule=row["rule"],
+        checks=checks,
+        problem=row["problem"],
+        why=row["why"],
+        remediation=row["remediation"],
+        code_example=example.strip(),
+        action=row.get("action", ""),
+        effort=row.get("effort", ""),
     )
 
 

@@ -15,7 +15,7 @@ from assessments.agents.types import Severity, SeverityOrigin
 from assessments.scan.types import CheckResult
 
 TOPIC_SEVERITY = {
-    Topic.SECRETS: Severity.HIGH,
+    Topic.SECRETS: Severity.CRITICAL,
     Topic.IDENTITY: Severity.HIGH,
     Topic.NETWORK: Severity.MEDIUM,
     Topic.ENCRYPTION: Severity.MEDIUM,
@@ -35,7 +35,8 @@ TOPIC_SEVERITY = {
     Topic.AVAILABILITY: Severity.MEDIUM,
 }
 """This project's default by topic, used only where neither the crosswalk nor the engine gives a
-severity. Secrets and identity are high because they open other resources; customer-managed keys,
+severity. A secret in a file is critical, as Prowler rates one in a function's variables: whoever
+reads the repository holds it. Identity is high because it opens other resources; customer-managed keys,
 tags and hygiene are low because the data is protected without them."""
 
 ENGINE_WORDS = {

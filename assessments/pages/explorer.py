@@ -3,17 +3,21 @@ of each tells."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import BoolOr
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Case, Count, Max, Prefetch, Q, QuerySet, Sum, When
 
 from assessments.agents import AGENTS
 from assessments.listing import DISTINCT
 from assessments.models import AssessmentRun, Finding, FindingQuerySet, Recommendation, Report
+from assessments.recommending import EFFORT_RANK
 from tasks_ui.querysets import as_uuid
 
 if TYPE_CHECKING:
@@ -64,6 +68,24 @@ class Filters:
         return is_narrow or bool(self.assessment or self.agent or self.kind or self.q)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One problem, with what each assessment recommends about it, the worst first."""
+
+    key: str
+    items: list[Recommendation]
+
+    def __str__(self) -> str:
+        return self.items[0].title
+
+    @property
+    def severities(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for item in self.items:
+            counts.update(item.impact.get("severities", {}))
+        return dict(counts)
+
+
 def newest_runs(user: AbstractBaseUser | AnonymousUser) -> list[AssessmentRun]:
     """The newest completed run of each of the RUNS newest assessments of ``user``."""
     completed = (
@@ -97,7 +119,8 @@ def findings_context(runs: Sequence[AssessmentRun], *, query: QueryDict) -> dict
 
 
 def recommendations_context(runs: Sequence[AssessmentRun], *, query: QueryDict) -> dict[str, Any]:
-    """A page of what to do, by priority within its run, and counts by status."""
+    """A page of problems over all assessments, in the order to solve them, and counts by
+    status."""
     filters = Filters.of(query)
     found = Recommendation.objects.filter(run__in=_chosen(runs, filters))
     if filters.agent:
@@ -105,21 +128,52 @@ def recommendations_context(runs: Sequence[AssessmentRun], *, query: QueryDict) 
     if filters.q:
         found = found.filter(title__icontains=filters.q)
     counts = dict(found.order_by().values_list("status").annotate(n=Count("pk")))
-    placed = Finding.objects.only("file", "line_start", "resource", "severity")
-    chosen = found.filter(status=filters.status).order_by("priority", "-run_id")
-    chosen = (
-        chosen.select_related("run__assessment")
-        .defer(*HEAVY)
-        .prefetch_related(Prefetch("findings", placed))
-    )
+    chosen = found.filter(status=filters.status)
+    page = Paginator(ranked_problems(chosen), PER_PAGE).get_page(query.get("page", ""))
     return {
         **_shared(runs, filters),
-        "page": Paginator(chosen, PER_PAGE).get_page(query.get("page", "")),
+        "page": page,
+        "problems": problems_of([row["problem"] for row in page], among=chosen),
         "statuses": [
             (value, label.capitalize(), counts.get(value, 0))
             for value, label in Recommendation.Status.choices
         ],
     }
+
+
+def ranked_problems(found: QuerySet[Recommendation]) -> QuerySet[Recommendation, Any]:
+    """The problems of ``found``, in the order of ``recommending``, each once whatever number of
+    assessments has it."""
+    rank = Case(
+        *(When(effort=effort, then=rank) for effort, rank in EFFORT_RANK.items()), default=1
+    )
+    return (
+        found.order_by()
+        .values("problem")
+        .annotate(
+            worst=Max("severity"),
+            exposed=BoolOr("is_exposed"),
+            places=Sum("reach"),
+            ease=Max(rank),
+            saving=Sum("monthly_saving_usd", default=Decimal(0)),
+        )
+        .order_by("-worst", "-exposed", "-places", "ease", "-saving", "problem")
+    )
+
+
+def problems_of(keys: Sequence[str], *, among: QuerySet[Recommendation]) -> list[Problem]:
+    placed = Finding.objects.only("file", "line_start", "resource", "severity")
+    rows = (
+        among.filter(problem__in=keys)
+        .select_related("run__assessment")
+        .defer(*HEAVY)
+        .prefetch_related(Prefetch("findings", placed))
+        .order_by("-severity", "-is_exposed", "-reach", "-run_id")
+    )
+    items: dict[str, list[Recommendation]] = defaultdict(list)
+    for row in rows:
+        items[row.problem].append(row)
+    return [Problem(key=key, items=items[key]) for key in keys if items[key]]
 
 
 def reports_context(user: AbstractBaseUser | AnonymousUser, *, query: QueryDict) -> dict[str, Any]:

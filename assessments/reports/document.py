@@ -227,6 +227,8 @@ def _recommendation(row: Recommendation) -> dict[str, Any]:
         "source": row.impact["formula"],
         "agent": row.agent,
         "title": row.title,
+        "severity": Severity(row.severity).name.lower(),
+        "is_exposed": row.is_exposed,
         "why": row.why,
         "steps": row.steps,
         "effort": row.effort,

@@ -173,11 +173,7 @@ def _recommendations(section: list[dict[str, Any]]) -> Iterator[Block]:
         for step in item["steps"]:
             yield _prose(step)
         saves = f" Saves {item['saving']['monthly_usd']} USD a month." if item["saving"] else ""
-        words = (
-            f"Effort: {item['effort']}. Priority: {item['impact']['weight']:g} ="
-            f" {item['source']}.{saves}"
-        )
-        yield Text(clean(words), is_dim=True)
+        yield Text(clean(f"{item['source']}.{saves}"), is_dim=True)
 
 
 def _findings(section: list[dict[str, Any]]) -> Iterator[Block]:

@@ -173,6 +173,7 @@ class FindingOut(BaseModel):
     monthly_saving_usd: float | None
     fingerprint: str
     since: str
+    is_exposed: bool
     is_muted: bool
 
     @classmethod
@@ -192,10 +193,17 @@ class FindingPage(BaseModel):
 
 
 class RecommendationOut(BaseModel):
-    """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves."""
+    """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves.
+
+    ``problem`` is the same in every run; ``reach`` counts places; ``is_exposed``: the internet can
+    reach one of them."""
 
     id: UUID
     priority: int
+    problem: str
+    severity: str
+    is_exposed: bool
+    reach: int
     agent: str
     title: str
     why: str
@@ -208,8 +216,13 @@ class RecommendationOut(BaseModel):
 
     @classmethod
     def of(cls, row: Recommendation) -> RecommendationOut:
-        own = {name: getattr(row, name) for name in cls.model_fields if name != "findings"}
-        return cls(findings=[finding.pk for finding in row.findings.all()], **own)
+        own = {
+            name: getattr(row, name)
+            for name in cls.model_fields
+            if name not in {"findings", "severity"}
+        }
+        severity = Severity(row.severity).name.lower()
+        return cls(severity=severity, findings=[f.pk for f in row.findings.all()], **own)
 
 
 class RecommendationPage(BaseModel):

@@ -1,0 +1,134 @@
+"""What to do first: by severity, then exposure, then reach, then effort; one problem, one row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from assessments.agents.problems import problem_key
+from assessments.agents.types import Severity
+from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Recommendation
+from assessments.recommending import Effort, draft, generate, order_of
+from tasks_ui.models import TaskRun
+from tasks_ui.worker.work import Work
+from tests.assessments.rows import assessed, uploaded
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+pytestmark = pytest.mark.django_db
+
+CLEAR_TEXT_KEYS = """\
+provider "aws" {
+  region     = "us-east-1"
+  access_key = "AKIAIOSFODNN7EXAMPLF"
+  secret_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEZ"
+}
+"""
+MANY_BUCKETS = "".join(
+    f'resource "aws_s3_bucket" "b{n}" {{\n  bucket = "shop-{n}"\n}}\n' for n in range(12)
+)
+
+
+@pytest.fixture
+def run(alice: User) -> AssessmentRun:
+    assessment = Assessment.objects.create(owner=alice, name="shop")
+    return AssessmentRun.objects.create(assessment=assessment, number=1)
+
+
+def found(run: AssessmentRun, rule: str, severity: Severity, **fields: Any) -> Finding:
+    report, _ = AgentReport.objects.get_or_create(run=run, agent="security", position=0)
+    given = {"title": rule, "file": "main.tf", "line_start": 1, "resource": rule, **fields}
+    return Finding(
+        run=run,
+        report=report,
+        agent="security",
+        rule=rule,
+        severity=severity,
+        severity_origin="engine",
+        fingerprint=f"{rule} {given['resource']}",
+        **given,
+    )
+
+
+def test_the_worst_comes_first_however_many_places_a_lesser_problem_has(
+    run: AssessmentRun,
+) -> None:
+    many = [found(run, "X_LOW", Severity.MEDIUM, resource=f"r{n}") for n in range(200)]
+    critical = draft(run, "c", [found(run, "X_ONE", Severity.CRITICAL)])
+    assert order_of(critical) < order_of(draft(run, "m", many))
+
+
+def test_among_equals_the_exposed_comes_first_then_the_widespread_then_the_easy(
+    run: AssessmentRun,
+) -> None:
+    plain = draft(run, "plain", [found(run, "X_1", Severity.HIGH)])
+    wide = draft(run, "wide", [found(run, "X_2", Severity.HIGH, resource=f"r{n}") for n in (1, 2)])
+    exposed = draft(run, "exposed", [found(run, "X_3", Severity.HIGH, is_exposed=True)])
+    easy = draft(run, "easy", [found(run, "X_4", Severity.HIGH)])
+    easy.effort, plain.effort = Effort.SMALL, Effort.LARGE
+    ordered = sorted([plain, wide, exposed, easy], key=order_of)
+    assert [each.problem for each in ordered] == ["exposed", "wide", "easy", "plain"]
+
+
+def test_rules_that_see_one_problem_share_its_key() -> None:
+    keys = {problem_key(f"CKV_AWS_{n}", title="") for n in (53, 54, 55, 56)}
+    assert keys == {problem_key("CKV2_AWS_6", title="another title")}
+    assert problem_key("CKV_AWS_20", title="") not in keys
+
+
+def test_clear_text_keys_come_before_a_dozen_buckets(alice: User) -> None:
+    run = assessed(uploaded(alice, {"main.tf": CLEAR_TEXT_KEYS + MANY_BUCKETS}))
+    rows = list(run.recommendations.all())
+    worst = max(f.severity for f in run.findings.counted())
+    assert [row.severity for row in rows] == sorted((r.severity for r in rows), reverse=True)
+    assert rows[0].severity == worst
+    first = next(r.priority for r in rows if any(f.line_start in {3, 4} for f in r.findings.all()))
+    assert first <= 2
+
+
+def test_one_bucket_without_an_access_block_is_one_recommendation(alice: User) -> None:
+    run = assessed(uploaded(alice, {"main.tf": MANY_BUCKETS}))
+    rules = [rule for row in run.recommendations.all() for rule in row.impact["rules"]]
+    assert len(rules) == len(set(rules)), "a rule stands in two recommendations"
+    titles = [row.title for row in run.recommendations.all()]
+    assert len(titles) == len(set(titles))
+
+
+def test_what_was_dismissed_stays_dismissed_in_the_next_run(alice: User) -> None:
+    assessment = uploaded(alice, {"main.tf": MANY_BUCKETS})
+    first = assessed(assessment)
+    row = first.recommendations.first()
+    assert row is not None
+    Recommendation.objects.filter(pk=row.pk).update(status="dismissed")
+    again = assessed(assessment).recommendations.get(problem=row.problem)
+    assert again.status == "dismissed"
+
+
+def test_the_board_merges_a_problem_of_two_assessments_and_ranks_over_all(
+    alice: User, client: Client
+) -> None:
+    assessed(uploaded(alice, {"main.tf": MANY_BUCKETS}, name="many"))
+    run = assessed(uploaded(alice, {"main.tf": CLEAR_TEXT_KEYS + MANY_BUCKETS[:60]}, name="keys"))
+    client.force_login(alice)
+    problems = client.get(reverse("recommendations")).context["problems"]
+    severities = [problem.items[0].severity for problem in problems]
+    assert severities == sorted(severities, reverse=True)
+    assert any(len(problem.items) == 2 for problem in problems)
+    keys = [problem.key for problem in problems]
+    assert len(keys) == len(set(keys))
+    assert run.assessment.name == problems[0].items[0].run.assessment.name
+
+
+def test_generating_twice_leaves_one_set(run: AssessmentRun, alice: User) -> None:
+    found(run, "X_1", Severity.HIGH).save()
+    task = TaskRun.objects.create(owner=alice, kind="generate_recommendations", queue="default")
+    for _ in range(2):
+        work = Work(task)
+        generate(work, run)
+        assert work.effects is not None
+        work.effects()
+    assert run.recommendations.count() == 1
