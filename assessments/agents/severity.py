@@ -36,8 +36,8 @@ TOPIC_SEVERITY = {
 }
 """This project's default by topic, used only where neither the crosswalk nor the engine gives a
 severity. A secret in a file is critical, as Prowler rates one in a function's variables: whoever
-reads the repository holds it. Identity is high because it opens other resources; customer-managed keys,
-tags and hygiene are low because the data is protected without them."""
+reads the repository holds it. Identity is high because it opens other resources; customer-managed
+keys, tags and hygiene are low because the data is protected without them."""
 
 ENGINE_WORDS = {
     "critical": Severity.CRITICAL,

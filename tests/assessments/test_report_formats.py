@@ -297,8 +297,8 @@ def test_the_report_and_the_api_say_the_same(sample_run: AssessmentRun, alice: U
         f["fingerprint"]: f["saving"] and float(f["saving"]["monthly_usd"])
         for f in document["findings"]
     }
-    assert [(r["priority"], r["title"], r["impact"]["weight"]) for r in advice] == [
-        (r["priority"], r["title"], r["impact"]["weight"]) for r in document["recommendations"]
+    assert [(r["priority"], r["title"], r["impact"]["places"]) for r in advice] == [
+        (r["priority"], r["title"], r["impact"]["places"]) for r in document["recommendations"]
     ]
 
 
