@@ -69,8 +69,10 @@ def decisions_before(run: AssessmentRun) -> dict[str, Recommendation.Status]:
         number__lt=run.number, status=AssessmentRun.Status.COMPLETED
     ).first()
     kept = [Recommendation.Status.ACCEPTED, Recommendation.Status.DISMISSED]
-    rows = Recommendation.objects.filter(run=before, status__in=kept) if before else []
-    return {row.problem: Recommendation.Status(row.status) for row in rows}
+    if before is None:
+        return {}
+    rows = before.recommendations.filter(status__in=kept).values_list("problem", "status")
+    return {problem: Recommendation.Status(status) for problem, status in rows}
 
 
 def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommendation:

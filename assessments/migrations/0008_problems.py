@@ -17,7 +17,7 @@ def rank_old_ones(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("assessments", "0006_scopes_and_attention"),
+        ("assessments", "0007_sandbox_level"),
     ]
 
     operations = [
