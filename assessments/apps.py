@@ -6,5 +6,8 @@ class AssessmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from assessments.registration import register_kinds
+        from assessments.stages.stage import sandbox_level
+        from tasks_ui.runs import workers
 
         register_kinds()
+        workers.tell("Sandbox", sandbox_level)

@@ -8,6 +8,7 @@ class InfraMindConfig(AppConfig):
     verbose_name = "Infra Mind"
 
     def ready(self) -> None:
-        from infra_mind import health
+        from infra_mind import health, privacy
 
+        privacy.keep_to_itself()
         health.watch_worker()

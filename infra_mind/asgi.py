@@ -11,6 +11,9 @@ http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter
 
+from infra_mind.privacy import forget_secrets
 from tasks_ui.live.routing import websocket
+
+forget_secrets()
 
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import beat_init, celeryd_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -23,6 +23,9 @@ app.autodiscover_tasks()
 def prepare_worker(sender: str, instance: Any, conf: Any, **kwargs: Any) -> None:
     """A worker waits for its broker patiently, where a publisher must not; and it takes no
     coroutine for a task."""
+    from infra_mind import privacy
+
+    privacy.forget_secrets()
     conf.broker_transport_options = settings.WORKER_BROKER_TRANSPORT_OPTIONS
     conf.broker_connection_timeout = settings.WORKER_BROKER_CONNECTION_TIMEOUT
     try:
@@ -31,6 +34,14 @@ def prepare_worker(sender: str, instance: Any, conf: Any, **kwargs: Any) -> None
         raise SystemExit(
             str(error)
         ) from None  # a signal's receivers may raise what they like but this: Celery goes on
+
+
+@beat_init.connect
+def prepare_beat(**kwargs: Any) -> None:
+    from infra_mind import privacy
+
+    privacy.keep_to_itself()
+    privacy.forget_secrets()
 
 
 def refuse_coroutine_tasks(celery_app: Celery) -> None:

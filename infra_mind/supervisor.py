@@ -31,6 +31,7 @@ from typing import IO
 
 import psutil
 
+from assessments.scan import sandbox
 from infra_mind import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,6 +58,7 @@ class Options:
     """What ``manage.py up`` takes from its environment."""
 
     home: Path
+    scanner_python: Path = BASE_DIR / ".venv-scanner" / "bin" / "python"
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 2
@@ -243,6 +245,7 @@ class Supervisor:
         if not os.environ.get("DATABASE_URL"):
             lines += [f"  Sign in as            {DEMO_USERNAME} / {DEMO_PASSWORD}"]
         lines += [
+            f"  Sandbox               {sandbox.probe(self.options.scanner_python)}",
             f"  Data and logs         {self.options.home}",
             "  Stop                  Ctrl-C",
             "",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.http import JsonResponse
 
+from tasks_ui.runs import workers
+
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
@@ -18,7 +20,10 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def ready(request: HttpRequest) -> HttpResponse:
     """The database answers too. The broker is not asked: work is accepted without it, and rung for
-    later."""
+    later. Signed-in staff also read which workers are up, and what these say of themselves."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return JsonResponse({"status": "ready"})
+    answer: dict[str, object] = {"status": "ready"}
+    if request.user.is_staff:
+        answer["workers"] = {w.hostname: w.facts for w in workers.seen() if w.is_up}
+    return JsonResponse(answer)

@@ -244,6 +244,8 @@ class Worker(models.Model):
     pid = models.PositiveIntegerField()
     queues = models.JSONField(default=list)
     concurrency = models.PositiveSmallIntegerField(default=1)
+    facts = models.JSONField(default=dict)
+    """What apps tell of a worker's machine (``runs.workers.tell``), by label."""
     started_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
     stopped_at = models.DateTimeField(null=True, blank=True)

@@ -151,6 +151,7 @@ def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None
     up = shared_up.wait_until_ready()
     told = up.log()
     assert up.url in told
+    assert re.search(r"Sandbox +(isolated|confined)", told)
     assert f"{supervisor.DEMO_USERNAME} / {supervisor.DEMO_PASSWORD}" in told
     assert httpx.get(up.url, follow_redirects=True).status_code == 200
     family = up.family()

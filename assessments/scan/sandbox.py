@@ -33,6 +33,7 @@ JOB_UID_FIRST, JOB_UID_COUNT = 64_100, 1_000
 MAX_LINE_BYTES = 128 * 1024 * 1024
 MAX_STDERR_BYTES = 16 * 1024
 TERM_GRACE_S = 0.5
+PROBE_AGAIN_S = 60.0
 
 CANNOT_CONFINE = 97
 """Exit status of confine.py where the level can't be had."""
@@ -333,9 +334,25 @@ class Probe:
     level: Level
     failures: dict[Level, str]
 
+    def __str__(self) -> str:
+        reasons = "; ".join(f"not {level}: {reason}" for level, reason in self.failures.items())
+        return f"{self.level} ({reasons})" if reasons else self.level
 
-@lru_cache(maxsize=8)
+
 def probe(scanner_python: Path) -> Probe:
+    """The strongest level that holds here, found once a process. ``open`` is looked into again
+    after a minute: what failed may have been short of memory."""
+    at, found = _probed.get(scanner_python, (0.0, None))
+    if found is None or (found.level == "open" and time.monotonic() - at > PROBE_AGAIN_S):
+        found = _strongest(scanner_python)
+        _probed[scanner_python] = (time.monotonic(), found)
+    return found
+
+
+_probed: dict[Path, tuple[float, Probe]] = {}
+
+
+def _strongest(scanner_python: Path) -> Probe:
     """Try the levels, strongest first: an engine starts, and can open neither a file beside its job
     nor a socket."""
     failures: dict[Level, str] = {}

@@ -3,6 +3,7 @@ sandbox."""
 
 from __future__ import annotations
 
+import logging
 import os
 import zlib
 from collections.abc import Callable, Collection
@@ -22,7 +23,7 @@ from assessments.models import (
 )
 from assessments.scan.intake import InputFile
 from assessments.scan.merge import ScanResult
-from assessments.scan.sandbox import Level, OpenSandbox, Sandbox
+from assessments.scan.sandbox import Level, OpenSandbox, Sandbox, probe, refusal
 from assessments.scan.types import Message
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import TaskFailed
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from tasks_ui.kinds import TaskKind
+
+
+logger = logging.getLogger(__name__)
 
 
 def no_facts(run: AssessmentRun) -> dict[str, Any]:
@@ -106,6 +110,19 @@ def sandbox() -> Sandbox:
         lifeline_pid=os.getppid(),
         allow_open=settings.ALLOW_OPEN_SANDBOX,
     )
+
+
+def sandbox_level() -> str:
+    """The level that engines run at on this machine, said in the log, with the reasons why not a
+    stronger one."""
+    found = probe(Path(settings.SCANNER_PYTHON))
+    if found.level != "open":
+        logger.info("Sandbox: %s", found)
+    elif settings.ALLOW_OPEN_SANDBOX:
+        logger.warning("Sandbox: %s, and ALLOW_OPEN_SANDBOX is set.", found)
+    else:
+        logger.error("Sandbox: %s", refusal(found))
+    return found.level
 
 
 def confinement() -> Level:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.db.models import Count
@@ -12,6 +13,19 @@ from tasks_ui.models import TaskRun, Worker
 SHOWN_FOR = timedelta(hours=1)
 SHOWN_MAX = 100
 KEPT_FOR = timedelta(days=1)
+
+_facts: dict[str, Callable[[], str]] = {}
+
+
+def tell(label: str, fact: Callable[[], str]) -> None:
+    """Have each worker say ``fact()`` of itself, once, when it starts: staff read it beside its
+    name. Called from an ``AppConfig.ready``."""
+    _facts[label] = fact
+
+
+def facts() -> dict[str, str]:
+    """What the apps tell of this very process's machine."""
+    return {label: fact() for label, fact in _facts.items()}
 
 
 def seen() -> list[Worker]:

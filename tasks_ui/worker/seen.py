@@ -21,6 +21,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tasks_ui.models import Worker
+from tasks_ui.runs import workers
 from tasks_ui.runs.patience import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ def _end(**kwargs: Any) -> None:
 
 
 def _write_until_over(worker: Worker) -> None:
+    _write(worker)
+    worker.facts = workers.facts()
     while not _is_over.is_set():
         _write(worker)
         _is_over.wait(EVERY_S)
@@ -81,7 +84,7 @@ def _write_until_over(worker: Worker) -> None:
 def _write(worker: Worker) -> None:
     """Write the row; with the database away nothing is written, and the next try follows."""
     worker.last_seen_at = timezone.now() - timedelta(seconds=time.monotonic() - _turned_at)
-    fields = ["pid", "queues", "concurrency", "started_at", "last_seen_at", "stopped_at"]
+    fields = ["pid", "queues", "concurrency", "facts", "started_at", "last_seen_at", "stopped_at"]
     try:
         Worker.objects.bulk_create(
             [worker], update_conflicts=True, unique_fields=["hostname"], update_fields=fields

@@ -12,6 +12,7 @@ from assessments.requirements import Requirements
 from assessments.services import create_assessment, create_sample, run_again, start_analysis
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
+from tests.assessments.scanning import PLAIN
 from tests.stack import Stack, wait_until
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def test_the_sample_is_assessed_by_all_agents(shared_stack: Stack, alice: User) 
     }
     assert not run.reports.filter(status__in=["", "failed"]).exists()
     assert run.findings.count() > 20
+    assert run.summary["sandbox"] == PLAIN.confinement()
     assert run.recommendations.count() > 5
     paths = set(run.assessment.files.values_list("path", flat=True))
     assert set(run.findings.exclude(file="").values_list("file", flat=True)) <= paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = supervisor.Options(
             home=settings.INFRA_MIND_HOME,
+            scanner_python=Path(settings.SCANNER_PYTHON),
             host=env("HOST", "127.0.0.1"),
             port=env_int("PORT", 8000),
             workers=env_int("WORKERS", 2),
