@@ -229,49 +229,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
-# Publishing must never hold up a request: at most 0.2 s with a dead or a frozen broker; the
-# reconciler rings again.
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_PUBLISH_RETRY_POLICY = {
-    "max_retries": 0,
-    "interval_start": 0,
-    "interval_step": 0,
-    "interval_max": 0,
-}
-_VISIBILITY = {
-    "visibility_timeout": (
-        12 * 3600
-    ),  # above every time limit; recovery is by lease, not by visibility
-    "unacked_restore_interval": 1,
-    "unacked_restore_throttle": 1,
-}
-_AT_ONCE = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
-CELERY_BROKER_CONNECTION_TIMEOUT = 0.15
-WORKER_BROKER_CONNECTION_TIMEOUT = 5
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
-WORKER_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
-if IS_RABBITMQ:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "confirm_publish": True,
-        "read_timeout": 0.15,
-        "write_timeout": 0.15,
-        **_AT_ONCE,
-    }
-    WORKER_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
-else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        **_VISIBILITY,
-        **_AT_ONCE,
-        "socket_timeout": 0.15,
-        "socket_connect_timeout": 0.15,
-        "connect_retries_timeout": 0.1,
-    }
-    WORKER_BROKER_TRANSPORT_OPTIONS = {
-        **_VISIBILITY,
-        "socket_timeout": 30,
-        "socket_connect_timeout": 5,
-        "health_check_interval": 10,
-    }
 CELERY_BEAT_SCHEDULE = {
     "prune-tasks": {
         "task": "tasks_ui.prune_tasks",
@@ -318,6 +275,7 @@ CHANNEL_LAYERS = {
 
 # --- tasks_ui -----------------------------------------------------------------------------------
 
+TASKS_SITE_NAME = "Infra Mind"
 TASKS_LEASE_S = env_int("TASKS_LEASE_S", 15)
 TASKS_HEARTBEAT_S = TASKS_LEASE_S / 3
 TASKS_CANCEL_GRACE_S = 10

@@ -18,4 +18,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("assessments.urls")),
     path("", include("tasks_ui.urls")),
+    path("", include("tasks_ui.account_urls")),
 ]

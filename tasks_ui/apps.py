@@ -6,6 +6,10 @@ class TasksUiConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
+        from tasks_ui import defaults
+
+        defaults.fill_in()  # before anything reads a setting
+
         from tasks_ui.worker import connections, seen
 
         connections.watch()

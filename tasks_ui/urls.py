@@ -1,9 +1,8 @@
-"""Pages of the dashboard and the account."""
+"""Pages of the dashboard. Include them anywhere: ``path("tasks/", include("tasks_ui.urls"))``."""
 
-from django.contrib.auth import views as auth
 from django.urls import path
 
-from tasks_ui.access import sign_in, tokens
+from tasks_ui.access import tokens
 from tasks_ui.pages import views
 from tasks_ui.rest import api_pages
 
@@ -14,12 +13,8 @@ urlpatterns = [
     path("connection/", views.connection, name="connection"),
     path("tasks/<uuid:task_id>/cancel/", views.cancel, name="cancel_task"),
     path("tasks/<uuid:task_id>/again/", views.run_again, name="run_task_again"),
-    path("sign-in/", sign_in.SignIn.as_view(template_name="account/sign_in.html"), name="login"),
-    path("sign-up/", sign_in.sign_up, name="sign_up"),
-    path("sign-out/", auth.LogoutView.as_view(), name="logout"),
     path("tokens/", tokens.tokens, name="api_tokens"),
     path("tokens/<int:token_id>/revoke/", tokens.revoke, name="revoke_token"),
     path("api/v1/docs", api_pages.rest, name="api_docs"),
     path("api/v1/docs/socket", api_pages.socket, name="socket_docs"),
-    path("password/", sign_in.change_password, name="password_change"),
 ]

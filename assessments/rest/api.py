@@ -37,6 +37,7 @@ WAIT_STEP_S = 0.25
 RUNS_SHOWN = 50
 
 router = Router(tags=["assessments"])
+api.description = f"Assess infrastructure as code. {api.description}"
 
 Key = Annotated[
     str | None,

@@ -31,6 +31,7 @@ class SignIn(LoginView):
     """Shows how to get in where the demo account is the only way: on one's own machine, with the
     embedded database."""
 
+    template_name = "tasks_ui/account/sign_in.html"
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         sign_in(request, form.save())
         return redirect("dashboard")
-    return render(request, "account/sign_up.html", {"form": form})
+    return render(request, "tasks_ui/account/sign_up.html", {"form": form})
 
 
 @login_required
@@ -60,4 +61,4 @@ def change_password(request: SignedInRequest) -> HttpResponse:
         update_session_auth_hash(request, form.save())  # this session stays; all others end
         messages.success(request, "The password is changed. Other sessions are signed out.")
         return redirect("dashboard")
-    return render(request, "account/change_password.html", {"form": form})
+    return render(request, "tasks_ui/account/change_password.html", {"form": form})

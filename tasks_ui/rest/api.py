@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -70,10 +71,10 @@ class Api(NinjaAPI):
 
 
 api = Api(
-    title="Infra Mind",
+    title=settings.TASKS_SITE_NAME,
     version="1",
     description=(
-        "Assess infrastructure as code, and follow the work live. What isn't yours answers 404."
+        "Follow tasks live. What isn't yours answers 404."
         " Errors are problem details (RFC 9457). Past a limit of requests in a minute the answer is"
         " 429 with Retry-After. Status, task and events have an ETag: If-None-Match gets 304 while"
         " nothing is new. The WebSocket API is described by asyncapi.json beside this document."

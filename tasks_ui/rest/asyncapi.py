@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, get_args
 
+from django.conf import settings
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
@@ -50,7 +51,7 @@ def _common() -> dict[str, Any]:
     return {
         "asyncapi": "3.0.0",
         "info": {
-            "title": "Infra Mind",
+            "title": settings.TASKS_SITE_NAME,
             "version": "1",
             "description": f"{ABOUT}\nClose codes:\n{codes}\n",
         },

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -24,6 +25,12 @@ register = template.Library()
 SEVERITIES = {4: "Critical", 3: "High", 2: "Medium", 1: "Low", 0: "Info"}
 BARS = ((0, 8), (3.6, 5.4), (7.2, 2.8), (10.8, 0.2))
 """x and y of the four rising bars of a severity, each 2.6 wide and standing on 12."""
+
+
+@register.simple_tag
+def site_name() -> str:
+    """What the pages call this site: the setting ``TASKS_SITE_NAME``."""
+    return str(settings.TASKS_SITE_NAME)
 
 
 @register.simple_tag

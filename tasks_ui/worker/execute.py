@@ -51,7 +51,14 @@ def tracked(kind: TaskKind) -> Callable[[Callable[[Work], Any]], Any]:
     nothing else."""
 
     def decorate(body: Callable[[Work], Any]) -> Any:
-        @shared_task(name=kind.task_name, queue=kind.queue, is_tracked=True)
+        # The claim refuses what is redelivered, so a poison message cannot circle.
+        @shared_task(
+            name=kind.task_name,
+            queue=kind.queue,
+            is_tracked=True,
+            acks_late=True,
+            reject_on_worker_lost=True,
+        )
         def task(run_id: str, attempt: int) -> Any:
             return execute(body, run_id, attempt)
 

@@ -29,7 +29,7 @@ const KEYS = {
   c: () => press("c"),
   r: () => press("r"),
   x: () => mark(),
-  n: () => go('a[href$="/assessments/new/"]'),
+  n: () => go("a[data-new]"),
   t: () => focus(document.querySelector(".events")),
   "g d": () => go(".brand"),
   "?": list,

@@ -28,7 +28,8 @@ export async function onEnd(frame) {
   if (frame.type !== "event" || !ENDS.has(frame.event) || told.has(frame.task_id)) return
   if (Date.now() - Date.parse(frame.at) > OLD_MS || (isShown(frame.task_id) && !document.hidden)) return
   told.add(frame.task_id)
-  const answer = await fetch(`/tasks/${frame.task_id}/toast/`, { headers: { Accept: "text/html" } })
+  const { dashboard } = document.getElementById("toasts").dataset
+  const answer = await fetch(`${dashboard}tasks/${frame.task_id}/toast/`, { headers: { Accept: "text/html" } })
   if (answer.status !== 200) return
   const page = new DOMParser().parseFromString(await answer.text(), "text/html")
   const toast = document.importNode(page.querySelector(".toast"), true)
@@ -55,7 +56,7 @@ function show(toast) {
 
 function notify(toast) {
   const words = toast.querySelector("span").textContent.replace(/\s+/g, " ").trim()
-  const note = new Notification("Infra Mind", { body: words, tag: toast.dataset.toast })
+  const note = new Notification(document.getElementById("toasts").dataset.site, { body: words, tag: toast.dataset.toast })
   note.onclick = () => {
     window.focus()
     toast.querySelector("a")?.click()

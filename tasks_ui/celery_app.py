@@ -1,0 +1,54 @@
+"""What a project's Celery application needs for tracked tasks."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import celeryd_init
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks_ui import defaults
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+
+def prepare_celery(app: Celery) -> None:
+    """Call it where the application is created.
+
+    A publisher gives up on the broker at once; a worker waits for it. SIGTERM drains the worker,
+    and a coroutine in place of a task ends it.
+    """
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+
+    def complete_settings(**kwargs: Any) -> None:
+        defaults.fill_in()
+
+    def prepare_worker(sender: str, instance: Any, conf: Any, **kwargs: Any) -> None:
+        patient = "WORKER_BROKER_TRANSPORT_OPTIONS", "WORKER_BROKER_CONNECTION_TIMEOUT"
+        options, timeout_s = (getattr(settings, name, None) for name in patient)
+        conf.broker_transport_options = options or conf.broker_transport_options
+        conf.broker_connection_timeout = timeout_s or conf.broker_connection_timeout
+        try:
+            refuse_coroutine_tasks(app)
+        except ImproperlyConfigured as error:
+            raise SystemExit(str(error)) from None  # Celery logs any other exception and goes on
+
+    app.on_configure.connect(complete_settings, weak=False, dispatch_uid="tasks_ui.celery_app")
+    celeryd_init.connect(prepare_worker, weak=False, dispatch_uid="tasks_ui.celery_app")
+
+
+def refuse_coroutine_tasks(app: Celery) -> None:
+    """Celery never awaits a coroutine: such a task would read SUCCESS without having done anything.
+
+    Raises ImproperlyConfigured, naming the task.
+    """
+    app.loader.import_default_modules()
+    for name, task in app.tasks.items():
+        if inspect.iscoroutinefunction(task.run):
+            raise ImproperlyConfigured(
+                f"Task {name} is a coroutine, which Celery never awaits. Make it a plain function."
+            )
