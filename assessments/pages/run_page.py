@@ -19,6 +19,7 @@ from assessments.forms import LOOKS
 from assessments.listing import DISTINCT, severities_of
 from assessments.models import AgentReport, AssessmentRun, Finding, Recommendation, Report
 from assessments.pages.charts import against_targets, cost_chart
+from assessments.pages.scopes import label_findings, scope_labels, scope_table
 from assessments.pages.timeline import Entry, timeline
 from assessments.scan.types import CoverageStatus, Outcome
 from assessments.stages import STAGES
@@ -126,6 +127,7 @@ class FindingFilters:
     severity: int | None = None
     agent: str = ""
     since: str = ""
+    scope: str | None = None
     muted: bool = False
 
     @classmethod
@@ -139,18 +141,25 @@ class FindingFilters:
             severity=int(severity) if severity in {"0", "1", "2", "3", "4"} else None,
             agent=agent if agent in AGENTS else "",
             since=since if since in Finding.Since.values else "",
+            scope=query.get("scope"),
             muted=query.get("muted") == "1",
         )
 
     @property
     def are_set(self) -> bool:
-        return self.severity is not None or self.muted or bool(self.agent or self.since)
+        return (
+            self.severity is not None
+            or self.muted
+            or bool(self.agent or self.since or self.scope is not None)
+        )
 
     @property
     def condition(self) -> Q:
         condition = Q(agent=self.agent) if self.agent else DISTINCT
         if self.severity is not None:
             condition &= Q(severity=self.severity)
+        if self.scope is not None:
+            condition &= Q(scope=self.scope)
         return condition & Q(since=self.since) if self.since else condition
 
 
@@ -166,6 +175,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
     return {
         "run": run,
         "task": task,
+        "scopes": scope_table(run, reports),
         "has_failed_agent": any(report.status == AgentReport.FAILED for report in reports),
         "state": wording.view_state(task) if task else _state_of(run),
         "is_active": is_active,
@@ -299,7 +309,9 @@ def pillars(
 def findings_page(run: AssessmentRun, filters: FindingFilters, *, page: str) -> Page[Finding]:
     chosen = run.findings.filter(filters.condition).defer("detail")
     chosen = chosen.muted() if filters.muted else chosen.unmuted()
-    return Paginator(chosen, FINDINGS_PER_PAGE).get_page(page)
+    found = Paginator(chosen, FINDINGS_PER_PAGE).get_page(page)
+    label_findings(found, scope_labels(run))
+    return found
 
 
 def since(run: AssessmentRun, before: AssessmentRun) -> Since:

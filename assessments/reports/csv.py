@@ -14,6 +14,7 @@ COLUMNS = (
     "agent",
     "rule",
     "title",
+    "scope",
     "resource",
     "file",
     "line_start",

@@ -47,6 +47,8 @@ def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> di
                 run.finished_at.isoformat(timespec="seconds") if run.finished_at else None
             ),
             "requirements": run.requirements,
+            "needs_attention": run.attention,
+            "scopes": run.scopes,
         }
     }
     names = sections_of(report)
@@ -184,6 +186,7 @@ def _finding(finding: Finding, mute: FindingMute | None) -> dict[str, Any]:
         "title": finding.title,
         "severity": Severity(finding.severity).name.lower(),
         "severity_origin": finding.severity_origin,
+        "scope": finding.scope,
         "resource": finding.resource,
         "file": finding.file,
         "line_start": finding.line_start or None,

@@ -66,12 +66,23 @@ def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
     after it. The title is not among the blocks."""
     if assessed_at := document["about"]["assessed_at"]:
         yield Text(clean(f"Assessed {assessed_at} by Infra Mind"), is_dim=True)
+    yield from _attention(document["about"]["needs_attention"])
     yield from _summary(document["summary"], document["agents"])
     for name, write in _SECTIONS.items():
         if document.get(name):
             yield from write(document[name])
         if name == "findings" and "left_out" in document:
             yield Text(document["left_out"])
+
+
+def _attention(reasons: list[dict[str, Any]]) -> Iterator[Block]:
+    """What the answer lacks comes before the answer."""
+    for reason in reasons:
+        named = ", ".join(reason["files"]) if reason["count"] > 1 else ""
+        more = reason["count"] - len(reason["files"])
+        rest = f" and {more} more" if named and more > 0 else ""
+        ending = f" ({named}{rest})" if named else ""
+        yield Text(clean(f"Needs attention: {reason['message']}{ending}"))
 
 
 def shown(value: Any) -> str:
@@ -189,6 +200,7 @@ def _finding(item: dict[str, Any]) -> Iterator[Block]:
     facts = [
         place,
         item["resource"],
+        item["scope"] if len(item["scope"]) > 1 else "",
         origin,
         item["since"],
         f"fingerprint {item['fingerprint'][:12]}",

@@ -452,6 +452,7 @@ def list_findings(
     assessment_id: UUID,
     run: RunNumber = None,
     agent: Annotated[Words | None, Query(max_length=20)] = None,
+    scope: Annotated[Words | None, Query(max_length=600, description="A scope's key")] = None,
     severity: Annotated[str | None, Query(pattern="^(critical|high|medium|low|info)$")] = None,
     muted: Annotated[
         bool | None, Query(description="Only those that are muted, or only those that are not")
@@ -465,6 +466,7 @@ def list_findings(
     every = Finding.objects.filter(run=chosen)
     rows = every.filter(agent=agent) if agent else every.counted()
     rows = rows.filter(severity=Severity[severity.upper()]) if severity else rows
+    rows = rows.filter(scope=scope) if scope is not None else rows
     if muted is not None:
         rows = rows.muted() if muted else rows.unmuted()
     accepted = mutes_of(chosen)
