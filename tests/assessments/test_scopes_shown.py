@@ -32,7 +32,7 @@ def run(alice: User) -> AssessmentRun:
     ids = list(run.findings.values_list("pk", flat=True))
     run.findings.filter(pk__in=ids[: len(ids) // 2]).update(scope="envs/staging")
     AssessmentRun.objects.filter(pk=run.pk).update(scopes=SCOPES)
-    TaskRun.objects.filter(pk=run.task_id).update(state="SUCCESS")
+    TaskRun.objects.filter(assessment_run=run).update(state="SUCCESS")
     run.refresh_from_db()
     return run
 
