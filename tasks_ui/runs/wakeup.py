@@ -39,15 +39,15 @@ def ring(run_ids: Iterable[Any]) -> None:
         logger.debug("No wake-up was sent: %s", error)
 
 
-def listen(run_id: Any) -> threading.Event:
-    """An event that is set when ``run_id`` is rung for."""
+def listen(run_id: Any, event: threading.Event) -> None:
+    """Set ``event`` whenever ``run_id`` is rung for, until it is forgotten."""
     global _listener_pid
     with _starting:
         if _listener_pid != os.getpid():
             _listener_pid = os.getpid()
             _events.clear()
             threading.Thread(target=_listen_for_ever, name="wakeup", daemon=True).start()
-    return _events.setdefault(str(run_id), threading.Event())
+    _events[str(run_id)] = event
 
 
 def forget(run_id: Any) -> None:

@@ -1,5 +1,5 @@
-"""The thread that watches over one attempt: it renews the lease, writes progress, and hears of a
-cancel."""
+"""The thread that watches over the attempt that runs now: it renews the lease, writes progress, and
+hears of a cancel."""
 
 from __future__ import annotations
 
@@ -29,47 +29,91 @@ logger = logging.getLogger(__name__)
 
 
 WATCH_EVERY_S = 1.0
+LAST_LOOK_S = 5.0
+"""How long the end of an attempt waits for a look that is under way; the database may be slow."""
 
 
 @contextmanager
 def watched(work: Work) -> Iterator[None]:
     """Renew the lease, read the cancel flag and store progress from another thread while the block
     runs."""
-    is_over = threading.Event()
-    wake = wakeup.listen(work.run.pk)
-    watcher = threading.Thread(
-        target=_watch, args=(work, is_over, wake), name="watcher", daemon=True
-    )
-    watcher.start()
+    watcher = _of_this_process()
+    watcher.begin(work)
     try:
         yield
     finally:
-        is_over.set()
-        wake.set()
-        watcher.join(timeout=5)
+        watcher.end(work)
+
+
+class Watcher:
+    """The watching thread of a process, for as long as that lives: a thread and a connection for
+    each task would cost more than a short task itself. A pool process has one attempt at a time."""
+
+    def __init__(self) -> None:
+        self._works: set[Work] = set()
+        self._wake = threading.Event()
+        self._is_idle = threading.Event()
+        self._is_idle.set()
+        threading.Thread(target=self._run, name="watcher", daemon=True).start()
+
+    def begin(self, work: Work) -> None:
+        self._works.add(work)
+        wakeup.listen(work.run.pk, self._wake)
+
+    def end(self, work: Work) -> None:
+        """Returns when the thread is done with ``work``: it pushes no progress after the end."""
+        self._works.discard(work)
         wakeup.forget(work.run.pk)
+        self._is_idle.wait(LAST_LOOK_S)
 
-
-def _watch(work: Work, is_over: threading.Event, wake: threading.Event) -> None:
-    renew_at = time.monotonic() + settings.TASKS_HEARTBEAT_S
-    try:
-        while not is_over.is_set():
-            wake.wait(WATCH_EVERY_S)
-            if is_over.is_set():
-                return
-            wake.clear()
-            try:
-                if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + settings.TASKS_HEARTBEAT_S
-                    _renew(work)
-                _look(work)
-                work.store_progress()
-            except DATABASE_ERRORS:
+    def _run(self) -> None:
+        renew_at: dict[Work, float] = {}
+        while True:
+            self._wake.wait(WATCH_EVERY_S)
+            self._wake.clear()
+            self._is_idle.clear()  # before the look at who is there: ``end`` waits from here on
+            now = time.monotonic()
+            first_at = now + settings.TASKS_HEARTBEAT_S
+            renew_at = {work: renew_at.get(work, first_at) for work in list(self._works)}
+            for work in renew_at:
+                is_due = now >= renew_at[work]
+                if self._tend(work, renews=is_due) and is_due:
+                    renew_at[work] = now + settings.TASKS_HEARTBEAT_S
+            if not renew_at:
                 connection.close()
-            if work.is_past_grace:
-                _force(work)
-    finally:
-        connection.close()
+            self._is_idle.set()
+
+    def _tend(self, work: Work, *, renews: bool) -> bool:
+        """Look after one attempt. False when the database is away: it is tried again in a
+        second."""
+        try:
+            if renews:
+                _renew(work)
+            _look(work)
+            work.store_progress()
+            is_done = True
+        except DATABASE_ERRORS:
+            connection.close()
+            is_done = False
+        except Exception:  # this thread has to outlive whatever one attempt does
+            logger.exception("Run %s could not be watched.", work.run.pk)
+            connection.close()
+            is_done = False
+        if work.is_past_grace and work in self._works:  # else it ended while this took its time
+            _force(work)
+        return is_done
+
+
+_watcher: Watcher | None = None
+_watcher_pid = 0
+
+
+def _of_this_process() -> Watcher:
+    """A forked child starts its own."""
+    global _watcher, _watcher_pid
+    if _watcher is None or _watcher_pid != os.getpid():
+        _watcher, _watcher_pid = Watcher(), os.getpid()
+    return _watcher
 
 
 def _renew(work: Work) -> None:
