@@ -25,7 +25,6 @@ from assessments.scan.types import CoverageStatus, Outcome
 from assessments.stages import STAGES
 from tasks_ui.models import ACTIVE, FINAL, State, TaskRun
 from tasks_ui.runs import waiting, wording
-from tasks_ui.runs.transitions import percent_of_children
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -57,13 +56,14 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class StageBar:
-    """One stage of the rail. ``percent`` is of the stage, weighted as its children are."""
+    """One stage of the rail. ``percent`` is of the stage, weighted as its children are; ``weight``
+    is the stage's percent of the run."""
 
     name: str
     label: str
     weight: int
     state: str
-    percent: int
+    percent: float
     note: str
 
     @property
@@ -172,6 +172,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
     filters = FindingFilters.of(query)
     is_active = task is not None and task.state in ACTIVE
     before = None if is_active else _run_before(run, asked_for=query.get("with", ""))
+    stages = stage_bars(children)
     return {
         "run": run,
         "task": task,
@@ -181,7 +182,8 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "is_active": is_active,
         "place": waiting.places([task]).get(task.pk) if task else None,
         "trouble": waiting.trouble([task]) if task else "",
-        "stages": stage_bars(children),
+        "stages": stages,
+        "percent": percent_of_stages(stages),
         "agents": agent_lanes(children, reports, by_agent),
         "shards": shard_lanes(children, run),
         "pillars": pillars(children, reports, by_agent, before),
@@ -223,6 +225,12 @@ def stage_bars(children: Sequence[TaskRun]) -> list[StageBar]:
         _stage_bar(stage, [child for child in children if child.stage == stage.name])
         for stage in STAGES
     ]
+
+
+def percent_of_stages(stages: Sequence[StageBar]) -> int:
+    """The number of the run that agrees with its bars: their weighted sum, rounded down, at most
+    99. The page's script computes it in the same way while bars move (bars.js)."""
+    return min(99, int(sum(stage.weight * stage.percent for stage in stages) / 100 + 1e-6))
 
 
 def agent_lanes(
@@ -406,7 +414,7 @@ def facts(run: AssessmentRun) -> dict[str, Any]:
 def _stage_bar(stage: Any, children: Sequence[TaskRun]) -> StageBar:
     done = sum(child.state in FINAL for child in children)
     state = _stage_state(children)
-    share = percent_of_children(_rescaled(children)) if state != State.SUCCESS else 100
+    share = 100.0 if state == State.SUCCESS else min(99.0, _percent_of(children))
     note = f"{done} of {len(children)}" if state in ACTIVE and len(children) > 1 else ""
     if children and done == len(children):
         note = wording.duration(_span(children))
@@ -435,18 +443,10 @@ def _stage_state(children: Sequence[TaskRun]) -> State:
     return State.REVOKED if State.REVOKED in states else State.SUCCESS
 
 
-def _rescaled(children: Sequence[TaskRun]) -> list[TaskRun]:
-    """The children with weights that add up to 100."""
+def _percent_of(children: Sequence[TaskRun]) -> float:
+    """The weighted sum of the children's shares, as percent of their stage."""
     whole = sum(child.weight for child in children) or 1
-    return [
-        TaskRun(
-            weight=100 * child.weight / whole,
-            state=child.state,
-            current=child.current,
-            total=child.total,
-        )
-        for child in children
-    ]
+    return 100 * sum(child.weight * child.share for child in children) / whole
 
 
 def _span(children: Sequence[TaskRun]) -> Any:

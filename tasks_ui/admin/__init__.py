@@ -524,7 +524,7 @@ def _user(request: HttpRequest) -> User:
 def _line(run: TaskRun) -> str:
     """The line under a bar, with who cancelled and when the next attempt is."""
     if run.state == State.RETRY and run.next_retry_at and run.next_retry_at > timezone.now():
-        left = wording.duration(float(int((run.next_retry_at - timezone.now()).total_seconds())))
+        left = wording.clock(run.next_retry_at - timezone.now())
         return f"{wording.status_line(run)} · in {left}"
     if (
         run.state in {State.CANCELLING, State.REVOKED}

@@ -91,23 +91,31 @@ def first_line(text: str) -> str:
 
 
 def duration(span: timedelta | float | None) -> str:
-    """Two units at most: ``6.6 s``, ``18 s``, ``1 min 12 s``, ``2 h 5 min``, ``3 d 4 h``. Input in
-    seconds."""
+    """How long something took, in two units at most: ``6.6 s``, ``18 s``, ``1 min 12 s``, ``2 h 5
+    min``, ``3 d 4 h``. Input in seconds."""
     if span is None:
         return ""
     seconds = max(0.0, span.total_seconds() if isinstance(span, timedelta) else span)
-    if seconds < 9.95:
-        return f"{seconds:.1f}{NBSP}s"
-    whole = round(seconds)
+    return f"{seconds:.1f}{NBSP}s" if seconds < 9.95 else _two_units(round(seconds))
+
+
+def clock(span: timedelta | float) -> str:
+    """A span that counts on, in whole seconds: ``6 s``, ``1 min 12 s``. The pages go on counting
+    (words.js)."""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    return _two_units(max(0, int(seconds)))
+
+
+def _two_units(seconds: int) -> str:
     for size, unit, small, small_unit in (
         (86_400, "d", 3600, "h"),
         (3600, "h", 60, "min"),
         (60, "min", 1, "s"),
     ):
-        if whole >= size:
-            rest = whole % size // small
-            return f"{whole // size}{NBSP}{unit}" + (f" {rest}{NBSP}{small_unit}" if rest else "")
-    return f"{whole}{NBSP}s"
+        if seconds >= size:
+            rest = seconds % size // small
+            return f"{seconds // size}{NBSP}{unit}" + (f" {rest}{NBSP}{small_unit}" if rest else "")
+    return f"{seconds}{NBSP}s"
 
 
 def run_time(run: TaskRun) -> timedelta | None:

@@ -153,7 +153,7 @@ def elapsed(run: TaskRun) -> SafeString:
     return format_html(
         '<span data-since="{}">{}</span>',
         started,
-        wording.duration(float(int(span.total_seconds()))),
+        wording.clock(span),
     )
 
 
@@ -162,17 +162,15 @@ def countdown(at: datetime | None) -> SafeString:
     """``in 12 s``, counted down by the page."""
     if at is None:
         return mark_safe("")
-    left = max(0.0, (at - timezone.now()).total_seconds())
-    return format_html(
-        '<span data-until="{}">in {}</span>', at.isoformat(), wording.duration(float(int(left)))
-    )
+    left = wording.clock(at - timezone.now())
+    return format_html('<span data-until="{}">in {}</span>', at.isoformat(), left)
 
 
 @register.simple_tag
 def since_words(at: datetime) -> SafeString:
     """How long something waits, counted on by the page."""
-    span = float(int((timezone.now() - at).total_seconds()))
-    return format_html('<span data-since="{}">{}</span>', at.isoformat(), wording.duration(span))
+    waited = wording.clock(timezone.now() - at)
+    return format_html('<span data-since="{}">{}</span>', at.isoformat(), waited)
 
 
 @register.filter

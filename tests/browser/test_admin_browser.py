@@ -206,7 +206,7 @@ def test_staff_who_may_only_look_see_bars_move_and_neither_words_nor_actions(
     run = queue_probe("mara", title="maras task", duration_s=30)
     admin(shared_stack.url)
     page.goto(shared_stack.url + LIST)
-    expect(page.locator(".live-note")).to_have_text("Read anew every 5\N{NO-BREAK SPACE}s")
+    expect(page.locator(".live-note")).to_have_text("Refreshed every 5\N{NO-BREAK SPACE}s")
     expect(row(page, run).locator(".badge")).to_have_text("Running", timeout=15_000)
     seen = percent(page, run)
     wait_until(lambda: percent(page, run) > seen, timeout_s=15, what="the bar to move")

@@ -28,6 +28,7 @@ NAME, PASSWORD = "alice", "a password of alice"
 DONE_MS = 90_000
 RECORD_BARS = """() => {
   window.seen = {}
+  window.disagreements = []
   const note = () => {
     for (const bar of document.querySelectorAll("progress")) {
       const name = bar.dataset.stageBar ?? bar.getAttribute("aria-label")
@@ -38,6 +39,11 @@ RECORD_BARS = """() => {
     const percent = document.querySelector("[data-number]")?.textContent
     const values = (window.seen.percent ??= [])
     if (percent !== undefined && values.at(-1) !== percent) values.push(percent)
+    let sum = 0
+    for (const stage of document.querySelectorAll("[data-stage]"))
+      sum += (stage.dataset.weight * stage.querySelector("progress").value) / 100
+    if (percent !== undefined && Number(percent) !== Math.min(99, Math.floor(sum + 1e-6)))
+      window.disagreements.push(`${percent} % beside bars of ${sum} %`)
     requestAnimationFrame(note)
   }
   note()
@@ -108,6 +114,9 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
     for name, values in seen.items():
         numbers = [float(value) for value in values if value != "counting"]
         assert numbers == sorted(numbers), f"{name} went back: {values}"
+        moved = [value for value in values if value != 0]
+        assert "counting" not in moved[1:], f"{name} counted again: {values}"
+    assert not page.evaluate("window.disagreements")
     assert len(seen["percent"]) >= 3 and "100" not in seen["percent"], seen["percent"]
 
     expect(page.locator("#head .badge")).to_have_text("Done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from types import TracebackType
@@ -14,17 +15,23 @@ HEAD_MAX_BYTES = 64 * 1024
 
 
 class Proxy:
-    """Passes connections on to ``port`` of this machine. ``cut`` breaks all that are open; with
-    ``refuses_upgrades`` it answers a WebSocket's handshake with 403, as some companies' proxies do.
+    """Passes connections on to ``port`` of this machine. ``cut`` breaks all that are open.
+
+    With ``refuses_upgrades`` it answers a WebSocket's handshake with 403, as some companies do;
+    with ``drops_cookies`` it takes the Cookie header from the handshake.
     """
 
-    def __init__(self, port: int, *, refuses_upgrades: bool = False) -> None:
+    def __init__(
+        self, port: int, *, refuses_upgrades: bool = False, drops_cookies: bool = False
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.cuts = 0
         self.refused = 0
+        self.upgrades = 0
         self._target = port
         self._refuses_upgrades = refuses_upgrades
+        self._drops_cookies = drops_cookies
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", self.port))
 
@@ -65,7 +72,11 @@ class Proxy:
     def _serve(self, client: socket.socket) -> None:
         try:
             head = _head(client)
-            if self._refuses_upgrades and b"upgrade: websocket" in head.lower():
+            is_upgrade = b"upgrade: websocket" in head.lower()
+            self.upgrades += is_upgrade
+            if is_upgrade and self._drops_cookies:
+                head = re.sub(rb"(?im)^cookie:.*\r\n", b"", head)
+            if is_upgrade and self._refuses_upgrades:
                 self.refused += 1
                 client.sendall(
                     b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

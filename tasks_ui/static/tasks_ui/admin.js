@@ -1,11 +1,13 @@
 /**
  * The operators' pages, live. In the list, progress frames move bars at once, and after an event the server is asked
  * for the cells of the rows that are shown: rows never come, go or move by themselves, so that what an operator has
- * marked stays what it was. Other pages take over their newer rendering. Where frames are not to be had, or not for
- * this person, the server is asked every few seconds.
+ * marked stays what it was. Other pages take over their newer rendering. Where no frames arrive, or this person may not
+ * have them, the server is asked every few seconds.
  */
+import { ask } from "./ask.js"
+import { drawProgress } from "./bars.js"
+import { tick } from "./clocks.js"
 import { Feed } from "./socket.js"
-import { movePercent, tick } from "./live.js"
 import { morph } from "./morph.js"
 
 const EVERY_S = 5
@@ -15,18 +17,22 @@ const ACTIVE = "[data-task]:is([data-state=PENDING], [data-state=STARTED], [data
 const note = document.querySelector(".live-note")
 const page = () => document.querySelector("[data-live-page]")
 const parser = new DOMParser()
+let feed
 let isFollowing = false
-let connection = ""
+let isForbidden = false
+let connection = {}
 let timer = 0
 let askedAt = 0
+let asked = 0
+let shown = 0
 let newer = new Set()
 
 function start() {
-  const feed = new Feed({ onFrame, onStatus, onPoll: ask })
+  feed = new Feed({ onFrame, onStatus, onPoll: renew })
   feed.watchAll()
   setInterval(tick, 1000)
   setInterval(() => {
-    if (!document.hidden && isAnythingActive()) ask().catch(() => {})
+    if (!document.hidden && isAnythingActive()) renew().catch(() => {})
   }, EVERY_S * 1000)
   tick()
 }
@@ -36,11 +42,15 @@ function isAnythingActive() {
 }
 
 function onFrame(frame) {
-  if (frame.type === "error" && frame.code === "forbidden") return say("forbidden")
+  if (frame.type === "error" && frame.code === "forbidden") {
+    isForbidden = true
+    return describe()
+  }
   if (frame.type === "caught_up" && frame.scope === "all") {
     isFollowing = true
+    isForbidden = false
     newer = new Set()
-    return say(connection)
+    return describe()
   }
   if (frame.type === "progress") return move(frame)
   if (frame.type === "event" && concerns(frame)) soon()
@@ -48,10 +58,10 @@ function onFrame(frame) {
 }
 
 function move(frame) {
-  movePercent(frame.task_id, frame.current, frame.total, frame.attempt, frame.message)
+  drawProgress({ ...frame, id: frame.task_id })
   for (const [id, current] of Object.entries(frame.children)) {
     const bar = document.querySelector(`progress[data-bar="${CSS.escape(id)}"]`)
-    if (bar) movePercent(id, current, bar.max)
+    if (bar) drawProgress({ id, current, total: bar.max })
   }
 }
 
@@ -67,28 +77,45 @@ function arrived(task) {
   if (new Date(task.created_at) < new Date(note.dataset.made)) return // an older one, of another filter or page, that stirred
   if (document.querySelector(`[data-task="${CSS.escape(task.task_id)}"]`)) return
   newer.add(task.task_id)
-  say(connection)
+  describe()
 }
 
 function soon() {
   timer ||= setTimeout(() => {
     timer = 0
-    ask().catch(() => {})
+    renew().catch(() => {})
   }, Math.max(30, NOT_BEFORE_MS - (Date.now() - askedAt)))
 }
 
-async function ask() {
+/** Read what is shown from the server again. Rejects where that fails. */
+async function renew() {
   askedAt = Date.now()
-  await (page() ? renew() : patch())
+  const number = ++asked
+  try {
+    const answer = await (page() ? readPage() : readRows())
+    feed.setBehind(false)
+    if (number < shown) return // a later answer came first
+    shown = number
+    page() ? showPage(answer) : showRows(answer)
+  } catch (error) {
+    feed.setBehind(true)
+    throw error
+  }
   tick()
 }
 
-async function patch() {
-  const ids = [...document.querySelectorAll("[data-task]")].map((cell) => cell.dataset.task)
-  if (!ids.length) return
-  const answer = await read(`${note.dataset.rows}?${new URLSearchParams(ids.map((id) => ["id", id]))}`)
-  const rows = await answer.json()
-  for (const id of ids) {
+function shownIds() {
+  return [...document.querySelectorAll("[data-task]")].map((cell) => cell.dataset.task)
+}
+
+async function readRows() {
+  const ids = shownIds()
+  if (!ids.length) return {}
+  return (await read(`${note.dataset.rows}?${new URLSearchParams(ids.map((id) => ["id", id]))}`)).json()
+}
+
+function showRows(rows) {
+  for (const id of shownIds()) {
     const row = document.querySelector(`[data-task="${CSS.escape(id)}"]`).closest("tr")
     for (const [name, html] of Object.entries(rows[id] ?? {})) fill(row.querySelector(`.field-${name}`), html)
     row.classList.toggle("gone", !rows[id])
@@ -103,36 +130,40 @@ function fill(cell, html) {
   morph(cell, fresh)
 }
 
-async function renew() {
+async function readPage() {
   const answer = await read(location.href)
-  const fresh = parser.parseFromString(await answer.text(), "text/html").querySelector("[data-live-page]")
+  return parser.parseFromString(await answer.text(), "text/html").querySelector("[data-live-page]")
+}
+
+function showPage(fresh) {
   if (fresh && !page().contains(document.activeElement?.closest("form button"))) morph(page(), fresh)
 }
 
 async function read(url) {
-  const answer = await fetch(url)
+  const answer = await ask(url)
   if (!answer.ok || answer.redirected) throw new Error(answer.status)
   return answer
 }
 
-function onStatus(status, seconds) {
+function onStatus(status, { seconds, reason }) {
   document.body.dataset.conn = status
   if (status !== "live") isFollowing = false
-  say(status, seconds)
+  connection = { status, seconds }
+  note.title = reason
+  describe()
 }
 
-function say(status, seconds = 0) {
-  if (status === "forbidden" || connection !== "forbidden") connection = status
+function describe() {
+  const { status, seconds } = connection
   const words = {
-    live: "Live",
-    forbidden: `Read anew every ${EVERY_S}\u00a0s`,
+    live: isForbidden ? `Refreshed every ${EVERY_S}\u00a0s` : "Live",
     polling: `Polling every ${seconds}\u00a0s`,
     stale: `Stale for ${seconds}\u00a0s`,
     offline: "Offline",
   }
   const more = newer.size && !page() ? `${newer.size} newer. ` : ""
-  const text = more + (words[connection] ?? "")
-  if (note && note.textContent !== text) note.textContent = text
+  const text = more + (words[status] ?? "")
+  if (note.textContent !== text) note.textContent = text
 }
 
 if (note) start()

@@ -1,18 +1,22 @@
-/** Tests, one after another, what live updates need, and says in words what is wrong and who can mend it. */
+/** Tests, one after another, what live updates need, and says what is wrong and who can fix it. */
+import { ask, isSignedIn } from "./ask.js"
+
 const SOCKET_PATIENCE_MS = 5000
 const list = document.getElementById("checks")
 const socketAddress = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/v1/`
 const REFUSALS = {
-  4401: "The server does not know this session. Sign in again; if that does not help, a proxy drops the cookie from the upgrade request.",
+  4401: "The server does not know this session. Sign in again.",
   4403: "The server refused the page's origin. Name it in CSRF_TRUSTED_ORIGINS, and let the proxy pass the Host header on.",
   4429: "Too many sockets are open in this account. Close other tabs.",
-  1013: "The server is too busy, or its database is away. It is tried again by itself.",
+  1013: "The server is too busy, or its database is away. The page tries again by itself.",
 }
+const NO_COOKIE =
+  "The session cookie arrives with pages, but not with the WebSocket: a proxy drops the Cookie header from upgrade requests. Let it pass Cookie on for /ws/. Until then the pages poll."
 
 const TESTS = {
   async http() {
     const from = performance.now()
-    const answer = await fetch("/health/live", { cache: "no-store" })
+    const answer = await ask("/health/live", { cache: "no-store" })
     if (!answer.ok) throw new Error(`It answers ${answer.status}.`)
     return `In ${Math.round(performance.now() - from)}\u00a0ms`
   },
@@ -22,9 +26,8 @@ const TESTS = {
     throw new Error(`The browser asks ${location.origin}, the server sees ${seen}. Let the proxy pass Host and X-Forwarded-Proto on, and set HTTPS=1.`)
   },
   async session() {
-    const answer = await fetch("/api/v1/tasks/?limit=1", { headers: { Accept: "application/json" }, cache: "no-store" })
-    if (answer.ok) return "It does"
-    throw new Error(answer.status === 401 ? "The API does not see it. Allow cookies for this site, and let the proxy pass them on." : `The API answers ${answer.status}.`)
+    if (await isSignedIn()) return "It does"
+    throw new Error("The API does not see it. Allow cookies for this site, and let the proxy pass them on.")
   },
   async socket() {
     const from = performance.now()
@@ -58,8 +61,15 @@ function open(isEnough) {
     }
     socket.onopen = () => (wasOpen = true)
     socket.onmessage = (message) => isEnough(JSON.parse(message.data), socket) && end()
-    socket.onclose = (event) => end(new Error(REFUSALS[event.code] ?? (wasOpen ? `It was closed again, with code ${event.code}.` : "It does not open. A proxy has to pass Upgrade and Connection on for /ws/; some filters block WebSockets. The pages poll instead.")))
+    socket.onclose = async (event) => end(new Error(await reason(event.code, wasOpen)))
   })
+}
+
+async function reason(code, wasOpen) {
+  if (code === 4401 && (await isSignedIn().catch(() => false))) return NO_COOKIE
+  if (REFUSALS[code]) return REFUSALS[code]
+  if (wasOpen) return `It was closed again, with code ${code}.`
+  return "It does not open. A proxy has to pass Upgrade and Connection on for /ws/; some filters block WebSockets. The pages poll instead."
 }
 
 function show(name, state, words) {

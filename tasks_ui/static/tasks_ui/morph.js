@@ -7,54 +7,61 @@
  */
 export function morph(old, fresh) {
   const added = []
-  node(old, fresh, added)
+  node(old, fresh, { added, isSameAttempt: true })
   return added
 }
 
-function node(old, fresh, added) {
+function node(old, fresh, outer) {
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data
     return
   }
   if (old.nodeType !== Node.ELEMENT_NODE || old.hasAttribute("data-loaded")) return
-  if (old.tagName === "PROGRESS") return progress(old, fresh)
-  if (old.matches("[data-number], [data-unit], [data-percent], [data-message]") && isAhead(old, fresh)) return
-  attributes(old, fresh)
-  if (old.tagName !== "TEXTAREA" && old.tagName !== "SELECT") children(old, fresh, added)
+  const context = within(old, fresh, outer)
+  if (context.isSameAttempt && isAhead(old, fresh)) {
+    if (!old.matches("[data-task]")) return
+    attributes(old, fresh, ["data-state"])
+  } else attributes(old, fresh, [])
+  if (old.tagName !== "TEXTAREA" && old.tagName !== "SELECT") children(old, fresh, context)
 }
 
-function attributes(old, fresh) {
+/** The attempt is compared before the attributes of the element that names it are taken over. */
+function within(old, fresh, context) {
+  if (!old.hasAttribute("data-attempt")) return context
+  return { ...context, isSameAttempt: old.dataset.attempt === fresh.dataset.attempt }
+}
+
+/** Make the attributes those of `fresh`, but for what is a person's or the page's own, and for what is `kept`. */
+function attributes(old, fresh, kept) {
   for (const { name, value } of fresh.attributes)
-    if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value)
+    if (old.getAttribute(name) !== value && name !== "open" && !kept.includes(name)) old.setAttribute(name, value)
   for (const name of old.getAttributeNames())
     if (!fresh.hasAttribute(name) && name !== "open" && name !== "class") old.removeAttribute(name)
 }
 
-function progress(old, fresh) {
-  const kept = isBarAhead(old, fresh) ? { value: old.value, max: old.max } : null
-  attributes(old, fresh)
-  if (kept) Object.assign(old, kept)
-}
-
-/** A frame may have come while the rendering was on its way: what it moved is newer. */
-function isBarAhead(old, fresh) {
-  const areRunning = fresh.dataset.state === "PROGRESS" && old.dataset.state === "PROGRESS"
-  return areRunning && isSameAttempt(old, fresh) && (!fresh.hasAttribute("value") || fresh.value / fresh.max < old.value / old.max)
-}
-
-/** The words beside a bar agree with it; a number that stands alone goes by itself. */
+/**
+ * A frame may have come while the rendering was on its way; what it moved is newer: a bar, its row's state, and the
+ * words beside it, which agree with it.
+ */
 function isAhead(old, fresh) {
-  if (old.hasAttribute("data-number")) return isSameAttempt(old, fresh) && Number(fresh.textContent) < Number(old.textContent)
-  const [bar, freshBar] = [old, fresh].map((text) => text.closest("[data-task]")?.querySelector("progress"))
+  if (old.tagName === "PROGRESS") return isBarAhead(old, fresh)
+  if (!old.matches("[data-task], .glyph, [data-unit], [data-percent], [data-message]")) return false
+  const [bar, freshBar] = [old, fresh].map((part) => part.closest("[data-task]")?.querySelector("progress"))
   return Boolean(bar && freshBar && isBarAhead(bar, freshBar))
 }
 
-function isSameAttempt(old, fresh) {
-  const [here, there] = [old, fresh].map((element) => element.closest("[data-attempt]")?.dataset.attempt)
-  return here === undefined || there === undefined || here === there
+/** Within an attempt work goes from counting to a share, and from a share to a larger one, never back. */
+function isBarAhead(old, fresh) {
+  if (old.dataset.state !== "PROGRESS") return false
+  if (fresh.dataset.state === "STARTED") return true
+  return fresh.dataset.state === "PROGRESS" && shareOf(fresh) < shareOf(old)
 }
 
-function children(old, fresh, added) {
+function shareOf(bar) {
+  return bar.hasAttribute("value") ? bar.value / bar.max : 0
+}
+
+function children(old, fresh, context) {
   const byId = new Map()
   for (const child of old.children) if (child.id) byId.set(child.id, child)
   let place = old.firstChild
@@ -64,12 +71,12 @@ function children(old, fresh, added) {
     if (!known) {
       const copy = document.importNode(next, true)
       old.insertBefore(copy, place)
-      if (copy.nodeType === Node.ELEMENT_NODE) added.push(copy)
+      if (copy.nodeType === Node.ELEMENT_NODE) context.added.push(copy)
       continue
     }
     if (known === place) place = place.nextSibling
     else old.insertBefore(known, place)
-    node(known, next, added)
+    node(known, next, context)
   }
   while (place) {
     const rest = place.nextSibling

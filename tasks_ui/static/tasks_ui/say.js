@@ -27,7 +27,7 @@ export function announce({ event, data }) {
 }
 
 /** `isLive`: the page shows what goes on, so that what it shows may be old. */
-export function describeConnection(status, seconds, isLive = true) {
+export function describeConnection(status, { seconds, reason }, isLive = true) {
   const pill = document.getElementById("conn")
   document.body.dataset.conn = pill.dataset.conn = status
   pill.hidden = false
@@ -38,6 +38,7 @@ export function describeConnection(status, seconds, isLive = true) {
     offline: "Offline",
   }
   if (pill.textContent !== words[status]) pill.textContent = words[status]
+  pill.title = reason
   if (isLive) banner(status, seconds)
   for (const button of document.querySelectorAll("form[method=post] button")) hold(button, status === "offline")
 }

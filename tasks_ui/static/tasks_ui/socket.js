@@ -1,16 +1,25 @@
 /**
- * The live connection: a WebSocket to /ws/v1/ that mends itself, and HTTP where sockets are blocked.
+ * The live connection: a WebSocket to /ws/v1/ that reconnects by itself, and HTTP where sockets are blocked.
  *
  * Frames are hints. Each durable event carries a seq; the feed asks again from the last one that it has, so none is
- * missed over any cut, and none is handed on twice. What it tells its listener:
+ * missed over any cut, and none is handed on twice. What it reports to its listener:
  *   onFrame(frame)            every frame of the protocol that is news
- *   onStatus(name, detail)    "live" | "polling" | "stale" | "offline", detail: seconds without news
+ *   onStatus(name, detail)    "live" | "polling" | "stale" | "offline"; detail: { seconds, reason }, without news for
+ *                             so long, or polling so often; reason: why sockets don't work, where that is known
+ *   onPoll()                  read the page's state from the server; a promise
  */
+import { ask, isSignedIn } from "./ask.js"
+
 const POLL_S = 3
+const POLL_STALE_S = 3 * POLL_S
+const OPEN_PATIENCE_S = 10
+const BEHIND_S = 3
 const RETRY_MAX_S = 30
 const RETRY_POLLING_S = 30
 const FAILURES_TO_POLL = 2
 const FAILURES_TO_GIVE_UP = 5
+const RELOADED = "reloaded-to-sign-in"
+const NO_COOKIE = "A proxy drops the session cookie from WebSockets. Select for details."
 
 export class Feed {
   #socket = null
@@ -21,8 +30,11 @@ export class Feed {
   #tries = 0
   #failedPolls = 0
   #retryTimer = 0
-  #pollTimer = 0
-  #status = ""
+  #polling = null
+  #openTimer = 0
+  #behindSince = 0
+  #said = ""
+  #reason = ""
   #wasOpen = false
 
   constructor({ onFrame, onStatus, onPoll }) {
@@ -61,6 +73,12 @@ export class Feed {
     this.#send({ type: "subscribe", scope })
   }
 
+  /** The page could, or could not, read its newer state from the server. */
+  setBehind(isBehind) {
+    this.#behindSince = isBehind ? this.#behindSince || Date.now() : 0
+    this.#check()
+  }
+
   get watched() {
     return [...this.#watched.keys()]
   }
@@ -72,6 +90,14 @@ export class Feed {
     this.#socket = socket
     socket.onmessage = (message) => this.#receive(socket, JSON.parse(message.data))
     socket.onclose = (event) => this.#closed(socket, event.code)
+    clearTimeout(this.#openTimer)
+    this.#openTimer = setTimeout(() => this.#drop(socket), 1000 * OPEN_PATIENCE_S)
+  }
+
+  /** Give up on a socket from which nothing comes. */
+  #drop(socket) {
+    socket.close()
+    this.#closed(socket, 0)
   }
 
   #connectNow() {
@@ -92,12 +118,14 @@ export class Feed {
   #opened(welcome) {
     this.#heartbeat = welcome.heartbeat_s
     this.#tries = this.#failedPolls = 0
-    clearTimeout(this.#pollTimer)
-    this.#pollTimer = 0
+    this.#reason = ""
+    sessionStorage.removeItem(RELOADED)
+    clearTimeout(this.#openTimer)
+    this.#polling = null
     for (const [id, seq] of this.#watched) this.#send({ type: "subscribe", task_id: id, after_seq: seq })
     for (const scope of this.#scopes) this.#send({ type: "subscribe", scope })
     this.#say("live")
-    if (this.#wasOpen) this.onPoll() // what the cut hid is read from the server at once
+    if (this.#wasOpen) this.onPoll().catch(() => {}) // what the cut hid is read from the server at once
     this.#wasOpen = true
   }
 
@@ -109,33 +137,58 @@ export class Feed {
     return true
   }
 
-  #closed(socket, code) {
+  async #closed(socket, code) {
     if (socket !== this.#socket) return
     this.#socket = null
-    if (code === 4401) return location.reload() // signed out: the server says where to sign in
+    clearTimeout(this.#openTimer)
+    if (code === 4401 && (await this.#isSignedOut())) return location.reload() // the server says where to sign in
+    if (this.#socket) return // connected again meanwhile
     this.#tries += 1
-    if (this.#tries >= FAILURES_TO_POLL && !this.#pollTimer) this.#poll()
-    const wait = this.#pollTimer ? RETRY_POLLING_S : Math.min(RETRY_MAX_S, 0.5 * 2 ** this.#tries)
+    if ((this.#reason || this.#tries >= FAILURES_TO_POLL) && !this.#polling) this.#poll()
+    const wait = this.#polling ? RETRY_POLLING_S : Math.min(RETRY_MAX_S, 0.5 * 2 ** this.#tries)
     this.#retryTimer = setTimeout(() => this.#connect(), 1000 * wait * (0.5 + Math.random() / 2))
   }
 
-  /** The same events over HTTP, and the page's own state with them. */
+  /** Whether a reload leads to the page to sign in. It is tried once: where it did not help, it never will. */
+  async #isSignedOut() {
+    try {
+      if (await isSignedIn()) this.#reason = NO_COOKIE
+      else if (!sessionStorage.getItem(RELOADED)) {
+        sessionStorage.setItem(RELOADED, "yes")
+        return true
+      }
+    } catch {
+      // the server can't be reached: nothing is known
+    }
+    return false
+  }
+
+  /** Ask over HTTP, until a socket opens. */
   async #poll() {
-    this.#pollTimer = setTimeout(() => this.#poll(), POLL_S * 1000)
+    const round = (this.#polling = {})
+    while (this.#polling === round) {
+      await this.#pollOnce()
+      await new Promise((done) => setTimeout(done, 1000 * POLL_S))
+    }
+  }
+
+  /** The same events over HTTP, and the page's own state with them. */
+  async #pollOnce() {
     try {
       for (const [id, seq] of this.#watched) await this.#readEvents(id, seq)
       await this.onPoll()
       this.#failedPolls = 0
       this.#lastNews = Date.now()
-      if (this.#pollTimer) this.#say("polling", POLL_S)
+      if (this.#polling) this.#say("polling", POLL_S)
     } catch {
       this.#failedPolls += 1
     }
   }
 
   async #readEvents(id, seq) {
-    const answer = await fetch(`/api/v1/tasks/${id}/events?after_seq=${seq}`, { headers: { Accept: "application/json" } })
+    const answer = await ask(`/api/v1/tasks/${id}/events?after_seq=${seq}`, { accept: "application/json" })
     if (answer.status === 404) return this.#watched.delete(id)
+    if (answer.status === 401 && (await this.#isSignedOut())) return location.reload()
     if (!answer.ok) throw new Error(answer.status)
     for (const event of (await answer.json()).events) {
       const frame = { type: "event", ...event, task_id: id }
@@ -149,23 +202,28 @@ export class Feed {
     if (!navigator.onLine || this.#failedPolls >= FAILURES_TO_GIVE_UP) return this.#say("offline", silence)
     if (this.#socket?.readyState === WebSocket.OPEN) {
       if (silence >= this.#heartbeat / 2) this.#send({ type: "ping" })
-      if (silence > 2 * this.#heartbeat) {
-        const dead = this.#socket
-        dead.close()
-        this.#closed(dead, 0)
-      } else return this.#wasOpen && this.#say("live")
+      if (silence > 2 * this.#heartbeat) this.#drop(this.#socket)
+      else if (this.#wasOpen) return this.#sayOpen(silence)
     }
-    if (this.#pollTimer && !this.#failedPolls) return
+    if (this.#polling && !this.#failedPolls && silence <= POLL_STALE_S) return
     if (silence > (this.#wasOpen ? 2 : 5)) this.#say("stale", silence)
+  }
+
+  /** An open socket is live while pings are answered and the page can be read. */
+  #sayOpen(silence) {
+    const behind = this.#behindSince ? Math.round((Date.now() - this.#behindSince) / 1000) : 0
+    if (silence > this.#heartbeat || behind > BEHIND_S) this.#say("stale", Math.max(silence, behind))
+    else this.#say("live")
   }
 
   #send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message))
   }
 
-  #say(status, detail = 0) {
-    if (status === this.#status && status !== "stale") return
-    this.#status = status
-    this.onStatus(status, detail)
+  #say(status, seconds = 0) {
+    const said = `${status} ${this.#reason}`
+    if (said === this.#said && status !== "stale") return
+    this.#said = said
+    this.onStatus(status, { seconds, reason: this.#reason })
   }
 }

@@ -1,4 +1,6 @@
 /** Short notes on what ended where this page does not show it, and, for those who want it, the browser's own. */
+import { ask } from "./ask.js"
+
 const LIFE_MS = 8000
 const ENDS = new Set(["task.succeeded", "task.failed", "task.revoked"])
 const OLD_MS = 60_000
@@ -29,7 +31,7 @@ export async function onEnd(frame) {
   if (Date.now() - Date.parse(frame.at) > OLD_MS || (isShown(frame.task_id) && !document.hidden)) return
   told.add(frame.task_id)
   const { dashboard } = document.getElementById("toasts").dataset
-  const answer = await fetch(`${dashboard}tasks/${frame.task_id}/toast/`, { headers: { Accept: "text/html" } })
+  const answer = await ask(`${dashboard}tasks/${frame.task_id}/toast/`)
   if (answer.status !== 200) return
   const page = new DOMParser().parseFromString(await answer.text(), "text/html")
   const toast = document.importNode(page.querySelector(".toast"), true)

@@ -1,0 +1,13 @@
+/** Requests to this server. One that is not answered in time fails: behind a frozen server, silence is no news. */
+export const PATIENCE_MS = 8000
+
+export function ask(url, { accept = "text/html", patience = PATIENCE_MS, ...options } = {}) {
+  return fetch(url, { headers: { Accept: accept }, signal: AbortSignal.timeout(patience), ...options })
+}
+
+/** Whether the session is still good, asked over HTTP. Rejects where the server can't be reached. */
+export async function isSignedIn() {
+  const answer = await ask("/api/v1/tasks/?limit=1", { accept: "application/json", cache: "no-store" })
+  if (!answer.ok && answer.status !== 401) throw new Error(answer.status)
+  return answer.ok
+}
