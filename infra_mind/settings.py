@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tasks_ui.backend.owner_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -275,6 +276,7 @@ CHANNEL_LAYERS = {
 
 # --- tasks_ui -----------------------------------------------------------------------------------
 
+TASKS = {"default": {"BACKEND": "tasks_ui.backend.TrackedBackend"}}  # Django's @task is tracked
 TASKS_SITE_NAME = "Infra Mind"
 TASKS_LEASE_S = env_int("TASKS_LEASE_S", 15)
 TASKS_HEARTBEAT_S = TASKS_LEASE_S / 3

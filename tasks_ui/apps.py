@@ -10,6 +10,7 @@ class TasksUiConfig(AppConfig):
 
         defaults.fill_in()  # before anything reads a setting
 
+        from tasks_ui.runs import calls  # noqa: F401  (registers its kind)
         from tasks_ui.worker import connections, seen
 
         connections.watch()

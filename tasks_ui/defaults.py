@@ -12,6 +12,7 @@ from django.conf import settings
 from kombu import Queue
 
 PRIORITY = "priority"
+"""The queue that has a worker of its own."""
 AT_ONCE = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 VISIBILITY = {
     # above every time limit: recovery is by lease, not by visibility
@@ -34,7 +35,7 @@ TASKS: dict[str, Any] = {
     "IS_LOCAL": False,
     "CELERY_TASK_SOFT_TIME_LIMIT": 3300,
     "CELERY_TASK_TIME_LIMIT": 3600,
-    # A process that lives must never be taken for a lost worker's, whatever a pool child's age.
+    # A worker that lost its broker goes on: its runs are held by leases, not by connections.
     "CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS": False,
     "CELERY_DB_REUSE_MAX": 10_000,
     # Publishing must never hold up a request: the reconciler rings again.

@@ -190,6 +190,24 @@ class TaskEventQuerySet(OwnedQuerySet["TaskEvent"]):
     owner_id = "task__owner_id"
 
 
+class TaskCall(models.Model):
+    """What a run of ``django.tasks`` calls: the function's module path, and its arguments as JSON.
+
+    ``errors`` are those of its attempts: ``{"attempt": 1, "class": path, "traceback": text}``.
+    """
+
+    run = models.OneToOneField(TaskRun, models.CASCADE, primary_key=True, related_name="call")
+    path = models.CharField(max_length=300)
+    args = models.JSONField(default=list)
+    kwargs = models.JSONField(default=dict)
+    backend = models.CharField(max_length=60)
+    run_after = models.DateTimeField(null=True, blank=True)
+    errors = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class TaskEvent(models.Model):
     """One durable thing that happened to a run. ``seq`` counts 1, 2, 3 ... without a gap within the
     run."""

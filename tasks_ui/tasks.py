@@ -1,10 +1,15 @@
-"""Housekeeping, rung by beat."""
+"""Housekeeping, rung by beat, and the one Celery task that runs every task of ``django.tasks``."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
 from tasks_ui.prune import prune
+from tasks_ui.runs.calls import CALL
+from tasks_ui.worker.django_tasks import run_call
+from tasks_ui.worker.execute import tracked
+
+run_task = tracked(CALL)(run_call)
 
 
 @shared_task(name="tasks_ui.prune_tasks")

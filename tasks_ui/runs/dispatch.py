@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from tasks_ui import kinds
+from tasks_ui.defaults import PRIORITY as PRIORITY
 from tasks_ui.models import RUNNING, PausedQueue, State, TaskRun
 from tasks_ui.runs.patience import DATABASE_ERRORS
 from tasks_ui.runs.statements import Sql, compiled
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
-
-PRIORITY = "priority"
-"""The queue that has a worker of its own."""
 
 _owed: ContextVar[set[tuple[int, str]] | None] = ContextVar("owed", default=None)
 

@@ -7,6 +7,7 @@ from math import ceil, sqrt
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tasks_ui.models import PausedQueue, State, TaskRun, Worker
@@ -36,6 +37,7 @@ def places(runs: Sequence[TaskRun]) -> dict[UUID, int]:
         waiting = TaskRun.objects.filter(parent=None, state=State.PENDING, queue=queue).order_by(
             "id"
         )
+        waiting = waiting.exclude(next_retry_at__gt=Now())  # those are for later
         ids = waiting.values_list("pk", flat=True)[:LOOKED_AT]
         found |= {pk: place for place, pk in enumerate(ids, start=1)}
     return {run.pk: found[run.pk] for run in runs if run.pk in found}

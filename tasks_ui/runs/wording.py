@@ -44,7 +44,7 @@ def status_line(run: TaskRun) -> str:
     """The line under a run's bar: what it does, or why it does not go on, or what to expect."""
     match run.state:
         case State.PENDING:
-            return run.message or "Waiting for a worker"
+            return run.message or scheduled_line(run) or "Waiting for a worker"
         case State.STARTED:
             return run.message or "Counting the work"
         case State.PROGRESS:
@@ -58,6 +58,14 @@ def status_line(run: TaskRun) -> str:
         case State.FAILURE:
             return failure_line(run)
     return ""
+
+
+def scheduled_line(run: TaskRun) -> str:
+    """``Starts on 24 Nov 2026 at 21:00``, of a run that is for later; else empty."""
+    if run.next_retry_at is None or run.next_retry_at <= timezone.now():
+        return ""
+    due = timezone.localtime(run.next_retry_at)
+    return f"Starts on {due.day} {due:%b %Y} at {due:%H:%M}"
 
 
 def retry_line(run: TaskRun) -> str:

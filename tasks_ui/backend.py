@@ -1,0 +1,142 @@
+"""``django.tasks`` on tracked runs: any ``@task`` gets a durable row, retries, a cancel, live
+progress and the dashboard.
+
+    TASKS = {"default": {"BACKEND": "tasks_ui.backend.TrackedBackend"}}
+
+    @task(takes_context=True, max_attempts=2)
+    def count_words(context, document_id):
+        ...
+        context.report(done, total, "Chapter 3")
+
+docs/tasks_ui.md says how the states map, and what Django's interface has no word for.
+"""
+
+from __future__ import annotations
+
+from asyncio import iscoroutinefunction
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.tasks.backends.base import BaseTaskBackend
+from django.tasks.base import Task
+from django.tasks.exceptions import InvalidTask
+from django.utils.decorators import sync_and_async_middleware
+
+if TYPE_CHECKING:
+    from tasks_ui.runs.calls import TrackedResult
+
+ATTEMPTS_MAX = 100
+
+_owner: ContextVar[Any] = ContextVar("owner", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedTask(Task):  # type: ignore[type-arg]
+    """``max_attempts`` counts the first try; None means ``TASKS_MAX_ATTEMPTS``. ``title`` is what
+    the dashboard shows in place of the function's name."""
+
+    max_attempts: int | None = None
+    title: str = ""
+
+
+class TrackedBackend(BaseTaskBackend):
+    """Options: ``QUEUES`` as for any backend, and ``OPTIONS["OWNER"]``, the username of the user
+    who owns what nobody else does."""
+
+    task_class = TrackedTask
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = False  # queues are first in, first out; "priority" has a worker of its own
+
+    def validate_task(self, task: Task[..., Any]) -> None:
+        super().validate_task(task)
+        attempts = getattr(task, "max_attempts", None)
+        if attempts is not None and not 1 <= attempts <= ATTEMPTS_MAX:
+            raise InvalidTask(f"max_attempts must be between 1 and {ATTEMPTS_MAX}.")
+
+    def enqueue(self, task: Task[..., Any], args: Any, kwargs: Any) -> TrackedResult:
+        """Write the run in the present transaction; the broker is rung when it commits.
+
+        Raises ImproperlyConfigured where nobody owns it, TypeError where an argument is not JSON.
+        """
+        from tasks_ui.runs import calls  # models: @task is used before all apps are loaded
+
+        self.validate_task(task)
+        return calls.enqueue(
+            task, args=args, kwargs=kwargs, backend=self.alias, owner=self._find_owner()
+        )
+
+    def get_result(self, result_id: str) -> TrackedResult:
+        """Raises TaskResultDoesNotExist for an id that is unknown, or past its retention."""
+        from tasks_ui.runs import calls
+
+        return calls.find(result_id, backend=self.alias)
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        known = {queue.name for queue in settings.CELERY_TASK_QUEUES}
+        return [
+            checks.Error(
+                f"TASKS[{self.alias!r}] has the queue {name!r}, which Celery does not know.",
+                hint="Add it to CELERY_TASK_QUEUES, or leave that setting out.",
+                id="tasks_ui.E001",
+            )
+            for name in sorted(self.queues - known)
+        ]
+
+    def _find_owner(self) -> Any:
+        user = _owner.get()
+        if user is not None and user.is_authenticated:
+            return user
+        return self._system_user()
+
+    def _system_user(self) -> Any:
+        from django.contrib.auth import get_user_model
+
+        users = get_user_model()
+        name = self.options.get("OWNER")
+        if name is None:
+            raise ImproperlyConfigured(
+                "Every run has an owner. Enqueue it within tasks_ui.backend.owned_by(user), or name"
+                f' a user in TASKS[{self.alias!r}]["OPTIONS"]["OWNER"].'
+            )
+        try:
+            return users._default_manager.get_by_natural_key(name)
+        except users.DoesNotExist:
+            raise ImproperlyConfigured(f"There is no user {name!r} to own this run.") from None
+
+
+@contextmanager
+def owned_by(user: Any) -> Iterator[None]:
+    """Tasks that are enqueued within the block belong to ``user``: they see them, and may cancel
+    them. Within a task that is its own run's owner."""
+    token = _owner.set(user)
+    try:
+        yield
+    finally:
+        _owner.reset(token)
+
+
+@sync_and_async_middleware
+def owner_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What a signed-in person's request enqueues is theirs. Put it after
+    AuthenticationMiddleware."""
+    if iscoroutinefunction(get_response):
+
+        async def amiddleware(request: Any) -> Any:
+            with owned_by(request.user):
+                return await get_response(request)
+
+        return amiddleware
+
+    def middleware(request: Any) -> Any:
+        with owned_by(request.user):
+            return get_response(request)
+
+    return middleware
