@@ -175,7 +175,13 @@ def database(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 0 if IS_WEB else 60,
         "CONN_HEALTH_CHECKS": IS_WEB,  # a worker finds out by its claim, which is tried again
-        "OPTIONS": {"connect_timeout": 3, "application_name": "infra_mind", **options, **pool},
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": "infra_mind",
+            "prepare_threshold": 2,
+            **options,
+            **pool,
+        },
     }
 
 

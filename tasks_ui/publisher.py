@@ -16,10 +16,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from tasks_ui import groups
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from tasks_ui.models import TaskEvent, TaskRun
 
 logger = logging.getLogger(__name__)
@@ -27,6 +30,7 @@ logger = logging.getLogger(__name__)
 PUSH_EVERY_S = 0.1
 PUSH_TIMEOUT_S = 2.0
 KEEP_UNSENT = 10_000
+BATCH = 100
 
 
 class Publisher:
@@ -42,9 +46,9 @@ class Publisher:
         self._has_progress = asyncio.Event()
         threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
-    def send(self, group: str, message: dict[str, Any]) -> None:
-        """Queue a message; messages leave in the order of the calls."""
-        self._messages.append((group, message))
+    def send(self, groups: Iterable[str], message: dict[str, Any]) -> None:
+        """Queue a message to some groups; messages leave in the order of the calls."""
+        self._messages.extend((group, message) for group in groups)
         self._loop.call_soon_threadsafe(self._has_messages.set)
 
     def progress(self, group: str, key: str, message: dict[str, Any]) -> None:
@@ -68,8 +72,11 @@ class Publisher:
         while True:
             await self._has_messages.wait()
             self._has_messages.clear()
-            while self._messages:
-                await self._push(layer, *self._messages.popleft())
+            while batch := self._taken(BATCH):
+                await _push(layer, batch)
+
+    def _taken(self, most: int) -> list[tuple[str, dict[str, Any]]]:
+        return [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
 
     async def _push_progress(self, layer: Any) -> None:
         """Each value at once; where one of its key has just left, the latest after
@@ -87,18 +94,46 @@ class Publisher:
                     if key not in left_at
                 }
                 waiting = [left_at[key] for key in self._progress]
-            for key, message in due.items():
-                left_at[key] = now
-                await self._push(layer, key[0], message)
+            left_at |= dict.fromkeys(due, now)
+            await _push(layer, [(group, message) for (group, _), message in due.items()])
             if waiting:
                 self._loop.call_at(min(waiting) + PUSH_EVERY_S, self._has_progress.set)
 
-    async def _push(self, layer: Any, group: str, message: dict[str, Any]) -> None:
-        try:
-            async with asyncio.timeout(PUSH_TIMEOUT_S):
-                await layer.group_send(group, message)
-        except Exception as error:  # whatever the layer raises, a hint that is lost changes nothing
-            logger.debug("A message for %s was dropped: %s", group, error)
+
+async def _push(layer: Any, batch: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Send in order. What the layer does not take in time is dropped: a hint that is lost changes
+    nothing."""
+    try:
+        async with asyncio.timeout(PUSH_TIMEOUT_S):
+            if isinstance(layer, RedisPubSubChannelLayer):
+                await _push_at_once(layer, batch)
+            else:
+                for group, message in batch:
+                    await layer.group_send(group, message)
+    except Exception as error:
+        logger.debug("%s messages were dropped: %s", len(batch), error)
+
+
+async def _push_at_once(
+    layer: RedisPubSubChannelLayer, batch: Sequence[tuple[str, dict[str, Any]]]
+) -> None:
+    """What ``group_send`` does for each message, in one round trip for all: an event goes to three
+    groups, and sending it thrice cost a third of a short task's time."""
+    inner = layer._get_layer()
+    by_shard: dict[Any, list[tuple[str, bytes]]] = {}
+    packed: dict[int, bytes] = {}
+    for group, message in batch:
+        channel = inner._get_group_channel_name(group)
+        data = packed.get(id(message)) or layer.serialize(message)
+        packed[id(message)] = data  # the same message goes to several groups
+        by_shard.setdefault(inner._get_shard(channel), []).append((channel, data))
+    for shard, sent in by_shard.items():
+        async with shard._lock:
+            shard._ensure_redis()
+            async with shard._redis.pipeline(transaction=False) as pipeline:
+                for channel, data in sent:
+                    pipeline.publish(channel, data)
+                await pipeline.execute()
 
 
 _publisher: Publisher | None = None
@@ -128,8 +163,7 @@ def publish_event(run: TaskRun, event: TaskEvent) -> None:
         "at": event.created_at.isoformat(),
         "data": event.data,
     }
-    for group in audience(run):
-        publisher().send(group, message)
+    publisher().send(audience(run), message)
 
 
 def audience(run: TaskRun) -> list[str]:

@@ -37,7 +37,7 @@ def look_again(user_id: Any) -> None:
     """Ask the sockets of a user, in all processes, to check their access once this transaction is
     committed."""
     message = {"type": "access.changed"}
-    transaction.on_commit(lambda: publisher().send(groups.user(user_id), message), robust=True)
+    transaction.on_commit(lambda: publisher().send([groups.user(user_id)], message), robust=True)
 
 
 @receiver(user_logged_out)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from celery import current_app
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import BigIntegerField, CharField, F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
@@ -20,7 +20,7 @@ from tasks_ui import kinds
 from tasks_ui.defaults import PRIORITY as PRIORITY
 from tasks_ui.models import RUNNING, PausedQueue, State, TaskRun
 from tasks_ui.runs.patience import DATABASE_ERRORS
-from tasks_ui.runs.statements import Sql, compiled
+from tasks_ui.runs.statements import compiled, literal, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 logger = logging.getLogger(__name__)
+
+HELD = Q(state__in=[*RUNNING, State.CANCELLING], lease_until__isnull=False)
+SENT = Q(state__in=[State.PENDING, State.RETRY], rung_at__isnull=False)
 
 _owed: ContextVar[set[tuple[int, str]] | None] = ContextVar("owed", default=None)
 
@@ -87,9 +90,7 @@ def waiting() -> QuerySet[TaskRun]:
 
 def in_flight() -> QuerySet[TaskRun]:
     """Runs that are in a queue or at work. Each branch names the states of a partial index."""
-    held = Q(state__in=[*RUNNING, State.CANCELLING], lease_until__isnull=False)
-    queued = Q(state__in=[State.PENDING, State.RETRY], rung_at__isnull=False)
-    return TaskRun.objects.filter(held | queued)
+    return TaskRun.objects.filter(HELD | SENT)
 
 
 def ring_on_commit(run: TaskRun) -> None:
@@ -127,33 +128,32 @@ def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
 def _fill_window(owner_id: int, queue: str) -> None:
     """Admit under the owner's admission lock, which is taken only if something waits."""
     lock, fill = _admission(owner_id, queue, window=settings.TASKS_OWNER_WINDOW)
-    with connection.cursor() as cursor:
-        cursor.execute(*lock)
-        if cursor.fetchone() is None:
-            return
-        cursor.execute(*fill)  # another statement: it sees what was committed before the lock
-        _send_on_commit(cursor.fetchall())
+    if prepared(lock):
+        _send_on_commit(prepared(fill))  # a second statement: it sees all that the lock waited for
 
 
 @lru_cache(maxsize=1000)
-def _admission(owner_id: int, queue: str, *, window: int) -> tuple[Sql, Sql]:
+def _admission(owner_id: int, queue: str, *, window: int) -> tuple[str, str]:
     """The two statements of ``_fill_window``, compiled once per owner and queue.
 
     The rows are picked in a CTE of its own, as PostgreSQL may run a locking subquery more than
-    once.
+    once. What is in flight is counted in two parts, one per partial index: for an OR, PostgreSQL
+    reads all rows of the owner while its statistics are young.
     """
+    ours = TaskRun.objects.filter(owner_id=owner_id, queue=queue).order_by().values("id")
     unsent = waiting().filter(owner_id=owner_id, queue=queue)
     lock = compiled(unsent.order_by().values_list(_admission_lock(owner_id, queue))[:1])
-    flying = compiled(in_flight().filter(owner_id=owner_id, queue=queue).order_by().values("id"))
+    held, sent = compiled(ours.filter(HELD)), compiled(ours.filter(SENT))
     oldest = compiled(unsent.order_by(Coalesce("parent_id", "id"), "id").values("id"))
     fill = f"""
         WITH picked AS (
-            {oldest[0]} LIMIT greatest(0, %s - (SELECT count(*) FROM ({flying[0]}) AS flying))
+            {oldest[0]} LIMIT greatest(0, %s - (SELECT count(*) FROM ({held[0]}) AS held)
+                - (SELECT count(*) FROM ({sent[0]}) AS sent))
             FOR NO KEY UPDATE SKIP LOCKED)
         UPDATE {TaskRun._meta.db_table} AS run SET rung_at = statement_timestamp(), rings = 1
         FROM picked WHERE run.id = picked.id RETURNING run.id, run.kind, run.queue, run.attempt
     """  # noqa: S608  (compiled by the ORM, with parameters)
-    return lock, (fill, [*oldest[1], window, *flying[1]])
+    return literal(lock), literal((fill, [*oldest[1], window, *held[1], *sent[1]]))
 
 
 def _admission_lock(owner_id: int, queue: str) -> Func:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
 from django.db.models.sql.subqueries import InsertQuery, UpdateQuery
+from psycopg import ClientCursor, Cursor
 
 from tasks_ui.models import TaskEvent, TaskRun
 
 if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
     from django.db.models import QuerySet
 
 type Sql = tuple[str, Sequence[Any]]
@@ -81,6 +83,27 @@ def update(
     return rows[0] if rows else None
 
 
+def prepared(sql: str, params: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    """Run a statement that PostgreSQL parses and plans once per connection, and return its rows.
+
+    Most of the time of a short statement is its parsing and planning. Django binds parameters into
+    the text, which is never the same twice; here the server binds them. Takes effect where
+    ``prepare_threshold`` is set for the database.
+    """
+    connection.ensure_connection()
+    raw = Cursor(connection.connection)
+    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    with wrap(cast("CursorWrapper", raw)) as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def literal(sql: Sql) -> str:
+    """The statement with its parameters written into it, as a partial index needs them."""
+    connection.ensure_connection()
+    return ClientCursor(connection.connection).mogrify(*sql)
+
+
 def compiled(rows: QuerySet[Any, Any]) -> Sql:
     """The SELECT of ``rows``, to be a part of a statement."""
     sql, params = rows.query.get_compiler(connection=connection).as_sql()
@@ -96,9 +119,8 @@ def _execute(
         f"WITH moved AS ({change[0]} RETURNING *), noted AS ({note}){also_sql}"  # noqa: S608
         f" SELECT {COLUMNS} FROM moved, noted"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*change[1], type, *data[1], *also_params])
-        return [_read(row) for row in cursor.fetchall()]
+    rows = prepared(sql, [*change[1], type, *data[1], *also_params])
+    return [_read(row) for row in rows]
 
 
 def _read(row: tuple[Any, ...]) -> tuple[TaskRun, TaskEvent]:

@@ -7,8 +7,9 @@ import sys
 import time
 from typing import Any
 
-from celery import shared_task
+from celery import current_app, shared_task
 from django.db import connection
+from django_celery_results.backends import DatabaseBackend
 
 from tasks_ui.models import ACTIVE, State, TaskRun
 from tasks_ui.runs.patience import patiently
@@ -51,9 +52,9 @@ def noop(work: Work) -> None:
     """As little as a tracked task can do: what is left is what tracking costs."""
 
 
-@shared_task(name="tests.bare")
+@shared_task(name="tests.bare", backend=DatabaseBackend(app=current_app))
 def bare() -> None:
-    """A task of plain Celery, to compare with."""
+    """A task of plain Celery with plain django-celery-results, to compare with."""
 
 
 @tracked(FAMILY)
