@@ -31,6 +31,8 @@ PUSH_EVERY_S = 0.1
 PUSH_TIMEOUT_S = 2.0
 KEEP_UNSENT = 10_000
 BATCH = 100
+GATHER_S = 0.01
+"""How long an event waits for others to leave with; a short task has two in a few milliseconds."""
 
 
 class Publisher:
@@ -49,7 +51,8 @@ class Publisher:
     def send(self, groups: Iterable[str], message: dict[str, Any]) -> None:
         """Queue a message to some groups; messages leave in the order of the calls."""
         self._messages.extend((group, message) for group in groups)
-        self._loop.call_soon_threadsafe(self._has_messages.set)
+        if not self._has_messages.is_set():  # else the loop has yet to look
+            self._loop.call_soon_threadsafe(self._has_messages.set)
 
     def progress(self, group: str, key: str, message: dict[str, Any]) -> None:
         """Offer the latest progress of ``key``; an earlier one that was not sent yet is
@@ -71,6 +74,7 @@ class Publisher:
     async def _push_messages(self, layer: Any) -> None:
         while True:
             await self._has_messages.wait()
+            await asyncio.sleep(GATHER_S)
             self._has_messages.clear()
             while batch := self._taken(BATCH):
                 await _push(layer, batch)

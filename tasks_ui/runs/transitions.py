@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -25,6 +26,8 @@ from tasks_ui.runs.results import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
 NEXT: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.STARTED, State.REVOKED}),
@@ -165,8 +168,6 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
     resuming lets it in.
     """
     lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
-    is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
-    may_start = Q(cancel_requested_at=None) & is_due & Q(~PausedQueue.of_run())
     changes: dict[str, Any] = {
         "lease_until": lease,
         "worker": worker,
@@ -177,8 +178,10 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
         "current": 0,
         "message": "",
     }
-    is_alone = may_start & Q(parent=None)  # no parent to lock and tell: one statement is all
-    started = _move(run_id, State.STARTED, attempt=attempt, when=is_alone, changes=changes)
+    # without a parent to lock and tell, one statement is all
+    started = _move(
+        run_id, State.STARTED, attempt=attempt, among=_startable_alone(), changes=changes
+    )
     if started is not None:
         return started
     run = TaskRun.objects.filter(pk=run_id).first()
@@ -192,7 +195,7 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
         if resumed:
             return TaskRun.objects.get(pk=run.pk)
     elif run.parent_id:
-        started = transition(run, State.STARTED, attempt=attempt, when=may_start, **changes)
+        started = transition(run, State.STARTED, attempt=attempt, when=_may_start(), **changes)
     if started is None:
         _leave_waiting(run, attempt=attempt)
     return started
@@ -388,16 +391,31 @@ def state_data(run: TaskRun) -> dict[str, Any]:
     }
 
 
+def _may_start() -> Q:
+    is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
+    return Q(cancel_requested_at=None) & is_due & Q(~PausedQueue.of_run())
+
+
+@cache
+def _startable_alone() -> QuerySet[TaskRun]:
+    """Built once, as every claim starts from it; it is never evaluated itself."""
+    return TaskRun.objects.filter(_may_start(), parent=None)
+
+
 def _move(
     run_id: Any,
     to: State,
     *,
     attempt: int | None,
     when: Q | None = None,
+    among: QuerySet[TaskRun] | None = None,
     outcome: Outcome | None = None,
     changes: dict[str, Any],
 ) -> TaskRun | None:
-    """The guarded UPDATE, with its event and, of a final state, its result: one statement."""
+    """The guarded UPDATE, with its event and, of a final state, its result: one statement.
+
+    ``among`` is a guard that was built before.
+    """
     sources = [state for state, nexts in NEXT.items() if to in nexts]
     guard = Q(pk=run_id, state__in=sources)
     if attempt is not None:
@@ -414,7 +432,7 @@ def _move(
         words = {key: changes[key] for key in ("error", "error_code") if key in changes}
         result = results.archived(to, outcome or Outcome(), **words)
     moved = statements.update(
-        TaskRun.objects.filter(guard),
+        (TaskRun.objects.all() if among is None else among).filter(guard),
         {"state": to, **NEXT_SEQ, **changes},
         type=f"task.{VERBS[to]}",
         also=result,
