@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 from tasks_ui.runs.patience import patiently
 
 DETAIL_LENGTH = 2000
+COUNT_MAX = 2**31 - 1
+"""What the row's counters hold. Larger counts, such as bytes, are scaled down to it."""
 
 
 class WaitForChildren(Exception):
@@ -69,6 +71,8 @@ class Work:
         Raises Cancelled or Fenced when the work has lost its purpose.
         """
         self.check()
+        if total > COUNT_MAX:
+            current, total = current * COUNT_MAX // total, COUNT_MAX
         self._progress = (min(current, total), total, message)
         publisher().progress(groups.task(self.run.pk), str(self.run.pk), self._frame())
         if self._push_parent:

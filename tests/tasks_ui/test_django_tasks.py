@@ -25,6 +25,7 @@ from tasks_ui.runs import calls
 from tasks_ui.runs.calls import STATUS, ResultExpired
 from tasks_ui.runs.services import run_again
 from tasks_ui.runs.transitions import claim, transition
+from tasks_ui.worker.work import Work
 from tests.probe import functions
 from tests.stack import Stack, wait_until
 
@@ -215,3 +216,15 @@ def test_what_is_no_task_never_runs(shared_stack: Stack, alice: User) -> None:
     inner: Any = default_task_backend.get_result(finished(outer, shared_stack).return_value)
     assert finished(inner, shared_stack).return_value == 2
     assert inner.run.owner == alice
+
+
+def test_counts_beyond_the_rows_integers_are_scaled(
+    alice: User, queue_probe: Callable[..., TaskRun]
+) -> None:
+    run = claim(queue_probe().pk, attempt=0, worker="w")
+    assert run is not None
+    work = Work(run)
+    work.report(30_000_000_000, 40_000_000_000, "bytes")
+    work.store_progress()
+    run.refresh_from_db()
+    assert run.percent == 74  # rounded down, as always
