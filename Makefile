@@ -1,6 +1,6 @@
 # make run: all of Infra Mind on this machine. make test: all tests. make check: what has to hold before a change lands.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock bench chaos api lint-api clean
+.PHONY: help run test check format lock bench bench-peers chaos api lint-api clean
 .DELETE_ON_ERROR:
 
 PY := .venv/bin/python
@@ -18,6 +18,7 @@ help:
 	@echo "make lock     compile the locks from pyproject.toml (UPGRADE=1 takes newer versions)"
 	@echo "make api      write docs/openapi.json and docs/asyncapi.json anew"
 	@echo "make lint-api lint both (with npm)"
+	@echo "make bench-peers  compare with Celery, procrastinate, django-tasks-db, dramatiq, celery-progress"
 	@echo "make chaos    storms of kills, freezes and outages over hundreds of runs (SEEDS='1 2 3')"
 	@echo "make clean    remove the virtual environments and caches (your data in .infra_mind stays)"
 
@@ -54,6 +55,9 @@ lock: .venv/.uv
 bench: .venv/.dev .venv-scanner/.installed
 	BENCH=full $(PY) -m pytest tests/bench -s -q $(ARGS)
 
+bench-peers: .venv/.dev .venv-peers/.installed
+	BENCH=peers $(PY) -m pytest tests/bench/peers -s -q -p no:cacheprovider $(ARGS)
+
 chaos: .venv/.dev .venv-scanner/.installed
 	SEEDS="$(or $(SEEDS),1 2 3)" $(PY) -m pytest tests/chaos/proof.py -s $(ARGS)
 
@@ -65,7 +69,7 @@ lint-api: .node/.installed
 	cd .node && node asyncapi.js ../docs/asyncapi.json
 
 clean:
-	rm -rf .venv .venv-scanner .node .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
+	rm -rf .venv .venv-scanner .venv-peers .node .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the two virtual environments: the application's, and the scanner's, whose dependencies don't agree with it --------
@@ -99,4 +103,10 @@ clean:
 	@echo "Installing the scanner (about 270 MB)"
 	@test -x .venv-scanner/bin/python || $(PY) -m venv --clear .venv-scanner
 	@scripts/install .venv-scanner $<
+	@touch $@
+
+.venv-peers/.installed: tests/bench/peers/requirements.txt | .venv/.uv
+	@echo "Installing what Infra Mind is compared with"
+	@test -x .venv-peers/bin/python || $(PY) -m venv --clear .venv-peers
+	@scripts/install .venv-peers $<
 	@touch $@
