@@ -79,8 +79,10 @@ def enter(spec: dict[str, Any]) -> None:
         _unshare()
         _be_first_process()
         _build_tree(job=spec["job"], read_only=spec["read_only"])
-    elif level == "confined":
-        rules = landlock.ruleset(_files(job=spec["job"], read_only=spec["read_only"]))
+    if level != "open":
+        # Inside of namespaces it is a second lock, where the kernel has it.
+        with contextlib.suppress(*([OSError] if level == "isolated" else [])):
+            rules = landlock.ruleset(_files(job=spec["job"], read_only=spec["read_only"]))
     os.chdir(os.path.join(spec["job"], "upload"))  # noqa: PTH118
     _set_limits(spec["limits"])
     if spec["uid"] is not None:
