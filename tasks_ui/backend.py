@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from asyncio import iscoroutinefunction
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS_MAX = 100
 
-_owner: ContextVar[Any] = ContextVar("owner", default=None)
+_owner: ContextVar[Callable[[], Any] | None] = ContextVar("owner", default=None)
+"""Gives the owner. Not the owner itself: asgiref compares what context variables hold each time it
+changes threads, and comparing a request's lazy user would query the database in the event loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,8 @@ class TrackedBackend(BaseTaskBackend):
         ]
 
     def _find_owner(self) -> Any:
-        user = _owner.get()
+        owner = _owner.get()
+        user = owner() if owner else None
         if user is not None and user.is_authenticated:
             return user
         return self._system_user()
@@ -112,15 +115,10 @@ class TrackedBackend(BaseTaskBackend):
             raise ImproperlyConfigured(f"There is no user {name!r} to own this run.") from None
 
 
-@contextmanager
-def owned_by(user: Any) -> Iterator[None]:
+def owned_by(user: Any) -> AbstractContextManager[None]:
     """Tasks that are enqueued within the block belong to ``user``: they see them, and may cancel
     them. Within a task that is its own run's owner."""
-    token = _owner.set(user)
-    try:
-        yield
-    finally:
-        _owner.reset(token)
+    return _owned(lambda: user)
 
 
 @sync_and_async_middleware
@@ -130,13 +128,22 @@ def owner_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]
     if iscoroutinefunction(get_response):
 
         async def amiddleware(request: Any) -> Any:
-            with owned_by(request.user):
+            with _owned(lambda: request.user):
                 return await get_response(request)
 
         return amiddleware
 
     def middleware(request: Any) -> Any:
-        with owned_by(request.user):
+        with _owned(lambda: request.user):
             return get_response(request)
 
     return middleware
+
+
+@contextmanager
+def _owned(owner: Callable[[], Any]) -> Iterator[None]:
+    token = _owner.set(owner)
+    try:
+        yield
+    finally:
+        _owner.reset(token)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -16,6 +17,7 @@ from django.tasks import default_task_backend
 from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist, TaskResultMismatch
 from django.test import Client, RequestFactory
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django_celery_results.models import TaskResult as Archived
 
 from tasks_ui import reconciler
@@ -68,6 +70,18 @@ def test_what_a_request_enqueues_is_the_persons(alice: User, rf: RequestFactory)
     request.user = alice
     answer = owner_middleware(lambda request: functions.add.enqueue(1, 2))(request)
     assert TaskRun.objects.get(pk=answer.id).owner == alice
+
+
+async def test_the_event_loop_never_looks_at_a_requests_lazy_user(rf: RequestFactory) -> None:
+    def load() -> None:
+        raise AssertionError("The user was loaded in the event loop.")
+
+    async def view(request: Any) -> str:
+        return await sync_to_async(lambda: "fine")()
+
+    request = rf.get("/")
+    request.user = SimpleLazyObject(load)  # type: ignore[assignment]
+    assert await owner_middleware(view)(request) == "fine"
 
 
 @pytest.mark.parametrize("wrong", [{"priority": 5}, {"queue_name": "elsewhere"}])
