@@ -77,7 +77,8 @@ async def test_the_event_loop_never_looks_at_a_requests_lazy_user(rf: RequestFac
         raise AssertionError("The user was loaded in the event loop.")
 
     async def view(request: Any) -> str:
-        return await sync_to_async(lambda: "fine")()
+        answer: str = await sync_to_async(lambda: "fine")()
+        return answer
 
     request = rf.get("/")
     request.user = SimpleLazyObject(load)  # type: ignore[assignment]
