@@ -4,11 +4,11 @@ source."""
 from __future__ import annotations
 
 from assessments.agents.crosswalk import vintage
-from assessments.agents.implied_passes import SILENT_ENGINES
 from assessments.agents.routing import Topic
-from assessments.agents.scoring import Tally
-from assessments.agents.types import AgentFinding, Figure, Severity, Table
-from assessments.scan.types import CheckResult, Outcome
+from assessments.agents.scoring import SILENT_ENGINES, Tally
+from assessments.agents.types import AgentFinding, AgentInput, Figure, Severity, Table
+from assessments.agents.wording import counted
+from assessments.scan.types import CheckResult, CoverageStatus, FileKind, Outcome
 
 
 def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
@@ -19,6 +19,15 @@ def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
         tally.suppressed += 1
     else:
         tally.add(severity, passed=check.outcome == Outcome.PASSED)
+
+
+def is_linted(data: AgentInput) -> bool:
+    """Whether a linter that only reports what is wrong read a whole file: silence is then an
+    answer, and no score."""
+    return any(
+        each.kind is FileKind.COMPOSE and each.status is CoverageStatus.READ
+        for each in data.coverage
+    )
 
 
 def counted_source(tally: Tally) -> str:
@@ -44,6 +53,16 @@ def severity_figures(findings: list[AgentFinding]) -> list[Figure]:
         )
         for level in sorted(Severity, reverse=True)
     ]
+
+
+NOTHING_FOUND = (
+    "The linters that ran found nothing; they don't report what passed, so there is no score."
+)
+
+
+def also_listed(tally: Tally) -> str:
+    """What the linters report beside the checks that are scored."""
+    return f", and linters report {counted(tally.listed, 'more problem')}" if tally.listed else ""
 
 
 def topic_table(topics: dict[Topic, Tally], *, key: str, title: str) -> Table:

@@ -1,9 +1,12 @@
-"""The compliance agent: each requirement of the chosen frameworks passes, fails, or can't be told
-from code.
+"""The compliance agent: each requirement of the chosen frameworks passes, fails, is partly covered,
+or can't be assessed from code.
 
-A requirement passes only if at least one check that is mapped to it ran and all of those that ran
-passed; it fails if any failed; otherwise it is not assessable from code. Checks that the files
-suppress decide nothing and are counted.
+A requirement maps a number of controls. A control was checked where a rule that tests it ran on a
+resource that the rule looks at; it doesn't apply where rules test it and no such resource is
+declared. A requirement fails if any check failed; it passes only if every control that applies was
+checked and all checks passed. Controls that no rule tests may apply, so with one of them it is at
+most partly covered. Where nothing was checked it is not assessable. Checks that the files suppress
+decide nothing and are counted.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from assessments.agents.applicability import Applicability
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.crosswalk import (
     FRAMEWORK_NAMES,
@@ -49,24 +53,42 @@ RESOURCE_PROVIDERS = ("aws", "azure", "gcp", "kubernetes")
 class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
+    PARTLY_COVERED = "partly covered"
     NOT_ASSESSABLE = "not assessable from code"
 
 
 @dataclass(slots=True)
 class Assessed:
-    """One requirement with the checks that bear on it."""
+    """One requirement with the checks that bear on it. ``checked`` of its ``mapped`` controls were
+    checked; ``inapplicable`` ones have no resource to look at."""
 
     document: FrameworkDocument
     requirement: Requirement
     passed: list[CheckResult] = field(default_factory=list)
     failed: list[CheckResult] = field(default_factory=list)
     suppressed: list[CheckResult] = field(default_factory=list)
+    checked: int = 0
+    inapplicable: int = 0
+
+    @property
+    def mapped(self) -> int:
+        return self.requirement.mapped
 
     @property
     def verdict(self) -> Verdict:
         if self.failed:
             return Verdict.FAIL
-        return Verdict.PASS if self.passed else Verdict.NOT_ASSESSABLE
+        if not self.checked:
+            return Verdict.NOT_ASSESSABLE
+        is_whole = self.checked + self.inapplicable == self.mapped
+        return Verdict.PASS if is_whole else Verdict.PARTLY_COVERED
+
+    @property
+    def told(self) -> str:
+        """The verdict in words: ``partly covered, 3 of 5``."""
+        if self.verdict is Verdict.PARTLY_COVERED:
+            return f"{self.verdict.value}, {self.checked} of {self.mapped}"
+        return self.verdict.value
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -82,12 +104,13 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     ]
     if not wanted:
         return _not_assessed(providers, chosen)
-    by_rule = _checks_by_rule(data.checks)
+    applicability = Applicability(data.resources, data.checks)
+    by_rule = _checks_by_rule(each for each in data.checks if applicability.says_something(each))
     total = sum(len(document.requirements) for document in wanted)
     assessed: list[Assessed] = []
     for document in wanted:
         for requirement in document.requirements:
-            assessed.append(assess(document, requirement, by_rule))
+            assessed.append(assess(document, requirement, by_rule, applicability))
             on_progress(len(assessed), total, f"{document.title}: {requirement.id}")
     return _result(data, wanted, assessed)
 
@@ -105,21 +128,28 @@ def providers_seen(data: AgentInput) -> list[str]:
 
 
 def assess(
-    document: FrameworkDocument, requirement: Requirement, by_rule: dict[str, list[CheckResult]]
+    document: FrameworkDocument,
+    requirement: Requirement,
+    by_rule: dict[str, list[CheckResult]],
+    applicability: Applicability,
 ) -> Assessed:
     """One requirement against the checks that ran, by the rule of the module's docstring."""
     result = Assessed(document, requirement)
-    rules = sorted(
-        {rule for check in requirement.checks for rule in rules_of_check().get(check, ())}
-    )
     into = {
         Outcome.PASSED: result.passed,
         Outcome.FAILED: result.failed,
         Outcome.SUPPRESSED: result.suppressed,
     }
-    for rule in rules:
+    tested = {control: rules_of_check().get(control, ()) for control in requirement.checks}
+    for rule in sorted({rule for rules in tested.values() for rule in rules}):
         for check in by_rule.get(rule, ()):
             into[check.outcome].append(check)
+    ran = {check.rule for check in (*result.passed, *result.failed)}
+    for rules in tested.values():
+        if ran.intersection(rules):
+            result.checked += 1
+        elif not any(rule in by_rule or applicability.applies(rule) for rule in rules):
+            result.inapplicable += 1
     return result
 
 
@@ -168,7 +198,7 @@ def _formula(passed: int, failed: int, total: int) -> str:
     )
     return (
         f"100 x requirements passed / (passed + failed) = {inputs}; {total - passed - failed} of"
-        f" {total} requirements are not assessable from code and are not counted"
+        f" {total} requirements are partly covered or not assessable from code and are not counted"
     )
 
 
@@ -177,8 +207,9 @@ def _summary(data: AgentInput, wanted: list[FrameworkDocument], assessed: list[A
         verdict: sum(1 for each in assessed if each.verdict == verdict) for verdict in Verdict
     }
     said = (
-        f"{counts[Verdict.PASS]} requirements pass, {counts[Verdict.FAIL]} fail, "
-        f"{counts[Verdict.NOT_ASSESSABLE]} can't be told from code, in "
+        f"{counts[Verdict.PASS]} requirements pass, {counts[Verdict.FAIL]} fail,"
+        f" {counts[Verdict.PARTLY_COVERED]} are partly covered,"
+        f" {counts[Verdict.NOT_ASSESSABLE]} can't be checked from code, in "
         f"{counted(len(wanted), 'framework document')}."
     )
     if not data.requirements.frameworks:
@@ -219,8 +250,8 @@ def _overview(wanted: list[FrameworkDocument], assessed: list[Assessed]) -> Tabl
     return Table(
         key="compliance_overview",
         title="Frameworks",
-        columns=["Framework", "Pass", "Fail", "Not assessable from code", "Requirements"],
-        units=["", "requirements", "requirements", "requirements", "requirements"],
+        columns=["Framework", *(verdict.value.capitalize() for verdict in Verdict), "Requirements"],
+        units=["", *("requirements" for _ in Verdict), "requirements"],
         rows=rows,
         source=(
             f"Verdict by requirement from the checks that ran; mapping: {vintage()} and the"
@@ -237,24 +268,26 @@ def _table(document: FrameworkDocument, assessed: list[Assessed]) -> Table:
         "Passed",
         "Failed",
         "Suppressed",
-        "Controls",
-        "Reachable from code",
+        "Controls checked",
+        "Controls mapped",
+        "Controls that don't apply",
     ]
     return Table(
         key=f"compliance_{document.framework}_{document.provider}",
         title=_name(document),
         columns=columns,
-        units=["", "", "", "checks", "checks", "checks", "controls", "controls"],
+        units=["", "", "", "checks", "checks", "checks", *("controls" for _ in range(3))],
         rows=[
             [
                 each.requirement.id,
                 each.requirement.title,
-                each.verdict.value,
+                each.told,
                 len(each.passed),
                 len(each.failed),
                 len(each.suppressed),
-                each.requirement.mapped,
-                len(each.requirement.checks),
+                each.checked,
+                each.mapped,
+                each.inapplicable,
             ]
             for each in assessed
         ],
@@ -276,7 +309,8 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
         actual=_named([worst, *others]),
         why=(
             f"{len(each.failed)} of {len(each.failed) + len(each.passed)} checks mapped to this"
-            " requirement failed."
+            f" requirement failed. They cover {each.checked} of its"
+            f" {counted(each.mapped, 'control')}."
         ),
         remediation=_remediation([worst, *others]),
         code_example="",
@@ -327,5 +361,5 @@ AGENT = Agent(
     label="Compliance",
     run=run,
     reads=frozenset(Part),
-    headline=Headline(summed=("*_pass", "*_fail", "*_not_assessable")),
+    headline=Headline(summed=("*_pass", "*_fail", "*_partly_covered", "*_not_assessable")),
 )

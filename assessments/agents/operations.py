@@ -3,15 +3,18 @@ hygiene."""
 
 from __future__ import annotations
 
+from assessments.agents.applicability import saying
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.check_report import (
+    NOTHING_FOUND,
+    also_listed,
     check_figures,
     count,
+    is_linted,
     severity_figures,
     suppressed_table,
     topic_table,
 )
-from assessments.agents.implied_passes import implied_passes
 from assessments.agents.inventory import attributes_of, resource_type
 from assessments.agents.resource_findings import finding_about
 from assessments.agents.routing import Owner, Topic, owned, topic
@@ -72,11 +75,11 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     Score: 100 x passed weight / (passed + failed weight); a resource's tags weigh as one check of
     low severity. Nothing to weigh: NOT_ASSESSED.
     """
-    every = [*data.checks, *implied_passes(data)]
+    every = saying(data.checks, data.resources)
     checks = owned(every, Owner.OPERATIONS)
     taggable = _taggable(data.resources)
     total = len(checks) + len(taggable)
-    if not total:
+    if not total and not is_linted(data):
         return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=MISSING)
     table = SeverityTable(every)
     tally, topics, findings = Tally(), dict[Topic, Tally](), list[AgentFinding]()
@@ -187,9 +190,13 @@ def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
         reverse=True,
     )
     if not gaps:
-        return f"All {ran} checks of operations that ran passed."
+        passed = f"All {ran} checks of operations that ran passed{also_listed(tally)}."
+        return passed if ran or tally.listed else NOTHING_FOUND
     named = ", ".join(f"{name} ({number})" for number, name in gaps[:3])
-    return f"{tally.failed_count} of {ran} checks of operations failed. Largest gaps: {named}."
+    return (
+        f"{tally.failed_count} of {ran} checks of operations failed{also_listed(tally)}."
+        f" Largest gaps: {named}."
+    )
 
 
 AGENT = Agent(

@@ -15,12 +15,15 @@ WEIGHTS = {
 }
 """Weight of one check by its severity. This project's choice, the same for every pillar, published
 beside the score."""
+SILENT_ENGINES = frozenset({"hadolint", "cfn-lint", "compose-lint"})
+"""Linters that report only what failed. What they leave unsaid is no pass, so their findings are
+listed and weigh nothing."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Checks counted by severity. Suppressed ones, and those of linters that never say what passed
-    (``listed``), are counted and told, and weigh nothing."""
+    """Checks counted by severity. Suppressed ones, and those of linters that never report what
+    passed (``listed``), are counted and shown, and weigh nothing."""
 
     passed: dict[Severity, int] = field(default_factory=dict)
     failed: dict[Severity, int] = field(default_factory=dict)
@@ -62,12 +65,13 @@ class Tally:
         weights = ", ".join(
             f"{level.name.lower()} {WEIGHTS[level]}" for level in sorted(WEIGHTS, reverse=True)
         )
+        worked = f"100 x {self.passed_weight} / ({self.passed_weight} + {self.failed_weight})"
         return (
-            f"100 x passed weight / (passed + failed weight) = 100 x {self.passed_weight} /"
-            f" ({self.passed_weight} + {self.failed_weight}), rounded down; weight of a check by"
-            f" severity: {weights}; {self.passed_count} passed, {self.failed_count} failed,"
-            f" {self.suppressed} suppressed and not counted, {self.listed} of linters that don't"
-            " report what passed listed and not counted"
+            "100 x passed weight / (passed + failed weight) ="
+            f" {f'{worked}, rounded down' if self.score() is not None else 'no check that weighs'};"
+            f" weight of a check by severity: {weights}; {self.passed_count} passed,"
+            f" {self.failed_count} failed, {self.suppressed} suppressed and not counted,"
+            f" {self.listed} of linters that don't report what passed listed and not counted"
         )
 
 

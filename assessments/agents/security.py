@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from assessments.agents.applicability import saying
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.check_report import (
+    NOTHING_FOUND,
+    also_listed,
     check_figures,
     count,
+    is_linted,
     severity_figures,
     suppressed_table,
     topic_table,
 )
 from assessments.agents.crosswalk import vintage
-from assessments.agents.implied_passes import implied_passes
 from assessments.agents.routing import Owner, Topic, owned, topic
 from assessments.agents.scoring import Tally
 from assessments.agents.severity import SeverityTable
@@ -38,11 +41,11 @@ MISSING = (
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     """Rank the failed security checks and score the pillar (``scoring.Tally``).
 
-    Without a check that passed, failed or was suppressed the answer is NOT_ASSESSED.
+    Without a check or a linter that ran the answer is NOT_ASSESSED.
     """
-    every = [*data.checks, *implied_passes(data)]
+    every = saying(data.checks, data.resources)
     checks = owned(every, Owner.SECURITY)
-    if not checks:
+    if not checks and not is_linted(data):
         return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=MISSING)
     table = SeverityTable(every)
     tally, topics, findings = Tally(), dict[Topic, Tally](), list[AgentFinding]()
@@ -101,12 +104,14 @@ def _origins(findings: list[AgentFinding]) -> Table:
 
 
 def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
-    if not findings:
-        return f"All {tally.passed_count} security checks that ran passed{_suppressed(tally)}."
-    worst = findings[0]
     total = tally.failed_count + tally.passed_count
+    if not findings:
+        passed = f"All {total} security checks that ran passed{_suppressed(tally)}."
+        return passed if total or tally.suppressed else NOTHING_FOUND
+    worst = findings[0]
     return (
-        f"{tally.failed_count} of {total} security checks failed{_suppressed(tally)}. "
+        f"{tally.failed_count} of {total} security checks failed"
+        f"{also_listed(tally)}{_suppressed(tally)}. "
         f"Worst: {worst.title} ({worst.resource or worst.file})."
     )
 

@@ -176,26 +176,7 @@ def test_a_password_that_two_engines_flag_on_one_line_is_counted_once() -> None:
     assert [each.rule for each in run(given(by_compose), silent).findings] == ["CL-0020"]
 
 
-@pytest.mark.parametrize(
-    "status", [CoverageStatus.PARTLY_READ, CoverageStatus.FAILED, CoverageStatus.NOT_ASSESSED]
-)
-def test_a_compose_file_that_was_not_read_whole_implies_no_pass(status: CoverageStatus) -> None:
-    failed = check(
-        "CL-0003",
-        engine="compose-lint",
-        resource="compose/web",
-        file="compose.yaml",
-        severity="medium",
-    )
-    data = AgentInput(
-        checks=[failed],
-        resources=[compose_service("web")],
-        coverage=[read("compose.yaml", FileKind.COMPOSE, status)],
-    )
-    assert run(data, silent).score == 0
-
-
-def test_rules_that_compose_lint_left_unsaid_passed_where_the_file_was_read_whole() -> None:
+def test_what_a_linter_leaves_unsaid_is_no_pass_and_its_findings_weigh_nothing() -> None:
     failed = check(
         "CL-0003",
         engine="compose-lint",
@@ -208,11 +189,23 @@ def test_rules_that_compose_lint_left_unsaid_passed_where_the_file_was_read_whol
         resources=[compose_service("web")],
         coverage=[read("compose.yaml", FileKind.COMPOSE)],
     )
-    result = run(data, silent)
-    mended = run(data.replace(checks=[]), silent)
-    assert result.score is not None and 0 < result.score < 100
-    assert mended.score == 100
-    assert {each.key: each.value for each in result.figures}["checks_failed"] == 1
+    result, mended = run(data, silent), run(data.replace(checks=[]), silent)
+    assert [each.rule for each in result.findings] == ["CL-0003"]
+    assert result.score is None and mended.score is None
+    assert mended.status == AgentStatus.ASSESSED and "no score" in mended.summary
+    beside = run(data.replace(checks=[failed, passed("CKV_AWS_17")]), silent)
+    assert beside.score == 100
+    assert "linters report 1 more problem" in beside.summary
+
+
+@pytest.mark.parametrize(
+    "status", [CoverageStatus.PARTLY_READ, CoverageStatus.FAILED, CoverageStatus.NOT_ASSESSED]
+)
+def test_silence_about_a_compose_file_that_was_not_read_whole_is_no_answer(
+    status: CoverageStatus,
+) -> None:
+    data = AgentInput(coverage=[read("compose.yaml", FileKind.COMPOSE, status)])
+    assert run(data, silent).status == AgentStatus.NOT_ASSESSED
 
 
 def test_every_figure_table_and_score_names_its_source() -> None:
