@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from assessments import kinds
@@ -23,12 +24,14 @@ from assessments.requirements import Requirements
 from assessments.scan.intake import Limits, UploadError, read_upload
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import TaskRun
+from tasks_ui.runs.services import cancel_all
 from tasks_ui.runs.transitions import create_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.contrib.auth.models import AbstractBaseUser
+    from django.db.models import QuerySet
 
 SAMPLE_NAME = "Sample web shop"
 SAMPLE = settings.BASE_DIR / "assessments" / "samples" / "webshop"
@@ -87,6 +90,21 @@ def create_sample(*, owner: AbstractBaseUser) -> Assessment:
         requirements=Requirements.model_validate(json.loads(stated.read_text())),
         uploads=[(path.relative_to(SAMPLE).as_posix(), path.read_bytes()) for path in files],
     )
+
+
+def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser) -> None:
+    """Delete an assessment with its files and all that was found; every task about it is cancelled.
+
+    Tasks are cancelled before the deletion, so that workers stop writing, and again after it, as
+    one may have queued the next meanwhile. The locks keep new runs and reports out in between.
+    """
+    cancel_all(_tasks_about(assessment), by=by)
+    with transaction.atomic():
+        Assessment.objects.select_for_update().filter(pk=assessment.pk).first()
+        list(assessment.runs.select_for_update().values_list("pk"))
+        left = _tasks_about(assessment)
+        assessment.delete()
+    cancel_all(left, by=by)
 
 
 def state_requirements(assessment: Assessment, *, requirements: Requirements) -> None:
@@ -214,6 +232,18 @@ def run_summary(run: AssessmentRun) -> dict[str, Any]:
         "partial": bool(run.attention),
         "needs_attention": [reason["message"] for reason in run.attention],
     }
+
+
+def _tasks_about(assessment: Assessment) -> QuerySet[TaskRun]:
+    """The tasks whose subject is a run or a report of the assessment as it is now; their children
+    are cancelled with them."""
+    runs = list(assessment.runs.values_list("pk", flat=True))
+    reports = list(Report.objects.filter(run__in=runs).values_list("pk", flat=True))
+    types = ContentType.objects.get_for_models(AssessmentRun, Report)
+    return TaskRun.objects.roots().filter(
+        Q(subject_type=types[AssessmentRun], subject_id__in=runs)
+        | Q(subject_type=types[Report], subject_id__in=reports)
+    )
 
 
 def _start(

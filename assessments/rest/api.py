@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assessments import services
 from assessments.agents.types import Severity
 from assessments.models import Assessment, AssessmentRun, Finding, Recommendation, Report
 from assessments.muting import muted_count, mutes_of, severity_counts
@@ -31,7 +32,6 @@ from tasks_ui.models import State, TaskRun
 from tasks_ui.protocol import FieldError, Words
 from tasks_ui.rest.api import Limit, api, status_of
 from tasks_ui.rest.problems import field_errors, problem
-from tasks_ui.runs.services import request_cancel
 
 WAIT_STEP_S = 0.25
 RUNS_SHOWN = 50
@@ -393,12 +393,7 @@ def get_assessment(request: HttpRequest, assessment_id: UUID) -> AssessmentDetai
 def delete_assessment(request: HttpRequest, assessment_id: UUID) -> Any:
     """Delete an assessment with its files and all that was found. What still runs for it is
     cancelled."""
-    assessment = _visible(request, assessment_id)
-    for run in TaskRun.objects.active().filter(assessment_run__assessment=assessment):
-        request_cancel(run, by=caller(request))
-    for run in TaskRun.objects.active().filter(document__run__assessment=assessment):
-        request_cancel(run, by=caller(request))
-    assessment.delete()
+    services.delete_assessment(_visible(request, assessment_id), by=caller(request))
     return Status(204, None)
 
 

@@ -17,6 +17,7 @@ from tasks_ui.runs.transitions import cancel_children, emit, fan_in, lock, lock_
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
+    from django.db.models import QuerySet
 
 
 def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
@@ -40,6 +41,14 @@ def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
         fan_in(run.pk)
         transaction.on_commit(lambda: wakeup.ring([run.pk]), robust=True)
     return TaskRun.objects.get(pk=run.pk)
+
+
+def cancel_all(runs: QuerySet[TaskRun], *, by: AbstractBaseUser | None) -> None:
+    """Cancel every run that matches and isn't final, also one that another queues while it ends."""
+    unasked = runs.active().filter(cancel_requested_at=None).order_by("pk")
+    while found := list(unasked.all()):  # all(): a queryset that was read once never reads again
+        for run in found:
+            request_cancel(run, by=by)
 
 
 def run_again(run: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
