@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.contrib.auth.models import AbstractBaseUser
-    from django.db.models import QuerySet
+
+    from tasks_ui.querysets import TaskRunQuerySet
 
 SAMPLE_NAME = "Sample web shop"
 SAMPLE = settings.BASE_DIR / "assessments" / "samples" / "webshop"
@@ -234,7 +235,7 @@ def run_summary(run: AssessmentRun) -> dict[str, Any]:
     }
 
 
-def _tasks_about(assessment: Assessment) -> QuerySet[TaskRun]:
+def _tasks_about(assessment: Assessment) -> TaskRunQuerySet:
     """The tasks whose subject is a run or a report of the assessment as it is now; their children
     are cancelled with them."""
     runs = list(assessment.runs.values_list("pk", flat=True))

@@ -17,7 +17,8 @@ from tasks_ui.runs.transitions import cancel_children, emit, fan_in, lock, lock_
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
-    from django.db.models import QuerySet
+
+    from tasks_ui.querysets import TaskRunQuerySet
 
 
 def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
@@ -43,7 +44,7 @@ def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
     return TaskRun.objects.get(pk=run.pk)
 
 
-def cancel_all(runs: QuerySet[TaskRun], *, by: AbstractBaseUser | None) -> None:
+def cancel_all(runs: TaskRunQuerySet, *, by: AbstractBaseUser | None) -> None:
     """Cancel every run that matches and isn't final, also one that another queues while it ends."""
     unasked = runs.active().filter(cancel_requested_at=None).order_by("pk")
     while found := list(unasked.all()):  # all(): a queryset that was read once never reads again
