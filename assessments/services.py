@@ -23,7 +23,7 @@ from assessments.models import (
 from assessments.requirements import Requirements
 from assessments.scan.intake import Limits, UploadError, read_upload
 from tasks_ui.kinds import CannotRunAgainError
-from tasks_ui.models import TaskRun
+from tasks_ui.models import TaskRun, TaskRunQuerySet
 from tasks_ui.runs.services import cancel_all
 from tasks_ui.runs.transitions import create_run
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import AbstractBaseUser
 
-    from tasks_ui.querysets import TaskRunQuerySet
 
 SAMPLE_NAME = "Sample web shop"
 SAMPLE = settings.BASE_DIR / "assessments" / "samples" / "webshop"

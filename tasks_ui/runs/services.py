@@ -11,14 +11,12 @@ from django_celery_results.models import TaskResult
 
 from tasks_ui import kinds
 from tasks_ui.kinds import CannotRunAgainError
-from tasks_ui.models import ACTIVE, FINAL, RUNNING, State, TaskRun
+from tasks_ui.models import ACTIVE, FINAL, RUNNING, State, TaskRun, TaskRunQuerySet
 from tasks_ui.runs import dispatch, wakeup
 from tasks_ui.runs.transitions import cancel_children, emit, fan_in, lock, lock_pk, transition
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
-
-    from tasks_ui.querysets import TaskRunQuerySet
 
 
 def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
