@@ -29,12 +29,18 @@ class Assessment(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assessments")
     name = models.CharField(max_length=120)
     requirements = models.JSONField(default=dict, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULL is not unique)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = AssessmentQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"], name="one_assessment_per_idempotency_key"
+            )
+        ]
         indexes = [models.Index(fields=["owner", "-id"], name="assessment_owner")]
 
     def __str__(self) -> str:

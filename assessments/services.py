@@ -51,9 +51,10 @@ def create_assessment(
     name: str,
     requirements: Requirements,
     uploads: Iterable[tuple[str, bytes]],
+    idempotency_key: str | None = None,
 ) -> Assessment:
     """Store the files of ``uploads`` ((path, content), archives are unpacked) under a new
-    assessment.
+    assessment. The same ``idempotency_key`` gives the same assessment.
 
     Raises UploadError, with nothing stored, for what can't be taken, and when there is neither a
     file nor a requirement to work from.
@@ -65,18 +66,28 @@ def create_assessment(
             "There is nothing to assess. Add a file, or answer at least one question on the"
             " workload."
         )
-    with transaction.atomic():
-        assessment = Assessment.objects.create(owner_id=owner.pk, name=name, requirements=stated)
-        SourceFile.objects.bulk_create(
-            SourceFile(
-                assessment=assessment,
-                path=file.path,
-                size=file.size,
-                sha256=file.sha256,
-                content=file.content,
+    try:
+        with transaction.atomic():
+            assessment = Assessment.objects.create(
+                owner_id=owner.pk,
+                name=name,
+                requirements=stated,
+                idempotency_key=idempotency_key,
             )
-            for file in files
-        )
+            SourceFile.objects.bulk_create(
+                SourceFile(
+                    assessment=assessment,
+                    path=file.path,
+                    size=file.size,
+                    sha256=file.sha256,
+                    content=file.content,
+                )
+                for file in files
+            )
+    except IntegrityError:
+        if idempotency_key is None:
+            raise
+        return Assessment.objects.get(owner_id=owner.pk, idempotency_key=idempotency_key)
     return assessment
 
 

@@ -99,7 +99,15 @@ class Client:
         if requirements:
             form["requirements"] = json.dumps(requirements)
         parts = [("files", (path.rsplit("/", 1)[-1], content)) for path, content in listed]
-        return self._json("POST", "/assessments/", data=form, files=parts, timeout=120)
+        return self._json(
+            "POST",
+            "/assessments/",
+            data=form,
+            files=parts,
+            timeout=120,
+            headers={"Idempotency-Key": uuid4().hex},
+            is_safe=True,
+        )
 
     def analyze(self, assessment_id: str) -> dict[str, Any]:
         """Start a run; a key of its own makes it one run however often the request has to be

@@ -46,7 +46,7 @@ Key = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="The same key gives the same run",
+        description="The same key gives the same result, however often it is sent",
     ),
 ]
 RunNumber = Annotated[
@@ -339,8 +339,9 @@ def refused_upload(request: HttpRequest, error: UploadError) -> HttpResponse:
     operation_id="create_assessment",
     url_name="create",
 )
-def create(request: HttpRequest) -> Any:
-    """Upload files and requirements. Nothing is analysed yet."""
+def create(request: HttpRequest, idempotency_key: Key = None) -> Any:
+    """Upload files and requirements. Nothing is analyzed yet. A request that is repeated with its
+    Idempotency-Key gives the assessment that the first one created."""
     try:
         name, requirements, uploads = _read_body(request)
     except ValidationError as error:
@@ -354,6 +355,7 @@ def create(request: HttpRequest) -> Any:
         name=name,
         requirements=requirements,
         uploads=uploads,
+        idempotency_key=idempotency_key,
     )
     answer = HttpResponse(
         _detail(assessment).model_dump_json(), status=201, content_type="application/json"
