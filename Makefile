@@ -1,6 +1,6 @@
 # make run: all of Infra Mind on this machine. make test: all tests. make check: what has to hold before a change lands.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock bench bench-peers chaos api lint-api clean
+.PHONY: help run test check format lock bench bench-peers chaos api lint-api lint-pages clean
 .DELETE_ON_ERROR:
 
 PY := .venv/bin/python
@@ -41,6 +41,9 @@ check: .venv/.dev
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	@! grep -nE '://|^ *--[^h]' requirements*.txt
+	@if command -v npm >/dev/null; then $(MAKE) -s lint-pages; \
+	elif [ -n "$$CI" ]; then echo "npm is missing: scripts and style sheets can't be linted."; exit 1; \
+	else echo "npm is missing: scripts and style sheets are not linted."; fi
 
 format: .venv/.dev
 	$(PY) -m ruff check --fix .
@@ -68,6 +71,13 @@ lint-api: .node/.installed
 	cd .node && REDOCLY_TELEMETRY=off node_modules/.bin/redocly lint --config redocly.yaml ../docs/openapi.json
 	cd .node && node asyncapi.js ../docs/asyncapi.json
 
+# The linters find their settings above the files, so these are copied beside the linters.
+lint-pages: .node/.installed
+	@rm -rf .node/pages && mkdir -p .node/pages
+	@cp -r --parents tasks_ui/static assessments/static .node/pages/
+	cd .node && node_modules/.bin/eslint pages
+	cd .node && node_modules/.bin/stylelint "pages/**/*.css"
+
 clean:
 	rm -rf .venv .venv-scanner .venv-peers .node .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -93,7 +103,7 @@ clean:
 	@scripts/install .venv $<
 	@touch $@ .venv/.runtime
 
-.node/.installed: docs/lint/package.json docs/lint/asyncapi.js docs/lint/redocly.yaml
+.node/.installed: $(wildcard docs/lint/*)
 	@mkdir -p .node
 	@cp docs/lint/* .node/
 	@npm install --prefix .node --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/screenshots from a running Infra Mind, with its own sample.
+"""Take pictures of the pages of a running Infra Mind, with its own sample, into .screenshots.
 
     make run                                                            # in one terminal
     .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000       # in another
@@ -56,7 +56,7 @@ AT_ONCE = 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("url")
-    parser.add_argument("--to", type=Path, default=Path("docs/screenshots"))
+    parser.add_argument("--to", type=Path, default=Path(".screenshots"))
     parser.add_argument("--only", default="")
     parser.add_argument(
         "--full", action="store_true", help="the whole page, not what a window shows of it"

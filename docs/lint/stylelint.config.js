@@ -1,0 +1,4 @@
+export default {
+  extends: ["stylelint-config-recommended"],
+  rules: { "no-descending-specificity": null },
+}
