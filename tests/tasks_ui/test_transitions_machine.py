@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 STATE_OF = {f"task.{verb}": state for state, verb in VERBS.items()}
 MAX_ATTEMPTS = 3
 ROOTS = 2
+ROUNDS = 12
+STOPPED = {*FINAL, State.CANCELLING}
 RUNS_ON = {State.PROGRESS, State.SUCCESS, State.FAILURE, State.RETRY, State.CANCELLING}
 DIAGRAM = {  # as drawn in the docstring of TaskRun
     State.PENDING: {State.STARTED, State.REVOKED},
@@ -88,8 +90,13 @@ class Runs(RuleBasedStateMachine):
         self.percent: dict[Any, tuple[int, int]] = {}
 
     def teardown(self) -> None:
+        has_failed = transaction.get_rollback()
         transaction.set_rollback(False)  # a step that failed must not hide why
-        transaction.savepoint_rollback(self.savepoint)
+        try:
+            if not has_failed:
+                self._everything_settles()
+        finally:
+            transaction.savepoint_rollback(self.savepoint)
 
     # --- what people and programs ask
 
@@ -224,7 +231,10 @@ class Runs(RuleBasedStateMachine):
             assert run.attempt <= run.max_attempts
             assert run.cancel_requested_at is None or run.state in {State.CANCELLING, State.REVOKED}
             self._stays_final(run)
-            self._is_moved_by_someone(run, [row for row in rows if row.parent_id == run.pk])
+            children = [row for row in rows if row.parent_id == run.pk]
+            self._is_moved_by_someone(run, children)
+            if run.state == State.FAILURE:
+                assert all(row.state in STOPPED for row in children), "a failed run's child goes on"
 
     def _walks_the_diagram(self, run: TaskRun, events: list[TaskEvent]) -> None:
         """Events are numbered 1..n; their states follow one another as drawn; each attempt starts
@@ -254,6 +264,22 @@ class Runs(RuleBasedStateMachine):
             attempt, current = self.percent.get(run.pk, (run.attempt, 0))
             assert run.attempt > attempt or run.current >= current
             self.percent[run.pk] = (run.attempt, run.current)
+
+    def _everything_settles(self) -> None:
+        """Liveness: from any state, time, the reconciler and honest workers bring every run to a
+        final state in a bounded number of rounds."""
+        for _ in range(ROUNDS):
+            if not TaskRun.objects.active().exists():
+                return
+            self.a_worker_is_lost(0, is_due=True)
+            for run in TaskRun.objects.active().filter(lease_until=None).order_by("-pk"):
+                taken = claim(run.pk, attempt=run.attempt, worker="honest")
+                if taken is not None:
+                    transition(taken, State.SUCCESS, attempt=taken.attempt)
+            TaskRun.objects.filter(lease_until__isnull=False).update(lease_until=Now())
+        assert not TaskRun.objects.active().exists(), list(
+            TaskRun.objects.active().values("state", "attempt", "lease_until", "parent_id")
+        )
 
     def _run(self, which: int) -> TaskRun:
         """One of the rows; those that nobody holds come first, those that are over last."""
