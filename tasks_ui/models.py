@@ -190,6 +190,10 @@ class TaskEventQuerySet(OwnedQuerySet["TaskEvent"]):
     owner_id = "task__owner_id"
 
 
+class TaskCallQuerySet(OwnedQuerySet["TaskCall"]):
+    owner_id = "run__owner_id"
+
+
 class TaskCall(models.Model):
     """What a run of ``django.tasks`` calls: the function's module path, and its arguments as JSON.
 
@@ -203,6 +207,8 @@ class TaskCall(models.Model):
     backend = models.CharField(max_length=60)
     run_after = models.DateTimeField(null=True, blank=True)
     errors = models.JSONField(default=list)
+
+    objects = TaskCallQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.path

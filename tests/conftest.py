@@ -66,14 +66,25 @@ PROCESSES = ("shared_stack", "harmed", "alone")  # fixtures, in the order in whi
 
 
 def processes_of(item: pytest.Item) -> str:
-    """Which of PROCESSES the test asks for; none is an empty string."""
+    """Which of PROCESSES the test asks for; none is an empty string.
+
+    A test of the browser alone is counted to the first: Playwright's loop goes on in its thread, in
+    which no test may then call an async view.
+    """
     fixtures: list[str] = getattr(item, "fixturenames", [])
+    if "browser" in fixtures and "stack" not in fixtures and "alone" not in fixtures:
+        return PROCESSES[0]
     return next((name for name in PROCESSES if name in fixtures), "")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where the tests are spread over several processes of pytest (make test), those that share a
+    """A test that commits takes ``transactional_db``, never django_db(transaction=True): that mark
+    leaves the content types with new ids, and every process that stays up with stale ones.
+
+    Where the tests are spread over several processes of pytest (make test), those that share a
     set of the application's processes, and those of a module, stay together."""
+    if any(mark.kwargs.get("transaction") for mark in item.iter_markers("django_db")):
+        raise pytest.UsageError(f"{item.nodeid}: use the fixture transactional_db instead.")
     item.add_marker(pytest.mark.xdist_group(processes_of(item) or item.location[0]))
 
 

@@ -21,7 +21,7 @@ MOST_TO_CREATE_S = 0.005
 MOST_TO_START_S = 0.015
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_creating_a_run_takes_no_longer_in_a_full_table(
     servers: Servers, alone: None, alice: User, bob: User, size: Callable[[int, int], int]
 ) -> None:

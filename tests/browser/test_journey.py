@@ -92,7 +92,7 @@ def sign_in(page: Page, url: str) -> None:
 
 
 def start_sample(page: Page) -> None:
-    page.get_by_role("button", name="Try the sample").click()
+    page.get_by_role("button", name="Try the sample").first.click()
     expect(page).to_have_url(re.compile(r"/assessments/[0-9a-f-]+/runs/1/"))
 
 
@@ -358,6 +358,7 @@ def test_runs_are_filtered_marked_and_cancelled_or_run_again_together(
 def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: str) -> None:
     """No input makes an agent fail, so one's answer is made a failure in the database once the run
     is done."""
+    from assessments.attention import reasons_of
     from assessments.models import AgentReport, AssessmentRun
 
     start_sample(page)
@@ -370,8 +371,10 @@ def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: s
     )
     assert first.task_id
     TaskRun.objects.filter(pk=first.task_id).update(partial=True)
+    AssessmentRun.objects.filter(pk=first.pk).update(attention=reasons_of(first))
     page.reload()
-    expect(page.locator(".note", has_text="Security failed.")).to_contain_text("Out of memory.")
+    note = page.locator(".note", has_text="The security agent failed")
+    expect(note).to_contain_text("Out of memory.")
     page.get_by_role("button", name="Run failed agents again").click()
     expect(page).to_have_url(re.compile("/runs/2/"))
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
@@ -412,6 +415,7 @@ def test_many_ends_at_once_leave_the_page_readable(page: Page, home: str) -> Non
     alice = User.objects.get(username=NAME)
     queues.pause("assessments", by=alice)
     for _ in range(5):
+        page.goto(f"{home}/assessments/new/")
         start_sample(page)
     page.goto(f"{home}/reports/")
     expect(page.locator("#conn")).to_have_text("Live")

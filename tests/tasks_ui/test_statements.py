@@ -22,7 +22,7 @@ MOST = 10
 """Statements of one tracked no-op, each a round trip, with every BEGIN and COMMIT. It was 25."""
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_a_tracked_no_op_takes_few_statements(servers: Servers, alone: None, alice: User) -> None:
     run_it(queue_noop(owner=alice))  # opens the connection
     with CaptureQueriesContext(connection) as queries:

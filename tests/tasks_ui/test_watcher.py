@@ -15,7 +15,7 @@ from tasks_ui.worker.watch import WATCH_EVERY_S, watched
 from tasks_ui.worker.work import Work
 from tests.stack import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 Queue = Callable[..., TaskRun]
 
 

@@ -17,7 +17,7 @@ from tasks_ui.worker.connections import close_unsound
 from tests.stack import Stack, wait_until
 from tests.tasks_ui.test_life_of_a_run import ended
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def backend_pid() -> int:

@@ -2,6 +2,7 @@
 import { ask } from "./ask.js"
 
 const LIFE_MS = 8000
+const AT_ONCE = 3
 const ENDS = new Set(["task.succeeded", "task.failed", "task.revoked"])
 const OLD_MS = 60_000
 const WANTED = "notify"
@@ -48,8 +49,14 @@ function isShown(id) {
   return box.bottom > 0 && box.top < innerHeight
 }
 
+/** At most AT_ONCE are shown: the oldest gives way, a success before a failure. */
 function show(toast) {
-  document.getElementById("toasts").append(toast)
+  const toasts = document.getElementById("toasts")
+  while (toasts.querySelectorAll(".toast").length >= AT_ONCE) {
+    const oldest = toasts.querySelector(".toast:not([data-state=FAILURE])") ?? toasts.querySelector(".toast")
+    oldest.remove()
+  }
+  toasts.append(toast)
   toast.querySelector("[data-dismiss]").addEventListener("click", () => toast.remove())
   if (toast.dataset.state === "FAILURE") return
   const leave = () => (toast.matches(":hover, :focus-within") ? setTimeout(leave, 1000) : toast.remove())
