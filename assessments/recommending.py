@@ -4,13 +4,14 @@ it.
 One recommendation stands for one problem, however many rules and agents see it and in however many
 places. The order is: the worst severity among its findings; then whether one of its resources can
 be reached from the internet; then its reach, the number of places; then its effort, the smallest
-first; then the saving and the title. Effort is that of the change itself (``assessments/data/
-crosswalk.csv``): setting a flag is small, work on several resources medium, a rebuild, a migration
-or a restore large. Muted findings ask for nothing.
+first; then the saving and the title. Effort is that of the change itself, read off the crosswalk's
+remediation: setting a flag is small, replacing a data store large, everything else medium. Muted
+findings ask for nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,15 @@ DEFAULT_EFFORT = Effort.MEDIUM
 FORMULA = (
     "By the worst severity of its findings, then resources that the internet can reach first, then"
     " the number of places, then the smallest effort, then the largest saving. Effort is that of"
-    " the change: a flag is small, work on several resources medium, a rebuild or a migration"
-    " large."
+    " the change: a flag in place is small, replacing a data store large, everything else medium."
 )
 """In words, for beside the priorities."""
 ACTION_CHARS = 90
+REPLACES = re.compile(
+    r"\b(storage_encrypted|at_rest_encryption_enabled|encrypt_at_rest|encrypted = true)\b"
+)
+"""Settings that can't be changed in place: the provider replaces the store, and its data has to be
+copied (AWS provider documentation, "forces new resource")."""
 
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
@@ -110,18 +115,23 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
 
 
 def effort_of(rule: str) -> Effort:
+    """Of the change that the crosswalk asks for: replacing a data store is large, setting a flag in
+    place is small, what it does not know is medium."""
     entry = entries().get(rule)
-    return Effort(entry.effort) if entry and entry.effort else DEFAULT_EFFORT
+    if entry is None:
+        return DEFAULT_EFFORT
+    if REPLACES.search(entry.remediation):
+        return Effort.LARGE
+    return Effort.SMALL if entry.remediation.startswith("Set ") else DEFAULT_EFFORT
 
 
 def action_of(finding: Finding) -> str:
-    """The title of what to do: the table's, else the first sentence of the remediation where it is
-    short enough, else the problem."""
-    entry = entries().get(finding.rule)
-    if entry and entry.action:
-        return entry.action
+    """The title of what to do: the problem, and the first sentence of its remediation where both
+    are short enough."""
     sentence = str(finding.detail.get("remediation") or "").split(". ")[0].rstrip(".")
-    return sentence if 0 < len(sentence) <= ACTION_CHARS else finding.title
+    if not 0 < len(sentence) <= ACTION_CHARS:
+        return finding.title
+    return f"{finding.title}: {sentence[0].lower()}{sentence[1:]}"
 
 
 def steps_of(findings: list[Finding]) -> list[str]:

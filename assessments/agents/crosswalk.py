@@ -35,8 +35,7 @@ PROVIDER_NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "kubern
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One rule. ``checks`` are Prowler's, the closest first; empty where no published check tests
-    the same thing. ``action`` is the title of the change that solves the problem, ``effort`` how
-    large that change is: small, medium or large."""
+    the same thing."""
 
     rule: str
     checks: tuple[str, ...]
@@ -44,8 +43,6 @@ class Entry:
     why: str
     remediation: str
     code_example: str = ""
-    action: str = ""
-    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +142,6 @@ def _entry(row: dict[str, str], example: str) -> Entry:
         why=row["why"],
         remediation=row["remediation"],
         code_example=example.strip(),
-        action=row.get("action", ""),
-        effort=row.get("effort", ""),
     )
 
 

@@ -8,6 +8,7 @@ CloudFormation resource reference.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -225,15 +226,24 @@ def attributes_of(resource: Resource) -> dict[str, Any]:
 def region_of(
     requirements: Requirements, resources: Iterable[Resource], *, default: str = "us-east-1"
 ) -> Region:
-    """The region of the requirements, else of a provider block, else of a declared zone, else
-    ``default``, assumed."""
+    """The region of the requirements, else of AWS's provider block (the one without an alias
+    first), else of a declared zone, else ``default``, assumed.
+
+    Prices and the machines' power are known for AWS alone, so that another provider's region says
+    nothing about them. Of several, the one named most often is taken.
+    """
     if requirements.regions:
         return Region(requirements.regions[0], "requirements, regions", assumed=False)
-    found = sorted(
-        (str(name), where) for resource in resources for name, where in _declared_regions(resource)
-    )
+    found = [
+        (rank, name, where)
+        for resource in resources
+        if resource.provider == "aws"
+        for rank, name, where in _declared_regions(resource)
+    ]
     if found:
-        return Region(found[0][0], found[0][1], assumed=False)
+        named = Counter(name for _, name, _ in found)
+        _, name, where = min(found, key=lambda each: (each[0], -named[each[1]], each[1:]))
+        return Region(name, where, assumed=False)
     return Region(
         default,
         f"assumed: neither the requirements nor the code names a region, {default} is taken",
@@ -241,13 +251,14 @@ def region_of(
     )
 
 
-def _declared_regions(resource: Resource) -> list[tuple[str, str]]:
+def _declared_regions(resource: Resource) -> list[tuple[int, str, str]]:
+    """Rank (0 goes first), name and place of the region that a block names."""
     where = f"{resource.file}:{resource.line_start}"
     if resource.type == "provider" and (name := text(resource.attributes.get("region"))):
-        return [(name, f"{where}, provider block")]
+        return [(1 if resource.attributes.get("alias") else 0, name, f"{where}, provider block")]
     zone = text(first(attributes_of(resource), "availability_zone", default=None))
     if zone and zone[-1].isalpha() and zone[-2:-1].isdigit():
-        return [(zone[:-1], f"{where}, availability zone")]
+        return [(2, zone[:-1], f"{where}, availability zone")]
     return []
 
 

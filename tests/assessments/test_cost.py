@@ -10,6 +10,7 @@ import pytest
 from assessments.agents.cost import agent
 from assessments.agents.cost.price_list import egress_usd
 from assessments.agents.instance_types import hourly_price
+from assessments.agents.inventory import region_of
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind, Resource
@@ -266,3 +267,24 @@ def test_every_figure_and_table_has_a_source() -> None:
     assert all(each.source for each in result.figures) and all(
         each.source for each in result.tables
     )
+
+
+def test_another_providers_region_is_not_the_region_of_aws() -> None:
+    cluster = declared("aws_eks_cluster", "shop")
+    alibaba = declared("provider", "alicloud", region="cn-hangzhou").replace(provider="alicloud")
+    aws = declared("provider", "aws", region="us-west-2")
+    other = declared("provider", "aws", region="eu-north-1", alias="replica")
+    region = region_of(Requirements(), [alibaba, other, cluster, aws])
+    assert (region.name, region.assumed) == ("us-west-2", False)
+    assumed = region_of(Requirements(), [alibaba, cluster])
+    assert (assumed.name, assumed.assumed) == ("us-east-1", True)
+
+
+def test_a_score_needs_a_price_for_four_of_five_components() -> None:
+    priced = [declared("aws_eks_cluster", f"c{n}") for n in range(4)]
+    unknown = [declared("aws_macie2_account", f"m{n}") for n in range(2)]
+    assert assess(*priced, unknown[0]).score is not None
+    without = assess(*priced, *unknown)
+    assert without.score is None
+    assert "4 of 6" in without.score_formula
+    assert without.summary.startswith("At least ")

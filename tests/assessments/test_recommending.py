@@ -11,7 +11,7 @@ from django.urls import reverse
 from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Recommendation
-from assessments.recommending import Effort, draft, generate, order_of
+from assessments.recommending import Effort, draft, effort_of, generate, order_of
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import Work
 from tests.assessments.rows import assessed, uploaded
@@ -133,3 +133,12 @@ def test_generating_twice_leaves_one_set(run: AssessmentRun, alice: User) -> Non
         assert work.effects is not None
         work.effects()
     assert run.recommendations.count() == 1
+
+
+def test_titles_are_actions_and_effort_is_that_of_the_change(run: AssessmentRun) -> None:
+    public = found(run, "CKV_AWS_17", Severity.CRITICAL, title="Database is public")
+    public.detail = {"remediation": "Set publicly_accessible = false. Then use private subnets."}
+    assert draft(run, "p", [public]).title == "Database is public: set publicly_accessible = false"
+    assert effort_of("CKV_AWS_17") == Effort.SMALL
+    assert effort_of("CKV_AWS_16") == Effort.LARGE, "encrypting a database replaces it"
+    assert effort_of("no such rule") == Effort.MEDIUM

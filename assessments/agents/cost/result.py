@@ -25,6 +25,9 @@ from assessments.scan.types import FileKind, Resource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LEAST_PRICED = 0.8
+"""The share of billable components that need a price before a score is given."""
+
 
 def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentResult:
     only_containers = {each.origin for each in resources} <= {FileKind.KUBERNETES, FileKind.COMPOSE}
@@ -56,7 +59,11 @@ def result_of(
     savings: list[Saving],
 ) -> AgentResult:
     saved = sum((each.monthly_usd for each in savings), ZERO)
+    score: int | None
     score, formula = _score(total, saved, wanted.monthly_budget_usd)
+    known = len(lines) / (len(lines) + len(unpriced))
+    if known < LEAST_PRICED:
+        score, formula = None, _withheld(lines, unpriced)
     findings = [saving_finding(each, total) for each in savings] + list(
         budget_findings(total, wanted.monthly_budget_usd)
     )
@@ -70,7 +77,7 @@ def result_of(
         missing=missing,
         score=score,
         score_formula=formula,
-        share=_share(total, saved, wanted.monthly_budget_usd),
+        share=None if score is None else _share(total, saved, wanted.monthly_budget_usd),
         summary=_summary(total, saved, lines, unpriced, region),
         figures=list(_figures(region, lines, unpriced, egress, total, saved, wanted)),
         tables=list(_tables(region, lines, unpriced, egress)),
@@ -85,10 +92,19 @@ def result_of(
     )
 
 
+def _withheld(lines: list[Line], unpriced: list[Unpriced]) -> str:
+    """Why there is no score: a share of a small part of the cost says nothing about the whole."""
+    return (
+        f"No score: {len(lines)} of {len(lines) + len(unpriced)} billable components have a price;"
+        f" a score needs at least {LEAST_PRICED:.0%}"
+    )
+
+
 def _summary(
     total: Decimal, saved: Decimal, lines: list[Line], unpriced: list[Unpriced], region: Region
 ) -> str:
-    parts = [f"{total} USD a month for {counted(len(lines), 'component')} in {region.name}"]
+    least = "At least " if unpriced else ""
+    parts = [f"{least}{total} USD a month for {counted(len(lines), 'component')} in {region.name}"]
     parts += [f"{saved} USD of it could be saved"] if saved else []
     parts += [f"{counted(len(unpriced), 'component')} could not be priced"] if unpriced else []
     return f"{'; '.join(parts)}."
