@@ -34,13 +34,18 @@ _WORST = [
 
 
 class ScanResult(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """The merged scan. Every uploaded file has exactly one entry in ``coverage``. ``engines`` maps
-    name to version. ``scopes`` is sorted by key."""
+    """The merged scan. ``engines`` maps name to version. ``scopes`` is sorted by key.
+
+    Every uploaded file has exactly one entry in ``coverage``: the worst that is known of it.
+    ``gaps`` names all that was not read: any number of entries a file, each with the scope that
+    lacks it (see ``FileCoverage.scope``), none of them with the status ``read``.
+    """
 
     scopes: list[Scope] = []
     checks: list[CheckResult] = []
     resources: list[Resource] = []
     coverage: list[FileCoverage] = []
+    gaps: list[FileCoverage] = []
     engines: dict[str, str] = {}
 
 

@@ -112,9 +112,11 @@ class FileCoverage(Message, frozen=True, kw_only=True, omit_defaults=True):
     """How far one uploaded file was read.
 
     ``reason`` says, in words for the user, why it was not read whole; ``line`` where that began,
-    1-based.
+    1-based. ``scope`` is the key of the scope that lacks something for it; empty where it is said
+    of the file, whoever uses it.
     """
 
+    scope: str = ""
     path: str
     kind: FileKind
     status: CoverageStatus
@@ -164,6 +166,12 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     ``Deployment/default/cart``, ``compose/web``); ``scope`` is the scope's key. ``exact`` is true
     when counts and values come from a plan or a literal manifest, false when they are estimated
     from source. ``attributes`` is the declared configuration, redacted, JSON types only.
+
+    ``count_known`` is false where ``count`` or ``for_each`` can't be told from the upload: there
+    is then "at least 1" of it. ``region`` is where it will be (``eu-west-1``), by its own
+    attributes or by the provider it uses; empty where that is not said. ``provider_alias`` names
+    that provider where it is not the default one (``aws.west``). ``uncertain`` says in words why
+    it may not exist at all (a Condition that can't be decided).
     """
 
     scope: str = ""
@@ -176,6 +184,10 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     line_start: int
     line_end: int
     exact: bool
+    count_known: bool = True
+    region: str = ""
+    provider_alias: str = ""
+    uncertain: str = ""
     attributes: dict[str, Any] = {}
 
 
