@@ -156,10 +156,16 @@ def _summary(headline: Headline, answers: Answers, worst: tuple[Scope, AgentResu
     total = sum((value for value, _ in ranked), Decimal(0))
     named = [f"{_shown(value)} in {label}" for value, label in ranked[:MAX_NAMED]]
     more = [f"the rest in {len(ranked) - MAX_NAMED} more"] if len(ranked) > MAX_NAMED else []
+    least = "At least " if _is_partial(headline, answers) else ""
     return (
-        f"{_shown(total)} {_leading_unit(headline, answers)} in {_over(answers)}:"
+        f"{least}{_shown(total)} {_leading_unit(headline, answers)} in {_over(answers)}:"
         f" {', '.join([*named, *more])}."
     )
+
+
+def _is_partial(headline: Headline, answers: Answers) -> bool:
+    figures = (figure for _, result in answers for figure in result.figures)
+    return any(each.key == headline.left_out and each.value for each in figures)
 
 
 def _shown(value: Decimal) -> str:

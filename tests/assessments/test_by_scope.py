@@ -302,3 +302,10 @@ def test_a_repository_beside_one_deployment_leaves_nothing_to_ask() -> None:
     result = answer("capacity", beside)
     assert of_scope(result, PROD).status == AgentStatus.ASSESSED
     assert "scope" not in result.missing
+
+
+def test_a_sum_of_costs_with_something_unpriced_is_a_least() -> None:
+    data = both()
+    odd = data.replace(resources=[*data.resources, declared(PROD, "aws_msk_cluster", "queue")])
+    assert figure(answer("cost", odd), "unpriced") > 0
+    assert answer("cost", odd).summary.startswith("At least ")
