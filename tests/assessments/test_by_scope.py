@@ -220,6 +220,7 @@ def test_the_score_of_a_run_is_over_the_checks_of_all_scopes() -> None:
     assert prod is not None and result.score is not None and staging == 100
     assert prod < result.score < 100
     assert "over 2 scopes" in result.score_formula
+    assert result.summary.startswith("1 finding in 2 scopes:")
 
 
 def test_a_single_share_gives_the_score_of_its_own_scope() -> None:
