@@ -157,7 +157,7 @@ def _summary(headline: Headline, answers: Answers, worst: tuple[Scope, AgentResu
     named = [f"{_shown(value)} in {label}" for value, label in ranked[:MAX_NAMED]]
     more = [f"the rest in {len(ranked) - MAX_NAMED} more"] if len(ranked) > MAX_NAMED else []
     unit = _leading_unit(headline, answers)
-    unit = "finding" if (total, unit) == (1, "findings") else unit
+    unit = "finding" if total == 1 and unit == "findings" else unit
     least = "At least " if _is_partial(headline, answers) else ""
     return f"{least}{_shown(total)} {unit} in {_over(answers)}: {', '.join([*named, *more])}."
 
