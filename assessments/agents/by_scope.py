@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from assessments.agents.gaps import with_gaps
 from assessments.agents.headline import run_level
 from assessments.agents.scope_inputs import identities, input_of, scopes_of
 from assessments.agents.scope_requirements import Stated, stated_for
@@ -34,7 +33,7 @@ def by_scope(agent: Agent) -> Agent:
 def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult:
     scopes = scopes_of(data)
     if not scopes:
-        return with_gaps(agent, agent.run(data, on_progress), data.coverage)
+        return agent.run(data, on_progress)
     names, stated = identities(scopes, data), stated_for(scopes, data)
     inputs = [input_of(scope, data, stated[scope.key].requirements) for scope in scopes]
     sizes = [_units(each) for each in inputs]
@@ -48,12 +47,9 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
             label=scope.label if len(scopes) > 1 else "",
         )
         result = agent.run(each, part.report if len(scopes) > 1 else on_progress)
-        told = _told(scope, result, names[scope.key], stated[scope.key])
-        answers.append(with_gaps(agent, told, each.coverage))
+        answers.append(_told(scope, result, names[scope.key], stated[scope.key]))
         part.finish()
-    if len(scopes) == 1:
-        return answers[0]
-    return with_gaps(agent, run_level(agent, scopes, answers), data.coverage)
+    return answers[0] if len(scopes) == 1 else run_level(agent, scopes, answers)
 
 
 def _units(data: AgentInput) -> int:

@@ -29,7 +29,6 @@ from assessments.agents.crosswalk import (
 )
 from assessments.agents.severity import SeverityTable
 from assessments.agents.types import (
-    PRICED_KINDS,
     Agent,
     AgentFinding,
     AgentInput,
@@ -44,7 +43,7 @@ from assessments.agents.types import (
 )
 from assessments.agents.wording import counted
 from assessments.requirements import Framework
-from assessments.scan.types import CheckResult, FileKind, Outcome
+from assessments.scan.types import CheckResult, Outcome
 
 MAX_NAMED = 5
 """Failed checks named in one finding; the rest is counted."""
@@ -362,6 +361,5 @@ AGENT = Agent(
     label="Compliance",
     run=run,
     reads=frozenset(Part),
-    looks_at=PRICED_KINDS | {FileKind.KUBERNETES},
     headline=Headline(summed=("*_pass", "*_fail", "*_partly_covered", "*_not_assessable")),
 )
