@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from assessments.agents.gaps import with_gaps
 from assessments.agents.headline import run_level
 from assessments.agents.scope_inputs import identities, input_of, scopes_of
 from assessments.agents.scope_requirements import Stated, stated_for
@@ -33,7 +34,7 @@ def by_scope(agent: Agent) -> Agent:
 def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult:
     scopes = scopes_of(data)
     if not scopes:
-        return agent.run(data, on_progress)
+        return with_gaps(agent, agent.run(data, on_progress), data.coverage)
     names, stated = identities(scopes, data), stated_for(scopes, data)
     inputs = [input_of(scope, data, stated[scope.key].requirements) for scope in scopes]
     sizes = [_units(each) for each in inputs]
@@ -47,9 +48,12 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
             label=scope.label if len(scopes) > 1 else "",
         )
         result = agent.run(each, part.report if len(scopes) > 1 else on_progress)
-        answers.append(_told(scope, result, names[scope.key], stated[scope.key]))
+        told = _told(scope, result, names[scope.key], stated[scope.key])
+        answers.append(with_gaps(agent, told, each.coverage))
         part.finish()
-    return answers[0] if len(scopes) == 1 else run_level(agent, scopes, answers)
+    if len(scopes) == 1:
+        return answers[0]
+    return with_gaps(agent, run_level(agent, scopes, answers), data.coverage)
 
 
 def _units(data: AgentInput) -> int:

@@ -29,6 +29,7 @@ from assessments.agents.crosswalk import (
 )
 from assessments.agents.severity import SeverityTable
 from assessments.agents.types import (
+    PRICED_KINDS,
     Agent,
     AgentFinding,
     AgentInput,
@@ -43,7 +44,7 @@ from assessments.agents.types import (
 )
 from assessments.agents.wording import counted
 from assessments.requirements import Framework
-from assessments.scan.types import CheckResult, Outcome
+from assessments.scan.types import CheckResult, FileKind, Outcome
 
 MAX_NAMED = 5
 """Failed checks named in one finding; the rest is counted."""
@@ -361,5 +362,6 @@ AGENT = Agent(
     label="Compliance",
     run=run,
     reads=frozenset(Part),
+    looks_at=PRICED_KINDS | {FileKind.KUBERNETES},
     headline=Headline(summed=("*_pass", "*_fail", "*_partly_covered", "*_not_assessable")),
 )

@@ -156,10 +156,15 @@ def _summary(headline: Headline, answers: Answers, worst: tuple[Scope, AgentResu
     total = sum((value for value, _ in ranked), Decimal(0))
     named = [f"{_shown(value)} in {label}" for value, label in ranked[:MAX_NAMED]]
     more = [f"the rest in {len(ranked) - MAX_NAMED} more"] if len(ranked) > MAX_NAMED else []
-    return (
-        f"{_shown(total)} {_leading_unit(headline, answers)} in {_over(answers)}:"
-        f" {', '.join([*named, *more])}."
-    )
+    unit = _leading_unit(headline, answers)
+    unit = "finding" if total == 1 and unit == "findings" else unit
+    least = "At least " if _is_partial(headline, answers) else ""
+    return f"{least}{_shown(total)} {unit} in {_over(answers)}: {', '.join([*named, *more])}."
+
+
+def _is_partial(headline: Headline, answers: Answers) -> bool:
+    figures = (figure for _, result in answers for figure in result.figures)
+    return any(each.key == headline.left_out and each.value for each in figures)
 
 
 def _shown(value: Decimal) -> str:

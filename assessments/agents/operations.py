@@ -21,6 +21,7 @@ from assessments.agents.routing import Owner, Topic, owned, topic
 from assessments.agents.scoring import Tally
 from assessments.agents.severity import TOPIC_SEVERITY, SeverityTable
 from assessments.agents.types import (
+    ASSESSED_KINDS,
     Agent,
     AgentFinding,
     AgentInput,
@@ -204,5 +205,6 @@ AGENT = Agent(
     label="Operations",
     run=run,
     reads=frozenset(Part),
+    looks_at=ASSESSED_KINDS,
     headline=Headline(summed=("checks_*", "findings_*", "failed_*")),
 )

@@ -29,7 +29,8 @@ def scopes_of(data: AgentInput) -> list[Scope]:
 
 
 def input_of(scope: Scope, data: AgentInput, requirements: Requirements) -> AgentInput:
-    """What of ``data`` belongs to ``scope``, with the requirements that describe it."""
+    """What of ``data`` belongs to ``scope``, with the requirements that describe it. A file that no
+    scope could be read from counts for the only one, where there is one."""
     known = {each.key for each in data.scopes}
     paths = set(scope.paths)
 
@@ -40,7 +41,7 @@ def input_of(scope: Scope, data: AgentInput, requirements: Requirements) -> Agen
         scopes=[scope],
         checks=[each for each in data.checks if belongs(each.scope)],
         resources=[each for each in data.resources if belongs(each.scope)],
-        coverage=[each for each in data.coverage if each.path in paths],
+        coverage=[e for e in data.coverage if e.path in paths or len(data.scopes) == 1],
         requirements=requirements,
     )
 

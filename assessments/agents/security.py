@@ -19,6 +19,7 @@ from assessments.agents.routing import Owner, Topic, owned, topic
 from assessments.agents.scoring import Tally
 from assessments.agents.severity import SeverityTable
 from assessments.agents.types import (
+    ASSESSED_KINDS,
     Agent,
     AgentFinding,
     AgentInput,
@@ -129,5 +130,6 @@ AGENT = Agent(
     label="Security",
     run=run,
     reads=frozenset(Part),
+    looks_at=ASSESSED_KINDS,
     headline=Headline(summed=("checks_*", "findings_*")),
 )

@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 
 from assessments.requirements import Requirements
-from assessments.scan.types import CheckResult, CodeLine, FileCoverage, Message, Resource, Scope
+from assessments.scan.types import (
+    CheckResult,
+    CodeLine,
+    FileCoverage,
+    FileKind,
+    Message,
+    Resource,
+    Scope,
+)
 
 OnProgress = Callable[[int, int, str], None]
 """``on_progress(done, total, message)``: finished work units, known work units, what is being done
@@ -45,6 +53,18 @@ class Part(StrEnum):
 
     CHECKS = "checks"
     RESOURCES = "resources"
+
+
+PRICED_KINDS = frozenset(
+    {
+        FileKind.TERRAFORM,
+        FileKind.TERRAFORM_VARS,
+        FileKind.TERRAFORM_PLAN,
+        FileKind.CLOUDFORMATION,
+    }
+)
+"""Files that declare cloud resources."""
+ASSESSED_KINDS = frozenset(FileKind) - {FileKind.UNKNOWN}
 
 
 class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -133,6 +153,7 @@ class ScopeAnswer(Message, frozen=True, kw_only=True):
     summary: str = ""
     figures: list[Figure] = []
     tables: list[Table] = []
+    gaps: list[str] = []
 
 
 class AgentResult(Message, frozen=True, kw_only=True):
@@ -142,6 +163,9 @@ class AgentResult(Message, frozen=True, kw_only=True):
     sentence and ``missing`` names the fields of ``Requirements`` that would help. ``score`` is
     0..100; ``score_formula`` spells it out with its inputs, and ``share`` is what it is the share
     of (None where scores of several scopes can't be added).
+
+    ``gaps`` names, in words, the files that it would have used and that were not read whole; no
+    score of 100 stands beside them.
 
     ``scopes`` holds one answer per scope where there are several; the other fields are then the
     headline of them all.
@@ -157,6 +181,7 @@ class AgentResult(Message, frozen=True, kw_only=True):
     figures: list[Figure] = []
     tables: list[Table] = []
     findings: list[AgentFinding] = []
+    gaps: list[str] = []
     scopes: list[ScopeAnswer] = []
 
 
@@ -167,12 +192,14 @@ class Headline:
     Figures are named by key, ``*`` at the end for any ending. Those in ``summed`` are added up.
     Those in ``worst`` are taken from one scope, the worst: the one whose figure ``worst_by`` is
     lowest, or whose score is, where ``worst_by`` is empty. ``leading`` is the summed figure that
-    the summary quotes by scope; without one it counts findings. ``is_worst`` makes score and
-    summary the worst scope's own.
+    the summary quotes by scope; without one it counts findings. Where the figure ``left_out`` is
+    above 0 in any scope, that sum is a least. ``is_worst`` makes score and summary the worst
+    scope's own.
     """
 
     summed: tuple[str, ...] = ()
     leading: str = ""
+    left_out: str = ""
     worst: tuple[str, ...] = ()
     worst_by: str = ""
     is_worst: bool = False
@@ -183,6 +210,7 @@ class Agent:
     """One entry of the registry ``assessments.agents.AGENTS``.
 
     ``reads`` names the parts of the scan it needs; the others are left empty in its input.
+    ``looks_at`` are the kinds of files whose content its answer rests on.
 
     ``run(data, on_progress)`` is deterministic: the same input gives equal output, in the same
     order. It calls ``on_progress`` after every unit of work (a check, a resource, a requirement),
@@ -195,4 +223,5 @@ class Agent:
     label: str
     run: Callable[[AgentInput, OnProgress], AgentResult]
     reads: frozenset[Part]
+    looks_at: frozenset[FileKind]
     headline: Headline

@@ -220,6 +220,7 @@ def test_the_score_of_a_run_is_over_the_checks_of_all_scopes() -> None:
     assert prod is not None and result.score is not None and staging == 100
     assert prod < result.score < 100
     assert "over 2 scopes" in result.score_formula
+    assert result.summary.startswith("1 finding in 2 scopes:")
 
 
 def test_a_single_share_gives_the_score_of_its_own_scope() -> None:
@@ -302,3 +303,10 @@ def test_a_repository_beside_one_deployment_leaves_nothing_to_ask() -> None:
     result = answer("capacity", beside)
     assert of_scope(result, PROD).status == AgentStatus.ASSESSED
     assert "scope" not in result.missing
+
+
+def test_a_sum_of_costs_with_something_unpriced_is_a_least() -> None:
+    data = both()
+    odd = data.replace(resources=[*data.resources, declared(PROD, "aws_msk_cluster", "queue")])
+    assert figure(answer("cost", odd), "unpriced") > 0
+    assert answer("cost", odd).summary.startswith("At least ")

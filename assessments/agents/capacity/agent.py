@@ -8,7 +8,16 @@ from assessments.agents.capacity.load_model import moments_of, solve, station_of
 from assessments.agents.capacity.result import not_assessed, result_of
 from assessments.agents.capacity.tier import serving_tier
 from assessments.agents.inventory import read_inventory
-from assessments.agents.types import Agent, AgentInput, AgentResult, Headline, OnProgress, Part
+from assessments.agents.types import (
+    PRICED_KINDS,
+    Agent,
+    AgentInput,
+    AgentResult,
+    Headline,
+    OnProgress,
+    Part,
+)
+from assessments.scan.types import FileKind
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -42,5 +51,6 @@ AGENT = Agent(
     label="Capacity",
     run=run,
     reads=frozenset({Part.RESOURCES}),
+    looks_at=PRICED_KINDS | {FileKind.KUBERNETES},
     headline=Headline(worst=("*",), is_worst=True),
 )

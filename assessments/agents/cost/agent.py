@@ -17,7 +17,15 @@ from assessments.agents.cost.price_list import (
 from assessments.agents.cost.result import not_assessed, result_of
 from assessments.agents.cost.savings import find_savings
 from assessments.agents.inventory import Region, is_read, read_inventory, region_of, resource_type
-from assessments.agents.types import Agent, AgentInput, AgentResult, Headline, OnProgress, Part
+from assessments.agents.types import (
+    PRICED_KINDS,
+    Agent,
+    AgentInput,
+    AgentResult,
+    Headline,
+    OnProgress,
+    Part,
+)
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind, Resource
 
@@ -88,7 +96,10 @@ AGENT = Agent(
     label="Cost",
     run=run,
     reads=frozenset({Part.RESOURCES}),
+    looks_at=PRICED_KINDS,
     headline=Headline(
-        summed=("monthly_cost", "savings", "unpriced", "egress"), leading="monthly_cost"
+        summed=("monthly_cost", "savings", "unpriced", "egress"),
+        leading="monthly_cost",
+        left_out="unpriced",
     ),
 )

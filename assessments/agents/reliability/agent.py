@@ -10,6 +10,7 @@ from assessments.agents.reliability.path import request_path
 from assessments.agents.reliability.result import not_assessed, result_of
 from assessments.agents.scoring import Tally
 from assessments.agents.types import (
+    PRICED_KINDS,
     Agent,
     AgentFinding,
     AgentInput,
@@ -18,7 +19,7 @@ from assessments.agents.types import (
     OnProgress,
     Part,
 )
-from assessments.scan.types import Outcome
+from assessments.scan.types import FileKind, Outcome
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -57,6 +58,7 @@ AGENT = Agent(
     label="Reliability",
     run=run,
     reads=frozenset(Part),
+    looks_at=PRICED_KINDS | {FileKind.KUBERNETES, FileKind.COMPOSE},
     headline=Headline(
         summed=("controls_*",),
         worst=("composite_*", "allowed_downtime"),

@@ -6,7 +6,15 @@ from assessments.agents.inventory import read_inventory, region_of
 from assessments.agents.sustainability.carbon import network_energy
 from assessments.agents.sustainability.result import not_assessed, result_of
 from assessments.agents.sustainability.usage import Usage, left_out_of, usages_of, utilisation_of
-from assessments.agents.types import Agent, AgentInput, AgentResult, Headline, OnProgress, Part
+from assessments.agents.types import (
+    PRICED_KINDS,
+    Agent,
+    AgentInput,
+    AgentResult,
+    Headline,
+    OnProgress,
+    Part,
+)
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -44,5 +52,8 @@ AGENT = Agent(
     label="Sustainability",
     run=run,
     reads=frozenset({Part.RESOURCES}),
-    headline=Headline(summed=("energy", "carbon", "not_estimated"), leading="carbon"),
+    looks_at=PRICED_KINDS,
+    headline=Headline(
+        summed=("energy", "carbon", "not_estimated"), leading="carbon", left_out="not_estimated"
+    ),
 )

@@ -1,0 +1,53 @@
+"""What an agent could not look at, and what that does to its score.
+
+A file that was not read whole may hold anything, so a score of 100 beside it would be a promise
+that nobody checked: it is withheld. A lower score stays: it is a score of what was read, and says
+so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from assessments.agents.types import Agent, AgentResult, AgentStatus
+from assessments.agents.wording import counted
+from assessments.scan.types import CoverageStatus, FileCoverage
+
+MAX_NAMED = 20
+"""Files that an answer names; the rest is counted."""
+
+
+def with_gaps(agent: Agent, result: AgentResult, coverage: Iterable[FileCoverage]) -> AgentResult:
+    """The answer with the files among ``coverage`` that ``agent`` would have used and that were not
+    read whole."""
+    unread = [
+        each
+        for each in coverage
+        if each.kind in agent.looks_at and each.status is not CoverageStatus.READ
+    ]
+    if not unread:
+        return result
+    words = f"{counted(len(unread), 'file')} {'was' if len(unread) == 1 else 'were'} not read whole"
+    told = result.replace(gaps=_named(unread))
+    if result.status == AgentStatus.NOT_ASSESSED:
+        return told.replace(reason=f"{result.reason} {words}.".strip())
+    told = told.replace(summary=f"{result.summary} {words}.".strip())
+    if result.score is None:
+        return told
+    if result.score < 100:
+        return told.replace(score_formula=f"{result.score_formula}. Of what was read: {words}")
+    formula = f"No score: at most 100 of what was read, and {words}. {result.score_formula}"
+    return told.replace(score=None, score_formula=formula)
+
+
+def _named(unread: list[FileCoverage]) -> list[str]:
+    ordered = sorted(unread, key=lambda each: (each.status.value, each.path, each.line or 0))
+    more = len(ordered) - MAX_NAMED
+    named = [_gap(each) for each in ordered[:MAX_NAMED]]
+    return [*named, *([f"and {counted(more, 'more file')}"] if more > 0 else [])]
+
+
+def _gap(file: FileCoverage) -> str:
+    place = f"{file.path}:{file.line}" if file.line else file.path
+    what = "was read in part" if file.status is CoverageStatus.PARTLY_READ else "was not read"
+    return f"{place} {what}{f': {file.reason}' if file.reason else ''}"
