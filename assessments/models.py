@@ -447,9 +447,12 @@ class Report(models.Model):
         return f"{self.kind} report of {self.run}"
 
     @property
-    def suffix(self) -> str:
-        """What its file's name ends with, without the dot."""
-        return "md" if self.format == self.Format.MARKDOWN else self.format
+    def file_name(self) -> str:
+        """``shop-run-3-technical.html``, of ASCII letters, digits and ``-_.`` alone. Reads the run
+        and its assessment."""
+        words = f"{self.run}-{self.kind}".replace(" ", "-")
+        safe = "".join(c for c in words if c.isascii() and (c.isalnum() or c in "-_."))
+        return f"{safe}.{'md' if self.format == self.Format.MARKDOWN else self.format}"
 
 
 def subject_of(model: models.Model) -> dict[str, Any]:

@@ -257,16 +257,11 @@ def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBa
     """The document as a file. It is never shown within the site: it holds text of the upload."""
     visible = Report.objects.visible_to(request.user).filter(content__isnull=False)
     report = get_object_or_404(visible.select_related("run__assessment"), pk=report_id)
-    name = (
-        f"{report.run}-{report.kind}".replace(" ", "-").encode("ascii", "ignore").decode()
-        or "report"
-    )
-    safe = "".join(c for c in name if c.isalnum() or c in "-_.")
     return HttpResponse(
         bytes(report.content or b""),
         content_type=CONTENT_TYPES[Report.Format(report.format)],
         headers={
-            "Content-Disposition": f'attachment; filename="{safe}.{report.suffix}"',
+            "Content-Disposition": f'attachment; filename="{report.file_name}"',
             "X-Content-Type-Options": "nosniff",
         },
     )

@@ -12,8 +12,9 @@ from django.utils import timezone
 from ninja import Path, Router, Status
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from assessments.models import Assessment, Finding, FindingMute
+from assessments.models import Finding, FindingMute
 from assessments.muting import MAX_REASON_CHARS, MuteError, mute_finding, unmute_finding
+from assessments.rest.shared import visible
 from tasks_ui.access.auth import caller
 from tasks_ui.protocol import Words
 from tasks_ui.rest.api import api
@@ -22,7 +23,7 @@ from tasks_ui.rest.problems import problem
 MUTES_SHOWN = 1000
 Fingerprint = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 
-router = Router(tags=["assessments"])
+router = Router()
 
 
 class MuteIn(BaseModel):
@@ -69,7 +70,7 @@ def refused_mute(request: HttpRequest, error: MuteError) -> HttpResponse:
 @router.get("/{uuid:assessment_id}/mutes", response=MuteList, operation_id="list_mutes")
 def list_mutes(request: HttpRequest, assessment_id: UUID) -> MuteList:
     """What is accepted in this assessment, the newest 1,000."""
-    rows = _visible(request, assessment_id).mutes.select_related("by")[:MUTES_SHOWN]
+    rows = visible(request, assessment_id).mutes.select_related("by")[:MUTES_SHOWN]
     return MuteList(mutes=[MuteOut.of(row) for row in rows])
 
 
@@ -90,10 +91,6 @@ def mute(request: HttpRequest, assessment_id: UUID, wanted: MuteIn) -> Any:
 )
 def unmute(request: HttpRequest, assessment_id: UUID, fingerprint: Fingerprint) -> Any:
     """Take it back."""
-    if not unmute_finding(_visible(request, assessment_id), fingerprint=fingerprint):
+    if not unmute_finding(visible(request, assessment_id), fingerprint=fingerprint):
         raise Http404
     return Status(204, None)
-
-
-def _visible(request: HttpRequest, assessment_id: UUID) -> Assessment:
-    return get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)

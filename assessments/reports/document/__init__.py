@@ -1,0 +1,72 @@
+"""What a report says, as plain data: every format is written from this one document.
+
+A number in it stands beside its ``source``, or beside the ``file`` whose line it is. ``about``
+alone has none: it holds ids, times and what the person stated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assessments.models import Report
+from assessments.reports.document import agents, findings, recommendations, sources, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ENDING = ("coverage", "data", "formulas")
+
+SECTIONS: dict[str, Sequence[str]] = {
+    Report.Kind.EXECUTIVE: ("summary", "agents", "recommendations", *_ENDING),
+    Report.Kind.TECHNICAL: ("summary", "agents", "recommendations", "findings", *_ENDING),
+    Report.Kind.COMPLIANCE: ("summary", "agents", "findings", *_ENDING),
+    Report.Kind.COST: ("summary", "agents", "recommendations", "findings", *_ENDING),
+    Report.Kind.FULL: ("summary", "agents", "recommendations", "findings", "resources", *_ENDING),
+}
+
+LISTS_OF_FINDINGS = {Report.Format.SARIF, Report.Format.CSV}
+"""Formats that are nothing without findings: they get them in every kind of report."""
+
+
+def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+    """The document: ``about`` and one entry per section of the report's kind. Units of work are the
+    sections, and the writing that comes after."""
+    run = report.run
+    document: dict[str, Any] = {
+        "about": {
+            "assessment": run.assessment.name,
+            "assessment_id": str(run.assessment_id),
+            "run": run.number,
+            "report_type": report.kind,
+            "assessed_at": (
+                run.finished_at.isoformat(timespec="seconds") if run.finished_at else None
+            ),
+            "requirements": run.requirements,
+            "needs_attention": run.attention,
+            "scopes": run.scopes,
+        }
+    }
+    names = sections_of(report)
+    for number, name in enumerate(names, start=1):
+        document[name] = _BUILDERS[name](report)
+        on_progress(number, len(names) + 1, f"Wrote {name}")
+    return document
+
+
+def sections_of(report: Report) -> list[str]:
+    names = list(SECTIONS[report.kind])
+    if report.format in LISTS_OF_FINDINGS and "findings" not in names:
+        names.insert(names.index("coverage"), "findings")
+    return names
+
+
+_BUILDERS: dict[str, Callable[[Report], Any]] = {
+    "summary": summary.summary,
+    "agents": agents.agents,
+    "findings": findings.findings,
+    "recommendations": recommendations.recommendations,
+    "resources": sources.resources,
+    "coverage": sources.coverage,
+    "data": sources.data,
+    "formulas": sources.formulas,
+}

@@ -1,0 +1,44 @@
+"""What each agent found, with its figures and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assessments.agents import AGENTS
+from assessments.models import AgentReport, Report
+
+ONLY_AGENT = {Report.Kind.COMPLIANCE: "compliance", Report.Kind.COST: "cost"}
+
+
+def agents(report: Report) -> list[dict[str, Any]]:
+    return [_agent(answer, tables=_tables(answer, kind=report.kind)) for answer in answers(report)]
+
+
+def _tables(answer: AgentReport, *, kind: str) -> list[dict[str, Any]]:
+    """An executive's report has none; a technical one not each requirement of each framework."""
+    if kind == Report.Kind.EXECUTIVE:
+        return []
+    if kind == Report.Kind.TECHNICAL and answer.agent == "compliance":
+        return [table for table in answer.tables if table["key"] == "compliance_overview"]
+    return list(answer.tables)
+
+
+def _agent(answer: AgentReport, *, tables: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "agent": answer.agent,
+        "label": AGENTS[answer.agent].label,
+        "status": answer.status,
+        "reason": answer.reason,
+        "missing": answer.missing,
+        "score": answer.score,
+        "source": answer.score_formula,
+        "summary": answer.summary,
+        "figures": answer.figures,
+        "tables": tables,
+    }
+
+
+def answers(report: Report) -> list[AgentReport]:
+    only = ONLY_AGENT.get(Report.Kind(report.kind))
+    answers = report.run.reports.exclude(status="")
+    return list(answers.filter(agent=only) if only else answers)

@@ -1,0 +1,72 @@
+"""What a report rests on: resources, files, engines, data sets, formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assessments import recommending
+from assessments.agents import AGENTS
+from assessments.agents.datasets import USED_BY, header
+from assessments.agents.types import AgentStatus
+from assessments.models import Report
+from assessments.reports.document.agents import answers
+from assessments.scan.types import CoverageStatus
+
+
+def resources(report: Report) -> list[dict[str, Any]]:
+    return list(report.run.resources)
+
+
+def coverage(report: Report) -> list[dict[str, Any]]:
+    """Each file with its ``file`` (its path) and how far it was read; an executive's report names
+    only the gaps."""
+    files = [
+        {"file": row["path"], **{key: row[key] for key in _COVERAGE_KEYS}}
+        for row in report.run.coverage
+    ]
+    if report.kind != Report.Kind.EXECUTIVE:
+        return files
+    return [row for row in files if row["status"] != CoverageStatus.READ]
+
+
+_COVERAGE_KEYS = ("kind", "status", "reason", "line")
+
+
+def data(report: Report) -> list[dict[str, Any]]:
+    """Engines with their versions and data sets with their dates, as far as this report rests on
+    them."""
+    shown = {answer.agent for answer in answers(report) if answer.status == AgentStatus.ASSESSED}
+    engines = [
+        {
+            "name": name,
+            "version": version,
+            "as_of": "",
+            "licence": "",
+            "source": f"Said by {name} itself",
+        }
+        for name, version in sorted(report.run.summary.get("engines", {}).items())
+    ]
+    return engines + [
+        _data_set(name) for name, agents in USED_BY.items() if shown.intersection(agents)
+    ]
+
+
+def _data_set(name: str) -> dict[str, Any]:
+    head = header(name)
+    return {
+        "name": head.source,
+        "version": head.version,
+        "as_of": head.as_of,
+        "licence": head.licence,
+        "source": head.url,
+    }
+
+
+def formulas(report: Report) -> list[dict[str, Any]]:
+    """How each score, and the order of the recommendations, was made."""
+    scores = [
+        {"of": f"{AGENTS[answer.agent].label} score", "source": answer.score_formula}
+        for answer in answers(report)
+        if answer.score_formula
+    ]
+    return [*scores, {"of": "Priority of a recommendation", "source": recommending.FORMULA}]

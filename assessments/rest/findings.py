@@ -1,0 +1,146 @@
+"""What a run found, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from pydantic import BaseModel
+
+from assessments.agents.types import Severity
+from assessments.models import AssessmentRun, Finding, Recommendation
+from assessments.muting import mutes_of
+from assessments.rest.shared import RunNumber, run_of, visible
+from tasks_ui.protocol import Words
+
+router = Router()
+
+
+class FindingOut(BaseModel):
+    """``line_start`` and ``line_end`` are of the uploaded file, 1-based and inclusive; 0 where
+    there is no line."""
+
+    id: UUID
+    agent: str
+    scope: str
+    rule: str
+    title: str
+    severity: str
+    severity_origin: str
+    resource: str
+    file: str
+    line_start: int
+    line_end: int
+    detail: dict[str, Any]
+    monthly_saving_usd: float | None
+    fingerprint: str
+    since: str
+    is_exposed: bool
+    is_muted: bool
+
+    @classmethod
+    def of(cls, finding: Finding, *, is_muted: bool) -> FindingOut:
+        own = {
+            name: getattr(finding, name)
+            for name in cls.model_fields
+            if name not in {"severity", "is_muted"}
+        }
+        return cls(severity=Severity(finding.severity).name.lower(), is_muted=is_muted, **own)
+
+
+class FindingPage(BaseModel):
+    run: int
+    total: int
+    findings: list[FindingOut]
+
+
+class RecommendationOut(BaseModel):
+    """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves.
+
+    ``problem`` is the same in every run; ``reach`` counts places; ``is_exposed``: the internet can
+    reach one of them."""
+
+    id: UUID
+    priority: int
+    problem: str
+    severity: str
+    is_exposed: bool
+    reach: int
+    agent: str
+    title: str
+    why: str
+    steps: list[Any]
+    effort: str
+    impact: dict[str, Any]
+    monthly_saving_usd: float | None
+    status: str
+    findings: list[UUID]
+
+    @classmethod
+    def of(cls, row: Recommendation) -> RecommendationOut:
+        own = {
+            name: getattr(row, name)
+            for name in cls.model_fields
+            if name not in {"findings", "severity"}
+        }
+        severity = Severity(row.severity).name.lower()
+        return cls(severity=severity, findings=[f.pk for f in row.findings.all()], **own)
+
+
+class RecommendationPage(BaseModel):
+    """``is_ready`` is false while they are being written; an empty list then means nothing."""
+
+    run: int
+    is_ready: bool
+    recommendations: list[RecommendationOut]
+
+
+@router.get("/{uuid:assessment_id}/findings", response=FindingPage, operation_id="list_findings")
+def list_findings(
+    request: HttpRequest,
+    assessment_id: UUID,
+    run: RunNumber = None,
+    agent: Annotated[Words | None, Query(max_length=20)] = None,
+    scope: Annotated[Words | None, Query(max_length=600, description="A scope's key")] = None,
+    severity: Annotated[str | None, Query(pattern="^(critical|high|medium|low|info)$")] = None,
+    muted: Annotated[
+        bool | None, Query(description="Only those that are muted, or only those that are not")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> FindingPage:
+    """What a run found, gravest first. Compliance tells the same again by requirement:
+    ``agent=compliance``."""
+    chosen = run_of(visible(request, assessment_id), run)
+    every = Finding.objects.filter(run=chosen)
+    rows = every.filter(agent=agent) if agent else every.counted()
+    rows = rows.filter(severity=Severity[severity.upper()]) if severity else rows
+    rows = rows.filter(scope=scope) if scope is not None else rows
+    if muted is not None:
+        rows = rows.muted() if muted else rows.unmuted()
+    accepted = mutes_of(chosen)
+    found = [
+        FindingOut.of(row, is_muted=row.fingerprint in accepted)
+        for row in rows[offset : offset + limit]
+    ]
+    return FindingPage(run=chosen.number, total=rows.count(), findings=found)
+
+
+@router.get(
+    "/{uuid:assessment_id}/recommendations",
+    response=RecommendationPage,
+    operation_id="list_recommendations",
+)
+def list_recommendations(
+    request: HttpRequest, assessment_id: UUID, run: RunNumber = None
+) -> RecommendationPage:
+    """What to do about a run's findings, first things first."""
+    chosen = run_of(visible(request, assessment_id), run)
+    rows = chosen.recommendations.prefetch_related("findings")
+    return RecommendationPage(
+        run=chosen.number,
+        is_ready=chosen.status == AssessmentRun.Status.COMPLETED,
+        recommendations=[RecommendationOut.of(row) for row in rows],
+    )

@@ -1,0 +1,98 @@
+"""Reports of a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from ninja import Router, Status
+from pydantic import BaseModel, ConfigDict
+
+from assessments.models import Report
+from assessments.reports import CONTENT_TYPES
+from assessments.rest.shared import RunNumber, run_of, visible
+from assessments.services import request_report
+from tasks_ui.access.auth import caller
+from tasks_ui.rest.problems import problem
+
+router = Router()
+
+
+class ReportIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Report.Kind = Report.Kind.TECHNICAL
+    format: Report.Format = Report.Format.HTML
+
+
+class ReportOut(BaseModel):
+    """``is_ready`` once it can be downloaded from ``url``."""
+
+    id: UUID
+    run: int
+    kind: Report.Kind
+    format: Report.Format
+    task_id: UUID | None
+    created_at: datetime
+    is_ready: bool
+    url: str
+
+    @classmethod
+    def of(cls, report: Report, *, is_ready: bool) -> ReportOut:
+        names = ("id", "kind", "format", "task_id", "created_at")
+        url = f"/api/v1/assessments/{report.run.assessment_id}/reports/{report.pk}/download"
+        own = {name: getattr(report, name) for name in names}
+        return cls(run=report.run.number, is_ready=is_ready, url=url, **own)
+
+
+class ReportPage(BaseModel):
+    run: int
+    reports: list[ReportOut]
+
+
+@router.get("/{uuid:assessment_id}/reports", response=ReportPage, operation_id="list_reports")
+def list_reports(request: HttpRequest, assessment_id: UUID, run: RunNumber = None) -> ReportPage:
+    """The reports of a run."""
+    chosen = run_of(visible(request, assessment_id), run)
+    rows = chosen.documents.select_related("run").defer(
+        "content", "run__resources", "run__coverage"
+    )
+    ready = set(chosen.documents.filter(content__isnull=False).values_list("pk", flat=True))
+    return ReportPage(
+        run=chosen.number, reports=[ReportOut.of(row, is_ready=row.pk in ready) for row in rows]
+    )
+
+
+@router.post(
+    "/{uuid:assessment_id}/reports", response={202: ReportOut}, operation_id="create_report"
+)
+def create_report(
+    request: HttpRequest, assessment_id: UUID, wanted: ReportIn, run: RunNumber = None
+) -> Any:
+    """Have a report written of a finished run."""
+    chosen = run_of(visible(request, assessment_id), run)
+    if chosen.finished_at is None:
+        return problem(409, "The run has not finished yet. Ask for its report when it has.")
+    report = request_report(chosen, by=caller(request), kind=wanted.kind, format=wanted.format)
+    return Status(202, ReportOut.of(report, is_ready=False))
+
+
+@router.get(
+    "/{uuid:assessment_id}/reports/{uuid:report_id}/download", operation_id="download_report"
+)
+def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) -> HttpResponse:
+    """The report as a file."""
+    assessment = visible(request, assessment_id)
+    report = get_object_or_404(
+        Report.objects.select_related("run__assessment"), pk=report_id, run__assessment=assessment
+    )
+    if report.content is None:
+        return problem(409, "The report has not been written yet.", task_id=str(report.task_id))
+    response = HttpResponse(
+        bytes(report.content), content_type=CONTENT_TYPES[Report.Format(report.format)]
+    )
+    response["Content-Disposition"] = f'attachment; filename="{report.file_name}"'
+    return response

@@ -1,0 +1,205 @@
+"""Runs of an assessment: start one, read one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import BaseModel
+
+from assessments.models import AssessmentRun
+from assessments.muting import muted_count, severity_counts
+from assessments.rest.shared import Key, run_of, visible
+from assessments.scan.types import ScopeKind
+from assessments.services import start_analysis
+from tasks_ui.access.auth import caller
+from tasks_ui.models import State, TaskRun
+from tasks_ui.rest.api import status_of
+from tasks_ui.rest.problems import problem
+
+router = Router()
+
+WAIT_STEP_S = 0.25
+
+
+class ReasonOut(BaseModel):
+    """Why a run's answer is not whole. ``files`` names the first twenty of ``count``."""
+
+    code: Literal["files_unread", "files_partly_read", "agent_failed", "recommendations_failed"]
+    message: str
+    count: int
+    files: list[str]
+
+
+class RunOut(BaseModel):
+    """``recommending``: all findings are there, the recommendations are being written.
+    ``needs_attention`` is empty where every file of an assessed kind was read and every agent
+    answered."""
+
+    number: int
+    status: AssessmentRun.Status
+    task_id: UUID | None
+    created_at: datetime
+    finished_at: datetime | None
+    needs_attention: list[ReasonOut]
+
+    @classmethod
+    def of(cls, run: AssessmentRun) -> RunOut:
+        names = ("number", "status", "task_id", "created_at", "finished_at")
+        own = {name: getattr(run, name) for name in names}
+        return cls(needs_attention=run.attention, **own)
+
+
+class AgentOut(BaseModel):
+    """What one agent answered. ``score`` is 0 to 100, by ``score_formula``; null where it could not
+    assess, and why."""
+
+    agent: str
+    status: str
+    reason: str
+    missing: list[Any]
+    score: int | None
+    score_formula: str
+    summary: str
+    figures: list[Any]
+    tables: list[Any]
+    scopes: list[Any]
+    gaps: list[str]
+
+
+class ScopeOut(BaseModel):
+    """A deployable unit of the upload; findings and answers name it by ``key``."""
+
+    key: str
+    kind: ScopeKind
+    label: str
+    files: int
+
+
+class RunDetail(RunOut):
+    """``coverage`` says of each file how far it was read; ``summary`` holds scores and counts."""
+
+    scopes: list[ScopeOut]
+    requirements: dict[str, Any]
+    summary: dict[str, Any]
+    coverage: list[Any]
+    agents: list[AgentOut]
+
+
+class AnalyzeOut(BaseModel):
+    """The answer at once. The task goes on; ask ``check_status_url``, or follow it over the
+    WebSocket."""
+
+    assessment_id: UUID
+    task_id: UUID
+    status: str
+    message: str
+    check_status_url: str
+
+
+class AnalyzeDone(AnalyzeOut):
+    """``result`` is the summary of the run; ``error`` says why it failed."""
+
+    result: Any
+    error: str | None = None
+
+
+@router.post(
+    "/{uuid:assessment_id}/analyze",
+    response={200: AnalyzeDone, 202: AnalyzeOut},
+    exclude_unset=True,
+    operation_id="analyze",
+)
+async def analyze(
+    request: HttpRequest,
+    assessment_id: UUID,
+    background: bool = True,
+    idempotency_key: Key = None,
+) -> Any:
+    """Start a run: 202 at once, or, with ``background=false``, its result; 504 where that takes too
+    long."""
+    run = await database_sync_to_async(_start)(request, assessment_id, idempotency_key)
+    if run is None:
+        return problem(
+            409, "This Idempotency-Key was used for another assessment. Choose a new one."
+        )
+    if not background:
+        return await _wait_for_result(run, assessment_id)
+    answer = AnalyzeOut(
+        assessment_id=assessment_id,
+        task_id=run.pk,
+        status="queued",
+        message="The analysis is queued.",
+        check_status_url=_status_url(run),
+    )
+    response = HttpResponse(answer.model_dump_json(), status=202, content_type="application/json")
+    response["Location"] = _status_url(run)
+    return response
+
+
+@router.get("/{uuid:assessment_id}/runs/{int:number}", response=RunDetail, operation_id="get_run")
+def get_run(request: HttpRequest, assessment_id: UUID, number: int) -> RunDetail:
+    """One run: what each agent answered, what was read, and the comparison with the run before."""
+    run = run_of(visible(request, assessment_id), number)
+    names = list(AgentOut.model_fields)
+    agents = [AgentOut(**{name: getattr(row, name) for name in names}) for row in run.reports.all()]
+    more = {name: getattr(run, name) for name in ("requirements", "coverage", "scopes")}
+    more["summary"] = {**run.summary, "severities": severity_counts(run), "muted": muted_count(run)}
+    return RunDetail(**RunOut.of(run).model_dump(), **more, agents=agents)
+
+
+def _start(request: HttpRequest, assessment_id: UUID, key: str | None) -> TaskRun | None:
+    """The run, new or (by ``key``) begun before; None where the key was used for something else."""
+    assessment = visible(request, assessment_id)
+    run = start_analysis(assessment, by=caller(request), idempotency_key=key)
+    if not AssessmentRun.objects.filter(task=run, assessment=assessment).exists():
+        return None
+    return run
+
+
+def _status_url(run: TaskRun) -> str:
+    return f"/api/v1/tasks/{run.pk}/status"
+
+
+async def _wait_for_result(run: TaskRun, assessment_id: UUID) -> Any:
+    """Look at the row until it is final, holding no connection to the database meanwhile."""
+    give_up_at = time.monotonic() + settings.ANALYZE_WAIT_MAX_S
+    look = database_sync_to_async(lambda: _finished(run.pk), thread_sensitive=False)
+    while (answer := await look()) is None:
+        if time.monotonic() > give_up_at:
+            words = (
+                f"The analysis takes longer than {settings.ANALYZE_WAIT_MAX_S} s. It goes on; ask"
+                " for its status."
+            )
+            return problem(504, words, task_id=str(run.pk), check_status_url=_status_url(run))
+        await asyncio.sleep(WAIT_STEP_S)
+    return AnalyzeDone(
+        assessment_id=assessment_id, task_id=run.pk, check_status_url=_status_url(run), **answer
+    )
+
+
+def _finished(task_id: UUID) -> dict[str, Any] | None:
+    run = TaskRun.objects.filter(pk=task_id).first()
+    if run is None:
+        raise Http404
+    recommending = AssessmentRun.objects.filter(
+        task=run, status=AssessmentRun.Status.RECOMMENDING
+    ).exists()
+    if not run.is_final or recommending:
+        return None
+    status = status_of(run)
+    words = {State.SUCCESS: "completed", State.FAILURE: "failed", State.REVOKED: "cancelled"}
+    error = {"error": run.error} if run.state == State.FAILURE else {}
+    return {
+        "status": words[State(run.state)],
+        "message": status.status,
+        "result": status.result,
+        **error,
+    }
