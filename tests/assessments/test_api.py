@@ -124,7 +124,7 @@ def test_from_files_to_findings_and_a_report(http: httpx.Client) -> None:
     report = wanted.json()
     wait_until(lambda: http.get(report["url"]).status_code == 200, timeout_s=30, what="the report")
     download = http.get(report["url"])
-    assert download.headers["Content-Disposition"].startswith("attachment;")
+    assert download.headers["Content-Disposition"].endswith('-run-1-full.json"')
     assert json.loads(download.content)
     reports = http.get(f"/api/v1/assessments/{assessment}/reports").json()["reports"]
     assert report["id"] in {each["id"] for each in reports if each["is_ready"]}
