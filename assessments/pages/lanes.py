@@ -1,0 +1,183 @@
+"""The stages of a run, and a lane for each agent and each shard of the scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assessments.agents.types import AgentStatus
+from assessments.models import AgentReport, AssessmentRun
+from assessments.pages.pillars import missing_of
+from assessments.stages import STAGES
+from tasks_ui.models import ACTIVE, FINAL, State, TaskRun
+from tasks_ui.runs import wording
+
+SKIPPED = "SKIPPED"
+"""A state of the view alone: an agent that answered "not assessed"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """One child: an agent, or a shard of the scan. ``unit`` is what stands at the right of its
+    bar."""
+
+    task: TaskRun
+    label: str
+    note: str = ""
+    state: str
+    unit: str
+    why: str = ""
+    report: AgentReport | None = None
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    severities: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageBar:
+    """One stage of the rail. ``percent`` is of the stage, weighted as its children are; ``weight``
+    is the stage's percent of the run."""
+
+    name: str
+    label: str
+    weight: int
+    state: str
+    percent: float
+    note: str
+
+    @property
+    def is_current(self) -> bool:
+        return self.state in {State.PROGRESS, State.RETRY, State.CANCELLING}
+
+
+def stage_bars(children: Sequence[TaskRun]) -> list[StageBar]:
+    return [
+        _stage_bar(stage, [child for child in children if child.stage == stage.name])
+        for stage in STAGES
+    ]
+
+
+def percent_of_stages(stages: Sequence[StageBar]) -> int:
+    """The number of the run that agrees with its bars: their weighted sum, rounded down, at most
+    99. The page's script computes it in the same way while bars move (bars.js)."""
+    return min(99, int(sum(stage.weight * stage.percent for stage in stages) / 100 + 1e-6))
+
+
+def agent_lanes(
+    children: Sequence[TaskRun],
+    reports: Sequence[AgentReport],
+    by_agent: Mapping[str, Mapping[int, int]],
+) -> list[Lane]:
+    by_id = {report.pk: report for report in reports}
+    lanes = []
+    for child in children:
+        if child.stage != "agents":
+            continue
+        report = by_id.get(child.subject_id) if child.subject_id else None
+        skipped = (
+            report is not None
+            and report.status == AgentStatus.NOT_ASSESSED
+            and child.state in FINAL
+        )
+        lanes.append(
+            Lane(
+                task=child,
+                label=child.title,
+                state=SKIPPED if skipped else str(child.state),
+                unit=_unit(child),
+                why=_why(child),
+                report=report,
+                missing=missing_of(report) if skipped and report else [],
+                severities=by_agent.get(report.agent) if report else None,
+            )
+        )
+    return lanes
+
+
+def shard_lanes(children: Sequence[TaskRun], run: AssessmentRun) -> list[Lane]:
+    shards: dict[Any, dict[str, Any]] = {
+        row["id"]: dict(row) for row in run.shards.values("id", "label", "engine", "checks")
+    }
+    lanes = []
+    for child in children:
+        if child.stage != "scan":
+            continue
+        shard: dict[str, Any] = shards.get(child.subject_id, {})
+        checks = shard.get("checks")
+        done = child.state == State.SUCCESS and checks is not None
+        lanes.append(
+            Lane(
+                task=child,
+                label=shard.get("label") or child.title,
+                note=shard.get("engine", ""),
+                state=str(child.state),
+                unit=f"{checks:,} · {_unit(child)}" if done else _unit(child),
+                why=_why(child),
+            )
+        )
+    return lanes
+
+
+def _stage_bar(stage: Any, children: Sequence[TaskRun]) -> StageBar:
+    done = sum(child.state in FINAL for child in children)
+    state = _stage_state(children)
+    share = 100.0 if state == State.SUCCESS else min(99.0, _percent_of(children))
+    note = f"{done} of {len(children)}" if state in ACTIVE and len(children) > 1 else ""
+    if children and done == len(children):
+        note = wording.duration(_span(children))
+    return StageBar(
+        name=stage.name,
+        label=stage.label,
+        weight=stage.weight,
+        state=str(state),
+        percent=share,
+        note=note,
+    )
+
+
+def _stage_state(children: Sequence[TaskRun]) -> State:
+    """Of a stage, from its children: the first of these that one of them has, or done when all are
+    final."""
+    states = {State(child.state) for child in children}
+    if not states or states == {State.PENDING}:
+        return State.PENDING
+    if State.CANCELLING in states:
+        return State.CANCELLING
+    if states & ACTIVE:
+        return State.PROGRESS
+    if states == {State.FAILURE}:
+        return State.FAILURE
+    return State.REVOKED if State.REVOKED in states else State.SUCCESS
+
+
+def _percent_of(children: Sequence[TaskRun]) -> float:
+    """The weighted sum of the children's shares, as percent of their stage."""
+    whole = sum(child.weight for child in children) or 1
+    return 100 * sum(child.weight * child.share for child in children) / whole
+
+
+def _span(children: Sequence[TaskRun]) -> Any:
+    starts = [child.started_at for child in children if child.started_at]
+    ends = [child.finished_at for child in children if child.finished_at]
+    return max(ends) - min(starts) if starts and ends else None
+
+
+def _unit(child: TaskRun) -> str:
+    match child.state:
+        case State.PENDING:
+            return "queued"
+        case State.STARTED:
+            return "counting"
+        case State.PROGRESS:
+            return f"{child.current:,} of {child.total:,}"
+        case State.RETRY:
+            return f"attempt {child.attempt + 1} of {child.max_attempts}"
+        case State.SUCCESS:
+            return wording.duration(wording.run_time(child))
+    return wording.state_word(str(child.state)).lower()
+
+
+def _why(child: TaskRun) -> str:
+    if child.state == State.RETRY:
+        return wording.first_line(child.error)
+    return wording.failure_line(child) if child.state == State.FAILURE else ""

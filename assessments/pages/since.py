@@ -1,0 +1,77 @@
+"""A run against the run before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from assessments.listing import DISTINCT, severities_of
+from assessments.models import AssessmentRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Since:
+    """Against the run before, by fingerprint. ``rows``: severity, before, now, change."""
+
+    run: AssessmentRun
+    new: int
+    persisting: int
+    fixed: int
+    rows: list[tuple[int, int, int, str]]
+
+    @property
+    def widths(self) -> dict[str, float]:
+        """Percent of the bar: fixed, persisting, new, side by side."""
+        whole = max(1, self.new + self.persisting + self.fixed)
+        return {
+            "fixed": round(100 * self.fixed / whole, 2),
+            "persisting": round(100 * self.persisting / whole, 2),
+            "new": round(100 * self.new / whole, 2),
+            "new_from": round(100 * (self.fixed + self.persisting) / whole, 2),
+        }
+
+
+def since(run: AssessmentRun, before: AssessmentRun) -> Since:
+    """New, persisting and fixed findings by fingerprint, and counts by severity, against
+    ``before``."""
+    now, then = (severities_of([each.pk]).get(each.pk, {}) for each in (run, before))
+    here, there = run.findings.filter(DISTINCT), before.findings.filter(DISTINCT)
+    known, found = there.values("fingerprint"), here.values("fingerprint")
+    rows: list[tuple[int, int, int, str]] = [
+        (
+            level,
+            then.get(level, 0),
+            now.get(level, 0),
+            _signed(now.get(level, 0) - then.get(level, 0)),
+        )
+        for level in (4, 3, 2, 1, 0)
+        if level in now or level in then
+    ]
+    return Since(
+        run=before,
+        new=here.exclude(fingerprint__in=known).count(),
+        persisting=here.filter(fingerprint__in=known).count(),
+        fixed=there.exclude(fingerprint__in=found).count(),
+        rows=rows,
+    )
+
+
+def run_before(run: AssessmentRun, *, asked_for: str = "") -> AssessmentRun | None:
+    """The completed run to compare with: the one of that number, else the newest before."""
+    completed = completed_before(run).defer("resources", "coverage")
+    chosen = (
+        completed.filter(number=int(asked_for)).first()
+        if re.fullmatch(r"\d{1,9}", asked_for, re.ASCII)
+        else None
+    )
+    return chosen or completed.first()
+
+
+def completed_before(run: AssessmentRun) -> QuerySet[AssessmentRun]:
+    return run.assessment.runs.filter(number__lt=run.number, status=AssessmentRun.Status.COMPLETED)
+
+
+def _signed(number: int) -> str:
+    return "±0" if not number else f"{number:+,d}".replace("-", "\N{MINUS SIGN}")
