@@ -182,9 +182,10 @@ def list_tasks(request: HttpRequest, wanted: Query[TaskQuery]) -> p.TaskPage:
     visible = TaskRun.objects.visible_to(request.user)
     found = wanted.matching_but_state(visible)
     page = wanted.page_of(found)
+    counts = _count_by_state(found)
     return p.TaskPage(
-        total=wanted.of_states(found).count_to(COUNT_MAX),
-        counts=_count_by_state(found),
+        total=wanted.of_states(found).count_to(COUNT_MAX) if wanted.state else sum(counts.values()),
+        counts=counts,
         tasks=p.tasks_out(page.runs),
         next_cursor=page.next_cursor,
         is_cut=bool(wanted.q) and wanted.unsearched(visible).search_limit() is not None,
