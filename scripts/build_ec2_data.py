@@ -1,12 +1,21 @@
-"""Build assessments/data/ec2.json.gz: EC2 shapes and on-demand Linux prices.
+"""Build assessments/data/ec2.json.gz: EC2 shapes, on-demand Linux prices, Windows license fees.
 
-    python scripts/build_ec2_data.py LIBCLOUD.whl MOTO.whl
+    python scripts/build_ec2_data.py LIBCLOUD.whl MOTO.whl LIST.json
 
-Prices are apache-libcloud's pricing.json (Apache-2.0). Taken raw they are wrong: prices of
-dedicated tenancy (6 to 10 % dearer) and zeros are mixed in. Within a family EC2's on-demand price
-is proportional to size (large : xlarge = 1 : 2), so one rate per size unit is found for each family
-and region, and each size is priced from it. A family whose sizes don't agree on a rate is dropped:
-its instances are listed as unpriced. Shapes are moto's (Apache-2.0).
+LIST.json is lib/data/pricing/ec2-transformed.json of github.com/lamngockhuong/aws-price (MIT):
+AWS's own price list for ten regions, on-demand Linux. It goes first.
+
+Other regions, and families the list doesn't have, are apache-libcloud's pricing.json
+(Apache-2.0). Taken raw it is wrong: prices of dedicated tenancy (6 to 10 % more) and zeros are
+mixed in. Within most families EC2's on-demand price is proportional to size (large : xlarge =
+1 : 2), so one rate per size unit is found for each family and region, and each size is priced from
+it. A family is dropped, and its instances are listed as unpriced, where its sizes don't agree on a
+rate or where AWS's list shows that its price isn't proportional to size (most families with
+accelerators).
+
+The fee for Windows is the same in every region, so it is the difference between libcloud's Windows
+price and the Linux price that most regions agree on; a type with fewer than three such regions has
+none. Shapes are moto's (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -18,14 +27,19 @@ import json
 import statistics
 import sys
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "ec2.json.gz"
 SMALL_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
+LIST_AS_OF = "2025-11-03"
+"""The day the list was taken from AWS (the files beside it name 2025-10-28 to 2025-11-04)."""
+REGIONS_THAT_AGREE = 3
 SAME = 1.012
 """Rates within 1.2 % are one rate: published prices are rounded to four digits."""
+UNEVEN = 1.05
+ABOVE_SURCHARGE = 1.12
 SURCHARGE = (1.05, 1.11)
 """A higher rate by this factor is that of dedicated tenancy."""
 
@@ -36,12 +50,15 @@ def main() -> None:
     )
     parser.add_argument("libcloud_wheel", type=Path)
     parser.add_argument("moto_wheel", type=Path)
+    parser.add_argument("price_list", type=Path)
     arguments = parser.parse_args()
     with zipfile.ZipFile(arguments.libcloud_wheel) as wheel:
         pricing = json.loads(wheel.read("libcloud/data/pricing.json"))
     with zipfile.ZipFile(arguments.moto_wheel) as wheel:
         types = json.loads(gzip.decompress(wheel.read("moto/ec2/resources/instance_types.json.gz")))
-    prices, counts = repaired_prices(pricing["compute"]["ec2_linux"])
+    listed = listed_prices(json.loads(arguments.price_list.read_text()))
+    repaired, counts = repaired_prices(pricing["compute"]["ec2_linux"])
+    prices = beside_the_list(repaired, listed)
     as_of = datetime.datetime.fromtimestamp(pricing["updated"], datetime.UTC).date().isoformat()
     content = {
         "header": header(as_of, counts),
@@ -55,7 +72,9 @@ def main() -> None:
             "current",
         ],
         "shapes": {name: shape(body) for name, body in sorted(types.items())},
+        "list_prices": listed,
         "prices": prices,
+        "windows_fees": windows_fees(pricing["compute"]["ec2_windows"], prices, listed),
     }
     packed = json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
     OUTPUT.write_bytes(gzip.compress(packed, 9, mtime=0))
@@ -72,12 +91,76 @@ def header(as_of: str, counts: dict[str, int]) -> dict[str, Any]:
         "as_of": as_of,
         "licence": "Apache-2.0",
         "repair": counts,
+        "list_source": "AWS price list, EC2 on-demand Linux, as kept by lamngockhuong/aws-price",
+        "list_url": "https://aws.amazon.com/ec2/pricing/on-demand/",
+        "list_as_of": LIST_AS_OF,
+        "windows_source": (
+            "Windows license fee: Windows less Linux price in apache-libcloud 3.9.1 pricing.json,"
+            " the same in most regions"
+        ),
         "shapes_source": (
             "moto 5.2.5, ec2/resources/instance_types.json.gz (Apache-2.0), EC2"
             " DescribeInstanceTypes"
         ),
         "shapes_url": "https://github.com/getmoto/moto",
     }
+
+
+def listed_prices(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """USD an hour by region and type; local and wavelength zones, which have names in brackets, are
+    left out."""
+    prices: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        price, shape_of = float(row["pricePerUnit"]), row["attributes"]
+        if price > 0 and "(" not in row["region"] and shape_of["operatingSystem"] == "Linux":
+            prices[row["region"]][shape_of["instanceType"]] = price
+    return {region: dict(sorted(each.items())) for region, each in sorted(prices.items())}
+
+
+def beside_the_list(
+    repaired: dict[str, dict[str, float]], listed: dict[str, dict[str, float]]
+) -> dict[str, dict[str, float]]:
+    """What of ``repaired`` the list doesn't know and doesn't contradict."""
+    uneven = {name for region in listed.values() for name in uneven_families(region)}
+    found: dict[str, dict[str, float]] = {}
+    for region, prices in repaired.items():
+        known = {name.partition(".")[0] for name in listed.get(region, {})}
+        found[region] = {
+            name: price
+            for name, price in prices.items()
+            if name.partition(".")[0] not in uneven | known
+        }
+    return found
+
+
+def uneven_families(prices: dict[str, float]) -> set[str]:
+    """The families of one region whose price isn't proportional to size, by more than 5 %."""
+    rates: dict[str, list[float]] = defaultdict(list)
+    for name, price in prices.items():
+        family, _, size = name.partition(".")
+        if units := size_units(size):
+            rates[family].append(price / units)
+    return {family for family, each in rates.items() if max(each) / min(each) > UNEVEN}
+
+
+def windows_fees(
+    windows: dict[str, dict[str, float]],
+    prices: dict[str, dict[str, float]],
+    listed: dict[str, dict[str, float]],
+) -> dict[str, float]:
+    """USD an hour on top of the Linux price, by type."""
+    fees = {}
+    for name, regions in sorted(windows.items()):
+        differences = Counter(
+            round(float(usd) - linux, 4)
+            for region, usd in regions.items()
+            if (linux := listed.get(region, {}).get(name) or prices.get(region, {}).get(name))
+            and float(usd) > ABOVE_SURCHARGE * linux
+        )
+        fee, seen = differences.most_common(1)[0] if differences else (0.0, 0)
+        if seen >= REGIONS_THAT_AGREE:
+            fees[name] = fee
+    return fees
 
 
 def repaired_prices(

@@ -31,8 +31,16 @@ def shape_of(instance_type: str | None) -> Shape | None:
 
 def hourly_price(instance_type: str, region: str) -> float | None:
     """USD an hour on demand, Linux, shared tenancy; None where no trustworthy price is held."""
-    price = load(DATA)["prices"].get(region, {}).get(instance_type)
+    price = _listed(instance_type, region) or load(DATA)["prices"].get(region, {}).get(
+        instance_type
+    )
     return float(price) if price else None
+
+
+def windows_fee(instance_type: str) -> float | None:
+    """USD an hour on top of the Linux price for the Windows license; None where it isn't known."""
+    fee = load(DATA)["windows_fees"].get(instance_type)
+    return float(fee) if fee else None
 
 
 def shapes_source() -> str:
@@ -41,4 +49,18 @@ def shapes_source() -> str:
 
 
 def price_source(instance_type: str, region: str) -> str:
-    return header(DATA).cite(f"{instance_type} in {region}")
+    place = f"{instance_type} in {region}"
+    if _listed(instance_type, region) is None:
+        return header(DATA).cite(place)
+    fields = load(DATA)["header"]
+    return f"{fields['list_source']}, as of {fields['list_as_of']}, {place} ({fields['list_url']})"
+
+
+def windows_source(instance_type: str) -> str:
+    fields = load(DATA)["header"]
+    return f"{fields['windows_source']}, as of {fields['as_of']}, {instance_type}"
+
+
+def _listed(instance_type: str, region: str) -> float | None:
+    price = load(DATA)["list_prices"].get(region, {}).get(instance_type)
+    return float(price) if price else None

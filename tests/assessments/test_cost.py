@@ -288,3 +288,25 @@ def test_a_score_needs_a_price_for_four_of_five_components() -> None:
     assert without.score is None
     assert "4 of 6" in without.score_formula
     assert without.summary.startswith("At least ")
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "region", "usd"),
+    # Families with accelerators aren't priced by size: AWS's list has 0.526 for g4dn.xlarge and
+    # 0.752 for g4dn.2xlarge.
+    [
+        ("g4dn.xlarge", "us-east-1", 0.526),
+        ("g6.xlarge", "us-east-2", 0.8048),
+        ("g4dn.2xlarge", "us-west-1", 0.902),
+        ("inf2.xlarge", "us-east-2", 0.7582),
+    ],
+)
+def test_machines_with_accelerators_have_the_price_of_the_list(
+    instance_type: str, region: str, usd: float
+) -> None:
+    assert hourly_price(instance_type, region) == pytest.approx(usd)
+
+
+def test_a_family_that_is_not_priced_by_size_has_no_price_where_the_list_ends() -> None:
+    assert hourly_price("g4dn.xlarge", "sa-east-1") is None
+    assert hourly_price("m5.large", "sa-east-1") == pytest.approx(0.153)
