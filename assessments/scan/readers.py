@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assessments.scan.plan_references import plan_references, without_indexes
 from assessments.scan.types import FileKind, Resource
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def _with_defaults(properties: dict[str, Any], template: dict[str, Any]) -> dict
 def _plan(document: Document, path: str) -> Iterator[Resource]:
     planned = document.value.get("planned_values")
     root = planned.get("root_module") if isinstance(planned, dict) else None
+    references = plan_references(document.value)
     for value in _plan_module(root, depth=0):
         address, kind = str(value.get("address", "")), str(value.get("type", ""))
         values = value.get("values")
@@ -166,6 +168,7 @@ def _plan(document: Document, path: str) -> Iterator[Resource]:
             attributes=_without_sensitive(values, value.get("sensitive_values"))
             if isinstance(values, dict)
             else {},
+            references=references.get(without_indexes(address), []),
         )
     yield from _plan_providers(document, path)
 

@@ -157,6 +157,19 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     suppression: str = ""
 
 
+class Reference(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """That the declaration of one resource names another one of its scope.
+
+    ``to`` is the other's address, without an index where all instances can be meant; ``at`` is the
+    attribute in which it stands (``default_action.target_group_arn``), and ``line`` its line,
+    1-based, in the resource's file.
+    """
+
+    to: str
+    at: str = ""
+    line: int
+
+
 class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of the resource model, whatever kind of file declared it.
 
@@ -164,6 +177,8 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     ``Deployment/default/cart``, ``compose/web``); ``scope`` is the scope's key. ``exact`` is true
     when counts and values come from a plan or a literal manifest, false when they are estimated
     from source. ``attributes`` is the declared configuration, redacted, JSON types only.
+    ``references`` are those of Terraform, whose evaluated attributes no longer show them; other
+    kinds keep theirs in ``attributes``.
     """
 
     scope: str = ""
@@ -177,6 +192,7 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     line_end: int
     exact: bool
     attributes: dict[str, Any] = {}
+    references: list[Reference] = []
 
 
 class ShardOutput(Message, frozen=True, kw_only=True, omit_defaults=True):

@@ -86,6 +86,7 @@ def store_synthesis(
             for scope in data.scopes
         ],
         resources=[
-            resource.to_builtins(exclude=frozenset({"attributes"})) for resource in data.resources
+            resource.to_builtins(exclude=frozenset({"attributes", "references"}))
+            for resource in data.resources
         ],
     )

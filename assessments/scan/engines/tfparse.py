@@ -16,6 +16,7 @@ from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
     FileKind,
+    Reference,
     Resource,
     ShardOutput,
 )
@@ -79,6 +80,10 @@ def _tf_resource(block: dict[str, Any]) -> Resource:
         line_end=max(1, int(block["line_end"])),
         exact=False,
         attributes=block["attributes"],
+        references=[
+            Reference(to=str(each["to"])[:400], at=str(each["at"]), line=max(1, int(each["line"])))
+            for each in block["references"]
+        ],
     )
 
 

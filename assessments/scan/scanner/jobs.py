@@ -20,6 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from references import References
+
 OFFLINE = {
     "CHECKOV_PARALLELIZATION_TYPE": "none",
     "CHECKOV_ENABLE_FOREACH_HANDLING": "False",
@@ -244,6 +248,8 @@ def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
     names = {
         block["id"]: block["__tfmeta"].get("path", "") for block in everything if "id" in block
     }
+    places = {id(block): _place(block["__tfmeta"], root) for block in everything if "id" in block}
+    references = References(list(places.values()))
     found = []
     for block in everything:
         meta = block.get("__tfmeta", {})
@@ -259,9 +265,17 @@ def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
                     "line_start": int(meta.get("line_start", 0)),
                     "line_end": int(meta.get("line_end", 0)),
                     "attributes": _named(block, names),
+                    "references": references.of(*_place(meta, root)),
                 }
             )
     return found
+
+
+def _place(meta: dict[str, Any], root: str) -> tuple[str, str, int, int]:
+    """Path, file, first and last line."""
+    file = os.path.normpath(str(Path(root) / meta.get("filename", "")))
+    lines = int(meta.get("line_start", 0)), int(meta.get("line_end", 0))
+    return (str(meta.get("path", "")), file, *lines)
 
 
 def _named(value: Any, names: dict[str, str]) -> Any:

@@ -1,0 +1,147 @@
+"""Which resource names which: what the scan keeps of it."""
+
+from __future__ import annotations
+
+import json
+
+from tests.assessments.scanning import files_of, scan
+
+WEB = """
+locals {
+  host = aws_db_instance.orders.address
+  url  = "postgres://${local.host}:5432/shop"
+}
+resource "aws_db_instance" "orders" {
+  identifier = "orders"
+}
+resource "aws_lb_target_group" "web" {
+  count = 2
+}
+resource "aws_lb_listener" "https" {
+  load_balancer_arn = aws_lb.edge.arn
+  default_action {
+    type             = "forward"
+    # target_group_arn = aws_lb_target_group.web[1].arn
+    target_group_arn = aws_lb_target_group.web[0].arn
+  }
+}
+resource "aws_lb" "edge" {}
+module "app" {
+  source   = "./app"
+  database = local.url
+  group    = aws_lb_target_group.web[1].arn
+}
+resource "aws_lambda_function" "report" {
+  environment {
+    variables = { URL = "${local.url}?x=1", APP = module.app.service }
+  }
+}
+"""
+APP = """
+variable "database" {}
+variable "group" {}
+data "template_file" "containers" {
+  template = "x"
+  vars     = { url = var.database }
+}
+resource "aws_ecs_task_definition" "app" {
+  container_definitions = data.template_file.containers.rendered
+}
+resource "aws_ecs_service" "app" {
+  task_definition = aws_ecs_task_definition.app.arn
+  load_balancer {
+    target_group_arn = var.group
+  }
+}
+output "service" { value = aws_ecs_service.app.id }
+"""
+
+
+def named(files: dict[str, str], *, engine: str) -> dict[str, set[tuple[str, str, int]]]:
+    found = scan(files_of(**files), engines=[engine]).resources
+    return {each.address: {(r.to, r.at, r.line) for r in each.references} for each in found}
+
+
+def test_names_are_followed_through_locals_variables_data_and_outputs() -> None:
+    found = named({"main.tf": WEB, "app/main.tf": APP}, engine="tfparse")
+    assert found["aws_lb_listener.https"] == {
+        ("aws_lb.edge", "load_balancer_arn", 13),
+        ("aws_lb_target_group.web[0]", "default_action.target_group_arn", 17),
+    }
+    assert found["aws_lambda_function.report"] == {
+        ("aws_db_instance.orders", "environment.variables", 28),
+        ("module.app.aws_ecs_service.app", "environment.variables", 28),
+    }
+    assert found["module.app.aws_ecs_task_definition.app"] == {
+        ("aws_db_instance.orders", "container_definitions", 9)
+    }
+    assert found["module.app.aws_ecs_service.app"] == {
+        ("module.app.aws_ecs_task_definition.app", "task_definition", 12),
+        ("aws_lb_target_group.web[1]", "load_balancer.target_group_arn", 14),
+    }
+
+
+def test_names_that_lead_in_a_circle_end() -> None:
+    text = (
+        'locals {\n  a = local.b\n  b = local.a\n}\nresource "aws_lb" "x" {\n  name = local.a\n}\n'
+    )
+    assert named({"main.tf": text}, engine="tfparse") == {"aws_lb.x": set()}
+
+
+def test_a_plan_keeps_the_names_that_its_values_leave_out() -> None:
+    def resource(address: str, **expressions: object) -> dict[str, object]:
+        kind, name = address.split(".")
+        return {"address": address, "mode": "managed", "type": kind, "name": name} | (
+            {"expressions": expressions} if expressions else {"values": {}}
+        )
+
+    child = {
+        "resources": [
+            resource("aws_ecs_service.app", load_balancer=[{"arn": {"references": ["var.g"]}}])
+        ],
+        "outputs": {"id": {"expression": {"references": ["aws_ecs_service.app.id"]}}},
+    }
+    plan = {
+        "format_version": "1.2",
+        "terraform_version": "1.9.0",
+        "planned_values": {
+            "root_module": {
+                "resources": [
+                    resource("aws_lb_target_group.web"),
+                    resource("aws_lambda_function.f"),
+                ],
+                "child_modules": [
+                    {
+                        "address": "module.app[0]",
+                        "resources": [
+                            resource("aws_ecs_service.app")
+                            | {"address": "module.app[0].aws_ecs_service.app"}
+                        ],
+                    }
+                ],
+            }
+        },
+        "resource_changes": [],
+        "configuration": {
+            "root_module": {
+                "resources": [
+                    resource("aws_lb_target_group.web", name={"constant_value": "web"}),
+                    resource(
+                        "aws_lambda_function.f",
+                        role={"references": ["module.app.id", "module.app"]},
+                    ),
+                ],
+                "module_calls": {
+                    "app": {
+                        "expressions": {"g": {"references": ["aws_lb_target_group.web.arn"]}},
+                        "module": child,
+                    }
+                },
+            }
+        },
+    }
+    found = named({"plan.json": json.dumps(plan)}, engine="resources")
+    assert found["module.app[0].aws_ecs_service.app"] == {
+        ("aws_lb_target_group.web", "load_balancer.arn", 1)
+    }
+    assert found["aws_lambda_function.f"] == {("module.app.aws_ecs_service.app", "role", 1)}
