@@ -26,6 +26,13 @@ resource "aws_lb_listener" "https" {
   }
 }
 resource "aws_lb" "edge" {}
+resource "aws_instance" "web" {
+  user_data = <<EOF
+export DB='${aws_db_instance.orders.address}'
+EOF
+  subnet_id = aws_subnet.a.id
+}
+resource "aws_subnet" "a" {}
 module "app" {
   source   = "./app"
   database = local.url
@@ -69,8 +76,12 @@ def test_names_are_followed_through_locals_variables_data_and_outputs() -> None:
         ("aws_lb_target_group.web[0]", "default_action.target_group_arn", 17),
     }
     assert found["aws_lambda_function.report"] == {
-        ("aws_db_instance.orders", "environment.variables", 28),
-        ("module.app.aws_ecs_service.app", "environment.variables", 28),
+        ("aws_db_instance.orders", "environment.variables", 35),
+        ("module.app.aws_ecs_service.app", "environment.variables", 35),
+    }
+    assert found["aws_instance.web"] == {
+        ("aws_db_instance.orders", "user_data", 23),
+        ("aws_subnet.a", "subnet_id", 25),
     }
     assert found["module.app.aws_ecs_task_definition.app"] == {
         ("aws_db_instance.orders", "container_definitions", 9)

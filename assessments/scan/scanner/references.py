@@ -33,6 +33,7 @@ _HEAD = re.compile(
     r'^\s{0,200}(?:dynamic\s{1,20}"(?P<dynamic>[\w-]{1,100})"|"?(?P<name>[\w-]{1,200})"?)'
     r'\s{0,100}(?:=(?![=>])|:(?!:)|(?:"[^"\n]{0,200}"\s{0,20}){0,2}\{)'
 )
+_HEREDOC = re.compile(r"<<-?([A-Za-z_]\w{0,100})\s{0,20}$")
 _PREFIX = re.compile(r"^(?:module\.[^.\[]{1,200}(?:\[[^\]]{0,200}\])?\.){0,20}")
 _INDEXES = re.compile(r"\[[^\]]{0,200}\]")
 _COUNTED = re.compile(r'^\[(\d{1,9}|"[^"]{0,80}")\]$')
@@ -143,9 +144,13 @@ def _mentions(lines: list[str], start: int) -> Any:
     """Each name of a block with the attribute it stands in, by counting brackets. The block's own
     head line is depth 0."""
     stack: list[str] = []
+    name = heredoc = ""
     for number, line in enumerate(lines, start=max(1, start)):
-        head = _HEAD.match(line)
-        name = (head["dynamic"] or head["name"]) if head else ""
+        if heredoc and line.strip() == heredoc:
+            heredoc = ""
+        elif not heredoc:
+            head = _HEAD.match(line)
+            name = (head["dynamic"] or head["name"]) if head else ""
         named = [*stack[1:], name] if stack else []
         at = tuple(part for part in named if part and part != "content")
         for token in _TOKEN.finditer(line):
@@ -157,6 +162,10 @@ def _mentions(lines: list[str], start: int) -> Any:
                 at=at,
                 line=number,
             )
+        if heredoc:
+            continue
+        if begun := _HEREDOC.search(line):
+            heredoc = begun[1]
         opened = _opened(line)
         if opened > 0:
             stack += [name, *[""] * (opened - 1)]
