@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tasks_ui.models import PausedQueue, State, TaskRun, Worker
 from tasks_ui.runs import dispatch, queues
@@ -165,6 +165,27 @@ def test_only_tasks_made_after_the_list_are_counted_as_newer(
     expect(page.locator(".live-note")).to_have_text("Live")
     emit(old, "probe.noted", {}, attempt=None)
     queue_probe("tomas", title="made now")
+    expect(page.locator(".live-note")).to_have_text("1 newer. Live")
+
+
+def test_a_task_created_while_the_socket_opens_is_counted_as_newer(
+    shared_stack: Stack,
+    admin: Callable[[str], None],
+    page: Page,
+    queue_probe: Queue,
+    users: dict[str, User],
+) -> None:
+    """The list is rendered, its socket is not open yet: what is created between is newer, too."""
+    queues.pause("reports", by=users["tomas"])
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket(re.compile("/ws/v1/"), lambda socket: sockets.append(socket))
+    admin(shared_stack.url)
+    sockets.clear()
+    page.goto(shared_stack.url + LIST)
+    while not sockets:
+        page.wait_for_timeout(20)
+    queue_probe("tomas", title="between", queue="reports")
+    sockets.pop().connect_to_server()
     expect(page.locator(".live-note")).to_have_text("1 newer. Live")
 
 

@@ -25,7 +25,7 @@ let timer = 0
 let askedAt = 0
 let asked = 0
 let shown = 0
-let newer = new Set()
+const newer = new Set()
 
 function start() {
   feed = new Feed({ onFrame, onStatus, onPoll: renew })
@@ -49,12 +49,12 @@ function onFrame(frame) {
   if (frame.type === "caught_up" && frame.scope === "all") {
     isFollowing = true
     isForbidden = false
-    newer = new Set()
+    soon() // what changed between the rendering of the page and this moment
     return describe()
   }
   if (frame.type === "progress") return move(frame)
   if (frame.type === "event" && concerns(frame)) soon()
-  if (frame.type === "snapshot" && isFollowing) arrived(frame.task)
+  if (frame.type === "snapshot") arrived(frame.task)
 }
 
 function move(frame) {
@@ -156,7 +156,7 @@ function onStatus(status, { seconds, reason }) {
 function describe() {
   const { status, seconds } = connection
   const words = {
-    live: isForbidden ? `Refreshed every ${EVERY_S}\u00a0s` : "Live",
+    live: isForbidden ? `Refreshed every ${EVERY_S}\u00a0s` : isFollowing ? "Live" : "Connecting",
     polling: `Polling every ${seconds}\u00a0s`,
     stale: `Stale for ${seconds}\u00a0s`,
     offline: "Offline",
