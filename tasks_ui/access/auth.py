@@ -114,6 +114,18 @@ def identify(scope: dict[str, Any]) -> Credential:
     return _by_session(headers)
 
 
+def is_signed_in(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers comes with a valid token or session. It says nothing of
+    what they may do, nor whether another site's page sent it."""
+    texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    try:
+        if bearer := texts.get("authorization"):
+            return _by_token(bearer) is not None
+        return bool(_user_of_session(_session_key(texts)).is_authenticated)
+    except Refused:
+        return False
+
+
 def still_valid(credentials: Iterable[Credential]) -> set[Credential]:
     """Those of ``credentials`` that would open a socket now, by three queries at most."""
     asked = set(credentials)
@@ -195,16 +207,25 @@ def _by_ticket(key: str) -> Credential:
 
 
 def _by_session(headers: dict[str, str]) -> Credential:
-    key = _cookie(headers.get("cookie", ""), settings.SESSION_COOKIE_NAME)
-    if not key:
-        raise Refused(4401)
+    key = _session_key(headers)
     if not is_own_origin(headers.get("origin", ""), host=headers.get("host", "")):
         raise Refused(4403)
-    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    user: Any = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
+    user = _user_of_session(key)
     if not user.is_authenticated:
         raise Refused(4401)
     return session_credential(user, key)
+
+
+def _session_key(headers: dict[str, str]) -> str:
+    key = _cookie(headers.get("cookie", ""), settings.SESSION_COOKIE_NAME)
+    if not key:
+        raise Refused(4401)
+    return key
+
+
+def _user_of_session(key: str) -> Any:
+    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    return get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
 
 
 def is_own_origin(origin: str, *, host: str) -> bool:
