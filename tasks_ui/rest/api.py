@@ -14,7 +14,6 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 from ninja import NinjaAPI, Query, Schema, Status
 from ninja.decorators import decorate_view
@@ -192,7 +191,7 @@ def list_tasks(request: HttpRequest, wanted: Query[TaskQuery]) -> p.TaskPage:
     )
 
 
-polled = decorate_view(cache_control(private=True, no_cache=True), conditional_page)
+polled = decorate_view(conditional_page)
 """For what is asked again and again: an ETag of the answer, and 304 to who has it already."""
 
 
