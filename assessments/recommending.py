@@ -4,23 +4,21 @@ it.
 One recommendation stands for one problem, however many rules and agents see it and in however many
 places. The order is: the worst severity among its findings; then whether one of its resources can
 be reached from the internet; then its reach, the number of places; then its effort, the smallest
-first; then the saving and the title. Effort is that of the change itself, read off the crosswalk's
-remediation: setting a flag is small, replacing a data store large, everything else medium. Muted
-findings ask for nothing.
+first; then the saving and the title. Its title is the action to take, and its effort that of the
+change itself, both from the table of rules (``assessments.rules``). Muted findings ask for nothing.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.crosswalk import entries
 from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
 from assessments.agents.wording import counted
 from assessments.models import AssessmentRun, Finding, Recommendation
+from assessments.rules import known_rules
 from assessments.services import request_report
 
 if TYPE_CHECKING:
@@ -33,15 +31,11 @@ DEFAULT_EFFORT = Effort.MEDIUM
 FORMULA = (
     "By the worst severity of its findings, then resources that the internet can reach first, then"
     " the number of places, then the smallest effort, then the largest saving. Effort is that of"
-    " the change: a flag in place is small, replacing a data store large, everything else medium."
+    " the change: a setting in place is small; one that needs a key, a role, a network or a rollout"
+    " to clients is medium; a rebuild, migration or restore is large."
 )
 """In words, for beside the priorities."""
-ACTION_CHARS = 90
-REPLACES = re.compile(
-    r"\b(storage_encrypted|at_rest_encryption_enabled|encrypt_at_rest|encrypted = true)\b"
-)
-"""Settings that can't be changed in place: the provider replaces the store, and its data has to be
-copied (AWS provider documentation, "forces new resource")."""
+ACTION_CHARS = 70
 
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
@@ -76,8 +70,17 @@ def decisions_before(run: AssessmentRun) -> dict[str, Recommendation.Status]:
     kept = [Recommendation.Status.ACCEPTED, Recommendation.Status.DISMISSED]
     if before is None:
         return {}
-    rows = before.recommendations.filter(status__in=kept).values_list("problem", "status")
-    return {problem: Recommendation.Status(status) for problem, status in rows}
+    return {
+        problem: Recommendation.Status(row.status)
+        for row in before.recommendations.filter(status__in=kept)
+        for problem in (row.problem, *_problems_now(row))
+    }
+
+
+def _problems_now(row: Recommendation) -> set[str]:
+    """The problems that its rules belong to today: the table of rules grows."""
+    rules = [rule for rule in row.impact.get("rules", []) if rule in known_rules()]
+    return {problem_key(rule, title="") for rule in rules}
 
 
 def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommendation:
@@ -115,23 +118,21 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
 
 
 def effort_of(rule: str) -> Effort:
-    """Of the change that the crosswalk asks for: replacing a data store is large, setting a flag in
-    place is small, what it does not know is medium."""
-    entry = entries().get(rule)
-    if entry is None:
-        return DEFAULT_EFFORT
-    if REPLACES.search(entry.remediation):
-        return Effort.LARGE
-    return Effort.SMALL if entry.remediation.startswith("Set ") else DEFAULT_EFFORT
+    """Of the change that fixes what ``rule`` reports; medium for a rule that the table lacks."""
+    known = known_rules().get(rule)
+    return Effort(known.effort) if known else DEFAULT_EFFORT
 
 
 def action_of(finding: Finding) -> str:
-    """The title of what to do: the problem, and the first sentence of its remediation where both
-    are short enough."""
-    sentence = str(finding.detail.get("remediation") or "").split(". ")[0].rstrip(".")
-    if not 0 < len(sentence) <= ACTION_CHARS:
-        return finding.title
-    return f"{finding.title}: {sentence[0].lower()}{sentence[1:]}"
+    """What to do, in the imperative: the table's words, or the first sentence of the remediation,
+    or, where neither is there and short enough, "Fix" and the problem."""
+    known = known_rules().get(finding.rule)
+    if known:
+        return known.action
+    sentence = (
+        str(finding.detail.get("remediation") or "").split(". ")[0].split("\n")[0].rstrip(".")
+    )
+    return sentence if 0 < len(sentence) <= ACTION_CHARS else f"Fix: {finding.title}"
 
 
 def steps_of(findings: list[Finding]) -> list[str]:

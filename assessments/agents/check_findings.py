@@ -8,17 +8,19 @@ from pathlib import PurePosixPath
 
 from assessments.agents.crosswalk import entries, requirements_of_rule
 from assessments.agents.types import AgentFinding, Severity, SeverityOrigin
+from assessments.rules import known_rules
 from assessments.scan.types import CheckResult
 
 _ENSURE = re.compile(r"^\s*(?:make sure|ensured?|ensures)\b\s*(?:that\b)?\s*", re.IGNORECASE)
 
 
 def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -> AgentFinding:
-    """The finding of one failed check. Words of the crosswalk go before the engine's."""
+    """The finding of one failed check. This project's own words go before the engine's."""
     entry = entries().get(check.rule)
+    rule = known_rules().get(check.rule)
     return AgentFinding(
         rule=check.rule,
-        title=entry.problem if entry else problem_of(check.title),
+        title=rule.title if rule else problem_of(check.title),
         severity=severity,
         severity_origin=origin,
         resource=check.resource,

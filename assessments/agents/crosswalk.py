@@ -1,8 +1,8 @@
 """The crosswalk: what each rule of the scan means, and which published check it equals.
 
-``assessments/data/crosswalk.csv`` is this project's own work. It says, for a rule of the scan, what
-is wrong in words, why it matters, how to mend it, and which checks of Prowler
-(``provider/check_id``) test the same thing. Severities and the relation of those checks to
+``assessments/data/crosswalk.csv`` is this project's own work. It gives, for a rule of the scan, why
+it matters, how to fix it, and which checks of Prowler (``provider/check_id``) test the same thing.
+Titles are in ``assessments.rules``. Severities and the relation of those checks to
 compliance frameworks come from ``frameworks.json.gz``, trimmed from Prowler's metadata.
 """
 
@@ -39,7 +39,6 @@ class Entry:
 
     rule: str
     checks: tuple[str, ...]
-    problem: str
     why: str
     remediation: str
     code_example: str = ""
@@ -138,7 +137,6 @@ def _entry(row: dict[str, str], example: str) -> Entry:
     return Entry(
         rule=row["rule"],
         checks=checks,
-        problem=row["problem"],
         why=row["why"],
         remediation=row["remediation"],
         code_example=example.strip(),

@@ -1,8 +1,8 @@
 """One problem, however many rules see it.
 
-Rules that the crosswalk puts under the same published check, or under the same words, are one
-problem: ``CKV_AWS_53`` to ``CKV_AWS_56`` and ``CKV2_AWS_6`` all ask for a bucket's public access
-block. A rule without a neighbor is a problem of its own.
+Rules that the crosswalk puts under the same published check, or that share a line of the table of
+rules, are one problem: ``CKV_AWS_53`` to ``CKV_AWS_56`` and ``CKV2_AWS_6`` all ask for a bucket's
+public access block. A rule without a neighbor is a problem of its own.
 """
 
 from __future__ import annotations
@@ -10,37 +10,39 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import cache
 
-from assessments.agents.crosswalk import Entry, entries
+from assessments.agents.crosswalk import entries
+from assessments.rules import known_rules
 
 
 def problem_key(rule: str, *, title: str) -> str:
     """A stable key for the problem that ``rule`` sees: the first of its rules by name, or, for a
-    rule that the crosswalk does not have, the finding's title."""
+    rule that has no title of ours, the finding's title."""
     return _problems().get(rule) or f"{rule}: {title}"[:200]
 
 
 @cache
 def _problems() -> dict[str, str]:
     """Connected components of rules that share their first check or their words."""
+    keys = {rule: _keys(rule) for rule in entries().keys() | known_rules().keys()}
     sharing: dict[str, list[str]] = defaultdict(list)
-    for entry in entries().values():
-        for key in _keys(entry):
-            sharing[key].append(entry.rule)
+    for rule, shared in keys.items():
+        for key in shared:
+            sharing[key].append(rule)
     first: dict[str, str] = {}
-    for rule in sorted(entries()):
-        if rule in first:
-            continue
+    for rule in sorted(rule for rule, shared in keys.items() if shared):
         waiting = [rule]
         while waiting:
             current = waiting.pop()
-            if current in first:
-                continue
-            first[current] = rule
-            waiting += [other for key in _keys(entries()[current]) for other in sharing[key]]
+            if first.setdefault(current, rule) == rule:
+                waiting += [
+                    other for key in keys[current] for other in sharing[key] if other not in first
+                ]
     return first
 
 
-def _keys(entry: Entry) -> list[str]:
+def _keys(rule: str) -> list[str]:
     """Words alone don't join rules of two providers: a bucket of S3 is not one of Azure's."""
-    provider = entry.rule.split("_")[1] if "_" in entry.rule else ""
-    return [*entry.checks[:1], f"{provider}: {entry.problem}"]
+    entry, known = entries().get(rule), known_rules().get(rule)
+    provider = rule.split("_")[1] if "_" in rule else ""
+    titled = [f"{provider}: {known.title or known.action}"] if known else []
+    return [*(entry.checks[:1] if entry else ()), *titled]

@@ -138,7 +138,34 @@ def test_generating_twice_leaves_one_set(run: AssessmentRun, alice: User) -> Non
 def test_titles_are_actions_and_effort_is_that_of_the_change(run: AssessmentRun) -> None:
     public = found(run, "CKV_AWS_17", Severity.CRITICAL, title="Database is public")
     public.detail = {"remediation": "Set publicly_accessible = false. Then use private subnets."}
-    assert draft(run, "p", [public]).title == "Database is public: set publicly_accessible = false"
+    assert draft(run, "p", [public]).title == "Make the database private"
     assert effort_of("CKV_AWS_17") == Effort.SMALL
-    assert effort_of("CKV_AWS_16") == Effort.LARGE, "encrypting a database replaces it"
+    assert effort_of("CKV_AWS_16") == Effort.LARGE, "encrypting a database means a restore"
+    assert effort_of("CKV_AWS_79") == Effort.SMALL, "IMDSv2 is a setting in place"
+    assert effort_of("CKV_AWS_130") == Effort.LARGE, "workloads move to other subnets"
+    assert effort_of("CKV_AWS_145") == Effort.MEDIUM, "it needs a key and its policy"
     assert effort_of("no such rule") == Effort.MEDIUM
+
+
+def test_effort_does_not_grow_with_the_number_of_places(run: AssessmentRun) -> None:
+    one = draft(run, "p", [found(run, "CKV_AWS_79", Severity.HIGH)])
+    many = [found(run, "CKV_AWS_79", Severity.HIGH, resource=f"r{n}") for n in range(500)]
+    assert draft(run, "p", many).effort == one.effort == Effort.SMALL
+
+
+def test_a_rule_that_the_table_lacks_still_gets_an_action(run: AssessmentRun) -> None:
+    bare = found(run, "E9999", Severity.LOW, title="Template is not valid")
+    assert draft(run, "p", [bare]).title == "Fix: Template is not valid"
+    bare.detail = {"remediation": "Correct the template. Then try again."}
+    assert draft(run, "p", [bare]).title == "Correct the template"
+
+
+def test_the_board_shows_actions_and_efforts(alice: User, client: Client) -> None:
+    assessed(uploaded(alice, {"main.tf": ONE_BUCKET}, name="one"))
+    assessed(uploaded(alice, {"main.tf": MANY_BUCKETS}, name="many"))
+    client.force_login(alice)
+    answer = client.get(reverse("recommendations"))
+    shown = {str(problem): problem.items[0].effort for problem in answer.context["problems"]}
+    assert shown["Block public access to the bucket"] == Effort.SMALL
+    assert shown["Encrypt the bucket with a KMS key"] == Effort.MEDIUM
+    assert "Block public access to the bucket" in answer.content.decode()
