@@ -169,7 +169,7 @@ def test_one_infrastructure_is_read_alike_from_each_kind_of_file(path: str, text
     result = answers({path: text})
     assert {name for name, answer in result.items() if answer.status == "assessed"} == set(AGENTS)
     assert any(
-        f.title == "Database can be reached from the internet" for f in result["security"].findings
+        f.title == "Database is reachable from the internet" for f in result["security"].findings
     )
     assert (
         figures(result["cost"])["monthly_cost"]
