@@ -4,7 +4,8 @@ has its page.
     python scripts/build_cost_facts.py
 
 A price that isn't known for a region is not in the table: the resource is then listed as unpriced.
-Prices are USD, on demand, without tax and without free tiers unless the row says so.
+Prices are USD, on demand, without tax and without free tiers unless the row says so. Longer lists
+are in aws_list_prices.py.
 """
 
 from __future__ import annotations
@@ -13,6 +14,18 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from aws_list_prices import (
+    AURORA,
+    CACHE_AS_OF,
+    LICENSED_DATABASES,
+    REDIS,
+    REGIONAL,
+    REGIONAL_AS_OF,
+    REGIONS,
+    VALKEY_ONLY,
+    VALKEY_SHARE,
+)
 
 OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "cost_facts.json"
 AS_OF = "2025-03-01"
@@ -25,7 +38,9 @@ EBS = "https://aws.amazon.com/ebs/pricing/"
 VPC = "https://aws.amazon.com/vpc/pricing/"
 ELB = "https://aws.amazon.com/elasticloadbalancing/pricing/"
 RDS = "https://aws.amazon.com/rds/pricing/"
+AURORA_PAGE = "https://aws.amazon.com/rds/aurora/pricing/"
 CACHE = "https://aws.amazon.com/elasticache/pricing/"
+EKS = "https://aws.amazon.com/eks/pricing/"
 
 # key, unit, price in the three US regions, in Ireland, in Frankfurt, page
 BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
@@ -37,7 +52,6 @@ BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
     ("ebs.io1.iops", "IOPS-month", 0.065, 0.072, 0.078, EBS),
     ("ebs.st1", "GB-month", 0.045, 0.05, 0.054, EBS),
     ("ebs.sc1", "GB-month", 0.015, 0.0168, 0.018, EBS),
-    ("nat.hour", "hour", 0.045, 0.048, 0.052, VPC),
     ("lb.application.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
     ("lb.network.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
     ("lb.classic.hour", "hour", 0.025, 0.028, 0.03, ELB),
@@ -57,7 +71,9 @@ BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
 
 ALL_REGIONS: list[tuple[str, str, float, str]] = [
     ("public_ipv4.hour", "hour", 0.005, VPC),
-    ("eks.hour", "cluster-hour, standard support", 0.10, "https://aws.amazon.com/eks/pricing/"),
+    ("eks.hour", "cluster-hour, standard support", 0.10, EKS),
+    ("eks.extended.hour", "cluster-hour, on top of standard support", 0.50, EKS),
+    ("fargate.windows.license", "vCPU-hour", 0.046, "https://aws.amazon.com/fargate/pricing/"),
     ("kms.key", "key-month", 1.0, "https://aws.amazon.com/kms/pricing/"),
     ("route53.zone", "hosted zone-month, first 25", 0.5, "https://aws.amazon.com/route53/pricing/"),
 ]
@@ -85,24 +101,64 @@ RDS_CLASSES: list[tuple[str, float, float, float, float]] = [
     ("db.r5.xlarge", 0.48, 0.96, 0.50, 1.00),
     ("db.r5.2xlarge", 0.96, 1.92, 1.00, 2.00),
     ("db.r6g.large", 0.215, 0.43, 0.225, 0.45),
+    ("db.m6i.large", 0.171, 0.342, 0.178, 0.356),
+    ("db.m6i.xlarge", 0.342, 0.684, 0.356, 0.712),
+    ("db.m6i.2xlarge", 0.684, 1.368, 0.712, 1.424),
+    ("db.r6i.large", 0.24, 0.48, 0.25, 0.50),
+    ("db.r6i.xlarge", 0.48, 0.96, 0.50, 1.00),
+    ("db.r6i.2xlarge", 0.96, 1.92, 1.00, 2.00),
 ]
 
-CACHE_NODES: dict[str, float] = {
-    "cache.t2.micro": 0.017,
-    "cache.t2.small": 0.034,
-    "cache.t2.medium": 0.068,
-    "cache.t3.micro": 0.017,
-    "cache.t3.small": 0.034,
-    "cache.t3.medium": 0.068,
-    "cache.t4g.micro": 0.016,
-    "cache.t4g.small": 0.032,
-    "cache.t4g.medium": 0.065,
-    "cache.m4.large": 0.156,
-    "cache.m5.large": 0.156,
-    "cache.m6g.large": 0.149,
-    "cache.r5.large": 0.216,
-    "cache.r6g.large": 0.206,
+# key, unit, USD in us-east-1 alone, page
+US_EAST_1: list[tuple[str, str, float, str]] = [
+    ("ebs.standard", "GB-month", 0.05, EBS),
+    ("rds.storage.standard", "GB-month", 0.10, RDS),
+    ("rds.storage.gp3.iops", "IOPS-month above the baseline", 0.02, RDS),
+    ("rds.extended.year1", "vCPU-hour, years 1 and 2", 0.10, RDS),
+    ("rds.extended.year3", "vCPU-hour, from year 3", 0.20, RDS),
+    ("cache.redis.serverless", "GB-hour", 0.125, CACHE),
+    ("cache.memcached.serverless", "GB-hour", 0.125, CACHE),
+    ("cache.valkey.serverless", "GB-hour", 0.084, CACHE),
+]
+
+# Nodes whose price is known to be the same in the three US regions
+US_CACHE_NODES = (
+    *("t2.micro", "t2.small", "t2.medium", "t3.micro", "t3.small", "t3.medium"),
+    *("t4g.micro", "t4g.small", "t4g.medium"),
+    *("m4.large", "m5.large", "m6g.large", "r5.large", "r6g.large"),
+)
+
+SUPPORT = {
+    "judged_on": "2026-10-01",
+    "eks": {
+        "url": "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
+        "ends": {
+            "1.23": "2023-10-11",
+            "1.24": "2024-01-31",
+            "1.25": "2024-05-01",
+            "1.26": "2024-06-11",
+            "1.27": "2024-07-24",
+            "1.28": "2024-11-26",
+            "1.29": "2025-03-23",
+            "1.30": "2025-07-23",
+            "1.31": "2025-11-26",
+            "1.32": "2026-03-23",
+            "1.33": "2026-07-29",
+            "1.34": "2026-12-02",
+            "1.35": "2027-03-27",
+        },
+    },
+    "mysql": {
+        "url": "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.VersionMgmt.html",
+        "ends": {"5.7": "2024-02-29", "8.0": "2026-07-31"},
+    },
+    "postgres": {
+        "url": "https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html",
+        "ends": {"11": "2024-03-31", "12": "2025-02-28", "13": "2026-02-28"},
+    },
 }
+"""The last day without the fee for extended support, by version; what ends after ``judged_on`` is
+still in standard support. RDS PostgreSQL 11 left it a month before the fee began."""
 
 EGRESS_TIERS = [[100, 0.0], [10_240, 0.09], [51_200, 0.085], [153_600, 0.07], [None, 0.05]]
 """Up to so many GB in all, USD a GB: to the internet; the first 100 GB a month are free in every
@@ -110,7 +166,8 @@ account."""
 
 
 def main() -> None:
-    rows = {row["key"]: row for row in [*regional(), *everywhere(), *databases(), *caches()]}
+    parts = (regional(), listed(), everywhere(), us_east_1(), databases(), caches())
+    rows = {row["key"]: row for part in parts for row in part}
     content = {
         "header": {
             "source": "AWS public price pages, on demand, USD, without tax",
@@ -120,6 +177,7 @@ def main() -> None:
             "licence": "facts",
         },
         "prices": rows,
+        "support": SUPPORT,
         "egress": {
             "tiers": EGRESS_TIERS,
             "regions": [*US, IRELAND, FRANKFURT],
@@ -151,18 +209,51 @@ def databases() -> list[dict[str, Any]]:
     return rows
 
 
-def caches() -> list[dict[str, Any]]:
+def listed() -> list[dict[str, Any]]:
     return [
-        row(f"cache.{name}", "node-hour", dict.fromkeys(US, price), CACHE)
-        for name, price in CACHE_NODES.items()
+        row(key, "hour", dict(zip(REGIONS, prices, strict=True)), url, as_of=REGIONAL_AS_OF)
+        for key, url, prices in REGIONAL
     ]
 
 
-def row(key: str, unit: str, prices: dict[str, float | None], url: str) -> dict[str, Any]:
+def us_east_1() -> list[dict[str, Any]]:
+    rows = [row(key, unit, {US[0]: price}, url) for key, unit, price, url in US_EAST_1]
+    for engine, license_model, name, price in LICENSED_DATABASES:
+        rows.append(row(f"rds.{engine}.{license_model}.single.{name}", "hour", {US[0]: price}, RDS))
+    for name, price in AURORA.items():
+        rows.append(row(f"rds.aurora.{name}", "hour", {US[0]: price}, AURORA_PAGE))
+    for key, price in (("ebs.io2", 0.125), ("ebs.io2.iops", 0.065)):
+        unit = "IOPS-month, first 32,000" if key.endswith("iops") else "GB-month"
+        rows.append(row(key, unit, {US[0]: price}, EBS))
+    return rows
+
+
+def caches() -> list[dict[str, Any]]:
+    """ElastiCache by engine: what Memcached and Valkey cost beside Redis is in aws_list_prices."""
+    prices = {f"redis.cache.{name}": usd for name, usd in REDIS.items()}
+    prices |= {f"memcached.cache.{n}": usd for n, usd in REDIS.items() if not n.startswith("r6gd")}
+    prices |= {f"valkey.cache.{n}": round(usd * VALKEY_SHARE, 4) for n, usd in REDIS.items()}
+    prices |= {f"valkey.cache.{name}": usd for name, usd in VALKEY_ONLY.items()}
+    return [
+        row(
+            f"cache.{name}",
+            "node-hour",
+            dict.fromkeys(US if name.partition(".cache.")[2] in US_CACHE_NODES else US[:1], usd),
+            CACHE,
+            as_of=CACHE_AS_OF,
+        )
+        for name, usd in prices.items()
+    ]
+
+
+def row(
+    key: str, unit: str, prices: dict[str, float | None], url: str, *, as_of: str = AS_OF
+) -> dict[str, Any]:
     return {
         "key": key,
         "unit": unit,
         "url": url,
+        "as_of": as_of,
         "prices": {k: v for k, v in prices.items() if v is not None},
     }
 

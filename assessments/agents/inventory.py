@@ -44,13 +44,18 @@ CLOUDFORMATION_TYPES = {
     "AWS::EC2::LaunchTemplate": "aws_launch_template",
     "AWS::EC2::NatGateway": "aws_nat_gateway",
     "AWS::EC2::Subnet": "aws_subnet",
+    "AWS::EC2::TransitGatewayAttachment": "aws_ec2_transit_gateway_vpc_attachment",
+    "AWS::EC2::VPCEndpoint": "aws_vpc_endpoint",
+    "AWS::EC2::VPNConnection": "aws_vpn_connection",
     "AWS::EC2::Volume": "aws_ebs_volume",
     "AWS::ECS::Service": "aws_ecs_service",
+    "AWS::ECS::TaskDefinition": "aws_ecs_task_definition",
     "AWS::EFS::FileSystem": "aws_efs_file_system",
     "AWS::EKS::Cluster": "aws_eks_cluster",
     "AWS::EKS::Nodegroup": "aws_eks_node_group",
     "AWS::ElastiCache::CacheCluster": "aws_elasticache_cluster",
     "AWS::ElastiCache::ReplicationGroup": "aws_elasticache_replication_group",
+    "AWS::ElastiCache::ServerlessCache": "aws_elasticache_serverless_cache",
     "AWS::ElasticLoadBalancing::LoadBalancer": "aws_elb",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "aws_lb",
     "AWS::KMS::Key": "aws_kms_key",
@@ -69,7 +74,7 @@ class Machines:
     unknown.
 
     ``replaced`` says that a group puts a failed machine back; ``placement`` is the zone or subnet
-    of a single one.
+    of a single one; ``template`` is the launch template or configuration they are made from.
     """
 
     resource: Resource
@@ -79,6 +84,7 @@ class Machines:
     zones: int | None
     replaced: bool
     placement: str | None = None
+    template: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,14 +300,17 @@ Reader = Callable[[Inventory, Resource, dict[str, Any], Declared], None]
 def _read_instance(
     inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
 ) -> None:
+    named = "launch_template" in attributes
+    template = _template_of(resource, attributes, declared) if named else None
     kind = text(first(attributes, "instance_type", "machine_type", "size", "vm_size"))
+    kind = kind or text((template or {}).get("instance_type"))
     place = text(first(attributes, "availability_zone", "zone", "subnet_id"))
     zone = declared.zone_of_subnet.get(place, place) if place else None
     service = {"aws_instance": "ec2", "google_compute_instance": "gce"}.get(
         resource_type(resource), "azure_vm"
     )
     inventory.machines.append(
-        Machines(resource, service, kind, 1, 1, replaced=False, placement=zone)
+        Machines(resource, service, kind, 1, 1, replaced=False, placement=zone, template=template)
     )
     _read_machine_volumes(inventory, resource, attributes, 1)
 
@@ -351,7 +360,15 @@ def _read_group(
     template = _template_of(resource, attributes, declared)
     kind = text(template.get("instance_type")) if template else None
     inventory.machines.append(
-        Machines(resource, "asg", kind, running, _zones(attributes, declared), replaced=True)
+        Machines(
+            resource,
+            "asg",
+            kind,
+            running,
+            _zones(attributes, declared),
+            replaced=True,
+            template=template,
+        )
     )
     if template and running:
         _read_machine_volumes(inventory, resource, template, running)
@@ -369,14 +386,20 @@ def _template_of(
             for key in ("launch_template", "launch_configuration", "mixed_instances_policy")
         }
     )
-    named = [
-        body for each, body in near if f".{each.name}." in mention or f"'{each.name}'" in mention
-    ]
+    named = [body for each, body in near if _mentions(mention, each)]
     bodies = named or [body for _, body in near]
     if len(bodies) != 1:
         return None
     data = bodies[0].get("launch_template_data")
     return block(data) if data else bodies[0]
+
+
+def _mentions(mention: str, resource: Resource) -> bool:
+    """Whether a text of references names the resource: ``type.name``, alone or with an attribute,
+    or its name alone."""
+    address = f"{resource.type}.{resource.name}"
+    name = resource.name
+    return any(each in mention for each in (f"{address}'", f".{name}.", f".{name}[", f"'{name}'"))
 
 
 def _zones(attributes: dict[str, Any], declared: Declared) -> int | None:
@@ -467,17 +490,24 @@ def _read_cache(
     inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
 ) -> None:
     group = resource_type(resource) == "aws_elasticache_replication_group"
-    nodes = whole(
-        first(
-            attributes, "num_cache_clusters", "number_cache_clusters", "num_cache_nodes", default=1
-        )
-    )
+    nodes = _cache_nodes(attributes)
     engine = text(first(attributes, "engine", default="redis" if group else None))
     failover = (
         flag(first(attributes, "automatic_failover_enabled", default=False)) if group else False
     )
     node_type = text(first(attributes, "node_type", "cache_node_type"))
     inventory.caches.append(Cache(resource, engine, node_type, nodes, failover))
+
+
+def _cache_nodes(attributes: dict[str, Any]) -> int | None:
+    """How many nodes: of each shard the primary and its replicas, where shards are declared."""
+    shape = {**attributes, **block(attributes.get("cluster_mode"))}
+    if "num_node_groups" not in shape:
+        keys = ("num_cache_clusters", "number_cache_clusters", "num_cache_nodes")
+        return whole(first(attributes, *keys, default=1))
+    shards = whole(shape["num_node_groups"])
+    replicas = whole(shape.get("replicas_per_node_group", 0))
+    return None if shards is None or replicas is None else shards * (1 + replicas)
 
 
 def _read_balancer(
@@ -504,11 +534,23 @@ def _read_nodes(
     inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
 ) -> None:
     scaling = block(attributes.get("scaling_config"))
-    kinds = listed(first(attributes, "instance_types", default=["t3.medium"])) or []
+    template = (
+        _template_of(resource, attributes, declared) if "launch_template" in attributes else None
+    )
+    usual = text((template or {}).get("instance_type")) or "t3.medium"
+    kinds = listed(first(attributes, "instance_types", default=[usual])) or []
     count = whole(first(scaling, "desired_size", "min_size"))
     kind = text(kinds[0]) if kinds else None
     inventory.machines.append(
-        Machines(resource, "eks_nodes", kind, count, _zones(attributes, declared), replaced=True)
+        Machines(
+            resource,
+            "eks_nodes",
+            kind,
+            count,
+            _zones(attributes, declared),
+            replaced=True,
+            template=template,
+        )
     )
     size = number(first(attributes, "disk_size", default=20))
     if count and "launch_template" not in attributes:

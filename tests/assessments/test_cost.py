@@ -89,9 +89,9 @@ TEN = [
 ]
 
 HAND_COMPUTED = {
-    ("aws_instance.app", "m5.large instances"): 70.08,  # 730 x 0.096
+    ("aws_instance.app", "m5.large instances, Linux assumed"): 70.08,  # 730 x 0.096
     ("aws_instance.app", "root_block_device[0] gp3 storage"): 4.00,  # 50 x 0.08
-    ("aws_instance.bastion", "t3.micro instances"): 7.59,  # 730 x 0.0104 = 7.592
+    ("aws_instance.bastion", "t3.micro instances, Linux assumed"): 7.59,  # 730 x 0.0104 = 7.592
     ("aws_instance.bastion", "root_block_device[0] gp2 storage"): 2.00,  # 20 x 0.10
     ("aws_db_instance.orders", "db.t3.medium multi-AZ"): 105.85,  # 730 x 0.145
     ("aws_db_instance.orders", "gp2 storage"): 23.00,  # 2 x 100 x 0.115
@@ -103,8 +103,11 @@ HAND_COMPUTED = {
     ("aws_nat_gateway.out", "NAT gateway"): 32.85,  # 730 x 0.045
     ("aws_lb.edge", "application load balancer"): 16.43,  # 730 x 0.0225 = 16.425
     ("aws_eks_cluster.main", "control plane"): 73.00,  # 730 x 0.10
-    ("aws_elasticache_replication_group.cart", "cache.m5.large nodes"): 227.76,  # 2 x 730 x 0.156
-    ("aws_autoscaling_group.web", "c5.large instances"): 186.15,  # 3 x 730 x 0.085
+    (
+        "aws_elasticache_replication_group.cart",
+        "cache.m5.large redis nodes",
+    ): 227.76,  # 2 x 730 x 0.156
+    ("aws_autoscaling_group.web", "c5.large instances, Linux assumed"): 186.15,  # 3 x 730 x 0.085
 }
 
 

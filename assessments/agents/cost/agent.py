@@ -3,20 +3,11 @@ budget reaches."""
 
 from __future__ import annotations
 
-import re
-
-from assessments.agents.cost.price_list import (
-    ZERO,
-    Line,
-    Price,
-    Unpriced,
-    cents,
-    egress_usd,
-    price_entries,
-)
+from assessments.agents.cost.entries import price_entries, read_estate
+from assessments.agents.cost.price_list import ZERO, Line, Price, Unpriced, cents, egress_usd
 from assessments.agents.cost.result import not_assessed, result_of
 from assessments.agents.cost.savings import find_savings
-from assessments.agents.inventory import Region, is_read, read_inventory, region_of, resource_type
+from assessments.agents.inventory import Region, region_of
 from assessments.agents.types import (
     PRICED_KINDS,
     Agent,
@@ -27,18 +18,6 @@ from assessments.agents.types import (
     Part,
 )
 from assessments.requirements import Requirements
-from assessments.scan.types import FileKind, Resource
-
-FREE = re.compile(
-    r"aws_(iam_|security_group|vpc|subnet|route(_table|$)|internet_gateway|egress_only|network_acl|launch_|key_pair|"
-    r"db_(subnet|parameter|option)_group|elasticache_(subnet|parameter)_group|rds_cluster_parameter|default_|"
-    r"s3_bucket_|lb_(listener|target)|alb_(listener|target)|autoscaling_(policy|attachment|schedule|lifecycle)|"
-    r"cloudwatch_event|acm_certificate|route53_record|kms_alias|ecs_(cluster|task)|eip_association|volume_attachment|"
-    r"placement_group|lambda_(permission|alias|event)|appautoscaling|ec2_tag)"
-    r"|AWS::(IAM|CloudFormation)::|AWS::EC2::(VPC$|Subnet|SecurityGroup|Route|InternetGateway|VPCGatewayAttachment)"
-    r"|(random|null|local|tls|template|time|kubernetes|helm)_|provider$|variable$|output$|module$|data\."
-)
-"""Types that carry no price of their own: they are neither priced nor listed as unpriced."""
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -48,14 +27,14 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     When nothing can be priced the answer is NOT_ASSESSED.
     """
     region = region_of(data.requirements, data.resources)
-    inventory = read_inventory(data.resources)
+    estate = read_estate(data.resources, default_region=region.name)
     steps = len(data.resources) + 2
     entries = []
-    for done, entry in enumerate(price_entries(inventory, region.name), start=1):
+    for done, entry in enumerate(price_entries(estate), start=1):
         entries.append(entry)
         on_progress(min(done, steps - 2), steps, f"Priced {entry.resource.address}")
     lines = [each for each in entries if isinstance(each, Line)]
-    unpriced = [each for each in entries if isinstance(each, Unpriced)] + _unknown(data.resources)
+    unpriced = [each for each in entries if isinstance(each, Unpriced)]
     if not lines:
         return not_assessed(data.resources, unpriced)
     egress = _egress(data.requirements, region)
@@ -64,27 +43,19 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         cents(egress.usd) if egress else ZERO
     )
     savings = sorted(
-        find_savings(inventory, region.name, data.requirements),
+        find_savings(estate, data.requirements),
         key=lambda s: (-s.monthly_usd, s.resource.address),
     )
     on_progress(steps, steps, "Looked for savings")
+    region = _region(region, {estate.region(each.resource) for each in lines})
     return result_of(data.requirements, region, lines, unpriced, egress, total, savings)
 
 
-def _unknown(resources: list[Resource]) -> list[Unpriced]:
-    """Cloud resources of types that the price list doesn't know, unless they are known to be
-    free."""
-    found = [
-        each
-        for each in resources
-        if each.origin in (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
-        and not is_read(each)
-        and not FREE.match(resource_type(each))
-    ]
-    ordered = sorted(found, key=lambda each: (each.address, each.file))
-    return [
-        Unpriced(each, each.type, "no price is held for this type of resource") for each in ordered
-    ]
+def _region(usual: Region, used: set[str]) -> Region:
+    """What to call the region of the prices: the one that all of them have, else their names."""
+    if used == {usual.name}:
+        return usual
+    return Region(", ".join(sorted(used)), "each resource's own region", assumed=False)
 
 
 def _egress(wanted: Requirements, region: Region) -> Price | None:

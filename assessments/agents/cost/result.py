@@ -106,7 +106,15 @@ def _summary(
     least = "At least " if unpriced else ""
     parts = [f"{least}{total} USD a month for {counted(len(lines), 'component')} in {region.name}"]
     parts += [f"{saved} USD of it could be saved"] if saved else []
-    parts += [f"{counted(len(unpriced), 'component')} could not be priced"] if unpriced else []
+    whole, partly = _by_resource(lines, unpriced)
+    if whole:
+        parts += [
+            f"{counted(len({each.resource.address for each in whole}), 'resource')} could not"
+            " be priced"
+        ]
+    if partly:
+        count = len({each.resource.address for each in partly})
+        parts += [f"{counted(count, 'resource')} {'is' if count == 1 else 'are'} priced in part"]
     return f"{'; '.join(parts)}."
 
 
@@ -172,7 +180,7 @@ def _figures(
         key="unpriced",
         label="Unpriced components",
         value=len(unpriced),
-        source="count of the table of unpriced components",
+        source="count of the rows of the tables of what is not priced",
     )
     if egress and wanted.egress_gb_month:
         source = (
@@ -218,15 +226,45 @@ def _tables(
             " month, no tax"
         ),
     )
-    if unpriced:
+    whole, partly = _by_resource(lines, unpriced)
+    if whole:
         yield Table(
             key="unpriced",
             title="Not priced, and why",
             columns=["resource", "component", "reason"],
             units=["", "", ""],
-            rows=[[each.resource.address, each.component, each.reason] for each in unpriced],
+            rows=[[each.resource.address, each.component, each.reason] for each in whole],
             source=(
-                "resources and components for which no price, size or usage is known; they are not"
-                " counted as 0"
+                "resources for which no price, size or usage is known; they are not counted as 0"
             ),
         )
+    if partly:
+        yield Table(
+            key="partly_priced",
+            title="Priced in part: what is missing, and why",
+            columns=["resource", "priced", "missing", "reason"],
+            units=["", "", "", ""],
+            rows=[
+                [each.resource.address, _priced_parts(each, lines), each.component, each.reason]
+                for each in partly
+            ],
+            source=(
+                "components of priced resources for which no price, size or usage is known; they"
+                " are not counted as 0"
+            ),
+        )
+
+
+def _by_resource(
+    lines: list[Line], unpriced: list[Unpriced]
+) -> tuple[list[Unpriced], list[Unpriced]]:
+    """What belongs to resources without any price, and what is missing from those with one, so that
+    no resource reads as both priced and unpriced."""
+    priced = {each.resource.address for each in lines}
+    whole = [each for each in unpriced if each.resource.address not in priced]
+    return whole, [each for each in unpriced if each.resource.address in priced]
+
+
+def _priced_parts(missing: Unpriced, lines: list[Line]) -> str:
+    address = missing.resource.address
+    return ", ".join(each.component for each in lines if each.resource.address == address)

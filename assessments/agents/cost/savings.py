@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from assessments.agents.cost.price_list import (
-    GP3_FREE_IOPS,
-    HOURS_PER_MONTH,
-    ZERO,
-    Line,
-    Price,
-    cents,
-    database_price,
-    fact,
-    machine_price,
-    volume_entries,
-)
+from assessments.agents.cost.databases import database_price
+from assessments.agents.cost.entries import Estate
+from assessments.agents.cost.machines import EC2_SERVICES, machine_price, on_demand_linux
+from assessments.agents.cost.price_list import HOURS_PER_MONTH, ZERO, Line, Price, cents, fact
+from assessments.agents.cost.volumes import GP3_FREE_IOPS, volume_entries
 from assessments.agents.families import (
     GRAVITON,
     GRAVITON_PAGE,
@@ -25,13 +18,13 @@ from assessments.agents.families import (
     PREVIOUS_GENERATION_PAGE,
     moved,
 )
-from assessments.agents.inventory import Inventory, Volume
+from assessments.agents.inventory import Database, Service, Volume
 from assessments.agents.wording import counted
 from assessments.requirements import Criticality, Requirements
 from assessments.scan.types import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 GP2_LARGE_GB = 170
@@ -57,32 +50,37 @@ class Saving:
     part: str = ""
 
 
-def find_savings(inventory: Inventory, region: str, wanted: Requirements) -> Iterator[Saving]:
+def find_savings(estate: Estate, wanted: Requirements) -> Iterator[Saving]:
+    """Savings against what the components cost today; machines that aren't bought on demand have no
+    price to save from, and Windows doesn't run on arm64."""
+    inventory, region = estate.inventory, estate.region
     for volume in inventory.volumes:
-        yield from _gp3_saving(volume, region)
+        yield from _gp3_saving(volume, region(volume.resource))
     for machines in inventory.machines:
-        if (
-            machines.instance_type
-            and machines.count
-            and machines.service in ("ec2", "asg", "eks_nodes")
-        ):
-            yield from _machine_savings(
-                machines.resource, machines.instance_type, machines.count, region
-            )
+        if machines.service in EC2_SERVICES:
+            for instance_type, count in on_demand_linux(machines, estate.images):
+                where = region(machines.resource)
+                yield from _machine_savings(machines.resource, instance_type, count, where)
     for database in inventory.databases:
-        newer = moved((database.instance_class or "").removeprefix("db."), GRAVITON)
-        before = database_price(database, database.instance_class, region)
-        after = database_price(database, f"db.{newer}", region) if newer else None
-        yield from _cheaper(
-            database.resource,
-            str(database.instance_class),
-            f"db.{newer}",
-            before,
-            after,
-            1,
-            "graviton",
-        )
-    yield from _nat_saving(inventory, region, wanted)
+        yield from _database_saving(database, region(database.resource), estate.resources)
+    yield from _nat_savings(estate, wanted)
+
+
+def _database_saving(
+    database: Database, region: str, resources: Mapping[str, Resource]
+) -> Iterator[Saving]:
+    newer = moved((database.instance_class or "").removeprefix("db."), GRAVITON)
+    before = database_price(database, database.instance_class, region, resources)
+    after = database_price(database, f"db.{newer}", region, resources) if newer else None
+    yield from _cheaper(
+        database.resource,
+        str(database.instance_class),
+        f"db.{newer}",
+        before,
+        after,
+        1,
+        "graviton",
+    )
 
 
 def _gp3_saving(volume: Volume, region: str) -> Iterator[Saving]:
@@ -174,10 +172,16 @@ def _cheaper(
     )
 
 
-def _nat_saving(inventory: Inventory, region: str, wanted: Requirements) -> Iterator[Saving]:
-    """One gateway instead of several, for what isn't critical: it trades a zone's independence for
-    the price."""
-    gateways = inventory.of_kind("nat")
+def _nat_savings(estate: Estate, wanted: Requirements) -> Iterator[Saving]:
+    gateways = estate.inventory.of_kind("nat")
+    for region in sorted({estate.region(each.resource) for each in gateways}):
+        near = [each for each in gateways if estate.region(each.resource) == region]
+        yield from _nat_saving(near, region, wanted)
+
+
+def _nat_saving(gateways: list[Service], region: str, wanted: Requirements) -> Iterator[Saving]:
+    """One gateway instead of several in a region, for what isn't critical: it trades a zone's
+    independence for the price."""
     price = fact("nat.hour", region)
     relaxed = wanted.criticality in (Criticality.LOW, Criticality.MEDIUM)
     if len(gateways) < 2 or price is None or not relaxed:

@@ -1,0 +1,72 @@
+"""ElastiCache: nodes by engine, and serverless caches with their least charge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from assessments.agents.attributes import block, first, number, text
+from assessments.agents.cost.price_list import HOURS, Entry, Unpriced, priced
+from assessments.agents.cost.support import cache_support
+from assessments.agents.inventory import Cache, attributes_of
+
+if TYPE_CHECKING:
+    from assessments.scan.types import Resource
+
+LEAST_STORED_GB = {
+    "redis": Decimal(1),
+    "memcached": Decimal(1),
+    "valkey": Decimal("0.1"),
+}
+"""What a serverless cache is billed for at least (Amazon ElastiCache pricing page)."""
+
+
+def cache_entries(cache: Cache, region: str, resources: Mapping[str, Resource]) -> Iterator[Entry]:
+    attributes = _with_group(cache.resource, resources)
+    engine = _engine(attributes, cache.engine)
+    node_type = cache.node_type or text(attributes.get("node_type"))
+    if engine not in LEAST_STORED_GB:
+        why = f"the price depends on the engine ({engine or 'not declared'}): declare engine"
+        yield Unpriced(cache.resource, "cache nodes", why)
+        return
+    if cache.nodes is None or node_type is None:
+        why = "their number or type can't be told from the code"
+        yield Unpriced(cache.resource, "cache nodes", why)
+        return
+    hours, name = HOURS * cache.nodes, f"{node_type} {engine} nodes"
+    yield priced(cache.resource, name, hours, "hours", f"cache.{engine}.{node_type}", region)
+    yield from cache_support(cache.resource, engine, attributes)
+
+
+def serverless_entries(
+    resource: Resource, attributes: dict[str, Any], region: str
+) -> Iterator[Entry]:
+    """The least that is billed every hour; what is stored above it and the requests need usage."""
+    engine = _engine(attributes, None)
+    least = LEAST_STORED_GB.get(engine or "")
+    if least is None:
+        why = f"the price depends on the engine ({engine or 'not declared'}): declare engine"
+        yield Unpriced(resource, "serverless cache", why)
+        return
+    limits = block(block(attributes.get("cache_usage_limits")).get("data_storage"))
+    asked = number(limits.get("minimum"))
+    stored = max(least, Decimal(str(asked))) if asked else least
+    key = f"cache.{engine}.serverless"
+    yield priced(resource, f"{engine} storage, least", HOURS * stored, "GB-hours", key, region)
+    why = "the GB stored above the least and the ECPUs a month would settle it"
+    yield Unpriced(resource, "storage above the least, and requests", why)
+
+
+def _engine(attributes: Mapping[str, Any], usual: str | None) -> str | None:
+    name = text(first(attributes, "engine", default=usual))
+    return name.strip().lower() if name else None
+
+
+def _with_group(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Any]:
+    """A cluster that joins a replication group takes engine and node type from it."""
+    own = attributes_of(resource)
+    group = resources.get(str(own.get("replication_group_id", "")).removesuffix(".id"))
+    if group is None or group.address == resource.address:
+        return own
+    return {"engine": "redis", **attributes_of(group), **own}

@@ -1,0 +1,166 @@
+"""Every component of every billable resource: priced, or unpriced with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from assessments.agents.attributes import text
+from assessments.agents.cost.caches import cache_entries, serverless_entries
+from assessments.agents.cost.containers import task_entries
+from assessments.agents.cost.databases import aurora_instance_entries, database_entries
+from assessments.agents.cost.free import is_free
+from assessments.agents.cost.machines import machine_entries, spot_request_entries
+from assessments.agents.cost.network import (
+    attachment_entries,
+    balancer_entries,
+    endpoint_entries,
+    nat_entries,
+    vpn_entries,
+)
+from assessments.agents.cost.price_list import HOURS, ONE, Entry, Unpriced, priced
+from assessments.agents.cost.support import cluster_support
+from assessments.agents.cost.volumes import volume_entries
+from assessments.agents.inventory import (
+    Inventory,
+    Service,
+    attributes_of,
+    is_read,
+    read_inventory,
+    resource_type,
+)
+from assessments.scan.types import FileKind, Resource
+
+CLOUD = (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
+NOT_HELD = "no price is held for this type of resource"
+RESERVED = (
+    "paid for by a reservation, whose term and payment set the price: the amount of your contract"
+    " would settle it, and takes the place of the on-demand price of what it covers"
+)
+REASONS = {
+    "aws_ec2_capacity_reservation": (
+        "reserved capacity",
+        "billed as on-demand hours while no instance uses it: its use would settle it",
+    ),
+    "aws_ec2_fleet": (
+        "fleet",
+        "it mixes on-demand and spot capacity: the types that run would settle it",
+    ),
+    "aws_ec2_host": (
+        "dedicated host",
+        "no price is held for dedicated hosts: AWS's price of the host's family would settle it",
+    ),
+    "aws_eks_fargate_profile": (
+        "pods on Fargate",
+        "billed by the vCPU and memory of the pods: their number and size would settle it",
+    ),
+    "aws_elasticache_reserved_cache_node": ("reservation", RESERVED),
+    "aws_rds_reserved_instance": ("reservation", RESERVED),
+    "aws_savingsplans_plan": ("savings plan", RESERVED),
+    "aws_spot_fleet_request": (
+        "spot fleet",
+        "spot capacity has no list price: the price you pay would settle it",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """The resources of a scope: by what they are, by address, and where each will be."""
+
+    inventory: Inventory
+    resources: dict[str, Resource]
+    default_region: str
+
+    def region(self, resource: Resource) -> str:
+        """The resource's own region; the scope's where it has none."""
+        return str(getattr(resource, "region", "") or self.default_region)
+
+    @property
+    def images(self) -> dict[str, Resource]:
+        return {name: each for name, each in self.resources.items() if "aws_ami" in each.type}
+
+
+def read_estate(resources: Iterable[Resource], *, default_region: str) -> Estate:
+    found = list(resources)
+    ordered = sorted(found, key=lambda each: (each.address, each.file, each.line_start))
+    by_address = {each.address: each for each in reversed(ordered)}
+    return Estate(read_inventory(ordered), by_address, default_region)
+
+
+def price_entries(estate: Estate) -> Iterator[Entry]:
+    """The components in the order of the inventory, then resources that it has no place for."""
+    billed: dict[int, Resource] = {}
+    for entry in _all(estate):
+        billed[id(entry.resource)] = entry.resource
+        yield entry
+    for resource in billed.values():
+        if not getattr(resource, "count_known", True):
+            why = "count or for_each can't be told from the upload: it is priced once, as the least"
+            yield Unpriced(resource, "further instances of it", why)
+
+
+def _all(estate: Estate) -> Iterator[Entry]:
+    inventory, images, region = estate.inventory, estate.images, estate.region
+    with_volumes = {volume.resource.address for volume in inventory.volumes}
+    for machines in inventory.machines:
+        where = region(machines.resource)
+        if machines.service == "ecs":
+            yield from task_entries(machines, where, estate.resources)
+        else:
+            yield from machine_entries(machines, where, with_volumes, images)
+    for volume in inventory.volumes:
+        yield from volume_entries(volume, region(volume.resource))
+    for database in inventory.databases:
+        yield from database_entries(database, region(database.resource), estate.resources)
+    for cache in inventory.caches:
+        yield from cache_entries(cache, region(cache.resource), estate.resources)
+    for balancer in inventory.load_balancers:
+        yield from balancer_entries(balancer, region(balancer.resource))
+    for service in inventory.services:
+        yield from _service(service, region(service.resource))
+    for resource in estate.resources.values():
+        if resource.origin in CLOUD and not is_read(resource):
+            yield from _other(resource, estate)
+
+
+def _service(service: Service, region: str) -> Iterator[Entry]:
+    resource, attributes = service.resource, service.attributes
+    if service.kind == "nat":
+        yield from nat_entries(resource, region)
+    elif service.kind == "eks":
+        yield priced(resource, "control plane", HOURS, "hours", "eks.hour", region)
+        yield from cluster_support(resource, attributes, region)
+    elif service.kind == "public_ipv4":
+        key = "public_ipv4.hour"
+        yield priced(resource, "public IPv4 address", HOURS, "hours", key, region)
+    elif service.kind == "kms":
+        yield priced(resource, "key", ONE, "months", "kms.key", region)
+    elif service.kind == "dns_zone":
+        yield priced(resource, "hosted zone", ONE, "months", "route53.zone", region)
+    else:
+        mode = (text(attributes.get("billing_mode")) or "usage").lower().replace("_", " ")
+        yield Unpriced(resource, service.kind, f"billed by {mode}, which isn't known")
+
+
+def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
+    """Resources that other agents have no use for."""
+    kind, region = resource_type(resource), estate.region(resource)
+    attributes: dict[str, Any] = attributes_of(resource)
+    if kind == "aws_vpc_endpoint":
+        yield from endpoint_entries(resource, attributes, region, estate.resources)
+    elif kind == "aws_elasticache_serverless_cache":
+        yield from serverless_entries(resource, attributes, region)
+    elif kind == "aws_rds_cluster_instance":
+        yield from aurora_instance_entries(resource, attributes, region, estate.resources)
+    elif kind == "aws_ec2_transit_gateway_vpc_attachment":
+        yield from attachment_entries(resource, region)
+    elif kind == "aws_vpn_connection":
+        yield from vpn_entries(resource, region)
+    elif kind == "aws_spot_instance_request":
+        yield from spot_request_entries(resource, attributes, region)
+    elif kind in REASONS:
+        yield Unpriced(resource, *REASONS[kind])
+    elif not is_free(kind):
+        yield Unpriced(resource, resource.type, NOT_HELD)
