@@ -62,7 +62,13 @@ def test_three_workers_have_two_processors_and_two_gigabytes_each(services: dict
 
 def test_every_secret_must_come_from_the_environment() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "VALKEY_PASSWORD", "FLOWER_BASIC_AUTH"):
+    for name in (
+        "SECRET_KEY",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_ADMIN_PASSWORD",
+        "VALKEY_PASSWORD",
+        "FLOWER_BASIC_AUTH",
+    ):
         uses = re.findall(r"\$\{" + name + r"[^}]*\}", text)
         assert uses, name
         assert all(f"{name}:?" in use for use in uses), f"{name} has a default"
@@ -87,3 +93,15 @@ def test_the_queue_of_compose_survives_a_crash(services: dict[str, Any]) -> None
     command = " ".join(services["valkey"]["command"])
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
+
+
+def test_the_applications_role_in_composes_database_is_no_superuser(
+    services: dict[str, Any],
+) -> None:
+    """``POSTGRES_USER`` would be a superuser, whatever its name."""
+    environment = services["postgres"]["environment"]
+    assert "POSTGRES_USER" not in environment
+    assert "POSTGRES_ADMIN_PASSWORD" in environment["POSTGRES_PASSWORD"]
+    script = (ROOT / "deploy" / "postgres-role.sh").read_text()
+    assert "CREATE ROLE infra_mind WITH LOGIN NOSUPERUSER" in script
+    assert "CREATE DATABASE infra_mind OWNER infra_mind" in script

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -17,7 +19,8 @@ from infra_mind.embedded.files import open_private
 from infra_mind.embedded.server import Server
 from infra_mind.embedded.users import give, unprivileged, unprivileged_user
 
-POSTGRES_USER = "infra_mind"
+POSTGRES_USER = "infra_mind"  # a superuser, for the supervisor alone
+APPLICATION_USER = "infra_mind_app"
 POSTGRES_DATABASE = "infra_mind"
 # For a laptop: small memory, planner told that the disk is an SSD, no compiling of short queries.
 POSTGRES_SETTINGS = {
@@ -51,13 +54,22 @@ class PostgresServer(Server):
     def __init__(self, home: Path, *, settings: dict[str, str] | None = None) -> None:
         super().__init__(home)
         self.settings = POSTGRES_SETTINGS | (settings or {})
+        self._place.setdefault("application_password", secrets.token_urlsafe(24))
 
     @property
     def url(self) -> str:
         return self.url_of(POSTGRES_DATABASE)
 
     def url_of(self, database: str) -> str:
-        return f"postgresql://{POSTGRES_USER}:{self._place['password']}@127.0.0.1:{self.port}/{database}"
+        """What the application connects to, as a role that may create databases but is no
+        superuser: with a superuser's connection one can read the server's files and run
+        programs."""
+        user, password = APPLICATION_USER, self._place["application_password"]
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def administrators_url(self, database: str = "postgres") -> str:
+        password = self._place["password"]
+        return f"postgresql://{POSTGRES_USER}:{password}@127.0.0.1:{self.port}/{database}"
 
     def _command(self) -> list[str]:
         settings = [
@@ -136,19 +148,51 @@ class PostgresServer(Server):
 
     def _answers(self) -> bool:
         try:
-            with psycopg.connect(
-                self.url_of("postgres"), connect_timeout=2, autocommit=True
-            ) as connection:
-                known = connection.execute(
-                    "select 1 from pg_database where datname = %s", [POSTGRES_DATABASE]
-                ).fetchone()
-                if not known:
-                    connection.execute(
-                        sql.SQL("create database {}").format(sql.Identifier(POSTGRES_DATABASE))
-                    )
+            with self._connection("postgres") as connection:
+                self._make_role(connection)
+                self._make_database(connection)
+            with self._connection(POSTGRES_DATABASE) as connection:
+                _give_tables(connection)
         except psycopg.OperationalError:
             return False
         return True
+
+    def _connection(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(
+            self.administrators_url(database), connect_timeout=2, autocommit=True
+        )
+
+    def _make_role(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        role = sql.Identifier(APPLICATION_USER)
+        if not connection.execute(
+            "select 1 from pg_roles where rolname = %s", [APPLICATION_USER]
+        ).fetchone():
+            connection.execute(sql.SQL("create role {}").format(role))
+        statement = "alter role {} with login createdb nosuperuser password {}"
+        password = sql.Literal(self._place["application_password"])
+        connection.execute(sql.SQL(statement).format(role, password))
+
+    def _make_database(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        database, owner = sql.Identifier(POSTGRES_DATABASE), sql.Identifier(APPLICATION_USER)
+        if not connection.execute(
+            "select 1 from pg_database where datname = %s", [POSTGRES_DATABASE]
+        ).fetchone():
+            connection.execute(sql.SQL("create database {} owner {}").format(database, owner))
+        connection.execute(sql.SQL("alter database {} owner to {}").format(database, owner))
+
+
+def _give_tables(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Homes of the first release hold tables of the superuser, as whom the application came."""
+    rows = connection.execute(
+        "select tablename from pg_tables where schemaname = 'public' and tableowner <> %s",
+        [APPLICATION_USER],
+    ).fetchall()
+    for (table,) in rows:
+        connection.execute(
+            sql.SQL("alter table public.{} owner to {}").format(
+                sql.Identifier(table), sql.Identifier(APPLICATION_USER)
+            )
+        )
 
 
 def _postgres_binary(name: str) -> str:
