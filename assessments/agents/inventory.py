@@ -161,7 +161,6 @@ class Workload:
     pod: dict[str, Any]
     containers: tuple[dict[str, Any], ...]
     disruption_budget: bool
-    exposed: bool
     attributes: dict[str, Any]
 
 
@@ -622,19 +621,12 @@ _READERS: dict[str, Reader] = {
 def _read_kubernetes(inventory: Inventory, resources: list[Resource]) -> None:
     objects = [each for each in resources if each.origin == FileKind.KUBERNETES]
     budgets = _index(_selector(each) for each in objects if each.type == "PodDisruptionBudget")
-    open_services = [
-        _selector(each)
-        for each in objects
-        if each.type == "Service"
-        and block(each.attributes.get("spec")).get("type") in ("LoadBalancer", "NodePort")
-    ]
-    exposed = _index([*open_services, *_behind_ingress(objects)])
     autoscaled = dict(
         _autoscaled(each) for each in objects if each.type == "HorizontalPodAutoscaler"
     )
     for each in objects:
         if each.type in WORKLOAD_KINDS:
-            inventory.workloads.append(_workload(each, budgets, exposed, autoscaled))
+            inventory.workloads.append(_workload(each, budgets, autoscaled))
 
 
 Selector = tuple[str, dict[str, str]]
@@ -645,7 +637,7 @@ read them all."""
 
 
 def _workload(
-    resource: Resource, budgets: Index, exposed: Index, autoscaled: dict[tuple[str, str, str], int]
+    resource: Resource, budgets: Index, autoscaled: dict[tuple[str, str, str], int]
 ) -> Workload:
     spec = block(resource.attributes.get("spec"))
     template = resource.attributes if resource.type == "Pod" else block(spec.get("template"))
@@ -665,7 +657,6 @@ def _workload(
         pod,
         tuple(blocks(pod.get("containers"))),
         disruption_budget=_selected(budgets, namespace, labels),
-        exposed=_selected(exposed, namespace, labels),
         attributes=spec,
     )
 
@@ -693,30 +684,6 @@ def _index(selectors: Iterable[Selector]) -> Index:
 def _selected(index: Index, namespace: str, labels: dict[str, str]) -> bool:
     own = frozenset(labels.items())
     return any(wanted <= own for label in own for wanted in index.get((namespace, label), ()))
-
-
-def _behind_ingress(objects: list[Resource]) -> list[Selector]:
-    """The pods that an Ingress or an HTTPRoute leads to, through the Services it names."""
-    named = {
-        (_named(each)[0], name)
-        for each in objects
-        if each.type in ("Ingress", "HTTPRoute")
-        for name in _service_names(each.attributes.get("spec"), depth=10)
-    }
-    return [_selector(each) for each in objects if each.type == "Service" and _named(each) in named]
-
-
-def _service_names(value: object, *, depth: int) -> set[str]:
-    if depth <= 0:
-        return set()
-    if isinstance(value, list):
-        return {name for each in value for name in _service_names(each, depth=depth - 1)}
-    if not isinstance(value, dict):
-        return set()
-    found = {name for each in value.values() for name in _service_names(each, depth=depth - 1)}
-    own = [block(value.get("service")).get("name"), value.get("serviceName")]
-    own += [each.get("name") for each in blocks(value.get("backendRefs"))]
-    return found | {name for name in own if isinstance(name, str)}
 
 
 def _autoscaled(resource: Resource) -> tuple[tuple[str, str, str], int]:

@@ -18,6 +18,7 @@ from assessments.scan.types import (
     FileCoverage,
     FileKind,
     Outcome,
+    Reference,
     Resource,
     Scope,
     ScopeKind,
@@ -234,7 +235,14 @@ def test_a_single_share_gives_the_score_of_its_own_scope() -> None:
 
 
 def test_availability_and_capacity_name_their_worst_scope() -> None:
-    availability = answer("reliability", both())
+    data = both()
+    behind = Reference(to="aws_elb.edge", at="load_balancers", line=4)
+    fronts = [declared(key, "aws_elb", "edge") for key in (PROD, STAGING)]
+    groups = [
+        each.replace(references=[behind]) if each.type == "aws_autoscaling_group" else each
+        for each in data.resources
+    ]
+    availability = answer("reliability", data.replace(resources=[*groups, *fronts]))
     assert availability.summary.startswith(f"Worst of 2 scopes: {PROD}.")
     assert figure(availability, "composite_availability") == figure(
         of_scope(availability, PROD), "composite_availability"

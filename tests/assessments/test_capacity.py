@@ -21,7 +21,7 @@ from assessments.agents.capacity.erlang import (
 )
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
-from assessments.scan.types import FileKind, Resource
+from assessments.scan.types import FileKind, Reference, Resource
 
 
 def assess(*resources: Resource, **wanted: Any) -> AgentResult:
@@ -174,25 +174,49 @@ def test_replicas_come_from_the_workload_that_the_outside_reaches() -> None:
     )
 
 
-def test_instances_behind_a_balancer_count_before_the_questionnaire() -> None:
-    def cloud(kind: str, name: str) -> Resource:
-        return Resource(
-            address=f"{kind}.{name}",
-            type=kind,
-            name=name,
-            provider="aws",
-            origin=FileKind.TERRAFORM,
-            file="main.tf",
-            line_start=1,
-            line_end=2,
-            exact=False,
-            attributes={},
-        )
+def cloud(kind: str, name: str, **names: str) -> Resource:
+    """A resource that names others: ``cloud("aws_elb", "edge", instances="aws_instance.web")``."""
+    return Resource(
+        address=f"{kind}.{name}",
+        type=kind,
+        name=name,
+        provider="aws",
+        origin=FileKind.TERRAFORM,
+        file="main.tf",
+        line_start=1,
+        line_end=2,
+        exact=False,
+        attributes={"min_size": 3} if kind == "aws_autoscaling_group" else {},
+        references=[Reference(to=to, at=at, line=2) for at, to in names.items()],
+    )
 
+
+def test_instances_behind_a_balancer_count_before_the_questionnaire() -> None:
     two = [cloud("aws_instance", "web[0]"), cloud("aws_instance", "web[1]")]
     wanted = {"rps_now": 10, "service_time_ms": 10, "replicas": 99}
-    assert figure(assess(*two, cloud("aws_lb", "edge"), **wanted), "replicas") == 2
+    balancer = cloud("aws_elb", "edge", instances="aws_instance.web")
+    assert figure(assess(*two, balancer, **wanted), "replicas") == 2
+    assert figure(assess(*two, cloud("aws_elb", "edge"), **wanted), "replicas") == 99
     assert figure(assess(*two, **wanted), "replicas") == 99
+
+
+def test_what_the_request_path_leads_to_serves_and_not_the_smaller_group_beside_it() -> None:
+    wanted = {"rps_now": 10, "service_time_ms": 10}
+    web = cloud("aws_autoscaling_group", "web", load_balancers="aws_elb.edge")
+    batch = cloud("aws_instance", "batch")
+    result = assess(web, batch, cloud("aws_elb", "edge"), **wanted)
+    assert (figure(result, "replicas"), figure(result, "bottleneck")) == (
+        3,
+        "aws_autoscaling_group.web",
+    )
+
+
+def test_of_several_that_nothing_leads_to_none_is_taken_for_the_one_that_serves() -> None:
+    both = [cloud("aws_autoscaling_group", "web"), cloud("aws_instance", "batch")]
+    result = assess(*both, rps_now=10, service_time_ms=10)
+    assert result.score is None
+    assert "does not show which" in result.score_formula
+    assert figure(assess(both[0], rps_now=10, service_time_ms=10), "replicas") == 3
 
 
 def test_without_replicas_the_number_needed_is_given_and_no_score() -> None:

@@ -14,14 +14,20 @@ from assessments.agents.reliability.availability import (
     serial,
 )
 from assessments.agents.reliability.objectives import required_strategy
-from assessments.agents.types import AgentInput, AgentResult, AgentStatus, Severity
+from assessments.agents.types import AgentInput, AgentResult, AgentStatus, Severity, Table
 from assessments.requirements import DisasterRecovery, Requirements
-from assessments.scan.types import CheckResult, FileKind, Outcome, Resource
+from assessments.scan.types import CheckResult, FileKind, Outcome, Reference, Resource
 
 
 def declared(
-    kind: str, name: str, *, origin: FileKind = FileKind.TERRAFORM, **attributes: Any
+    kind: str,
+    name: str,
+    *,
+    origin: FileKind = FileKind.TERRAFORM,
+    names: tuple[str, ...] = (),
+    **attributes: Any,
 ) -> Resource:
+    """A resource whose attributes name the resources in ``names``."""
     return Resource(
         address=f"{kind}.{name}",
         type=kind,
@@ -33,6 +39,7 @@ def declared(
         line_end=9,
         exact=False,
         attributes=attributes,
+        references=[Reference(to=each, at="environment", line=5) for each in names],
     )
 
 
@@ -74,6 +81,10 @@ def rules(result: AgentResult) -> set[str]:
     return {finding.rule for finding in result.findings}
 
 
+def table(result: AgentResult, key: str) -> Table:
+    return next(each for each in result.tables if each.key == key)
+
+
 def figure(result: AgentResult, key: str) -> float | int | str:
     return next(each.value for each in result.figures if each.key == key)
 
@@ -84,24 +95,81 @@ def test_serial_and_parallel_availability_match_the_textbook() -> None:
     assert downtime_minutes(0.999) == pytest.approx(43.8)
 
 
-def test_the_path_multiplies_balancer_machines_over_two_zones_and_a_single_zone_database() -> None:
-    result = assess(
-        declared("aws_lb", "edge", subnets=["a", "b"], enable_deletion_protection=True),
-        declared("aws_instance", "web[0]", availability_zone="eu-west-1a"),
-        declared("aws_instance", "web[1]", availability_zone="eu-west-1b"),
-        declared(
-            "aws_db_instance",
-            "orders",
-            multi_az=False,
-            backup_retention_period=7,
-            deletion_protection=True,
+def shop() -> list[Resource]:
+    """A classic balancer before two machines that talk to a database."""
+    return [
+        declared("aws_elb", "edge", subnets=["a", "b"], names=("aws_instance.web",)),
+        *(
+            declared(
+                "aws_instance",
+                f"web[{place}]",
+                availability_zone=f"eu-west-1{'ab'[place]}",
+                names=("aws_db_instance.orders",),
+            )
+            for place in (0, 1)
         ),
-        uptime_target_percent=99.9,
-    )
+        declared("aws_db_instance", "orders", backup_retention_period=7, deletion_protection=True),
+    ]
+
+
+def test_the_path_multiplies_balancer_machines_over_two_zones_and_a_single_zone_database() -> None:
+    result = assess(*shop(), uptime_target_percent=99.9)
     # 0.9999 x min(1 - 0.005^2, 0.9999) x 0.995 = 0.9999 x 0.9999 x 0.995
     assert figure(result, "composite_availability") == pytest.approx(99.4801, abs=1e-4)
     assert figure(result, "allowed_downtime") == 43.8
     assert "im-rel-uptime-target" in rules(result)
+    (path,) = table(result, "request_paths").rows
+    assert path[0] == "aws_elb.edge -> aws_instance.web[0] and 1 more -> aws_db_instance.orders"
+    assert path[3] == "main.tf:5"
+
+
+def test_what_no_reference_connects_is_not_multiplied_in() -> None:
+    beside = declared("aws_db_instance", "reports", multi_az=False)
+    queue = declared("aws_lambda_function", "nightly")
+    alone, with_both = assess(*shop()), assess(*shop(), beside, queue)
+    assert figure(alone, "composite_availability") == figure(with_both, "composite_availability")
+    assert [row[1] for row in table(with_both, "tiers_apart").rows] == [
+        "aws_db_instance.reports",
+        "aws_lambda_function.nightly",
+    ]
+
+
+def test_without_a_path_there_are_figures_by_tier_and_no_product() -> None:
+    result = assess(
+        declared("aws_lb", "edge"),
+        declared("aws_db_instance", "orders"),
+        uptime_target_percent=99.9,
+    )
+    assert "composite_availability" not in {each.key for each in result.figures}
+    assert "im-rel-uptime-target" not in rules(result)
+    assert "does not show which way a request takes" in result.summary
+    assert [row[1:3] for row in table(result, "tiers_apart").rows] == [
+        ["aws_db_instance.orders", 99.5],
+        ["aws_lb.edge", 99.99],
+    ]
+
+
+def test_of_two_paths_the_less_available_one_counts_and_not_both() -> None:
+    """A request goes one way: to the function, or to the machines and their database."""
+    function = declared("aws_lambda_function", "search")
+    result = assess(*shop(), declared("aws_apigatewayv2_api", "api", names=()), function)
+    assert len(table(result, "request_paths").rows) == 1
+    url = declared("aws_lambda_function_url", "search", names=("aws_lambda_function.search",))
+    result = assess(*shop(), function, url)
+    assert [row[1] for row in table(result, "request_paths").rows] == [
+        pytest.approx(99.4801, abs=1e-4),
+        99.95,
+    ]
+    assert figure(result, "composite_availability") == pytest.approx(99.4801, abs=1e-4)
+
+
+def test_a_container_service_in_one_zone_gets_no_figure_of_another_service() -> None:
+    result = assess(
+        declared("aws_elb", "edge"),
+        declared("aws_ecs_service", "web", desired_count=1, names=("aws_elb.edge",)),
+    )
+    assert [row[0] for row in table(result, "request_path").rows] == ["Load balancer"]
+    assert "no figure for aws_ecs_service.web" in table(result, "request_path").source
 
 
 def test_subnets_of_one_zone_are_one_zone() -> None:
@@ -113,15 +181,21 @@ def test_subnets_of_one_zone_are_one_zone() -> None:
 
 def test_a_standby_lifts_the_path_and_the_score() -> None:
     common: dict[str, Any] = {"backup_retention_period": 7, "deletion_protection": True}
-    before = assess(
-        declared("aws_db_instance", "orders", multi_az=False, **common), uptime_target_percent=99.9
-    )
-    after = assess(
-        declared("aws_db_instance", "orders", multi_az=True, **common), uptime_target_percent=99.9
+    front = [
+        declared("aws_lambda_function_url", "api", names=("aws_lambda_function.api",)),
+        declared("aws_lambda_function", "api", names=("aws_db_instance.orders",)),
+    ]
+    before, after = (
+        assess(
+            *front,
+            declared("aws_db_instance", "orders", multi_az=multi_az, **common),
+            uptime_target_percent=99.9,
+        )
+        for multi_az in (False, True)
     )
     assert (figure(before, "composite_availability"), figure(after, "composite_availability")) == (
-        99.5,
-        99.95,
+        99.4503,  # 0.9995 x 0.995, rounded
+        99.9,  # 0.9995 x 0.9995, rounded
     )
     assert (before.score, after.score) == (50, 100)  # held: 6 + 3; not held: 6 (zones) + 3 (target)
     assert rules(before) - rules(after) == {"im-rel-database-zones", "im-rel-uptime-target"}
@@ -214,7 +288,11 @@ def test_an_autoscalers_minimum_counts_for_more_than_the_manifest() -> None:
 
 
 def test_cloudformation_reads_like_terraform() -> None:
-    properties = {"MultiAZ": "true", "BackupRetentionPeriod": 7, "DeletionProtection": True}
+    properties: dict[str, Any] = {
+        "MultiAZ": "true",
+        "BackupRetentionPeriod": 7,
+        "DeletionProtection": True,
+    }
     result = assess(
         declared("AWS::RDS::DBInstance", "Orders", origin=FileKind.CLOUDFORMATION, **properties)
     )
@@ -284,10 +362,9 @@ def test_moved_lines_and_renamed_folders_leave_the_fingerprints_alone() -> None:
 
 
 def test_ten_times_the_allowed_downtime_is_severe() -> None:
-    single = declared("aws_db_instance", "orders")  # 99.5 %
     found = [
         each
-        for each in assess(single, uptime_target_percent=99.99).findings
+        for each in assess(*shop(), uptime_target_percent=99.99).findings  # 99.48 %
         if each.rule == "im-rel-uptime-target"
     ]
     assert found[0].severity is Severity.HIGH

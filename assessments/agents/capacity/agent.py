@@ -8,6 +8,7 @@ from assessments.agents.capacity.load_model import moments_of, solve, station_of
 from assessments.agents.capacity.result import not_assessed, result_of
 from assessments.agents.capacity.tier import serving_tier
 from assessments.agents.inventory import read_inventory
+from assessments.agents.references import read_graph
 from assessments.agents.types import (
     PRICED_KINDS,
     Agent,
@@ -32,7 +33,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     if not moments or wanted.service_time_ms is None:
         return not_assessed(wanted)
     inventory = read_inventory(data.resources)
-    tier = serving_tier(inventory, wanted)
+    tier = serving_tier(inventory, read_graph(data.resources), wanted)
     station = station_of(wanted)
     outcomes = []
     for done, moment in enumerate(moments, start=1):

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assessments.agents.inventory import SERVING_KINDS, Inventory
+from assessments.agents.request_path import RequestPath, request_paths
 from assessments.agents.wording import counted
 
 if TYPE_CHECKING:
+    from assessments.agents.references import Graph
     from assessments.requirements import Requirements
     from assessments.scan.types import Resource
+
+SERVING_MACHINES = ("ecs", "asg", "ec2", "gce", "azure_vm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,46 +27,51 @@ class Tier:
     resource: Resource | None = None
 
 
-def serving_tier(inventory: Inventory, wanted: Requirements) -> Tier:
-    """What answers requests: the workload that the outside reaches, else the instance group, else
-    the only workload, else single instances behind a load balancer.
+def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Tier:
+    """What answers requests: what the request paths lead to. Where several could be meant the one
+    with the fewest replicas is taken, being the bottleneck.
 
-    Where several could be meant the one with the fewest replicas is taken, being the bottleneck.
-    The questionnaire's ``replicas`` counts where the code is silent.
+    Where no path is shown, the only thing that could serve is taken; of several, none. The
+    questionnaire's ``replicas`` counts where the code is silent.
     """
-    workloads = [
-        each for each in inventory.workloads if each.kind in SERVING_KINDS and each.replicas
-    ]
-    exposed = [_declared(each.resource, each.replicas) for each in workloads if each.exposed]
-    groups = [
-        _declared(m.resource, m.count)
-        for m in inventory.machines
-        if m.service in ("ecs", "asg") and m.count
-    ]
-    only = (
-        [_declared(each.resource, each.replicas) for each in workloads]
-        if len(workloads) == 1
-        else []
-    )
-    for tiers in (exposed, groups, only):
-        if tiers:
-            return min(tiers, key=lambda tier: (tier.replicas or 0, tier.name))
-    single = [each for each in inventory.machines if each.service in ("ec2", "gce", "azure_vm")]
-    if single and (inventory.load_balancers or wanted.replicas is None):
-        first = single[0].resource
-        return Tier(
-            "instances",
-            len(single),
-            f"{first.file}:{first.line_start}, {counted(len(single), 'instance')}",
-            first,
-        )
+    known = _replicas(inventory)
+    paths = request_paths(graph)
+    tiers = [tier for path in paths if (tier := _of_path(path, known)) is not None]
+    if tiers:
+        return min(tiers, key=lambda tier: (tier.replicas or 0, tier.name))
     if wanted.replicas is not None:
         return Tier("the serving tier", wanted.replicas, "requirements, replicas")
-    return Tier(
-        "the serving tier",
-        None,
-        "neither the code nor the requirements name the number of replicas",
-    )
+    candidates = [_declared(resource, count) for resource, count in known.values()]
+    if len(candidates) == 1 and not paths:
+        return candidates[0]
+    silent = "neither the code nor the requirements name the number of replicas"
+    several = "the code does not show which of several tiers serves the requests"
+    return Tier("the serving tier", None, several if candidates and not paths else silent)
+
+
+def _replicas(inventory: Inventory) -> dict[str, tuple[Resource, int]]:
+    """What could serve, by address, with what always runs of it."""
+    found = {
+        each.resource.address: (each.resource, each.replicas)
+        for each in inventory.workloads
+        if each.kind in SERVING_KINDS and each.replicas
+    }
+    return found | {
+        each.resource.address: (each.resource, each.count)
+        for each in inventory.machines
+        if each.service in SERVING_MACHINES and each.count
+    }
+
+
+def _of_path(path: RequestPath, known: dict[str, tuple[Resource, int]]) -> Tier | None:
+    serving = [known[each.address] for each in path.serving if each.address in known]
+    if not serving:
+        return None
+    first, count = serving[0]
+    if len(path.serving) == 1:
+        return _declared(first, count)
+    words = f"{first.file}:{first.line_start}, {counted(len(serving), 'instance')}"
+    return Tier("instances", sum(count for _, count in serving), words, first)
 
 
 def _declared(resource: Resource, replicas: int | None) -> Tier:

@@ -4,9 +4,10 @@ recovery strategy."""
 from __future__ import annotations
 
 from assessments.agents.inventory import read_inventory
+from assessments.agents.references import read_graph
 from assessments.agents.reliability.findings import control_findings, items_of, shared_points
 from assessments.agents.reliability.objectives import is_asked, recovery_findings, target_findings
-from assessments.agents.reliability.path import request_path
+from assessments.agents.reliability.path import availability_of
 from assessments.agents.reliability.result import not_assessed, result_of
 from assessments.agents.scoring import Tally
 from assessments.agents.types import (
@@ -45,12 +46,13 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         on_progress(done, total, f"Checked {item.resource.address}")
     findings += shared_points(inventory, tally)
     on_progress(len(items) + 1, total, "Looked for single points of failure")
-    tiers = request_path(inventory)
+    shown = availability_of(read_graph(data.resources), inventory)
+    tiers = shown.worst.tiers if shown.worst else ()
     findings += target_findings(tiers, data.requirements, tally)
     on_progress(len(items) + 2, total, "Computed the availability of the request path")
     findings += recovery_findings(inventory, data.requirements, tally)
     on_progress(total, total, "Compared recovery objectives")
-    return result_of(data.requirements, tiers, findings, tally, scored=bool(items))
+    return result_of(data.requirements, shown, findings, tally, scored=bool(items))
 
 
 AGENT = Agent(

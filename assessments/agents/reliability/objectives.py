@@ -14,7 +14,7 @@ from assessments.agents.wording import counted
 from assessments.requirements import DisasterRecovery, Requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 RDS_LOG_INTERVAL_MINUTES = 5
 """RDS uploads transaction logs every five minutes: the least data loss that point-in-time recovery
@@ -54,7 +54,7 @@ def required_strategy(
 
 
 def target_findings(
-    tiers: list[Tier], wanted: Requirements, tally: Tally
+    tiers: Sequence[Tier], wanted: Requirements, tally: Tally
 ) -> Iterator[AgentFinding]:
     target = wanted.uptime_target_percent
     if target is None or not tiers:
@@ -68,7 +68,7 @@ def target_findings(
         yield finding_about(
             weakest.resource,
             rule="im-rel-uptime-target",
-            title="Published availabilities don't add up to the uptime target",
+            title="The request path falls short of the uptime target",
             severity=severity,
             expected=(
                 f"{target:g} % ({downtime_minutes(target / 100):.1f} minutes a month may be lost)"

@@ -1,21 +1,47 @@
-"""The request path: the tiers that the code shows, each with its published availability."""
+"""Availability along the request path: the tiers that a request needs, each with the published
+availability of its own service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from assessments.agents.inventory import Database, Inventory, Machines, Service
-from assessments.agents.reliability.availability import Sla, parallel, published_sla
+from assessments.agents.attributes import text
+from assessments.agents.flow import FRONTS, SERVING, SINGLES, STORES
+from assessments.agents.inventory import Database, Inventory, Machines
+from assessments.agents.references import Graph, kind_of
+from assessments.agents.reliability.availability import Sla, parallel, published_sla, serial
+from assessments.agents.request_path import RequestPath, request_paths
 
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
+MANAGED = {
+    "aws_api_gateway_rest_api": ("API gateway", "api_gateway"),
+    "aws_apigatewayv2_api": ("API gateway", "api_gateway"),
+    "aws_cloudfront_distribution": ("Content delivery", "cdn"),
+    "aws_dynamodb_table": ("Table", "dynamodb"),
+    "aws_elb": ("Load balancer", "elb"),
+    "aws_lambda_function": ("Function", "lambda"),
+    "aws_lb": ("Load balancer", "elb"),
+    "aws_s3_bucket": ("Bucket", "s3"),
+    "azurerm_app_service": ("Web app", "app_service"),
+    "azurerm_linux_web_app": ("Web app", "app_service"),
+    "azurerm_windows_web_app": ("Web app", "app_service"),
+    "google_cloud_run_service": ("Service", "cloud_run"),
+    "google_cloud_run_v2_service": ("Service", "cloud_run"),
+    "google_compute_forwarding_rule": ("Load balancer", "gcp_lb"),
+    "google_compute_global_forwarding_rule": ("Load balancer", "gcp_lb"),
+}
+"""What a kind is called, and the service whose agreement covers it."""
+MAX_TIERS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One step of the request path. ``availability`` is a fraction; ``formula`` tells how it was
-    made."""
+    """One step of the request path. ``availability`` is a fraction; ``formula`` shows how it was
+    calculated."""
 
     name: str
     resource: Resource
@@ -25,34 +51,97 @@ class Tier:
     sla: Sla
 
 
-def request_path(inventory: Inventory) -> list[Tier]:
-    """The tiers that a request passes and that the code shows: edge, balancer, compute, database,
-    cache.
+@dataclass(frozen=True)
+class Rated:
+    """One path with the tiers that have a published figure, and the resources that have none."""
 
-    One tier per kind: where several resources are of one kind, the one with the least availability
-    counts, as a request may need any of them. What has no published figure is left out (and the
-    result is then an upper bound).
-    """
-    candidates = [
-        [_managed("Content delivery", each, "cdn") for each in inventory.of_kind("cdn")],
-        [_managed("API gateway", each, "api_gateway") for each in inventory.of_kind("api_gateway")],
-        [_balancer_tier(each.resource) for each in inventory.load_balancers],
-        _compute_tiers(inventory.machines),
-        [_managed("Function", each, "lambda") for each in inventory.of_kind("lambda")],
-        [_database_tier(each) for each in inventory.databases if not each.is_replica],
-        [_managed("Table", each, "dynamodb") for each in inventory.of_kind("dynamodb")],
-        [
-            _cache_tier(each.resource)
-            for each in inventory.caches
-            if each.failover and (each.nodes or 0) >= 2
-        ],
+    path: RequestPath
+    tiers: tuple[Tier, ...]
+    without: tuple[Resource, ...]
+
+    @cached_property
+    def availability(self) -> float:
+        return serial(tier.availability for tier in self.tiers)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """What the code shows of a scope's availability. ``rated`` are the paths for which at least one
+    figure is published, the least available first. ``apart`` are tiers that lie on no path: with
+    other tiers they are not multiplied."""
+
+    paths: list[RequestPath]
+    rated: list[Rated]
+    apart: list[Tier]
+
+    @property
+    def worst(self) -> Rated | None:
+        return self.rated[0] if self.rated else None
+
+
+def availability_of(graph: Graph, inventory: Inventory) -> Availability:
+    """Figures along the request paths of the references, and by tier for what lies on none."""
+    paths = request_paths(graph)
+    book = _Tiers(inventory)
+    found = [_with_figures(path, book) for path in paths]
+    used = {each.address for path in paths for each in path.resources}
+    others = [
+        each
+        for each in graph.resources.values()
+        if each.address not in used and kind_of(each) != "aws_s3_bucket"  # Not a tier by itself.
     ]
-    known = [[tier for tier in tiers if tier is not None] for tiers in candidates]
-    return [
-        min(tiers, key=lambda tier: (tier.availability, tier.resource.address))
-        for tiers in known
-        if tiers
-    ]
+    apart = [tier for each in others if (tier := book.of((each,))) is not None]
+    return Availability(
+        paths=paths,
+        rated=sorted(
+            (each for each in found if each.tiers),
+            key=lambda each: (each.availability, each.path.in_words()),
+        ),
+        apart=apart[:MAX_TIERS],
+    )
+
+
+def _with_figures(path: RequestPath, book: _Tiers) -> Rated:
+    shared = {each.address for each in path.serving}
+    steps = [path.serving if each.address in shared else (each,) for each in path.resources]
+    tiers: dict[str, Tier] = {}
+    without: dict[str, Resource] = {}
+    for step in steps:
+        tier = book.of(step)
+        if tier is not None:
+            tiers.setdefault(step[0].address, tier)
+        elif _needs_figure(step[0]):
+            without.setdefault(step[0].address, step[0])
+    return Rated(path, tuple(tiers.values()), tuple(without.values()))
+
+
+def _needs_figure(resource: Resource) -> bool:
+    kind = kind_of(resource)
+    plain = ("Service", "Ingress", "HTTPRoute", "aws_lambda_function_url")
+    return kind in SERVING or kind in STORES or (kind in FRONTS and kind not in plain)
+
+
+class _Tiers:
+    """The tier that a resource, or machines that share the work, make."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._machines = {each.resource.address: each for each in inventory.machines}
+        self._databases = {each.resource.address: each for each in inventory.databases}
+        self._caches = {each.resource.address: each for each in inventory.caches}
+
+    def of(self, step: tuple[Resource, ...]) -> Tier | None:
+        resource = step[0]
+        if managed := MANAGED.get(kind_of(resource)):
+            if text(resource.attributes.get("network_tier")) == "STANDARD":
+                return None
+            return _tier(managed[0], resource, managed[1], "managed")
+        if database := self._databases.get(resource.address):
+            return _database_tier(database)
+        if cache := self._caches.get(resource.address):
+            spread = cache.failover and (cache.nodes or 0) >= 2
+            return _tier("Cache", resource, "elasticache", "zones") if spread else None
+        machines = [self._machines[each.address] for each in step if each.address in self._machines]
+        return _compute_tier(machines) if machines else None
 
 
 def _tier(name: str, resource: Resource, service: str, shape: str) -> Tier | None:
@@ -62,61 +151,46 @@ def _tier(name: str, resource: Resource, service: str, shape: str) -> Tier | Non
     return Tier(name, resource, shape, sla.availability, f"published {sla.percent:g} %", sla)
 
 
-def _managed(name: str, service: Service, key: str) -> Tier | None:
-    return _tier(name, service.resource, key, "managed")
-
-
-def _balancer_tier(resource: Resource) -> Tier | None:
-    aws = resource.type.lower().startswith("aws")
-    return _tier("Load balancer", resource, "elb", "managed") if aws else None
-
-
-def _cache_tier(resource: Resource) -> Tier | None:
-    return _tier("Cache", resource, "elasticache", "zones")
-
-
 def _database_tier(database: Database) -> Tier | None:
-    tier = _tier(
-        "Database",
-        database.resource,
-        database.service,
-        "zones" if database.multi_zone else "single",
-    )
+    engine = (database.engine or "").lower()
+    if database.service == "rds" and engine.startswith("aurora"):
+        return None  # A member of a cluster, which has the agreement.
+    service = database.service
+    if service == "aurora" and not engine.startswith("aurora"):
+        service = "rds"  # A cluster of a plain engine stands in three zones.
+        return _tier("Database", database.resource, service, "zones")
+    shape = "zones" if database.multi_zone else "single"
+    tier = _tier("Database", database.resource, service, shape)
     if tier and database.multi_zone is None:
-        return replace(
-            tier,
-            formula=(
-                f"{tier.formula}, taken as single: the code leaves open whether there is a standby"
-            ),
-        )
+        unknown = "taken as single: the code leaves open whether there is a standby"
+        return replace(tier, formula=f"{tier.formula}, {unknown}")
     return tier
 
 
-def _compute_tiers(machines: list[Machines]) -> list[Tier | None]:
-    groups = [
-        _compute_tier(each, each.zones or 1, each.count or 1) for each in machines if each.replaced
-    ]
-    for service in ("ec2", "gce", "azure_vm"):
-        single = [each for each in machines if not each.replaced and each.service == service]
-        if single:
-            zones = len({each.placement for each in single if each.placement}) or 1
-            groups.append(_compute_tier(single[0], zones, len(single)))
-    return groups
+def _compute_tier(machines: list[Machines]) -> Tier | None:
+    """One group, or single machines that share the work."""
+    first = machines[0]
+    if len(machines) > 1 or kind_of(first.resource) in SINGLES:
+        zones = len({each.placement for each in machines if each.placement}) or 1
+        return _spread(first, zones, len(machines), sure=True)
+    sure = first.zones is not None and first.count is not None
+    return _spread(first, first.zones or 1, first.count or 1, sure=sure)
 
 
-def _compute_tier(machines: Machines, zones: int, count: int) -> Tier | None:
+def _spread(machines: Machines, zones: int, count: int, *, sure: bool) -> Tier | None:
     """Zones fail apart from each other, machines in one zone together: 1 - (1 - a)^zones, never
-    above the provider's own figure for two or more zones."""
+    above the provider's own figure for two or more zones. An agreement that covers two or more
+    zones alone says nothing of one."""
     service = {"asg": "ec2", "eks_nodes": "ec2"}.get(machines.service, machines.service)
-    alone = min(zones, count) < 2
-    whole = published_sla(service, shape="zones")
-    one = published_sla(service, shape="single") or (
-        published_sla("ec2", shape="single") if service == "ecs" else None
-    )
-    if alone or whole is None or one is None:
-        sla = one if alone else whole
-        return _tier("Compute", machines.resource, sla.service, sla.shape) if sla else None
     apart = min(zones, count)
+    whole = published_sla(service, shape="zones")
+    one = published_sla(service, shape="single")
+    if apart < 2 or whole is None or one is None:
+        tier = _tier("Compute", machines.resource, service, "single" if apart < 2 else "zones")
+        if tier is None or sure or apart >= 2:
+            return tier
+        unknown = "taken as one zone: the code leaves its zones or its number open"
+        return replace(tier, formula=f"{tier.formula}, {unknown}")
     value = min(parallel(one.availability, count=apart), whole.availability)
     formula = (
         f"min(1 - (1 - {one.percent:g} %)^{apart}, published {whole.percent:g} % for two or more"

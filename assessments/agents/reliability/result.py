@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from assessments.agents.reliability.availability import MINUTES_PER_MONTH, downtime_minutes, serial
+from assessments.agents.reliability.availability import MINUTES_PER_MONTH, downtime_minutes
 from assessments.agents.reliability.controls import CONTROLS
 from assessments.agents.reliability.objectives import (
     DR_SOURCE,
@@ -12,14 +12,19 @@ from assessments.agents.reliability.objectives import (
     required_strategy,
     strategy_words,
 )
-from assessments.agents.reliability.path import Tier
+from assessments.agents.reliability.path import Availability, Rated, Tier
 from assessments.agents.scoring import Tally
 from assessments.agents.types import AgentFinding, AgentResult, AgentStatus, Figure, Table
 from assessments.agents.wording import capital, counted
 from assessments.requirements import Requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+
+    from assessments.agents.request_path import RequestPath
+
+MAX_PLACES = 20
+"""Places of evidence shown for one path."""
 
 
 def not_assessed() -> AgentResult:
@@ -35,7 +40,7 @@ def not_assessed() -> AgentResult:
 
 def result_of(
     wanted: Requirements,
-    tiers: list[Tier],
+    shown: Availability,
     findings: list[AgentFinding],
     tally: Tally,
     *,
@@ -52,9 +57,9 @@ def result_of(
         score=score,
         score_formula=_score_formula(tally, scored=score is not None),
         share=tally.share() if scored else None,
-        summary=_summary(tiers, findings, wanted),
-        figures=list(_figures(tiers, wanted, tally)),
-        tables=[_path_table(tiers)] if tiers else [],
+        summary=_summary(shown, findings, wanted),
+        figures=list(_figures(shown, wanted, tally)),
+        tables=list(_tables(shown)),
         findings=sorted(
             findings, key=lambda each: (-each.severity, each.file, each.resource, each.rule)
         ),
@@ -67,22 +72,30 @@ def _score_formula(tally: Tally, *, scored: bool) -> str:
     return f"{tally.formula()}. Controls that the code doesn't answer count on neither side."
 
 
-def _summary(tiers: list[Tier], findings: list[AgentFinding], wanted: Requirements) -> str:
+def _summary(shown: Availability, findings: list[AgentFinding], wanted: Requirements) -> str:
     parts = [capital(f"{counted(len(findings), 'weakness', plural='weaknesses')} found.")]
-    if tiers:
-        composite = serial(tier.availability for tier in tiers) * 100
+    if shown.worst:
         parts.append(
-            f"The request path of {counted(len(tiers), 'tier')} is promised {composite:.4f} %."
+            f"{'The least available request path' if len(shown.paths) > 1 else 'The request path'}"
+            f" ({shown.worst.path.in_words()}) has {shown.worst.availability * 100:.4f} % by SLA."
         )
-    if wanted.uptime_target_percent is not None and not tiers:
-        parts.append(
-            "Availability of the path is not assessed: the code shows no tier with a published"
-            " figure."
-        )
+    elif shown.paths:
+        parts.append(f"A request takes {shown.paths[0].in_words()}; no SLA is published for it.")
+    elif shown.apart:
+        parts.append(NO_PATH)
+    if wanted.uptime_target_percent is not None and not shown.worst:
+        parts.append("So the uptime target is not compared with anything.")
     return " ".join(parts)
 
 
-def _figures(tiers: list[Tier], wanted: Requirements, tally: Tally) -> Iterator[Figure]:
+NO_PATH = (
+    "The code does not show which way a request takes: no reference leads from a load balancer, an"
+    " API, an ingress, a function URL or a published port to what serves it. Availability is given"
+    " by tier and not multiplied."
+)
+
+
+def _figures(shown: Availability, wanted: Requirements, tally: Tally) -> Iterator[Figure]:
     if wanted.uptime_target_percent is not None:
         allowed = downtime_minutes(wanted.uptime_target_percent / 100)
         yield Figure(
@@ -95,8 +108,8 @@ def _figures(tiers: list[Tier], wanted: Requirements, tally: Tally) -> Iterator[
                 " a month)"
             ),
         )
-    if tiers:
-        yield from _path_figures(tiers)
+    if shown.worst:
+        yield from _path_figures(shown.worst)
     needed = required_strategy(wanted.rto_minutes, wanted.rpo_minutes)
     if needed is not None:
         yield Figure(
@@ -121,34 +134,62 @@ def _figures(tiers: list[Tier], wanted: Requirements, tally: Tally) -> Iterator[
         )
 
 
-def _path_figures(tiers: Iterable[Tier]) -> Iterator[Figure]:
-    listed = list(tiers)
-    composite = serial(tier.availability for tier in listed)
-    product = " x ".join(f"{tier.availability * 100:.4g} %" for tier in listed)
+def _path_figures(worst: Rated) -> Iterator[Figure]:
+    composite = worst.availability
+    product = " x ".join(f"{tier.availability * 100:.4g} %" for tier in worst.tiers)
     source = (
-        f"serial product of the visible tiers: {product}; published service level agreements as of "
-        f"{listed[0].sla.as_of}, which are refund thresholds, not measurements"
+        f"{worst.path.in_words()}: {product}{_left_out(worst)}; published service level agreements"
+        f" as of {worst.tiers[0].sla.as_of}, which are refund thresholds, not measurements"
     )
     yield Figure(
         key="composite_availability",
-        label="Promised availability of the request path",
+        label="Availability of the request path by SLA",
         value=round(composite * 100, 4),
         unit="%",
         source=source,
     )
     yield Figure(
         key="composite_downtime",
-        label="Downtime within that promise",
+        label="Downtime that this leaves",
         value=round(downtime_minutes(composite), 1),
         unit="minutes a month",
         source=f"(1 - {composite * 100:.4f} %) x {MINUTES_PER_MONTH} minutes",
     )
 
 
-def _path_table(tiers: list[Tier]) -> Table:
+def _left_out(rated: Rated) -> str:
+    """Resources that the request needs and that have no published figure: the product is then an
+    upper bound."""
+    if not rated.without:
+        return ""
+    names = ", ".join(each.address for each in rated.without[:5])
+    more = len(rated.without) - 5
+    return f" (at most: no figure for {names}{f' and {more} more' if more > 0 else ''})"
+
+
+def _tables(shown: Availability) -> Iterator[Table]:
+    if shown.worst:
+        yield _tiers_table(
+            shown.worst.tiers,
+            key="request_path",
+            title="Availability of the request path by tier",
+            note=f"The path is {shown.worst.path.in_words()}{_left_out(shown.worst)}.",
+        )
+    if shown.paths:
+        yield _paths_table(shown)
+    if shown.apart:
+        yield _tiers_table(
+            shown.apart,
+            key="tiers_apart",
+            title="Availability of tiers that lie on no request path",
+            note="Each by itself; they are not multiplied, as no reference connects them.",
+        )
+
+
+def _tiers_table(tiers: Sequence[Tier], *, key: str, title: str, note: str) -> Table:
     return Table(
-        key="request_path",
-        title="Availability by tier",
+        key=key,
+        title=title,
         columns=["tier", "resource", "availability", "how", "source"],
         units=["", "", "%", "", ""],
         rows=[
@@ -162,8 +203,30 @@ def _path_table(tiers: list[Tier]) -> Table:
             for tier in tiers
         ],
         source=(
-            f"Published service level agreements as of {tiers[0].sla.as_of}: refund thresholds, not"
-            " measurements. Of several resources of one kind the weakest counts; tiers without a"
-            " published figure are left out."
+            f"{note} Published service level agreements as of {tiers[0].sla.as_of}: refund"
+            " thresholds, not measurements."
         ),
     )
+
+
+def _paths_table(shown: Availability) -> Table:
+    rated = {each.path.in_words(): each for each in shown.rated}
+    return Table(
+        key="request_paths",
+        title="The way of a request, as the references in the code show it",
+        columns=["path", "availability", "no figure for", "evidence"],
+        units=["", "%", "", ""],
+        rows=[_path_row(path, rated.get(path.in_words())) for path in shown.paths],
+        source=(
+            "References between the resources of this scope: listeners and target groups, services,"
+            " selectors, origins, integrations, security groups, environment. Evidence is the file"
+            " and line of each."
+        ),
+    )
+
+
+def _path_row(path: RequestPath, rated: Rated | None) -> list[Any]:
+    places = list(dict.fromkeys(hop.place for hop in path.hops))
+    without = ", ".join(each.address for each in rated.without) if rated else "any of them"
+    availability = round(rated.availability * 100, 4) if rated else None
+    return [path.in_words(), availability, without, ", ".join(places[:MAX_PLACES])]
