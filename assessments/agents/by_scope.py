@@ -34,7 +34,7 @@ def by_scope(agent: Agent) -> Agent:
 def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult:
     scopes = scopes_of(data)
     if not scopes:
-        return with_gaps(agent, agent.run(data, on_progress), data.coverage)
+        return with_gaps(agent, agent.run(data, on_progress), data.gaps or data.coverage)
     names, stated = identities(scopes, data), stated_for(scopes, data)
     inputs = [input_of(scope, data, stated[scope.key].requirements) for scope in scopes]
     sizes = [_units(each) for each in inputs]
@@ -53,7 +53,7 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
         part.finish()
     if len(scopes) == 1:
         return answers[0]
-    return with_gaps(agent, run_level(agent, scopes, answers), data.coverage)
+    return with_gaps(agent, run_level(agent, scopes, answers), data.gaps or data.coverage)
 
 
 def _units(data: AgentInput) -> int:

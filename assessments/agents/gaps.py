@@ -27,7 +27,8 @@ def with_gaps(agent: Agent, result: AgentResult, coverage: Iterable[FileCoverage
     ]
     if not unread:
         return result
-    words = f"{counted(len(unread), 'file')} {'was' if len(unread) == 1 else 'were'} not read whole"
+    files = len({each.path for each in unread})
+    words = f"{counted(files, 'file')} {'was' if files == 1 else 'were'} not read whole"
     told = result.replace(gaps=_named(unread))
     if result.status == AgentStatus.NOT_ASSESSED:
         return told.replace(reason=f"{result.reason} {words}.".strip())
@@ -42,9 +43,10 @@ def with_gaps(agent: Agent, result: AgentResult, coverage: Iterable[FileCoverage
 
 def _named(unread: list[FileCoverage]) -> list[str]:
     ordered = sorted(unread, key=lambda each: (each.status.value, each.path, each.line or 0))
-    more = len(ordered) - MAX_NAMED
-    named = [_gap(each) for each in ordered[:MAX_NAMED]]
-    return [*named, *([f"and {counted(more, 'more file')}"] if more > 0 else [])]
+    named = list(dict.fromkeys(_gap(each) for each in ordered))
+    more = len({each.path for each in unread}) - MAX_NAMED
+    rest = f"and {counted(more, 'more file')}" if more > 0 else "and more of these files"
+    return [*named[:MAX_NAMED], *([rest] if len(named) > MAX_NAMED else [])]
 
 
 def _gap(file: FileCoverage) -> str:

@@ -51,7 +51,7 @@ def run_level(agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResu
         score_formula=formula,
         summary=_summary(agent.headline, answers, worst),
         figures=[*_summed(agent.headline, answers), *_worst_figures(agent.headline, worst)],
-        tables=[_by_scope(agent.headline, every)],
+        tables=[_by_scope(agent.headline, every), *_joined(answers)],
         findings=_findings(answers),
     )
 
@@ -208,6 +208,25 @@ def _by_scope(headline: Headline, every: Answers) -> Table:
             for scope, result in every
         ],
         source="Each scope assessed by itself, from its own files",
+    )
+
+
+def _joined(answers: Answers) -> list[Table]:
+    """The scopes' own tables, those of one kind as one, with the scope in the first column."""
+    found: dict[tuple[str, tuple[str, ...]], list[tuple[Scope, Table]]] = {}
+    for scope, result in answers:
+        for table in result.tables:
+            found.setdefault((table.key, tuple(table.columns)), []).append((scope, table))
+    return [_with_scopes(tables) for tables in found.values()]
+
+
+def _with_scopes(tables: list[tuple[Scope, Table]]) -> Table:
+    first = tables[0][1]
+    return first.replace(
+        columns=["scope", *first.columns],
+        units=["", *first.units],
+        rows=[[scope.label, *row] for scope, table in tables for row in table.rows],
+        source=". ".join(dict.fromkeys(table.source for _, table in tables)),
     )
 
 

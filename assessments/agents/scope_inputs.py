@@ -6,10 +6,10 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from assessments.agents.types import AgentInput
-from assessments.scan.types import Scope, ScopeKind
+from assessments.scan.types import CoverageStatus, FileCoverage, Scope, ScopeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from assessments.requirements import Requirements
 
@@ -32,7 +32,6 @@ def input_of(scope: Scope, data: AgentInput, requirements: Requirements) -> Agen
     """What of ``data`` belongs to ``scope``, with the requirements that describe it. A file that no
     scope could be read from counts for the only one, where there is one."""
     known = {each.key for each in data.scopes}
-    paths = set(scope.paths)
 
     def belongs(key: str) -> bool:
         return key == scope.key or (scope.key == REST.key and key not in known)
@@ -41,9 +40,26 @@ def input_of(scope: Scope, data: AgentInput, requirements: Requirements) -> Agen
         scopes=[scope],
         checks=[each for each in data.checks if belongs(each.scope)],
         resources=[each for each in data.resources if belongs(each.scope)],
-        coverage=[e for e in data.coverage if e.path in paths or len(data.scopes) == 1],
+        coverage=list(_coverage_of(scope, data)),
         requirements=requirements,
     )
+
+
+def _coverage_of(scope: Scope, data: AgentInput) -> Iterator[FileCoverage]:
+    """How far the scope's files were read for it: what another scope lacks is not its gap. A file
+    has several entries where several things are missing from it."""
+    paths = set(scope.paths)
+    files = [each for each in data.coverage if each.path in paths or len(data.scopes) == 1]
+    if not data.gaps:
+        yield from files
+        return
+    gaps: dict[str, list[FileCoverage]] = {}
+    for gap in data.gaps:
+        if gap.scope in {"", scope.key}:
+            gaps.setdefault(gap.path, []).append(gap)
+    for file in files:
+        read = FileCoverage(path=file.path, kind=file.kind, status=CoverageStatus.READ)
+        yield from gaps.get(file.path, [read])
 
 
 def identities(scopes: Sequence[Scope], data: AgentInput) -> dict[str, str]:

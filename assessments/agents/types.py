@@ -75,6 +75,7 @@ class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
     checks: list[CheckResult] = []
     resources: list[Resource] = []
     coverage: list[FileCoverage] = []
+    gaps: list[FileCoverage] = []
     requirements: Requirements = msgspec.field(default_factory=Requirements)
 
 

@@ -72,7 +72,8 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
     if report is None or "monthly_cost" not in figures or not tables.get("cost", {}).get("rows"):
         return None
     table, total = tables["cost"], _usd(figures["monthly_cost"]["value"])
-    lines = [(str(row[0]), str(row[1]), _usd(row[5])) for row in table["rows"]]
+    costs = zip(_resources(table), _column(table, "component"), _column(table, "cost"), strict=True)
+    lines = [(resource, str(component), _usd(cost)) for resource, component, cost in costs]
     if "egress" in figures:
         lines.append(("Egress", "egress", _usd(figures["egress"]["value"])))
     by_part: dict[str, Decimal] = defaultdict(Decimal)
@@ -85,6 +86,7 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
         label = ranked[3] if len(ranked) == 4 else "others"
         parts.append((HUES[3], label, sum((by_part[part] for part in ranked[3:]), Decimal(0))))
     left = _usd(figures["budget_left"]["value"]) if "budget_left" in figures else None
+    unpriced = _resources(tables["unpriced"]) if "unpriced" in tables else []
     budget = total + left if left is not None else None
     scale = max(total, budget or Decimal(0)) or Decimal(1)
     rows = _cost_rows(lines, hues)
@@ -98,9 +100,7 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
         budget_at=_percent(budget, scale) if budget is not None else None,
         rows=rows[:RESOURCES_SHOWN],
         more=max(0, len(rows) - RESOURCES_SHOWN),
-        unpriced=list(
-            dict.fromkeys(str(row[0]) for row in tables.get("unpriced", {}).get("rows", []))
-        ),
+        unpriced=list(dict.fromkeys(unpriced)),
         source=table["source"],
     )
 
@@ -167,6 +167,20 @@ def _cost_rows(
         )
         for resource in ranked
     ]
+
+
+def _resources(table: Mapping[str, Any]) -> list[str]:
+    """The rows' resources, each with its scope where the table names scopes."""
+    resources = [str(cell) for cell in _column(table, "resource")]
+    if "scope" not in table["columns"]:
+        return resources
+    pairs = zip(resources, _column(table, "scope"), strict=True)
+    return [f"{resource} ({scope})" for resource, scope in pairs]
+
+
+def _column(table: Mapping[str, Any], name: str) -> list[Any]:
+    place = table["columns"].index(name)
+    return [row[place] for row in table["rows"]]
 
 
 def _segments(parts: Sequence[tuple[str, Decimal]], scale: Decimal) -> list[Segment]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.documents import Document, DocumentError, read_json, read_yaml, text_of
-from assessments.scan.terraform_text import (
-    MAX_REFERENCES,
-    escapes,
-    file_references,
-    large_counts,
-    module_sources,
+from assessments.scan.hcl import (
+    Block,
+    Expression,
+    HclFile,
+    Literal,
+    Reference,
+    Template,
+    calls,
+    read_hcl,
 )
+from assessments.scan.hcl_counts import large_counts
+from assessments.scan.terraform import outline
 from assessments.scan.types import CoverageStatus, FileCoverage, FileKind
 
 if TYPE_CHECKING:
@@ -25,16 +31,43 @@ _DOCKERFILE_NAME = re.compile(
     r"^(?:(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?|[\w.-]+\.Dockerfile)$", re.IGNORECASE
 )
 _WORKFLOW_PATH = re.compile(r"(?:^|/)\.github/workflows/[^/]+\.ya?ml$")
-_HCL_BLOCK = re.compile(r"^[ \t]*(?:resource|data|module|provider)\b", re.MULTILINE)
+_FILE_FUNCTIONS = {
+    "file",
+    "filebase64",
+    "templatefile",
+    "fileset",
+    "fileexists",
+    "filemd5",
+    "filesha1",
+    "filesha256",
+    "filesha512",
+    "filebase64sha256",
+    "filebase64sha512",
+}
+_PARAMETERS_NAME = re.compile(r"(?:^|[.-])param(?:eter)?s?\.json$", re.IGNORECASE)
+KUSTOMIZATION_NAMES = {"kustomization.yaml", "kustomization.yml", "Kustomization"}
 MAX_LINE_BYTES = 1_000_000
 """Longest line that is scanned, but for JSON on one line: engines' patterns are quadratic in it."""
 
 
+class Role(StrEnum):
+    """What a file is for, where its kind alone does not say. Engines see MAIN files only."""
+
+    MAIN = "main"
+    KUSTOMIZATION = "kustomization"
+    CHART = "chart"
+    PARAMETERS = "parameters"
+
+
 @dataclass(frozen=True)
 class Classified:
-    """One file with its kind. ``gap`` says why it is not, or not wholly, read; ``units`` counts its
-    declared things (blocks, objects, services), at least 1; ``scannable`` is false when no engine
-    may see it."""
+    """One file with its kind and role.
+
+    ``gap`` says why it is not, or not wholly, read; ``units`` counts its declared things (blocks,
+    objects, services), at least 1; ``scannable`` is false when no engine of its kind can read it,
+    ``is_text`` when it can't even be searched for secrets. ``hcl`` is the outline of a Terraform or
+    variables file, ``documents`` are those of a YAML or JSON file.
+    """
 
     file: InputFile
     kind: FileKind
@@ -42,27 +75,44 @@ class Classified:
     units: int = 1
     scannable: bool = True
     documents: list[Document] = field(default_factory=list, compare=False)
+    role: Role = Role.MAIN
+    is_text: bool = True
+    hcl: Block | None = field(default=None, compare=False)
 
     def coverage(self) -> FileCoverage:
         return self.gap or FileCoverage(
             path=self.file.path, kind=self.kind, status=CoverageStatus.READ
         )
 
+    @property
+    def is_searchable(self) -> bool:
+        """Whether secrets are searched for in it: the search reads YAML, too, so a file that could
+        not be read safely is left out."""
+        return self.scannable or (self.kind is FileKind.UNKNOWN and self.is_text)
 
-def classify(file: InputFile, *, isolated: bool = True) -> Classified:
-    """Tell what ``file`` is. ``isolated``: whether engines will be shut in with nothing but the
-    upload; if not, source whose paths can't be told beforehand is held back too."""
+    @property
+    def folder(self) -> str:
+        return posixpath.dirname(self.file.path)
+
+
+def classify(file: InputFile) -> Classified:
+    """Tell what ``file`` is."""
     kind = _kind_by_name(file.path)
     try:
         text = text_of(file.content)
         _refuse_long_line(file, text)
-        return _by_content(file, text, kind=kind, isolated=isolated)
     except DocumentError as error:
-        if kind is FileKind.UNKNOWN and not file.path.endswith(
-            (".yaml", ".yml", ".json", ".template")
-        ):
-            return _unknown(file)
-        return _failed(file, _guess(file, kind), error.message, line=error.line)
+        return replace(_unread(file, kind, error), is_text=False)
+    try:
+        return _by_content(file, text, kind=kind)
+    except DocumentError as error:
+        return _unread(file, kind, error)
+
+
+def _unread(file: InputFile, kind: FileKind, error: DocumentError) -> Classified:
+    if kind is FileKind.UNKNOWN and not file.path.endswith((".yaml", ".yml", ".json", ".template")):
+        return _unknown(file)
+    return _failed(file, _guess(file, kind), error.message, line=error.line)
 
 
 def _kind_by_name(path: str) -> FileKind:
@@ -80,54 +130,56 @@ def _kind_by_name(path: str) -> FileKind:
     return FileKind.UNKNOWN
 
 
-def _by_content(file: InputFile, text: str, *, kind: FileKind, isolated: bool) -> Classified:
-    if kind is FileKind.TERRAFORM:
-        return _terraform(file, text, isolated=isolated)
-    if kind in {FileKind.TERRAFORM_VARS, FileKind.DOCKERFILE}:
+def _by_content(file: InputFile, text: str, *, kind: FileKind) -> Classified:
+    if kind in {FileKind.TERRAFORM, FileKind.TERRAFORM_VARS}:
+        return _terraform(file, text, kind)
+    if kind is FileKind.DOCKERFILE:
         return Classified(file, kind, units=max(1, text.count("\n") // 5))
     if file.path.endswith((".json", ".template")) and text.lstrip()[:1] in {"{", "["}:
         return _json(file, text)
+    if posixpath.basename(file.path) in KUSTOMIZATION_NAMES:
+        return _kustomization(file, text)
     if file.path.endswith((".yaml", ".yml", ".template")):
         return _yaml(file, text, kind=kind)
     return _unknown(file)
 
 
-def _terraform(file: InputFile, text: str, *, isolated: bool) -> Classified:
-    if file.path.endswith(".json"):
-        read_json(text)
-    references = [*file_references(text, path=file.path), *module_sources(text, path=file.path)]
-    if len(references) >= MAX_REFERENCES:
-        return _failed(
-            file, FileKind.TERRAFORM, "It refers to too many other files to follow them.", line=None
-        )
-    for reference in references:
-        if escapes(reference):
-            reason = (
-                f"It reads {reference.text}, which lies outside the upload. The file was left out."
-            )
-            return _failed(file, FileKind.TERRAFORM, reason, line=reference.line)
-    if not isolated:
-        for reference in file_references(text, path=file.path):
-            if reference.path is None:
-                reason = (
-                    f"It reads {reference.text}, a path that can't be told beforehand. The file was"
-                    " left out."
-                )
-                return _failed(file, FileKind.TERRAFORM, reason, line=reference.line)
-    units = max(1, len(_HCL_BLOCK.findall(text)))
-    return Classified(file, FileKind.TERRAFORM, gap=_terraform_gap(file, text), units=units)
+def _terraform(file: InputFile, text: str, kind: FileKind) -> Classified:
+    read = read_hcl(text, path=file.path)
+    if kind is FileKind.TERRAFORM_VARS:
+        units = max(1, len(read.body.attributes))
+        gap = _syntax_gap(file, kind, read)
+        return Classified(file, kind, gap=gap, units=units, hcl=outline(read.body))
+    declared = [block for block in read.body.blocks if block.type in {"resource", "data", "module"}]
+    return Classified(
+        file,
+        kind,
+        gap=_syntax_gap(file, kind, read) or _terraform_gap(file, read.body),
+        units=max(1, len(declared)),
+        hcl=outline(read.body),
+    )
 
 
-def _terraform_gap(file: InputFile, text: str) -> FileCoverage | None:
-    for reference in module_sources(text, path=file.path):
-        if reference.path is None:
-            return _partly(
-                file,
-                f"The module {reference.text} is not in the upload, so what it makes is not"
-                " assessed. Add it as a local module, or upload a plan as JSON.",
-                reference.line,
-            )
-    for line, count in large_counts(text):
+def _syntax_gap(file: InputFile, kind: FileKind, read: HclFile) -> FileCoverage | None:
+    """A file that is not HCL is still shown to the engines: they name the same fault, or read what
+    they can."""
+    if read.error is None:
+        return None
+    return FileCoverage(
+        path=file.path,
+        kind=kind,
+        status=CoverageStatus.FAILED,
+        reason=read.error.message,
+        line=read.error.line,
+    )
+
+
+def _terraform_gap(file: InputFile, body: Block) -> FileCoverage | None:
+    for call, line in calls(body):
+        outside = _outside(call.arguments[0], file) if call.arguments else None
+        if call.name in _FILE_FUNCTIONS and outside is not None:
+            return _partly(file, f"It reads {outside[:80]}, which lies outside the upload.", line)
+    for line, count in large_counts(body):
         return _partly(
             file,
             f"count = {count:,} is taken as 100; upload a plan as JSON for exact counts.",
@@ -136,8 +188,37 @@ def _terraform_gap(file: InputFile, text: str) -> FileCoverage | None:
     return None
 
 
+def _outside(argument: Expression, file: InputFile) -> str | None:
+    """The path that ``file()`` is given, if it plainly leads out of the upload."""
+    parts = argument.parts if isinstance(argument, Template) else (argument,)
+    texts = [_path_part(part) for part in parts]
+    path = "".join(text for text in texts if text is not None)
+    if None in texts or not path:
+        return None
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), path))
+    return path if path.startswith(("/", "~")) or place.split("/")[0] == ".." else None
+
+
+def _path_part(part: Expression) -> str | None:
+    if isinstance(part, Literal):
+        return str(part.value)
+    return "." if isinstance(part, Reference) and part.parts == ("path", "module") else None
+
+
+def _kustomization(file: InputFile, text: str) -> Classified:
+    documents = [document for document in read_yaml(text) if isinstance(document.value, dict)]
+    return Classified(file, FileKind.KUBERNETES, documents=documents, role=Role.KUSTOMIZATION)
+
+
 def _json(file: InputFile, text: str) -> Classified:
     value = read_json(text)
+    if _PARAMETERS_NAME.search(posixpath.basename(file.path)) and _are_parameters(value):
+        return Classified(
+            file,
+            FileKind.CLOUDFORMATION,
+            documents=[Document(value=value, line_start=1, line_end=1, lines={})],
+            role=Role.PARAMETERS,
+        )
     if not isinstance(value, dict):
         return _unknown(file)
     if "format_version" in value and ("planned_values" in value or "resource_changes" in value):
@@ -162,14 +243,15 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
         and ("/templates/" in f"/{file.path}" or "{{-" in text)
         and kind is not FileKind.GITHUB_ACTIONS
     ):
-        reason = "This is a Helm template. Upload the output of 'helm template' instead."
-        return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
+        return _helm_template(file)
+    if posixpath.basename(file.path) in {"Chart.yaml", "Chart.yml"}:
+        return Classified(file, FileKind.KUBERNETES, role=Role.CHART)
     documents = [document for document in read_yaml(text) if isinstance(document.value, dict)]
     values = [document.value for document in documents]
     if kind is FileKind.UNKNOWN:
         kind = _kind_of_documents(values)
     if kind is FileKind.UNKNOWN:
-        return _unknown(file, values)
+        return _unknown(file)
     if kind is FileKind.COMPOSE and not any(
         isinstance(value.get("services"), dict) for value in values
     ):
@@ -177,6 +259,25 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
             file, kind, "It has no 'services' mapping, so it is not a Compose file.", line=1
         )
     return Classified(file, kind, units=_units(kind, values), documents=documents)
+
+
+def _helm_template(file: InputFile) -> Classified:
+    gap = FileCoverage(
+        path=file.path,
+        kind=FileKind.KUBERNETES,
+        status=CoverageStatus.NOT_ASSESSED,
+        reason="This is a Helm template. Upload the output of 'helm template' instead.",
+    )
+    return Classified(file, FileKind.KUBERNETES, gap=gap, scannable=False, role=Role.CHART)
+
+
+def _are_parameters(value: Any) -> bool:
+    """CloudFormation's own list of pairs, or the ``Parameters`` mapping of its command line."""
+    if isinstance(value, dict):
+        return isinstance(value.get("Parameters"), dict | list)
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and "ParameterKey" in each for each in value
+    )
 
 
 def _kind_of_documents(values: list[dict[str, Any]]) -> FileKind:
@@ -255,12 +356,8 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
     return FileKind.CLOUDFORMATION if b"AWSTemplateFormatVersion" in head else FileKind.UNKNOWN
 
 
-def _unknown(file: InputFile, values: list[dict[str, Any]] | None = None) -> Classified:
-    reason = "Not a kind of file that Infra Mind assesses."
-    if any(value.get("kind") == "Kustomization" for value in values or []):
-        reason = (
-            "Kustomize overlays are not rendered. Upload the output of 'kubectl kustomize' instead."
-        )
+def _unknown(file: InputFile) -> Classified:
+    reason = "Unsupported file type. It was only searched for secrets."
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assessments.scan.classify import Classified, classify
+from assessments.scan.plan_references import without_indexes
 from assessments.scan.redact import Redactor, line_values, mask_line
+from assessments.scan.scopes import units_of
 from assessments.scan.types import (
     CheckResult,
     CodeLine,
@@ -16,13 +18,15 @@ from assessments.scan.types import (
     Outcome,
     Resource,
     Scope,
+    ScopeKind,
     ShardOutput,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from assessments.scan.intake import InputFile
+    from assessments.scan.scope_kinds.unit import Unit
 
 SECRET_RULE = "CKV_SECRET_"  # noqa: S105
 _WORST = [
@@ -34,13 +38,18 @@ _WORST = [
 
 
 class ScanResult(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """The merged scan. Every uploaded file has exactly one entry in ``coverage``. ``engines`` maps
-    name to version. ``scopes`` is sorted by key."""
+    """The merged scan. ``engines`` maps name to version. ``scopes`` is sorted by key.
+
+    Every uploaded file has exactly one entry in ``coverage``: the worst that is known of it.
+    ``gaps`` names all that was not read: any number of entries a file, each with the scope that
+    lacks it (see ``FileCoverage.scope``), none of them with the status ``read``.
+    """
 
     scopes: list[Scope] = []
     checks: list[CheckResult] = []
     resources: list[Resource] = []
     coverage: list[FileCoverage] = []
+    gaps: list[FileCoverage] = []
     engines: dict[str, str] = {}
 
 
@@ -49,17 +58,21 @@ def merge(
     *,
     files: Sequence[InputFile],
     failed_shards: Iterable[FileCoverage] = (),
-    isolated: bool = True,
 ) -> ScanResult:
-    """Join, deduplicate and sort. ``failed_shards`` names files whose shard gave no answer (see
-    ``shard_failure``).
+    """Join, deduplicate and sort, scope by scope. ``failed_shards`` names files whose shard gave no
+    answer (see ``shard_failure``).
 
-    The order of ``outputs`` does not matter. A line that the secrets check flags is masked in every
+    The order of ``outputs`` does not matter. What was said of a file, and of no scope, holds in
+    every scope that has the file. A line that the secrets check flags is masked in every
     other check's evidence, and its value everywhere.
     """
     outputs = sorted(outputs, key=lambda output: output.to_json())
-    classified = [classify(file, isolated=isolated) for file in files]
-    checks = _unique_checks(check for output in outputs for check in output.checks)
+    classified = [classify(file) for file in files]
+    units = units_of(classified)
+    placed = _Placed(units)
+    checks = _unique_checks(
+        placed.existing(placed.spread(check for output in outputs for check in output.checks))
+    )
     flagged = {
         (check.file, number)
         for check in checks
@@ -68,15 +81,24 @@ def merge(
     }
     values = _flagged_values(files, flagged)
     redactor = Redactor(values) if values else None
-    gaps = [gap for output in outputs for gap in output.coverage]
+    gaps = _gaps(
+        classified,
+        [
+            *(gap for output in outputs for gap in output.coverage),
+            *failed_shards,
+            *(gap for unit in units for gap in unit.gaps),
+        ],
+    )
     return ScanResult(
+        scopes=_worth_naming(units, classified, checks),
         checks=[_masked(check, flagged, redactor) for check in checks] if flagged else checks,
         resources=_unique_resources(
-            r if redactor is None else redactor.resource(r)
+            placed.known(r if redactor is None else redactor.resource(r))
             for output in outputs
             for r in output.resources
         ),
-        coverage=_coverage(classified, [*gaps, *failed_shards]),
+        coverage=_coverage(classified, gaps),
+        gaps=gaps,
         engines=dict(
             sorted(
                 (output.engine, output.engine_version)
@@ -100,42 +122,98 @@ def shard_failure(paths: Iterable[str], *, engine: str, reason: str) -> list[Fil
     ]
 
 
+def _worth_naming(
+    units: Sequence[Unit], classified: Iterable[Classified], checks: Iterable[CheckResult]
+) -> list[Scope]:
+    """The scopes, without the rest of the repository if it has nothing but files that are searched
+    for secrets, and none was found."""
+    unknown = {item.file.path for item in classified if item.kind is FileKind.UNKNOWN}
+    checked = {check.scope for check in checks}
+    return [
+        unit.scope
+        for unit in units
+        if unit.scope.kind is not ScopeKind.REPOSITORY
+        or unit.scope.key in checked
+        or not unknown.issuperset(unit.scope.paths)
+    ]
+
+
+class _Placed:
+    """Where files and resources belong, by what discovering the scopes gave."""
+
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self._units = {unit.scope.key: unit for unit in units}
+        self._scopes: dict[str, list[str]] = {}
+        for unit in units:
+            for path in unit.scope.paths:
+                self._scopes.setdefault(path, []).append(unit.scope.key)
+
+    def spread(self, checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+        """Each check once for every scope that it holds in."""
+        for check in checks:
+            if check.scope:
+                yield check
+                continue
+            for key in self._scopes.get(check.file, ()):
+                yield check.replace(scope=key)
+
+    def existing(self, checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+        """Without those about resources that the scope does not have."""
+        for check in checks:
+            if check.resource not in self._units[check.scope].absent:
+                yield check
+
+    def known(self, resource: Resource) -> Resource:
+        """With what following its Terraform root gave."""
+        unit = self._units.get(resource.scope)
+        facts = (
+            unit.facts.resources.get(without_indexes(resource.address))
+            if (unit and unit.facts)
+            else None
+        )
+        if facts is None:
+            return resource
+        return resource.replace(
+            count_known=facts.count_known,
+            region=facts.region,
+            provider_alias=facts.provider_alias,
+        )
+
+
 def _unique_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
-    """One entry per rule, resource, file and lines. Where shards differ, passed wins: the one that
-    saw the file which satisfies the rule knows more."""
-    order = [Outcome.FAILED, Outcome.SUPPRESSED, Outcome.PASSED]
-    found: dict[tuple[str, str, str, int, int], CheckResult] = {}
+    """One entry per scope, rule, resource, file and lines. Where several modules of a scope share
+    a name, one failure is a failure."""
+    order = [Outcome.PASSED, Outcome.SUPPRESSED, Outcome.FAILED]
+    found: dict[tuple[str, str, str, str, int, int], CheckResult] = {}
     for check in checks:
-        key = (check.file, check.rule, check.resource, check.line_start, check.line_end)
+        key = (
+            check.scope,
+            check.file,
+            check.rule,
+            check.resource,
+            check.line_start,
+            check.line_end,
+        )
         if key not in found or order.index(check.outcome) > order.index(found[key].outcome):
             found[key] = check
     return [found[key] for key in sorted(found)]
 
 
 def _unique_resources(resources: Iterable[Resource]) -> list[Resource]:
-    """Addresses made unique: a plan's exact entry replaces the estimate from source; else the file
-    is added."""
-    found: dict[str, Resource] = {}
-    ordered = sorted(resources, key=lambda r: (not r.exact, r.address, r.file, r.line_start))
-    for resource in ordered:
+    """Addresses made unique within their scope: the file is added."""
+    found: dict[tuple[str, str], Resource] = {}
+    for resource in sorted(resources, key=lambda r: (r.scope, r.address, r.file, r.line_start)):
         address = resource.address
-        first = found.get(address)
-        if (
-            first is not None
-            and first.origin is FileKind.TERRAFORM_PLAN
-            and resource.origin is FileKind.TERRAFORM
-        ):
-            continue
         number = 1
-        while address in found:
+        while (resource.scope, address) in found:
             number += 1
             address = (
                 f"{resource.address} ({resource.file})"
                 if number == 2
                 else f"{resource.address} ({resource.file} {number})"
             )
-        found[address] = resource.replace(address=address)
-    return [found[address] for address in sorted(found)]
+        found[resource.scope, address] = resource.replace(address=address)
+    return [found[key] for key in sorted(found)]
 
 
 def _flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -> set[str]:
@@ -162,6 +240,17 @@ def _masked(
     return masked if redactor is None else redactor.check(masked)
 
 
+def _gaps(classified: list[Classified], gaps: Iterable[FileCoverage]) -> list[FileCoverage]:
+    """All that was not read, each entry once, with the kind that its file has."""
+    kinds = {item.file.path: item.kind for item in classified}
+    every = {
+        gap.replace(kind=kinds.get(gap.path, gap.kind))
+        for gap in [*(item.coverage() for item in classified), *gaps]
+        if gap.status is not CoverageStatus.READ
+    }
+    return sorted(every, key=lambda g: (g.path, g.scope, g.status, g.line or 0, g.reason))
+
+
 def _coverage(classified: list[Classified], gaps: list[FileCoverage]) -> list[FileCoverage]:
     """The worst that is known of each file, with its first reason."""
     by_path: dict[str, list[FileCoverage]] = {}
@@ -169,9 +258,10 @@ def _coverage(classified: list[Classified], gaps: list[FileCoverage]) -> list[Fi
         by_path.setdefault(gap.path, []).append(gap)
     result = []
     for item in sorted(classified, key=lambda item: item.file.path):
-        known = [item.coverage(), *by_path.get(item.file.path, [])]
+        read = FileCoverage(path=item.file.path, kind=item.kind, status=CoverageStatus.READ)
+        known = by_path.get(item.file.path) or [read]
         worst = max(
             known, key=lambda gap: (_WORST.index(gap.status), gap.line is not None, gap.reason)
         )
-        result.append(worst.replace(kind=item.kind))
+        result.append(worst.replace(scope=""))
     return result

@@ -6,13 +6,15 @@ Plans and literal manifests are exact: what they say is what will be there.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.plan_references import plan_references, without_indexes
+from assessments.scan.stacks import Stack
 from assessments.scan.types import FileKind, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from assessments.scan.classify import Classified
     from assessments.scan.documents import Document
@@ -33,17 +35,18 @@ _PROVIDERS = {
 }
 
 
-def read_resources(item: Classified) -> list[Resource]:
-    """All resources that ``item`` declares, unredacted, in the file's order."""
-    reader = {
+def read_resources(item: Classified, *, given: Mapping[str, Any] | None = None) -> list[Resource]:
+    """All resources that ``item`` declares, unredacted, in the file's order. ``given`` are a
+    stack's parameters."""
+    readers: dict[FileKind, Callable[[Document, str], Iterator[Resource]]] = {
         FileKind.KUBERNETES: _kubernetes,
         FileKind.COMPOSE: _compose,
-        FileKind.CLOUDFORMATION: _cloudformation,
+        FileKind.CLOUDFORMATION: partial(_cloudformation, given=given or {}),
         FileKind.TERRAFORM_PLAN: _plan,
-    }[item.kind]
+    }
     found: list[Resource] = []
     for document in item.documents:
-        for resource in reader(document, item.file.path):
+        for resource in readers[item.kind](document, item.file.path):
             found.append(resource)
             if len(found) >= MAX_RESOURCES_PER_FILE:
                 return found
@@ -102,15 +105,22 @@ def _compose(document: Document, path: str) -> Iterator[Resource]:
         )
 
 
-def _cloudformation(document: Document, path: str) -> Iterator[Resource]:
+def _cloudformation(
+    document: Document, path: str, *, given: Mapping[str, Any]
+) -> Iterator[Resource]:
+    """What the stack makes of its template: what a false Condition leaves out is not there."""
+    stack = Stack(document.value, dict(given))
     resources = document.value.get("Resources")
     for name, value in resources.items() if isinstance(resources, dict) else ():
         if not isinstance(value, dict) or not isinstance(value.get("Type"), str):
             continue
+        exists = stack.exists(name)
+        if exists is False:
+            continue
         start, end = document.lines.get(
             ("Resources", name), (document.line_start, document.line_end)
         )
-        properties = value.get("Properties")
+        properties = stack.resolved(value.get("Properties"))
         yield Resource(
             address=name,
             type=value["Type"],
@@ -120,32 +130,14 @@ def _cloudformation(document: Document, path: str) -> Iterator[Resource]:
             file=path,
             line_start=start,
             line_end=end,
-            # Parameters and conditions are settled only when the stack is made.
+            # Some parameters and functions are settled only when the stack is created.
             exact=False,
-            attributes=_with_defaults(properties, document.value)
-            if isinstance(properties, dict)
-            else {},
+            uncertain=""
+            if exists
+            else f"It is created only if the condition {stack.condition_of(name)} holds, which the"
+            " upload does not say.",
+            attributes=properties if isinstance(properties, dict) else {},
         )
-
-
-def _with_defaults(properties: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
-    """``{"Ref": parameter}`` replaced by the parameter's default, where it has one."""
-    parameters = template.get("Parameters")
-    parameters = parameters if isinstance(parameters, dict) else {}
-
-    def resolve(value: Any) -> Any:
-        if isinstance(value, dict):
-            parameter = parameters.get(value.get("Ref")) if set(value) == {"Ref"} else None
-            if (
-                isinstance(parameter, dict)
-                and "Default" in parameter
-                and not parameter.get("NoEcho")
-            ):
-                return parameter["Default"]
-            return {key: resolve(item) for key, item in value.items()}
-        return [resolve(item) for item in value] if isinstance(value, list) else value
-
-    return {key: resolve(value) for key, value in properties.items()}
 
 
 def _plan(document: Document, path: str) -> Iterator[Resource]:

@@ -3,19 +3,18 @@ the same shards."""
 
 from __future__ import annotations
 
-import posixpath
-from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
-from assessments.scan.classify import Classified, classify
-from assessments.scan.documents import text_of
-from assessments.scan.terraform_text import module_sources
-from assessments.scan.types import FileKind, Message
+from assessments.scan.classify import Classified, Role, classify
+from assessments.scan.scopes import units_of
+from assessments.scan.types import FileKind, Message, ScopeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from assessments.scan.intake import InputFile
+    from assessments.scan.scope_kinds.unit import Unit
 
 MS_PER_UNIT = {
     "checkov/terraform": 6,
@@ -35,154 +34,182 @@ MS_PER_UNIT = {
 blocks 0.3 s, 348 Kubernetes objects 6.9 s, 92 blocks by tfparse 0.11 s, 39 Compose files 0.28 s.
 They weigh progress; no result depends on them."""
 START_MS = 100
+START_SCOPE_MS = 40
 MAX_SHARD_MS = 2_500
 """Larger groups are cut, where cutting loses nothing, so that more workers finish sooner."""
 
 
-class Shard(Message, frozen=True, kw_only=True):
+class ShardScope(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A scope's part in a shard. ``paths`` are those of its files that the engine sees. ``root`` is
+    a Terraform root's folder (``.`` for the top) and ``var_files`` are its variable files;
+    ``parameters`` is a stack's parameter file."""
+
+    key: str
+    paths: list[str]
+    root: str = ""
+    var_files: list[str] = []
+    named_vars: str = ""
+    parameters: str = ""
+    units: int = 1
+
+
+class Shard(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One engine's work on some files. ``framework`` is Checkov's name for the kind, empty for
     other engines.
 
-    ``paths`` are the files it may see; ``roots`` are Terraform root module folders among them
-    (``.`` for the top); ``units`` counts declared things; ``weight`` is the expected time in
-    milliseconds, for weighing progress.
+    ``paths`` are the files of the job. An engine in PER_SCOPE runs once for each of ``scopes`` and
+    sees only its files then. Others run once over all files and have no ``scopes`` here: what they
+    say of a file holds for every scope that has it (``merge`` sees to that). ``rules`` cuts one
+    large scope's work by rules: those that look at one object at a time, or those that compare.
+    ``units`` counts declared things; ``weight`` is the expected time in milliseconds, for weighing
+    progress.
     """
 
     engine: str
     framework: str = ""
     label: str
     paths: list[str]
-    roots: list[str] = []
+    scopes: list[ShardScope] = []
+    rules: Literal["", "objects", "graph"] = ""
     units: int = 1
     weight: int = 1
 
+    @property
+    def is_per_scope(self) -> bool:
+        return _key(self.engine, self.framework) in PER_SCOPE
 
-def make_shards(files: Iterable[InputFile], *, isolated: bool = True) -> list[Shard]:
-    """All shards of an upload, sorted by engine and label. ``isolated``: see ``classify``."""
-    return shards_of([classify(file, isolated=isolated) for file in files])
+
+PER_SCOPE = {
+    "checkov/terraform",
+    "checkov/kubernetes",
+    "checkov/cloudformation",
+    "tfparse",
+    "resources",
+}
 
 
-def shards_of(classified: Sequence[Classified]) -> list[Shard]:
+def make_shards(files: Iterable[InputFile]) -> list[Shard]:
+    """All shards of an upload, sorted by engine and label."""
+    return shards_of([classify(file) for file in files])
+
+
+def shards_of(
+    classified: Sequence[Classified], *, units: Sequence[Unit] | None = None
+) -> list[Shard]:
     """The shards of files that are classified already."""
-    files = sorted((item for item in classified if item.scannable), key=lambda item: item.file.path)
-    by_kind: dict[FileKind, list[Classified]] = defaultdict(list)
-    for item in files:
-        by_kind[item.kind].append(item)
-    shards = [*_terraform(by_kind), *_kubernetes(by_kind[FileKind.KUBERNETES])]
-    shards += [
-        _shard("checkov", [item], framework="terraform_plan")
-        for item in by_kind[FileKind.TERRAFORM_PLAN]
-    ]
+    units = units_of(classified) if units is None else units
+    known = {item.file.path: item for item in classified}
+    shards = [*_per_scope(units, known), *_per_file(known)]
+    return sorted(shards, key=lambda shard: (shard.engine, shard.framework, shard.label))
+
+
+def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterator[Shard]:
+    """Engines that see one scope at a time; small scopes share a shard."""
     for kind, engine, framework in (
-        (FileKind.CLOUDFORMATION, "checkov", "cloudformation"),
+        (ScopeKind.TERRAFORM, "checkov", "terraform"),
+        (ScopeKind.TERRAFORM, "tfparse", ""),
+        (ScopeKind.CLOUDFORMATION, "checkov", "cloudformation"),
+        (ScopeKind.KUBERNETES, "checkov", "kubernetes"),
+    ):
+        parts = [_part(unit, known) for unit in units if unit.scope.kind is kind]
+        parts = [part for part in parts if part.paths]
+        key = _key(engine, framework)
+        if framework == "kubernetes":
+            large = [part for part in parts if part.units * MS_PER_UNIT[key] > 2 * MAX_SHARD_MS]
+            for part in large:
+                yield from _large_kubernetes(part, known)
+            parts = [part for part in parts if part not in large]
+        for group in _packed_parts(parts, key):
+            yield _shard(engine, group, framework=framework)
+    readable = [
+        part
+        for unit in units
+        if unit.scope.kind not in {ScopeKind.TERRAFORM, ScopeKind.REPOSITORY}
+        and (part := _part(unit, known)).paths
+    ]
+    for group in _packed_parts(readable, "resources"):
+        yield _shard("resources", group)
+
+
+def _part(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
+    items = [known[path] for path in unit.scanned if known[path].scannable]
+    return ShardScope(
+        key=unit.scope.key,
+        paths=[item.file.path for item in items],
+        root=unit.root or "." if unit.scope.kind is ScopeKind.TERRAFORM else "",
+        var_files=list(unit.var_files),
+        named_vars=unit.named_vars,
+        parameters=unit.parameters,
+        units=sum(item.units for item in items) or 1,
+    )
+
+
+def _large_kubernetes(part: ShardScope, known: Mapping[str, Classified]) -> Iterator[Shard]:
+    """Rules that look at one object at a time run on pieces of the scope; those that compare
+    objects (is there a NetworkPolicy for this Pod?) run on all of it at once."""
+    items = [known[path] for path in part.paths]
+    for group in _cut(items, "checkov/kubernetes"):
+        piece = part.replace(
+            paths=[item.file.path for item in group], units=sum(item.units for item in group)
+        )
+        yield _shard("checkov", [piece], framework="kubernetes", rules="objects")
+    yield _shard("checkov", [part], framework="kubernetes", rules="graph")
+
+
+def _packed_parts(parts: Sequence[ShardScope], key: str) -> Iterator[list[ShardScope]]:
+    return _packed(
+        [[part] for part in parts],
+        weigh=lambda group: sum(START_SCOPE_MS + part.units * MS_PER_UNIT[key] for part in group),
+    )
+
+
+def _per_file(known: Mapping[str, Classified]) -> Iterator[Shard]:
+    """Engines whose word on a file does not depend on others: each file once, however many scopes
+    have it."""
+    files = sorted(known.values(), key=lambda item: item.file.path)
+    main = [item for item in files if item.scannable and item.role is Role.MAIN]
+    for kind, engine, framework in (
         (FileKind.CLOUDFORMATION, "cfn-lint", ""),
         (FileKind.GITHUB_ACTIONS, "checkov", "github_actions"),
         (FileKind.DOCKERFILE, "checkov", "dockerfile"),
         (FileKind.DOCKERFILE, "hadolint", ""),
         (FileKind.COMPOSE, "compose-lint", ""),
     ):
-        shards += [
-            _shard(engine, group, framework=framework)
-            for group in _cut(by_kind[kind], _key(engine, framework))
-        ]
-    known = [item for item in files if item.kind is not FileKind.UNKNOWN]
-    shards += [
-        _shard("checkov", group, framework="secrets") for group in _cut(known, "checkov/secrets")
-    ]
-    readable = [item for item in known if item.kind in READER_KINDS]
-    shards += [_shard("resources", group) for group in _cut(readable, "resources")]
-    return sorted(shards, key=lambda shard: (shard.engine, shard.framework, shard.label))
+        wanted = [item for item in main if item.kind is kind]
+        for group in _cut(wanted, _key(engine, framework)):
+            yield _file_shard(engine, group, framework=framework)
+    for item in main:
+        if item.kind is FileKind.TERRAFORM_PLAN:
+            yield _file_shard("checkov", [item], framework="terraform_plan")
+    texts = [replace(item, units=_lines(item)) for item in files if item.is_searchable]
+    for group in _cut(texts, "checkov/secrets"):
+        yield _file_shard("checkov", group, framework="secrets")
 
 
-READER_KINDS = {
-    FileKind.KUBERNETES,
-    FileKind.COMPOSE,
-    FileKind.CLOUDFORMATION,
-    FileKind.TERRAFORM_PLAN,
-}
+def _lines(item: Classified) -> int:
+    return 1 + item.file.size // 1_000
 
 
-def _terraform(by_kind: dict[FileKind, list[Classified]]) -> Iterator[Shard]:
-    """Folders that reference each other stay together; such groups are packed up to the shard
-    size."""
-    files = by_kind[FileKind.TERRAFORM]
-    if not files:
-        return
-    folders: dict[str, list[Classified]] = defaultdict(list)
-    for item in [*files, *by_kind[FileKind.TERRAFORM_VARS]]:
-        folders[_folder(item)].append(item)
-    children = {folder: _local_modules(items, known=folders) for folder, items in folders.items()}
-    groups = _joined_groups(children)
-    for group in _packed(
-        groups, weigh=lambda group: sum(item.units for f in group for item in folders[f]) * 6
-    ):
-        items = [item for folder in group for item in folders[folder]]
-        referenced = {child for folder in group for child in children[folder]}
-        roots = [folder for folder in group if folder not in referenced] or group
-        if not any(item.kind is FileKind.TERRAFORM for item in items):
-            continue
-        roots = [
-            root for root in roots if any(item.kind is FileKind.TERRAFORM for item in folders[root])
-        ]
-        yield _shard("checkov", items, framework="terraform", roots=roots)
-        yield _shard("tfparse", items, roots=roots)
-
-
-def _local_modules(items: list[Classified], *, known: dict[str, list[Classified]]) -> set[str]:
-    found = set()
-    for item in items:
-        if item.kind is FileKind.TERRAFORM:
-            for reference in module_sources(text_of(item.file.content), path=item.file.path):
-                if reference.path in known:
-                    found.add(reference.path)
-    return found - {_folder(items[0])}
-
-
-def _joined_groups(children: dict[str, set[str]]) -> list[list[str]]:
-    """Connected components of folders, each sorted, in the order of their first folder."""
-    neighbours: dict[str, set[str]] = {folder: set(others) for folder, others in children.items()}
-    for folder, others in children.items():
-        for other in others:
-            neighbours[other].add(folder)
-    groups, seen = [], set[str]()
-    for folder in sorted(neighbours):
-        if folder in seen:
-            continue
-        group, waiting = set(), [folder]
-        while waiting:
-            current = waiting.pop()
-            if current not in group:
-                group.add(current)
-                waiting += neighbours[current]
-        seen |= group
-        groups.append(sorted(group))
-    return groups
-
-
-def _kubernetes(items: list[Classified]) -> Iterator[Shard]:
-    """Network policies go with every shard: a check that looks for them must not miss one for the
-    cut's sake."""
-    shared = [item for item in items if _has_network_policy(item)]
-    rest = [item for item in items if item not in shared]
-    for group in _cut(rest, "checkov/kubernetes") or ([[]] if shared else []):
-        yield _shard("checkov", [*group, *shared], framework="kubernetes")
-
-
-def _has_network_policy(item: Classified) -> bool:
-    return any(document.value.get("kind") == "NetworkPolicy" for document in item.documents)
+def _file_shard(engine: str, items: Sequence[Classified], *, framework: str = "") -> Shard:
+    paths = sorted(item.file.path for item in items)
+    units = sum(item.units for item in items)
+    return Shard(
+        engine=engine,
+        framework=framework,
+        label=_label(framework or engine, paths),
+        paths=paths,
+        units=units,
+        weight=START_MS + units * MS_PER_UNIT[_key(engine, framework)],
+    )
 
 
 def _cut(items: list[Classified], key: str) -> list[list[Classified]]:
     return list(
         _packed(
-            items_as_groups(items),
+            [[item] for item in items],
             weigh=lambda group: sum(item.units for item in group) * MS_PER_UNIT[key],
         )
     )
-
-
-def items_as_groups(items: list[Classified]) -> list[list[Classified]]:
-    return [[item] for item in items]
 
 
 def _packed[T](groups: list[list[T]], *, weigh: Callable[[list[T]], int]) -> Iterator[list[T]]:
@@ -201,15 +228,22 @@ def _packed[T](groups: list[list[T]], *, weigh: Callable[[list[T]], int]) -> Ite
 
 
 def _shard(
-    engine: str, items: list[Classified], *, framework: str = "", roots: Sequence[str] = ()
+    engine: str,
+    scopes: list[ShardScope],
+    *,
+    framework: str = "",
+    rules: Literal["", "objects", "graph"] = "",
 ) -> Shard:
-    units = sum(item.units for item in items)
+    units = sum(scope.units for scope in scopes)
+    extra = {scope.parameters for scope in scopes} - {""}
+    paths = sorted({path for scope in scopes for path in scope.paths} | extra)
     return Shard(
         engine=engine,
         framework=framework,
-        label=_label(framework or engine, [item.file.path for item in items]),
-        paths=sorted(item.file.path for item in items),
-        roots=[root or "." for root in roots],
+        label=_label(f"{framework or engine}{' (graph)' if rules == 'graph' else ''}", paths),
+        paths=paths,
+        scopes=scopes,
+        rules=rules,
         units=units,
         weight=START_MS + units * MS_PER_UNIT[_key(engine, framework)],
     )
@@ -222,7 +256,3 @@ def _label(what: str, paths: list[str]) -> str:
 
 def _key(engine: str, framework: str) -> str:
     return f"{engine}/{framework}" if framework else engine
-
-
-def _folder(item: Classified) -> str:
-    return posixpath.dirname(item.file.path)

@@ -112,9 +112,11 @@ class FileCoverage(Message, frozen=True, kw_only=True, omit_defaults=True):
     """How far one uploaded file was read.
 
     ``reason`` says, in words for the user, why it was not read whole; ``line`` where that began,
-    1-based.
+    1-based. ``scope`` is the key of the scope that lacks something for it; empty where it is said
+    of the file, whoever uses it.
     """
 
+    scope: str = ""
     path: str
     kind: FileKind
     status: CoverageStatus
@@ -179,6 +181,12 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     from source. ``attributes`` is the declared configuration, redacted, JSON types only.
     ``references`` are those of Terraform, whose evaluated attributes no longer show them; other
     kinds keep theirs in ``attributes``.
+
+    ``count_known`` is false where ``count`` or ``for_each`` can't be told from the upload: there
+    is then "at least 1" of it. ``region`` is where it will be (``eu-west-1``), by its own
+    attributes or by the provider it uses; empty where that is not said. ``provider_alias`` names
+    that provider where it is not the default one (``aws.west``). ``uncertain`` says in words why
+    it may not exist at all (a Condition that can't be decided).
     """
 
     scope: str = ""
@@ -191,6 +199,10 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     line_start: int
     line_end: int
     exact: bool
+    count_known: bool = True
+    region: str = ""
+    provider_alias: str = ""
+    uncertain: str = ""
     attributes: dict[str, Any] = {}
     references: list[Reference] = []
 

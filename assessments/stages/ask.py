@@ -80,6 +80,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
         checks=scanned.checks,
         resources=scanned.resources,
         coverage=scanned.coverage,
+        gaps=scanned.gaps,
         requirements=Requirements.model_validate(report.run.requirements),
     )
     result = agent.run(data, work.report)

@@ -17,7 +17,7 @@ from assessments.scan.engines import run_shard
 from assessments.scan.intake import InputFile, read_upload
 from assessments.scan.merge import ScanResult, merge
 from assessments.scan.sandbox import LEVELS, Level, Sandbox, failure
-from assessments.scan.shards import make_shards
+from assessments.scan.shards import Shard, make_shards
 from assessments.scan.types import FileCoverage, ShardOutput
 from assessments.scan.warm import socket_path
 
@@ -51,12 +51,16 @@ def folder_files(folder: Path) -> list[InputFile]:
     return read_upload((str(path.relative_to(folder)), path.read_bytes()) for path in paths)
 
 
+def run_quietly(shard: Shard, files: list[InputFile], *, sandbox: Sandbox = WARM) -> ShardOutput:
+    return run_shard(shard, files, sandbox=sandbox, on_progress=lambda done, total, message: None)
+
+
 def scan_outputs(
     files: list[InputFile], *, sandbox: Sandbox = WARM, engines: Iterable[str] = ()
 ) -> list[ShardOutput]:
     wanted = set(engines)
     return [
-        run_shard(shard, files, sandbox=sandbox, on_progress=lambda done, total, message: None)
+        run_quietly(shard, files, sandbox=sandbox)
         for shard in make_shards(files)
         if not wanted or shard.engine in wanted
     ]

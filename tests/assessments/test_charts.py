@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+COLUMNS = ["resource", "component", "quantity", "unit", "price", "cost", "source"]
+
+
 def cost_report(rows: list[tuple[str, str, float]], *, left: float | None = None) -> AgentReport:
     total = sum(usd for *_, usd in rows)
     figures: list[dict[str, Any]] = [
@@ -29,8 +32,12 @@ def cost_report(rows: list[tuple[str, str, float]], *, left: float | None = None
     figures += [{"key": "budget_left", "value": left}] if left is not None else []
     lines = [[resource, component, 1.0, "h", 1.0, usd, "list"] for resource, component, usd in rows]
     tables = [
-        {"key": "cost", "rows": lines, "source": "list prices"},
-        {"key": "unpriced", "rows": [["aws_msk_cluster.bus", "broker", "no price"]]},
+        {"key": "cost", "columns": COLUMNS, "rows": lines, "source": "list prices"},
+        {
+            "key": "unpriced",
+            "columns": ["resource", "component", "reason"],
+            "rows": [["aws_msk_cluster.bus", "broker", "no price"]],
+        },
     ]
     return AgentReport(agent="cost", figures=figures, tables=tables)
 

@@ -63,22 +63,24 @@ ESCAPES = {
 
 
 @pytest.mark.parametrize("source", ESCAPES.values(), ids=ESCAPES.keys())
-def test_source_that_points_outside_the_upload_is_held_back_and_the_rest_is_scanned(
+def test_source_that_points_outside_the_upload_is_named_and_reads_nothing_there(
     source: str,
 ) -> None:
     result = scan(files_of(**{"app/evil.tf": source, "app/good.tf": BUCKET}))
     gap = coverage_of(result, "app/evil.tf")
-    assert (gap.status, gap.line) == (CoverageStatus.FAILED, 2)
+    assert (gap.status, gap.line) == (CoverageStatus.PARTLY_READ, 2)
     assert "outside the upload" in gap.reason
     assert [resource.address for resource in result.resources] == ["aws_s3_bucket.good"]
     assert "root:x" not in result.to_json().decode()
 
 
-def test_an_escape_in_json_syntax_is_held_back_too() -> None:
+def test_an_escape_in_json_syntax_is_named_too() -> None:
     source = json.dumps(
         {"locals": {"x": '${file("../../../etc/passwd")}'}, "module": {"m": {"source": "./m"}}}
     )
-    assert not classify(InputFile.of("evil.tf.json", source.encode())).scannable
+    gap = classify(InputFile.of("evil.tf.json", source.encode())).gap
+    assert gap is not None
+    assert "outside the upload" in gap.reason
 
 
 def test_a_path_that_stays_inside_is_no_escape() -> None:
@@ -86,7 +88,7 @@ def test_a_path_that_stays_inside_is_no_escape() -> None:
         'locals {\n  x = file("${path.module}/../policies/a.json")\n  # file("/etc/passwd") is only'
         " a comment\n}\n"
     )
-    assert classify(InputFile.of("live/main.tf", source.encode())).scannable
+    assert classify(InputFile.of("live/main.tf", source.encode())).gap is None
 
 
 def test_a_path_hidden_in_a_variable_reads_nothing_from_outside() -> None:
@@ -335,7 +337,7 @@ def test_cancelling_a_running_scan_ends_its_processes_at_once(sandbox: Sandbox) 
         for n in range(900)
     )
     files = files_of(**{"pods.yaml": pods})
-    (shard,) = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
+    shard = next(shard for shard in make_shards(files) if shard.framework == "kubernetes")
     moving, cancelled = threading.Event(), threading.Event()
     kills: list[Kill] = []
     times: list[float] = []

@@ -20,6 +20,7 @@ from tests.assessments.scanning import (
     coverage_of,
     files_of,
     folder_files,
+    run_quietly,
     scan,
     scan_outputs,
 )
@@ -266,7 +267,9 @@ def test_modules_of_the_upload_are_followed_and_variables_filled_in() -> None:
         }
     )
     shards = [shard for shard in make_shards(files) if shard.engine == "tfparse"]
-    assert [(shard.roots, len(shard.paths)) for shard in shards] == [(["live"], 3)]
+    assert [(scope.root, len(scope.paths)) for shard in shards for scope in shard.scopes] == [
+        ("live", 3)
+    ]
     result = scan(files)
     instance = next(resource for resource in result.resources if resource.type == "aws_instance")
     assert instance.address == "module.web.aws_instance.a"
@@ -331,7 +334,7 @@ def test_progress_counts_finished_objects_over_known_objects_and_never_goes_back
     assert seen[-1][0] == seen[-1][1] == seen[0][1]
 
 
-def test_many_manifests_are_cut_into_shards_that_all_see_the_network_policy() -> None:
+def test_many_manifests_are_cut_into_shards_and_one_of_them_compares_all() -> None:
     policy = (
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: all\nspec:\n "
         " podSelector: {}\n  policyTypes: [Ingress]\n"
@@ -341,9 +344,37 @@ def test_many_manifests_are_cut_into_shards_that_all_see_the_network_policy() ->
     }
     files = files_of(**contents, **{"policy.yaml": policy})
     shards = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
-    assert len(shards) > 2
-    assert all("policy.yaml" in shard.paths for shard in shards)
-    assert {path for shard in shards for path in shard.paths} == {file.path for file in files}
+    everything = sorted(file.path for file in files)
+    pieces = [shard for shard in shards if shard.rules == "objects"]
+    assert len(pieces) > 2
+    assert sorted(path for shard in pieces for path in shard.paths) == everything
+    assert [shard.paths for shard in shards if shard.rules == "graph"] == [everything]
+
+
+def test_manifests_cut_into_shards_give_what_they_give_in_one() -> None:
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{0}\n  labels: {{app: a{0}}}\n"
+        "spec:\n  containers: [{{name: a, image: a}}]\n"
+    )
+    policy = (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: one\nspec:\n"
+        "  podSelector: {matchLabels: {app: a7}}\n"
+    )
+    files = files_of(**{f"p{n}.yaml": pod.format(n) for n in range(9)}, **{"policy.yaml": policy})
+    (shard,) = [shard for shard in make_shards(files) if shard.framework == "kubernetes"]
+    (scope,) = shard.scopes
+    halves = [scope.paths[:5], scope.paths[5:]]
+    cut = [
+        *(
+            shard.replace(rules="objects", paths=half, scopes=[scope.replace(paths=half)])
+            for half in halves
+        ),
+        shard.replace(rules="graph"),
+    ]
+    whole = merge([run_quietly(shard, files)], files=files)
+    compared = [check for check in whole.checks if check.rule.startswith("CKV2_K8S_6")]
+    assert {check.outcome for check in compared} == {Outcome.PASSED, Outcome.FAILED}
+    assert merge([run_quietly(part, files) for part in cut], files=files).checks == whole.checks
 
 
 def test_a_shard_without_an_answer_leaves_its_files_partly_read() -> None:

@@ -4,10 +4,9 @@ hold no secret."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from assessments.scan.classify import Classified, classify
+from assessments.scan.classify import classify
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
@@ -19,7 +18,7 @@ from assessments.scan.engines.cfn_lint import cfn_lint
 from assessments.scan.engines.checkov import checkov
 from assessments.scan.engines.compose_lint import compose_lint
 from assessments.scan.engines.hadolint import hadolint
-from assessments.scan.engines.one_run import EngineRun, OnProgress, all_partly
+from assessments.scan.engines.one_run import EngineRun, OnProgress, joined, unread
 from assessments.scan.engines.resources import read
 from assessments.scan.engines.tfparse import tfparse
 
@@ -42,8 +41,11 @@ def run_shard(
     wanted = set(shard.paths)
     classified = [classify(file) for file in files if file.path in wanted]
     # Classified again, and not taken on trust: no path of a caller leads an engine to a file that
-    # was held back.
-    classified = [item for item in classified if item.scannable]
+    # was held back. Secrets are searched for in all text.
+    secrets = shard.framework == "secrets"
+    classified = [
+        item for item in classified if (item.is_searchable if secrets else item.scannable)
+    ]
     known = 1
 
     def note(done: int, total: int, message: str) -> None:
@@ -71,47 +73,29 @@ def run_shard(
 
 def _with_crashes_found(run: EngineRun) -> ShardOutput:
     """The engine's output. Where it raises on some file, halves are tried until that file alone is
-    a gap.
-
-    Terraform files of one group need each other, so there the whole group is the gap.
-    """
+    a gap. An engine that sees one scope at a time says itself which of them it could not stand."""
     if not run.classified:
         return ShardOutput(engine=run.shard.engine, engine_version="")
     try:
         return _ENGINES[run.shard.engine](run)
     except EngineCrashed as error:
-        if len(run.classified) == 1 or run.shard.roots:
+        if len(run.classified) == 1 or run.shard.is_per_scope:
             reason = f"{run.shard.engine} could not read it: {error}"
             return ShardOutput(
-                engine=run.shard.engine, engine_version="", coverage=all_partly(run, reason)
+                engine=run.shard.engine, engine_version="", coverage=unread(run, reason)
             )
-    half = len(run.classified) // 2
-    first, second = (
-        _with_crashes_found(_part(run, part))
-        for part in (run.classified[:half], run.classified[half:])
-    )
-    return ShardOutput(
-        engine=first.engine,
-        engine_version=first.engine_version or second.engine_version,
-        checks=[*first.checks, *second.checks],
-        resources=[*first.resources, *second.resources],
-        coverage=[*first.coverage, *second.coverage],
-    )
-
-
-def _part(run: EngineRun, classified: list[Classified]) -> EngineRun:
-    paths = [item.file.path for item in classified]
-    shard = run.shard.replace(paths=paths, units=sum(item.units for item in classified))
-    return replace(
-        run, shard=shard, classified=classified, files=[item.file for item in classified]
+    half = len(run.paths) // 2
+    return joined(
+        _with_crashes_found(run.of_paths(part)) for part in (run.paths[:half], run.paths[half:])
     )
 
 
 def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
     """Redacted, bounded, sorted, each once; nothing about files that are not the shard's."""
-    known = {file.path: file for file in run.files}
+    known = {file.path for file in run.files}
     checks = {
         (
+            check.scope,
             check.rule,
             check.resource,
             check.file,
@@ -123,7 +107,7 @@ def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
         if check.file in known
     }
     resources = {
-        (resource.address, resource.file, resource.line_start): resource
+        (resource.scope, resource.address, resource.file, resource.line_start): resource
         for resource in output.resources
         if resource.file in known
     }
@@ -132,7 +116,7 @@ def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
         resources=[run.redactor.resource(resources[key]) for key in sorted(resources)],
         coverage=sorted(
             (gap.replace(reason=run.redactor.text(gap.reason)) for gap in output.coverage),
-            key=lambda gap: (gap.path, gap.status, gap.line or 0, gap.reason),
+            key=lambda gap: (gap.scope, gap.path, gap.status, gap.line or 0, gap.reason),
         ),
     )
 

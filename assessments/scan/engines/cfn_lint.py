@@ -7,7 +7,7 @@ from typing import Any
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
     EngineRun,
-    ask_scanner,
+    ask_once,
     evidence,
     lines_of,
     one_line,
@@ -25,10 +25,8 @@ _CFN_LEVELS = {"error": "high", "warning": "medium", "informational": "info"}
 
 
 def cfn_lint(run: EngineRun) -> ShardOutput:
-    answer = ask_scanner(run, {"engine": "cfn-lint", "files": run.shard.paths})
-    matches = [match for match in answer["matches"] if match["file"] in set(run.shard.paths)][
-        :MAX_CHECKS
-    ]
+    answer = ask_once(run, {"engine": "cfn-lint"})
+    matches = [match for match in answer["matches"] if match["file"] in set(run.paths)][:MAX_CHECKS]
     lines = lines_of(run)
     return ShardOutput(
         engine="cfn-lint",

@@ -2,58 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assessments.scan.engines.one_run import MAX_CHECKS, MAX_EVIDENCE_LINES, EngineRun, ask_scanner
+from assessments.scan.engines.one_run import (
+    MAX_CHECKS,
+    MAX_EVIDENCE_LINES,
+    EngineRun,
+    ask_once,
+    ask_scanner,
+    joined,
+    unread,
+)
+from assessments.scan.engines.stack import parameters_of
 from assessments.scan.focus import focus_of
 from assessments.scan.redact import mask_line
+from assessments.scan.sandbox import EngineCrashed
 from assessments.scan.types import (
     CheckResult,
     CodeLine,
     CoverageStatus,
     FileCoverage,
+    FileKind,
     Outcome,
     ShardOutput,
 )
+
+if TYPE_CHECKING:
+    from assessments.scan.shards import ShardScope
 
 _OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
 
 def checkov(run: EngineRun) -> ShardOutput:
-    shard = run.shard
-    answer = ask_scanner(
-        run,
-        {
-            "engine": "checkov",
-            "framework": shard.framework,
-            "files": shard.paths,
-            "units": shard.units,
-        },
+    """All scopes of the shard, each seen alone; or, where no file depends on another, all files at
+    once."""
+    request = {"engine": "checkov", "framework": run.shard.framework, "rules": run.shard.rules}
+    if not run.shard.is_per_scope:
+        return _output(run, ask_once(run, request), paths=run.paths)
+    scopes = run.shard.scopes
+    answers = ask_scanner(run, {**request, "parts": [_part(run, scope) for scope in scopes]})
+    return joined(
+        _crashed(run, scope, answer)
+        if isinstance(answer, EngineCrashed)
+        else _output(run, answer, paths=scope.paths, scope=scope.key)
+        for scope, answer in zip(scopes, answers, strict=True)
     )
-    records = answer["records"][:MAX_CHECKS]
-    unread = set(answer["errors"])
-    if shard.framework == "terraform_plan" and not records:
+
+
+def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
+    given = parameters_of(run, scope) if run.shard.framework == "cloudformation" else {}
+    return {
+        "files": scope.paths,
+        "units": scope.units,
+        "root": scope.root,
+        "named_vars": scope.named_vars,
+        "parameters": given,
+    }
+
+
+def _crashed(run: EngineRun, scope: ShardScope, error: EngineCrashed) -> ShardOutput:
+    """Halves of the scope are tried until the file that the engine can't stand is alone. Terraform
+    files need each other, so there the whole scope is the gap."""
+    if len(scope.paths) == 1 or run.shard.framework == "terraform":
+        reason = f"Checkov could not read it: {error}"
+        gaps = unread(run, reason, scope=scope)
+        return ShardOutput(engine="checkov", engine_version="", coverage=gaps)
+    half = len(scope.paths) // 2
+    parts = [scope.replace(paths=paths) for paths in (scope.paths[:half], scope.paths[half:])]
+    return joined(checkov(run.of_scopes([part])) for part in parts)
+
+
+def _output(
+    run: EngineRun, answer: dict[str, Any], *, paths: list[str], scope: str = ""
+) -> ShardOutput:
+    framework = run.shard.framework
+    known = set(paths)
+    records = [record for record in answer["records"] if record["file"] in known][:MAX_CHECKS]
+    missed = set(answer["errors"]) & known
+    if framework == "terraform_plan" and not records:
         # Checkov passes over a plan that it does not take for one, without a word.
-        unread |= set(shard.paths)
-    failed = [
+        missed |= known
+    gaps = [
         FileCoverage(
+            scope=scope,
             path=item.file.path,
             kind=item.kind,
             status=CoverageStatus.PARTLY_READ,
             reason="Checkov could not read it, or found nothing in it to check.",
         )
         for item in run.classified
-        if item.file.path in unread
+        if item.file.path in missed and item.kind is not FileKind.UNKNOWN
     ]
     return ShardOutput(
         engine="checkov",
         engine_version=str(answer["version"]),
         checks=[
-            _checkov_check(record, shard.framework)
+            _checkov_check(record, framework).replace(scope=scope)
             for record in records
             if record["outcome"] in _OUTCOMES
         ],
-        coverage=failed,
+        coverage=gaps,
     )
 
 

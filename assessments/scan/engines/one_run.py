@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,12 @@ from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
     FileKind,
+    ShardOutput,
 )
 from assessments.scan.warm import NoServer, run_warm
 
 if TYPE_CHECKING:
-    from assessments.scan.shards import Shard
+    from assessments.scan.shards import Shard, ShardScope
 
 
 OnProgress = Callable[[int, int, str], None]
@@ -60,17 +61,59 @@ class EngineRun:
     register: Register | None
     redactor: Redactor
 
+    @property
+    def paths(self) -> list[str]:
+        return [file.path for file in self.files]
+
+    def of_paths(self, paths: Iterable[str]) -> EngineRun:
+        """The same run over some of its files."""
+        wanted = set(paths)
+        classified = [item for item in self.classified if item.file.path in wanted]
+        return replace(
+            self,
+            shard=self.shard.replace(
+                paths=[item.file.path for item in classified],
+                units=sum(item.units for item in classified),
+            ),
+            classified=classified,
+            files=[item.file for item in classified],
+        )
+
+    def of_scopes(self, scopes: Sequence[ShardScope]) -> EngineRun:
+        """The same run over some of its scopes, or parts of them."""
+        extra = {scope.parameters for scope in scopes} - {""}
+        run = self.of_paths({path for scope in scopes for path in scope.paths} | extra)
+        return replace(run, shard=run.shard.replace(scopes=list(scopes)))
+
     def progress(self, done: int, total: int, message: str) -> None:
         self.on_progress(done, total, self.redactor.text(message)[:200])
 
 
-def all_partly(run: EngineRun, reason: str) -> list[FileCoverage]:
+def joined(outputs: Iterable[ShardOutput]) -> ShardOutput:
+    """Several outputs of one engine as one."""
+    every = list(outputs)
+    return ShardOutput(
+        engine=every[0].engine,
+        engine_version=max(output.engine_version for output in every),
+        checks=[check for output in every for check in output.checks],
+        resources=[resource for output in every for resource in output.resources],
+        coverage=[gap for output in every for gap in output.coverage],
+    )
+
+
+def unread(run: EngineRun, reason: str, *, scope: ShardScope | None = None) -> list[FileCoverage]:
+    """Gaps for all files of the run, or of one of its scopes."""
     return [
         FileCoverage(
-            path=item.file.path, kind=item.kind, status=CoverageStatus.PARTLY_READ, reason=reason
+            scope=scope.key if scope else "",
+            path=item.file.path,
+            kind=item.kind,
+            status=CoverageStatus.PARTLY_READ,
+            reason=reason,
         )
         for item in run.classified
         if item.kind is not FileKind.TERRAFORM_VARS
+        and (scope is None or item.file.path in scope.paths)
     ]
 
 
@@ -92,13 +135,14 @@ def ask_scanner(
     *,
     rewrite: Callable[[str], str] | None = None,
     wall_s: float | None = None,
-) -> dict[str, Any]:
+) -> list[dict[str, Any] | EngineCrashed]:
     """One job in the scanner's environment: the warm way if there is one, else a process of its
-    own."""
+    own. An answer, or a crash, for each of the request's parts."""
     files = [_rewritten(file, rewrite) for file in run.files]
     sandbox = run.sandbox if wall_s is None else _with_wall(run.sandbox, wall_s)
     with job_folder(files, sandbox=sandbox) as job:
-        reader = Answer(run)
+        parts = len(request["parts"])
+        reader = Answer(run, parts)
         if sandbox.warm:
             try:
                 run_warm(
@@ -109,15 +153,15 @@ def ask_scanner(
                     should_stop=run.should_stop,
                     register=run.register,
                 )
-                return reader.result()
+                return reader.results()
             except NoServer:
-                reader = Answer(run)
+                reader = Answer(run, parts)
         return _plain(run, request, job=job, sandbox=sandbox, reader=reader)
 
 
 def _plain(
     run: EngineRun, request: dict[str, Any], *, job: Job, sandbox: Sandbox, reader: Answer
-) -> dict[str, Any]:
+) -> list[dict[str, Any] | EngineCrashed]:
     (job.folder / "home" / "job.json").write_text(json.dumps(request))
     run_confined(
         [
@@ -132,17 +176,25 @@ def _plain(
         should_stop=run.should_stop,
         register=run.register,
     )
-    return reader.result()
+    return reader.results()
+
+
+def ask_once(run: EngineRun, request: dict[str, Any]) -> dict[str, Any]:
+    """A job of one part that sees all of the run's files. Raises EngineCrashed."""
+    part = {"files": run.paths, "units": run.shard.units}
+    (answer,) = ask_scanner(run, {**request, "parts": [part]})
+    if isinstance(answer, EngineCrashed):
+        raise answer
+    return answer
 
 
 class Answer:
     """Reads the scanner's lines. They come from a process that read a hostile upload, so they are
     checked."""
 
-    def __init__(self, run: EngineRun) -> None:
+    def __init__(self, run: EngineRun, parts: int) -> None:
         self.run = run
-        self.answer: dict[str, Any] | None = None
-        self.crashed = ""
+        self.parts: list[dict[str, Any] | EngineCrashed | None] = [None] * parts
 
     def feed(self, line: bytes) -> None:
         try:
@@ -156,17 +208,18 @@ class Answer:
             self.run.progress(
                 int(progress["done"]), int(progress["total"]), str(progress["message"])
             )
+        part = message.get("part")
+        if not isinstance(part, int) or not 0 <= part < len(self.parts):
+            return
         if isinstance(message.get("result"), dict):
-            self.answer = message["result"]
+            self.parts[part] = message["result"]
         if isinstance(message.get("crashed"), str):
-            self.crashed = message["crashed"][:80]
+            self.parts[part] = EngineCrashed(f"The engine stopped with {message['crashed'][:80]}.")
 
-    def result(self) -> dict[str, Any]:
-        if self.crashed:
-            raise EngineCrashed(f"The engine stopped with {self.crashed}.")
-        if self.answer is None:
+    def results(self) -> list[dict[str, Any] | EngineCrashed]:
+        if any(part is None for part in self.parts):
             raise ScanFailed("The engine ended without an answer.")
-        return self.answer
+        return [part for part in self.parts if part is not None]
 
 
 def run_program(run: EngineRun, argv: list[str]) -> bytes:

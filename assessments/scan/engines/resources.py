@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assessments.scan.engines.one_run import EngineRun
+from assessments.scan.engines.stack import parameters_of
 from assessments.scan.readers import read_resources
 from assessments.scan.sandbox import (
     ScanCancelled,
@@ -16,10 +17,20 @@ READER_VERSION = "1"
 
 
 def read(run: EngineRun) -> ShardOutput:
+    """Each scope's resources, from its own files."""
+    items = {item.file.path: item for item in run.classified}
     found: list[Resource] = []
-    for done, item in enumerate(run.classified):
-        if run.should_stop():
-            raise ScanCancelled("The scan was cancelled.")
-        run.progress(done, len(run.classified), item.file.path)
-        found += read_resources(item)
+    total = sum(len(scope.paths) for scope in run.shard.scopes)
+    done = 0
+    for scope in run.shard.scopes:
+        given = parameters_of(run, scope)
+        for path in scope.paths:
+            if run.should_stop():
+                raise ScanCancelled("The scan was cancelled.")
+            run.progress(done, total, path)
+            found += (
+                resource.replace(scope=scope.key)
+                for resource in read_resources(items[path], given=given)
+            )
+            done += 1
     return ShardOutput(engine="resources", engine_version=READER_VERSION, resources=found)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assessments.scan.engines.one_run import EngineRun, all_partly, ask_scanner, one_line
+from assessments.scan.engines.one_run import EngineRun, ask_scanner, joined, one_line, unread
+from assessments.scan.hcl_counts import with_bounded_counts, with_single_counts
 from assessments.scan.readers import provider_of
-from assessments.scan.sandbox import (
-    ScanFailed,
-    ScanTimeout,
-)
-from assessments.scan.terraform_text import with_bounded_counts, with_single_counts
+from assessments.scan.sandbox import EngineCrashed, ScanFailed, ScanTimeout
 from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
@@ -21,46 +17,65 @@ from assessments.scan.types import (
     ShardOutput,
 )
 
+if TYPE_CHECKING:
+    from assessments.scan.shards import ShardScope
+
 TFPARSE_WALL_S = 30.0
 
 
 def tfparse(run: EngineRun) -> ShardOutput:
-    """Resources from source. Counts too costly to work out are taken as 1, and that is said."""
-    request = {"engine": "tfparse", "roots": run.shard.roots, "var_files": _var_files(run)}
-    coverage: list[FileCoverage] = []
+    """Resources from source, scope by scope. Counts too costly to work out are taken as 1, and that
+    is said."""
+    request = {"engine": "tfparse", "parts": [_part(scope) for scope in run.shard.scopes]}
     try:
-        answer = ask_scanner(run, request, rewrite=with_bounded_counts, wall_s=TFPARSE_WALL_S)
+        answers = ask_scanner(run, request, rewrite=with_bounded_counts, wall_s=TFPARSE_WALL_S)
     except (ScanTimeout, ScanFailed):
-        try:
-            answer = ask_scanner(run, request, rewrite=with_single_counts, wall_s=TFPARSE_WALL_S)
-        except (ScanTimeout, ScanFailed) as error:
-            return ShardOutput(
-                engine="tfparse",
-                engine_version="",
-                coverage=all_partly(run, f"Its resources could not be read: {error}"),
-            )
-        coverage = all_partly(
-            run, "Its counts take too long to work out; each block is taken once."
-        )
-    known = {file.path for file in run.files}
-    return ShardOutput(
-        engine="tfparse",
-        engine_version=str(answer["version"]),
-        resources=[_tf_resource(block) for block in answer["resources"] if block["file"] in known],
-        coverage=[*coverage, *_tf_errors(answer["errors"], known)],
+        if len(run.shard.scopes) > 1:
+            return joined(tfparse(run.of_scopes([scope])) for scope in run.shard.scopes)
+        return _counted_once(run, request)
+    return joined(
+        _output(run, scope, answer) for scope, answer in zip(run.shard.scopes, answers, strict=True)
     )
 
 
-def _var_files(run: EngineRun) -> dict[str, list[str]]:
-    """Variable files that Terraform itself would load in each root: terraform.tfvars and
-    *.auto.tfvars."""
-    found: dict[str, list[str]] = {}
-    for item in run.classified:
-        folder, name = posixpath.split(item.file.path)
-        loaded = name.startswith("terraform.tfvars") or ".auto.tfvars" in name
-        if item.kind is FileKind.TERRAFORM_VARS and loaded:
-            found.setdefault(folder or ".", []).append(name)
-    return found
+def _counted_once(run: EngineRun, request: dict[str, Any]) -> ShardOutput:
+    (scope,) = run.shard.scopes
+    try:
+        (answer,) = ask_scanner(run, request, rewrite=with_single_counts, wall_s=TFPARSE_WALL_S)
+    except (ScanTimeout, ScanFailed) as error:
+        return _no_answer(run, scope, f"Its resources could not be read: {error}")
+    output = _output(run, scope, answer)
+    reason = "Its counts take too long to work out; each block is taken once."
+    return output.replace(coverage=[*unread(run, reason, scope=scope), *output.coverage])
+
+
+def _part(scope: ShardScope) -> dict[str, Any]:
+    return {
+        "files": scope.paths,
+        "units": scope.units,
+        "root": scope.root,
+        "var_files": scope.var_files,
+    }
+
+
+def _output(
+    run: EngineRun, scope: ShardScope, answer: dict[str, Any] | EngineCrashed
+) -> ShardOutput:
+    if isinstance(answer, EngineCrashed):
+        return _no_answer(run, scope, f"Its resources could not be read: {answer}")
+    known = set(scope.paths)
+    resources = [_tf_resource(block) for block in answer["resources"] if block["file"] in known]
+    return ShardOutput(
+        engine="tfparse",
+        engine_version=str(answer["version"]),
+        resources=[resource.replace(scope=scope.key) for resource in resources],
+        coverage=[gap.replace(scope=scope.key) for gap in _tf_errors(answer["errors"], known)],
+    )
+
+
+def _no_answer(run: EngineRun, scope: ShardScope, reason: str) -> ShardOutput:
+    gaps = unread(run, reason, scope=scope)
+    return ShardOutput(engine="tfparse", engine_version="", coverage=gaps)
 
 
 def _tf_resource(block: dict[str, Any]) -> Resource:

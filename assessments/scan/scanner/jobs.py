@@ -2,8 +2,9 @@
 
 Runs inside of the sandbox, with the current folder at the upload. Reads one job as JSON and writes
 JSON lines on standard output: any number of ``{"progress": {"done", "total", "message"}}``, then
-one ``{"result": {...}}``, or ``{"crashed": CLASS}`` where the engine can't stand a file. What it
-writes is raw (secrets included) and trusted by nobody: the caller validates and redacts it.
+one ``{"result": {...}}`` a part, or ``{"crashed": CLASS}`` where the engine can't stand a file;
+each with the number of its part. What it writes is raw (secrets included) and trusted by nobody:
+the caller validates and redacts it.
 
 It knows nothing of the rest of Infra Mind, and imports only the standard library until an engine is
 asked for.
@@ -58,14 +59,80 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 def run(job: dict[str, Any], emit: Emit) -> None:
-    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint", "framework", "files", "roots",
-    "units"}``."""
+    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint", "parts": [...], ...}``.
+
+    Each part has ``files``, ``units`` and what its engine needs. Where there are several, each is
+    run alone on a copy that holds its files and nothing else, so that it gives what it would give
+    by itself.
+    """
+    parts = job["parts"]
+    total = sum(part["units"] for part in parts)
+    done = 0
+    for number, part in enumerate(parts):
+        shifted = _shifted(emit, part=number, done=done, units=part["units"], total=total)
+        if len(parts) == 1 and not _changes_files(job, part):
+            _run_part(job, part, shifted)
+        elif job["engine"] == "checkov":
+            _in_child(lambda part=part, say=shifted: _run_alone(job, part, say), shifted)
+        else:
+            _run_alone(job, part, shifted)
+        done += part["units"]
+
+
+def _changes_files(job: dict[str, Any], part: dict[str, Any]) -> bool:
+    """tfparse's files that don't parse are taken out, and a named variable file gets another name;
+    the upload itself may be read-only."""
+    return job["engine"] == "tfparse" or bool(part.get("named_vars"))
+
+
+def _run_alone(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
+    """In a copy, within the part's own folder."""
+    before = Path.cwd()
+    tree = Path(os.environ["HOME"]) / "part"
+    shutil.rmtree(tree, ignore_errors=True)
+    for path in part["files"]:
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, tree / path)
+    os.chdir(tree)
+    try:
+        _run_part(job, part, emit)
+    finally:
+        os.chdir(before)
+
+
+def _run_part(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
     engine = {"checkov": _checkov, "tfparse": _tfparse, "cfn-lint": _cfn_lint}[job["engine"]]
     try:
-        emit({"result": engine(job, emit)})
+        emit({"result": engine({**job, **part}, emit)})
     except Exception as error:
         # The class alone: an engine's message quotes the upload.
         emit({"crashed": type(error).__name__})
+
+
+def _in_child(work: Callable[[], None], emit: Emit) -> None:
+    """What Checkov keeps in its registries and caches from one part must not meet the next."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        emit({"crashed": f"signal {os.WTERMSIG(status)}"})
+
+
+def _shifted(emit: Emit, *, part: int, done: int, units: int, total: int) -> Emit:
+    """Messages of one part, its progress as a share of the whole."""
+
+    def say(message: dict[str, Any]) -> None:
+        progress = message.get("progress")
+        if progress:
+            share = units * progress["done"] // max(progress["total"], 1)
+            message = {"progress": {**progress, "done": done + share, "total": total}}
+        emit({**message, "part": part})
+
+    return say
 
 
 def preload() -> None:
@@ -85,22 +152,20 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     import importlib
     import logging
 
-    from checkov.runner_filter import RunnerFilter
     from checkov.version import version
 
     logging.disable(logging.CRITICAL)
     framework = job["framework"]
-    runner = importlib.import_module(CHECKOV_RUNNERS[framework]).Runner()
+    module = importlib.import_module(CHECKOV_RUNNERS[framework])
+    runner = module.Runner()
     runner.pbar = _Ticker(emit, total=job["units"])
     _tick_per_check(runner)
+    if job.get("parameters"):
+        _give_parameters(module, job["parameters"])
+    if job.get("named_vars"):
+        _apply_last(job["named_vars"], root=job["root"])
     reports = runner.run(
-        root_folder=str(Path.cwd()),
-        runner_filter=RunnerFilter(
-            framework=[framework],
-            download_external_modules=False,
-            enable_secret_scan_all_files=framework == "secrets",
-            show_progress_bar=True,
-        ),
+        root_folder=str(Path.cwd()), runner_filter=_filter(framework, rules=job.get("rules", ""))
     )
     runner.pbar.finish()
     records: list[dict[str, Any]] = []
@@ -109,6 +174,48 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         records += [_record(record) for record in report.get_all_records()]
         errors |= {_relative(path) for path in report.parsing_errors}
     return {"version": version, "records": records, "errors": sorted(errors)}
+
+
+def _filter(framework: str, *, rules: str) -> Any:
+    """``rules``: "objects" for those that look at one object, "graph" for those that compare."""
+    from checkov.common.checks_infra.registry import get_graph_checks_registry
+    from checkov.runner_filter import RunnerFilter
+
+    graph: list[str] = []
+    if rules:
+        registry = get_graph_checks_registry(framework)
+        registry.load_checks()
+        graph = [check.id for check in registry.checks]
+    return RunnerFilter(
+        framework=[framework],
+        checks=graph if rules == "graph" else None,
+        skip_checks=graph if rules == "objects" else None,
+        download_external_modules=False,
+        enable_secret_scan_all_files=framework == "secrets",
+        show_progress_bar=True,
+    )
+
+
+def _apply_last(path: str, *, root: str) -> None:
+    """A variable file that Terraform is given by name goes before all others, for the root alone
+    (Checkov's own option gives it to every module, too)."""
+    shutil.copyfile(path, Path(root) / "zzzz-named.auto.tfvars")
+
+
+def _give_parameters(module: Any, parameters: dict[str, Any]) -> None:
+    """A stack's parameters take the place of their defaults in what Checkov has read."""
+    create = module.create_definitions
+
+    def with_parameters(*args: Any, **kwargs: Any) -> Any:
+        definitions, raw = create(*args, **kwargs)
+        for template in definitions.values():
+            declared = template.get("Parameters") if isinstance(template, dict) else None
+            for name, value in parameters.items() if isinstance(declared, dict) else ():
+                if isinstance(declared.get(name), dict):
+                    declared[name]["Default"] = value
+        return definitions, raw
+
+    module.create_definitions = with_parameters
 
 
 def _record(record: Any) -> dict[str, Any]:
@@ -195,22 +302,16 @@ def _relative(path: str) -> str:
 
 
 def _tfparse(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Resources of each root module. A file that is not HCL is named with its line and left out of
-    the next try."""
+    """Resources of one root. A file that is not HCL is named with its line and left out of the next
+    try."""
     from importlib.metadata import version
 
-    # Files that don't parse are taken out, and the upload itself may be read-only.
-    copy = Path(os.environ["HOME"]) / "copy"
-    shutil.copytree(".", copy)
-    os.chdir(copy)
-    resources: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
-    roots = job["roots"]
-    for done, root in enumerate(roots):
-        emit({"progress": {"done": done, "total": len(roots), "message": root}})
-        parsed = _parse_root(root, errors, var_files=job["var_files"].get(root, []))
-        resources += _blocks(parsed, root=root)
-    emit({"progress": {"done": len(roots), "total": len(roots), "message": ""}})
+    root = job["root"]
+    emit({"progress": {"done": 0, "total": 1, "message": root}})
+    var_files = [os.path.relpath(path, root) for path in job["var_files"]]
+    resources = _blocks(_parse_root(root, errors, var_files=var_files), root=root)
+    emit({"progress": {"done": 1, "total": 1, "message": ""}})
     return {"version": version("tfparse"), "resources": resources, "errors": errors}
 
 

@@ -1,0 +1,139 @@
+"""Terraform roots: folders that no other folder of the upload calls as a module, each once for
+every variable file that Terraform would be given by name."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from assessments.scan.scope_kinds.unit import Unit, partly
+from assessments.scan.terraform import MAX_EXPANSIONS, Root, TooManyModules, follow, modules_of
+from assessments.scan.types import FileKind, Scope, ScopeKind
+
+if TYPE_CHECKING:
+    from assessments.scan.classify import Classified
+    from assessments.scan.hcl import Block
+
+VARIABLE_FOLDERS = {"vars", "var", "tfvars", "env", "envs", "environment", "environments"}
+Folders = Mapping[str, Mapping[str, "Block"]]
+
+
+def roots(files: Iterable[Classified]) -> Iterator[Unit]:
+    folders: dict[str, dict[str, Block]] = defaultdict(dict)
+    variables: dict[str, Block] = {}
+    for item in files:
+        if item.kind is FileKind.TERRAFORM and item.hcl is not None:
+            folders[item.folder][item.file.path] = item.hcl
+        elif item.kind is FileKind.TERRAFORM_VARS and item.hcl is not None:
+            variables[item.file.path] = item.hcl
+    for folder in _root_folders(folders):
+        always, named = _variable_files(folder, variables, folders)
+        for name in named or [""]:
+            yield _unit(folder, [*always, *([name] if name else [])], name, folders, variables)
+
+
+def _root_folders(folders: Folders) -> list[str]:
+    """Folders that none calls. Of folders that call each other in a circle, the first is a root:
+    no file is left out."""
+    calls = {folder: set(_called(folder, bodies)) for folder, bodies in folders.items()}
+    called = {child for folder, children in calls.items() for child in children - {folder}}
+    found = [folder for folder in sorted(folders) if folder not in called]
+    reached = _reached(found, calls)
+    for folder in sorted(folders):
+        if folder not in reached:
+            found.append(folder)
+            reached |= _reached([folder], calls)
+    return found
+
+
+def _called(folder: str, bodies: Mapping[str, Block]) -> Iterator[str]:
+    for path, body in bodies.items():
+        for module in modules_of(body, path=path):
+            if module.folder is not None:
+                yield module.folder
+
+
+def _reached(start: Iterable[str], calls: Mapping[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        folder = waiting.pop()
+        if folder not in seen and folder in calls:
+            seen.add(folder)
+            waiting += calls[folder]
+    return seen
+
+
+def _variable_files(
+    folder: str, variables: Iterable[str], folders: Folders
+) -> tuple[list[str], list[str]]:
+    """The files that always apply, in Terraform's order (terraform.tfvars, then *.auto.tfvars by
+    name), and those that one names: beside the root, or in a folder of variables below it
+    (developer.hashicorp.com/terraform/language/values/variables)."""
+    always: list[str] = []
+    named: list[str] = []
+    for path in sorted(variables):
+        place, name = posixpath.split(path)
+        if place == folder:
+            loaded = name.startswith("terraform.tfvars") or ".auto.tfvars" in name
+            (always if loaded else named).append(path)
+        elif place not in folders and _is_below(place, folder):
+            named.append(path)
+    return sorted(always, key=lambda path: ".auto.tfvars" in path), named
+
+
+def _is_below(place: str, root: str) -> bool:
+    """``ROOT/vars`` or ``ROOT/environments/prod``."""
+    inner = posixpath.relpath(place, root or ".").split("/")
+    return inner[0] in VARIABLE_FOLDERS and len(inner) <= 2
+
+
+def _unit(
+    folder: str,
+    var_files: list[str],
+    named: str,
+    folders: Folders,
+    variables: Mapping[str, Block],
+) -> Unit:
+    name = posixpath.relpath(named, folder or ".") if named else ""
+    where = folder or "."
+    key = f"{where}:{name}" if name else where
+    label = f"Terraform {folder or 'at the top'}" + (f", {name}" if name else "")
+    try:
+        facts = follow(folder, files=folders, variables=[variables[path] for path in var_files])
+    except TooManyModules:
+        return _too_many(key, label, folder, var_files, folders)
+    scanned = sorted(path for each in facts.folders for path in folders[each])
+    scope = Scope(
+        key=key, kind=ScopeKind.TERRAFORM, label=label, paths=sorted([*scanned, *var_files])
+    )
+    return Unit(
+        scope=scope,
+        scanned=tuple(scope.paths),
+        root=folder,
+        var_files=tuple(var_files),
+        named_vars=named,
+        gaps=tuple(
+            partly(key, gap.path, FileKind.TERRAFORM, gap.reason, gap.line) for gap in facts.missing
+        ),
+        facts=facts,
+    )
+
+
+def _too_many(key: str, label: str, folder: str, var_files: list[str], folders: Folders) -> Unit:
+    calls = {each: set(_called(each, bodies)) for each, bodies in folders.items()}
+    paths = sorted(path for each in _reached([folder], calls) for path in folders[each])
+    reason = (
+        f"Its modules unfold to more than {MAX_EXPANSIONS} instances, so it was not assessed."
+        " Upload a plan as JSON."
+    )
+    return Unit(
+        scope=Scope(
+            key=key, kind=ScopeKind.TERRAFORM, label=label, paths=sorted([*paths, *var_files])
+        ),
+        root=folder,
+        gaps=tuple(partly(key, path, FileKind.TERRAFORM, reason, None) for path in paths),
+        facts=Root(),
+    )

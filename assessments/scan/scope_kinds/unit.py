@@ -1,0 +1,58 @@
+"""A scope with what scanning it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from assessments.scan.terraform import Root
+from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """``scanned`` are those of the scope's paths that its engines see. ``root`` is a Terraform
+    root's folder (empty for the top), ``var_files`` are its variable files in the order in which
+    they apply, ``named_vars`` the one among them that Terraform is given by name. ``parameters``
+    is a stack's parameter file, and ``absent`` are the logical ids whose Condition is false.
+    ``gaps`` are what the scope lacks. ``facts`` are what following a
+    Terraform root gave."""
+
+    scope: Scope
+    scanned: tuple[str, ...] = ()
+    root: str = ""
+    var_files: tuple[str, ...] = ()
+    named_vars: str = ""
+    parameters: str = ""
+    absent: frozenset[str] = frozenset()
+    gaps: tuple[FileCoverage, ...] = ()
+    facts: Root | None = None
+
+    def with_paths(self, paths: Iterable[str]) -> Unit:
+        """With files that its engines need not see."""
+        every = sorted({*self.scope.paths, *paths})
+        return replace(self, scope=self.scope.replace(paths=every))
+
+    def with_key(self, key: str) -> Unit:
+        return replace(
+            self,
+            scope=self.scope.replace(key=key),
+            gaps=tuple(gap.replace(scope=key) for gap in self.gaps),
+        )
+
+
+def partly(scope: str, path: str, kind: FileKind, reason: str, line: int | None) -> FileCoverage:
+    return FileCoverage(
+        scope=scope,
+        path=path,
+        kind=kind,
+        status=CoverageStatus.PARTLY_READ,
+        reason=reason,
+        line=line,
+    )
+
+
+def not_assessed(scope: str, path: str, kind: FileKind, reason: str) -> FileCoverage:
+    return FileCoverage(
+        scope=scope, path=path, kind=kind, status=CoverageStatus.NOT_ASSESSED, reason=reason
+    )

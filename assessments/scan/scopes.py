@@ -1,0 +1,63 @@
+"""The scopes of an upload: what is deployed as one, and which files that is built from.
+
+The table of kinds is in ARCHITECTURE.md. The same upload gives the same scopes, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from assessments.scan.scope_kinds.cloudformation import stacks
+from assessments.scan.scope_kinds.compose import projects
+from assessments.scan.scope_kinds.kubernetes import kubernetes_units
+from assessments.scan.scope_kinds.plans import plans
+from assessments.scan.scope_kinds.terraform import roots
+from assessments.scan.scope_kinds.unit import Unit
+from assessments.scan.types import FileKind, Scope, ScopeKind
+
+if TYPE_CHECKING:
+    from assessments.scan.classify import Classified
+
+REPOSITORY = "repository"
+
+
+def scopes_of(classified: Sequence[Classified]) -> list[Scope]:
+    """The scopes of files that are classified, sorted by key."""
+    return [unit.scope for unit in units_of(classified)]
+
+
+def units_of(classified: Sequence[Classified]) -> list[Unit]:
+    """The scopes with what scanning each takes, sorted by key."""
+    files = sorted(classified, key=lambda item: item.file.path)
+    found = [
+        *roots(files),
+        *plans(files),
+        *stacks(files),
+        *kubernetes_units(files),
+        *projects(files),
+    ]
+    return sorted(_with_unique_keys(_with_rest(files, found)), key=lambda unit: unit.scope.key)
+
+
+def _with_rest(files: Iterable[Classified], found: list[Unit]) -> list[Unit]:
+    """What belongs to no deployable unit (Dockerfiles, workflows, scripts) is a scope of its own.
+    Files that are only searched for secrets join the only unit, where there is one."""
+    taken = {path for unit in found for path in unit.scope.paths}
+    rest = [item for item in files if item.file.path not in taken]
+    paths = [item.file.path for item in rest]
+    if len(found) == 1 and all(item.kind is FileKind.UNKNOWN for item in rest):
+        return [found[0].with_paths(paths)]
+    scope = Scope(key=REPOSITORY, kind=ScopeKind.REPOSITORY, label="Repository files", paths=paths)
+    return [*found, *([Unit(scope=scope, scanned=tuple(paths))] if paths else [])]
+
+
+def _with_unique_keys(units: Iterable[Unit]) -> Iterator[Unit]:
+    """Two kinds of unit may have the same path: the later kind says what it is."""
+    seen: set[str] = set()
+    for unit in units:
+        key = unit.scope.key
+        while key in seen:
+            key = f"{key} ({unit.scope.kind.value})"
+        seen.add(key)
+        yield unit if key == unit.scope.key else unit.with_key(key)

@@ -1,0 +1,339 @@
+"""One Terraform root and the modules it calls: how often each resource is there, through which
+provider, in which region, and which modules are not in the upload.
+
+This is about structure. What resources are configured to be is tfparse's and Checkov's matter.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from assessments.scan.hcl import (
+    Attribute,
+    Block,
+    Expression,
+    Literal,
+    MapOf,
+    Reference,
+)
+from assessments.scan.hcl_values import UNKNOWN, each_instances, evaluate, instances, step_into
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_EXPANSIONS = 500
+"""Module instances of one root. Nested local modules of 30 x 30 x 30 kept an engine busy for over
+150 s; real roots have a few dozen."""
+MAX_MODULE_DEPTH = 20
+_KEPT = {
+    "resource": {"count", "for_each", "provider"},
+    "data": {"count", "for_each", "provider"},
+    "variable": {"default"},
+}
+_WHOLE = {"module", "locals", "provider"}
+LOCAL = ("./", "../")
+
+
+class TooManyModules(Exception):
+    """A root whose modules unfold to more than MAX_EXPANSIONS instances."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One ``module`` block. ``folder`` is where its source lies in the upload, normalised; None
+    when it comes from a registry or a repository."""
+
+    name: str
+    source: str
+    folder: str | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A module that can't be followed: where it is called and why it is not there."""
+
+    path: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of one resource block: ``total`` counts its instances, at least, over all of its module's."""
+
+    count_known: bool
+    region: str
+    provider_alias: str
+    total: int
+
+
+@dataclass
+class Root:
+    """What following a root gave. ``resources`` is by address without indexes."""
+
+    resources: dict[str, Facts] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    missing: list[Missing] = field(default_factory=list)
+    expansions: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(facts.total for facts in self.resources.values())
+
+
+def outline(body: Block) -> Block:
+    """``body`` with only what this module asks of it, so that thousands of files can be held."""
+    return Block(
+        type="",
+        labels=(),
+        line_start=body.line_start,
+        line_end=body.line_end,
+        attributes=body.attributes,
+        blocks=tuple(
+            block if block.type in _WHOLE else _pruned(block, _KEPT[block.type])
+            for block in body.blocks
+            if block.type in _WHOLE or block.type in _KEPT
+        ),
+    )
+
+
+def _pruned(block: Block, kept: set[str]) -> Block:
+    attributes = {name: each for name, each in block.attributes.items() if name in kept}
+    return Block(block.type, block.labels, block.line_start, block.line_end, attributes)
+
+
+def modules_of(body: Block, *, path: str) -> Iterator[Module]:
+    """The modules that a file calls."""
+    for block in body.blocks:
+        source = block.attributes.get("source")
+        if block.type != "module" or not block.labels or source is None:
+            continue
+        text = source.expression.value if isinstance(source.expression, Literal) else None
+        written = str(text) if isinstance(text, str) else ""
+        yield Module(
+            name=block.labels[0],
+            source=written,
+            folder=local_folder(written, path=path),
+            line=source.line_start,
+        )
+
+
+def local_folder(source: str, *, path: str) -> str | None:
+    """The folder that a local source names, against the upload (``..`` leads out of it); None for
+    others."""
+    if source not in {".", ".."} and not source.startswith((*LOCAL, "/", "~", "file:")):
+        return None
+    if source.startswith(("/", "~", "file:")):
+        return "/" + source.lstrip("/")
+    folder = posixpath.normpath(posixpath.join(posixpath.dirname(path), source.split("//")[0]))
+    return "" if folder == "." else folder
+
+
+def follow(
+    root: str,
+    *,
+    files: Mapping[str, Mapping[str, Block]],
+    variables: Iterable[Block] = (),
+) -> Root:
+    """Walk from the root folder through its modules. ``files`` maps folder to path to outline;
+    ``variables`` are variable files in the order in which they apply. Raises TooManyModules."""
+    walk = _Walk(files)
+    given: dict[str, Any] = {}
+    for body in variables:
+        for name, attribute in body.attributes.items():
+            given[name] = evaluate(attribute.expression, _nothing)
+    walk.enter(root, prefix="", inputs=given, providers={}, times=1, sure=True, chain=())
+    return walk.root
+
+
+def _nothing(parts: tuple[str, ...]) -> Any:
+    return UNKNOWN
+
+
+class _Names:
+    """The variables and locals of one module, evaluated when asked for."""
+
+    def __init__(self, blocks: list[Block], inputs: Mapping[str, Any]) -> None:
+        self.values: dict[tuple[str, str], Any] = {}
+        self.waiting: dict[tuple[str, str], Expression] = {}
+        for block in blocks:
+            if block.type == "locals":
+                for name, attribute in block.attributes.items():
+                    self.waiting["local", name] = attribute.expression
+            elif block.type == "variable" and block.labels:
+                name = block.labels[0]
+                default = block.attributes.get("default")
+                if name in inputs:
+                    self.values["var", name] = inputs[name]
+                elif default is not None:
+                    self.waiting["var", name] = default.expression
+
+    def lookup(self, parts: tuple[str, ...]) -> Any:
+        key = parts[:2]
+        if len(key) < 2:
+            return UNKNOWN
+        known = (key[0], key[1])
+        if known in self.waiting:
+            expression = self.waiting.pop(known)
+            # A local that refers to itself finds nothing.
+            self.values[known] = UNKNOWN
+            self.values[known] = evaluate(expression, self.lookup)
+        return step_into(self.values.get(known, UNKNOWN), parts[2:])
+
+    def value(self, attribute: Attribute | None) -> Any:
+        return UNKNOWN if attribute is None else evaluate(attribute.expression, self.lookup)
+
+
+class _Walk:
+    def __init__(self, files: Mapping[str, Mapping[str, Block]]) -> None:
+        self.files = files
+        self.root = Root()
+
+    def enter(
+        self,
+        folder: str,
+        *,
+        prefix: str,
+        inputs: Mapping[str, Any],
+        providers: Mapping[str, str],
+        times: int,
+        sure: bool,
+        chain: tuple[str, ...],
+    ) -> None:
+        """One module: its resources, then the modules it calls. ``times`` counts its instances,
+        and ``sure`` says whether that is known."""
+        self.root.folders.add(folder)
+        bodies = self.files[folder]
+        blocks = [block for body in bodies.values() for block in body.blocks]
+        names = _Names(blocks, inputs)
+        regions = {**providers, **_regions(blocks, names)}
+        for block in blocks:
+            if block.type == "resource" and len(block.labels) == 2:
+                self._resource(block, names, prefix=prefix, regions=regions, times=times, sure=sure)
+        for path, body in bodies.items():
+            called = {module.line: module for module in modules_of(body, path=path)}
+            for block in body.blocks:
+                source = block.attributes.get("source")
+                module = called.get(source.line_start) if source else None
+                if block.type == "module" and module is not None:
+                    self._module(
+                        module, block, path, names, prefix, regions, times, sure, (*chain, folder)
+                    )
+
+    def _resource(
+        self,
+        block: Block,
+        names: _Names,
+        *,
+        prefix: str,
+        regions: Mapping[str, str],
+        times: int,
+        sure: bool,
+    ) -> None:
+        number = _number_of(block, names)
+        provider = block.attributes.get("provider")
+        alias = _provider_name(provider.expression) if provider else ""
+        default = block.labels[0].split("_", 1)[0]
+        self.root.resources[f"{prefix}{block.labels[0]}.{block.labels[1]}"] = Facts(
+            count_known=sure and number is not None,
+            region=regions.get(alias or default, ""),
+            provider_alias=alias if alias != default else "",
+            total=times * (1 if number is None else number),
+        )
+
+    def _module(
+        self,
+        module: Module,
+        block: Block,
+        path: str,
+        names: _Names,
+        prefix: str,
+        regions: Mapping[str, str],
+        times: int,
+        sure: bool,
+        chain: tuple[str, ...],
+    ) -> None:
+        number = _number_of(block, names)
+        if number == 0:
+            return
+        reason = self._why_missing(module, chain)
+        if reason or module.folder is None:
+            missing = Missing(path, module.line, reason)
+            if missing not in self.root.missing:
+                self.root.missing.append(missing)
+            return
+        times *= 1 if number is None else number
+        self.root.expansions += times
+        if self.root.expansions > MAX_EXPANSIONS:
+            raise TooManyModules
+        inputs = {name: names.value(each) for name, each in block.attributes.items()}
+        self.enter(
+            module.folder,
+            prefix=f"{prefix}module.{module.name}.",
+            inputs=inputs,
+            providers=_passed(block.attributes.get("providers"), regions),
+            times=times,
+            sure=sure and number is not None,
+            chain=chain,
+        )
+
+    def _why_missing(self, module: Module, chain: tuple[str, ...]) -> str:
+        name = module.source or f'"{module.name}"'
+        if not module.source:
+            return f"The source of module {name} is not literal, so it can't be followed."
+        if module.folder is None:
+            return (
+                f"The module {name} is not in the upload, so what it makes is not assessed. Vendor"
+                " it as a local module, or upload a plan as JSON."
+            )
+        if module.folder.startswith(("/", "~")) or module.folder.split("/")[0] == "..":
+            return f"The module {name} lies outside the upload, so it is not assessed."
+        if module.folder not in self.files:
+            return f"The module {name} has no Terraform files in the upload, so it is not assessed."
+        if module.folder in chain:
+            return f"The module {name} calls itself, so it is not followed again."
+        if len(chain) > MAX_MODULE_DEPTH:
+            return f"The module {name} lies more than {MAX_MODULE_DEPTH} modules deep."
+        return ""
+
+
+def _number_of(block: Block, names: _Names) -> int | None:
+    if "count" in block.attributes:
+        return instances(names.value(block.attributes["count"]))
+    if "for_each" in block.attributes:
+        return each_instances(names.value(block.attributes["for_each"]))
+    return 1
+
+
+def _regions(blocks: list[Block], names: _Names) -> dict[str, str]:
+    """Region by provider name (``aws``, ``aws.west``) of the provider blocks."""
+    found = {}
+    for block in blocks:
+        if block.type != "provider" or not block.labels:
+            continue
+        alias = names.value(block.attributes.get("alias"))
+        region = names.value(block.attributes.get("region"))
+        name = f"{block.labels[0]}.{alias}" if isinstance(alias, str) else block.labels[0]
+        found[name] = region if isinstance(region, str) else ""
+    return found
+
+
+def _passed(providers: Attribute | None, regions: Mapping[str, str]) -> dict[str, str]:
+    """The providers that a module gets: those of its ``providers``, or else the default ones
+    (developer.hashicorp.com/terraform/language/modules/develop/providers)."""
+    if providers is None or not isinstance(providers.expression, MapOf):
+        return {name: region for name, region in regions.items() if "." not in name}
+    return {
+        _provider_name(inner): regions.get(_provider_name(outer), "")
+        for inner, outer in providers.expression.items
+    }
+
+
+def _provider_name(expression: Expression) -> str:
+    if isinstance(expression, Reference):
+        return ".".join(expression.parts[:2])
+    return str(expression.value).strip() if isinstance(expression, Literal) else ""
