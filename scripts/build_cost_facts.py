@@ -40,6 +40,7 @@ ELB = "https://aws.amazon.com/elasticloadbalancing/pricing/"
 RDS = "https://aws.amazon.com/rds/pricing/"
 AURORA_PAGE = "https://aws.amazon.com/rds/aurora/pricing/"
 CACHE = "https://aws.amazon.com/elasticache/pricing/"
+CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 EKS = "https://aws.amazon.com/eks/pricing/"
 
 # key, unit, price in the three US regions, in Ireland, in Frankfurt, page
@@ -112,6 +113,7 @@ RDS_CLASSES: list[tuple[str, float, float, float, float]] = [
 # key, unit, USD in us-east-1 alone, page
 US_EAST_1: list[tuple[str, str, float, str]] = [
     ("ebs.standard", "GB-month", 0.05, EBS),
+    ("cloudwatch.metric", "metric-month, first 10,000", 0.30, CLOUDWATCH),
     ("rds.storage.standard", "GB-month", 0.10, RDS),
     ("rds.storage.gp3.iops", "IOPS-month above the baseline", 0.02, RDS),
     ("rds.extended.year1", "vCPU-hour, years 1 and 2", 0.10, RDS),

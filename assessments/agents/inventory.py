@@ -30,6 +30,7 @@ from assessments.scan.types import FileKind, Resource
 if TYPE_CHECKING:
     from assessments.requirements import Requirements
 
+TEMPLATE_KEYS = ("launch_template", "launch_configuration", "mixed_instances_policy")
 SERVING_KINDS = ("Deployment", "StatefulSet", "ReplicaSet", "Rollout")
 WORKLOAD_KINDS = (*SERVING_KINDS, "DaemonSet", "Pod")
 
@@ -379,13 +380,10 @@ def _template_of(
     """The launch template the group names, or the only one beside it; None where several could be
     meant."""
     near = declared.near(resource, "aws_launch_template", "aws_launch_configuration")
-    mention = repr(
-        {
-            key: attributes.get(key)
-            for key in ("launch_template", "launch_configuration", "mixed_instances_policy")
-        }
-    )
-    named = [body for each, body in near if _mentions(mention, each)]
+    mention = repr({key: attributes.get(key) for key in TEMPLATE_KEYS})
+    wanted = {each.to for each in resource.references if each.at.startswith(TEMPLATE_KEYS)}
+    named = [body for each, body in near if _unindexed(each.address) in wanted]
+    named = named or [body for each, body in near if _mentions(mention, each)]
     bodies = named or [body for _, body in near]
     if len(bodies) != 1:
         return None
@@ -393,12 +391,17 @@ def _template_of(
     return block(data) if data else bodies[0]
 
 
+def _unindexed(address: str) -> str:
+    return address.partition("[")[0] if address.endswith("]") else address
+
+
 def _mentions(mention: str, resource: Resource) -> bool:
     """Whether a text of references names the resource: ``type.name``, alone or with an attribute,
     or its name alone."""
     address = f"{resource.type}.{resource.name}"
     name = resource.name
-    return any(each in mention for each in (f"{address}'", f".{name}.", f".{name}[", f"'{name}'"))
+    ways = (f"{address}'", f"{resource.address}'", f".{name}.", f"'{name}'")
+    return any(each in mention for each in ways)
 
 
 def _zones(attributes: dict[str, Any], declared: Declared) -> int | None:
@@ -533,10 +536,11 @@ def _read_nodes(
     inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
 ) -> None:
     scaling = block(attributes.get("scaling_config"))
-    template = (
-        _template_of(resource, attributes, declared) if "launch_template" in attributes else None
-    )
-    usual = text((template or {}).get("instance_type")) or "t3.medium"
+    named = "launch_template" in attributes
+    template = _template_of(resource, attributes, declared) if named else None
+    usual = None if named and template is None else "t3.medium"
+    if template and "instance_type" in template:
+        usual = text(template["instance_type"])
     kinds = listed(first(attributes, "instance_types", default=[usual])) or []
     count = whole(first(scaling, "desired_size", "min_size"))
     kind = text(kinds[0]) if kinds else None

@@ -13,7 +13,7 @@ import pytest
 from assessments.agents.cost import agent
 from assessments.agents.types import AgentInput, AgentResult
 from assessments.requirements import Requirements
-from assessments.scan.types import FileKind, Resource
+from assessments.scan.types import FileKind, Reference, Resource
 
 
 def declared(
@@ -474,3 +474,100 @@ def test_components_decide_about_the_score_not_resources() -> None:
     result = assess(declared("aws_nat_gateway", "n"))
     assert result.score is None and "1 of 2 billable components" in result.score_formula
     assert result.summary.startswith("At least 32.85 USD")
+
+
+def test_a_group_finds_its_template_by_the_reference_that_evaluation_dropped() -> None:
+    template = declared("aws_launch_template", "t", instance_type="m5.large")
+    other = declared("aws_launch_template", "other", instance_type="c5.large")
+    named = Reference(to="aws_launch_template.t", at="launch_template.id", line=3)
+    group = declared("aws_autoscaling_group", "g", desired_capacity=2, launch_template={})
+    found = costs(template, other, group.replace(references=[named]))
+    assert found == {"m5.large instances, Linux assumed": 140.16}  # 2 x 730 x 0.096
+
+
+def test_nodes_from_a_template_nobody_can_find_have_no_usual_type() -> None:
+    nodes = declared(
+        "aws_eks_node_group", "n", launch_template={}, scaling_config={"desired_size": 2}
+    )
+    assert reasons(nodes)["instances"] == "their type can't be told from the code"
+    template = declared("aws_launch_template", "t", instance_type="m5.xlarge")
+    named = Reference(to="aws_launch_template.t", at="launch_template.id", line=3)
+    found = costs(nodes.replace(references=[named]), template)
+    assert found["m5.xlarge instances, Linux"] == 280.32  # 2 x 730 x 0.192
+
+
+def test_groups_by_index_have_the_template_of_their_index() -> None:
+    pairs = []
+    for n, kind in enumerate(("t3.micro", "m5.large")):
+        template = declared("aws_launch_configuration", "t", instance_type=kind)
+        group = declared(
+            "aws_autoscaling_group",
+            "g",
+            desired_capacity=1,
+            launch_configuration=f"aws_launch_configuration.t[{n}]",
+        )
+        pairs += [each.replace(address=f"{each.address}[{n}]") for each in (template, group)]
+    found = costs(*pairs)
+    assert found["t3.micro instances, Linux assumed"] == 7.59
+    assert found["m5.large instances, Linux assumed"] == 70.08
+
+
+def test_a_group_without_machines_costs_nothing_and_saves_nothing() -> None:
+    template = declared("aws_launch_template", "t", instance_type="t2.medium")
+    group = declared("aws_autoscaling_group", "g", desired_capacity=0, min_size=0)
+    result = assess(template, group, declared("aws_eks_cluster", "beside"))
+    assert {row[0] for row in rows(result, "cost")} == {"aws_eks_cluster.beside"}
+    assert not result.findings and not rows(result, "unpriced")
+
+
+def test_detailed_monitoring_is_billed_by_metric() -> None:
+    assert costs(instance(monitoring=True))["detailed monitoring"] == 2.10  # 7 x 0.30
+    old = instance(instance_type="r3.xlarge", ebs_optimized=True)
+    assert "r3" in reasons(old)["EBS optimization"]
+    assert "EBS optimization" not in reasons(instance(ebs_optimized=True))
+
+
+def test_tasks_are_found_by_family_and_placed_by_the_clusters_default() -> None:
+    by_family = service(launch_type="FARGATE", task_definition="shop", task={"family": "shop"})
+    assert costs(*by_family)["Fargate vCPU"] == 59.10
+    cluster = declared("aws_ecs_cluster", "c")
+    providers = declared(
+        "aws_ecs_cluster_capacity_providers",
+        "p",
+        cluster_name="aws_ecs_cluster.c",
+        default_capacity_provider_strategy={"capacity_provider": "FARGATE", "weight": 1},
+    )
+    tasks = service(cluster="aws_ecs_cluster.c")
+    assert costs(*tasks, cluster, providers)["Fargate vCPU"] == 59.10
+
+
+class Placed(Resource, frozen=True, kw_only=True, omit_defaults=True):
+    """A resource whose scan knows its region, and whether all of it could be counted."""
+
+    region: str = ""
+    count_known: bool = True
+
+
+def placed(resource: Resource, **known: Any) -> Resource:
+    values = {name: getattr(resource, name) for name in resource.__struct_fields__}
+    return Placed(**{**values, **known})
+
+
+def test_a_price_is_that_of_the_resources_own_region() -> None:
+    here = declared("aws_nat_gateway", "a")
+    there = placed(declared("aws_nat_gateway", "b"), region="eu-central-1")
+    result = assess(here, there)
+    found = {row[0]: row[5] for row in rows(result, "cost")}
+    # 730 x 0.045; 730 x 0.052
+    assert found == {"aws_nat_gateway.a": 32.85, "aws_nat_gateway.b": 37.96}
+    region = next(each for each in result.figures if each.key == "region")
+    assert region.value == "eu-central-1, us-east-1"
+    assert not [each for each in assess(here, there, criticality="low").findings]
+
+
+def test_a_resource_that_can_not_be_counted_costs_at_least_one() -> None:
+    many = placed(declared("aws_eks_cluster", "each"), count_known=False)
+    result = assess(many)
+    assert result.summary.startswith("At least 73.00 USD")
+    (row,) = rows(result, "partly_priced")
+    assert row[2] == "further instances of it" and "count or for_each" in row[3]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assessments.agents.attributes import block, first, number, text
 from assessments.agents.cost.price_list import HOURS, Entry, Unpriced, priced
+from assessments.agents.cost.references import referred
 from assessments.agents.cost.support import cache_support
 from assessments.agents.inventory import Cache, attributes_of
 
@@ -66,7 +67,7 @@ def _engine(attributes: Mapping[str, Any], usual: str | None) -> str | None:
 def _with_group(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Any]:
     """A cluster that joins a replication group takes engine and node type from it."""
     own = attributes_of(resource)
-    group = resources.get(str(own.get("replication_group_id", "")).removesuffix(".id"))
+    group = referred(resource, "replication_group_id", resources)
     if group is None or group.address == resource.address:
         return own
     return {"engine": "redis", **attributes_of(group), **own}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assessments.agents.attributes import block, blocks, first, number, text, whole
 from assessments.agents.cost.price_list import HOURS, Entry, Unpriced, priced
+from assessments.agents.cost.references import referred
 from assessments.agents.inventory import Machines, attributes_of, resource_type
 from assessments.agents.wording import counted
 from assessments.scan.types import FileKind
@@ -28,8 +29,10 @@ def task_entries(
     strategy = blocks(
         first(attributes, "capacity_provider_strategy", "capacity_provider_strategies", default=[])
     )
+    if not strategy and "launch_type" not in attributes:
+        strategy = _clusters_strategy(resource, resources)
     launch = text(attributes.get("launch_type", "" if strategy else "EC2"))
-    task = _task(attributes, resources)
+    task = _task(resource, resources)
     if launch in ("EC2", "EXTERNAL") and not strategy:
         if "launch_type" not in attributes and _only_fargate(task):
             why = "launch_type is not declared: it may be Fargate, by the cluster's default"
@@ -111,17 +114,38 @@ def _tasks(resource: Resource, attributes: Mapping[str, Any]) -> int | None:
     return whole(attributes.get("desired_count", usual))
 
 
-def _task(
-    attributes: Mapping[str, Any], resources: Mapping[str, Resource]
-) -> dict[str, Any] | None:
-    """The task definition that the service names."""
-    reference = attributes.get("task_definition")
-    name = reference.get("Ref") if isinstance(reference, dict) else None
-    words = str(name or reference or "").removesuffix(".arn").removesuffix(".id")
-    for address, each in resources.items():
-        if resource_type(each) == "aws_ecs_task_definition" and words in (address, each.name):
-            return attributes_of(each)
+def _task(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Any] | None:
+    """The task definition that the service names, by reference or by family."""
+    if named := referred(resource, "task_definition", resources):
+        return attributes_of(named)
+    family = attributes_of(resource).get("task_definition")
+    for each in resources.values():
+        if resource_type(each) == "aws_ecs_task_definition":
+            task = attributes_of(each)
+            if family is not None and task.get("family") == family:
+                return task
     return None
+
+
+def _clusters_strategy(
+    resource: Resource, resources: Mapping[str, Resource]
+) -> list[dict[str, Any]]:
+    """The default strategy of the service's cluster, which stands in for one of its own."""
+    cluster = referred(resource, "cluster", resources)
+    if cluster is None:
+        return []
+    names = (cluster.address, cluster.name, text(attributes_of(cluster).get("name")))
+    key = "default_capacity_provider_strategy"
+    for each in resources.values():
+        body = attributes_of(each)
+        own = each is cluster
+        beside = each.type == "aws_ecs_cluster_capacity_providers" and (
+            referred(each, "cluster_name", resources) is cluster
+            or body.get("cluster_name") in names
+        )
+        if (own or beside) and body.get(key):
+            return blocks(body[key])
+    return []
 
 
 def _only_fargate(task: dict[str, Any] | None) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assessments.agents.attributes import first, number, text
 from assessments.agents.cost.price_list import HOURS, Entry, Line, Price, Unpriced, fact, priced
+from assessments.agents.cost.references import referred
 from assessments.agents.cost.support import database_support
 from assessments.agents.inventory import Database, attributes_of
 
@@ -47,8 +48,7 @@ def database_entries(
 def declared_of(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Any]:
     """The database's own attributes; a replica takes what it doesn't declare from its source."""
     own = attributes_of(resource)
-    reference = str(first(own, *SOURCES, default=""))
-    named = resources.get(reference.removesuffix(".identifier").removesuffix(".id"))
+    named = next((each for at in SOURCES if (each := referred(resource, at, resources))), None)
     if named is None or named.address == resource.address:
         return own
     keys = ("engine", "engine_version", "allocated_storage", "storage_type", "license_model")
@@ -206,8 +206,7 @@ def aurora_instance_entries(
 ) -> Iterator[Entry]:
     """One instance of an Aurora cluster; MySQL and PostgreSQL cost the same."""
     kind = text(first(attributes, "instance_class", "db_instance_class", default=None))
-    reference = str(attributes.get("cluster_identifier", ""))
-    cluster = resources.get(reference.removesuffix(".cluster_identifier").removesuffix(".id"))
+    cluster = referred(resource, "cluster_identifier", resources)
     shape = attributes_of(cluster) if cluster else {}
     if kind is None:
         why = "its class can't be told from the code: declare instance_class"

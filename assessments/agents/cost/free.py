@@ -8,7 +8,7 @@ _AWS = (
     r"iam_|security_group|vpc(?!_endpoint$|_ipam$)|subnet|route(_table|$)|main_route|internet_gateway|egress_only"
     r"|network_(acl|interface)|launch_|key_pair|eip_association|volume_attachment|placement_group"
     r"|ec2_(tag|managed_prefix|instance_connect|transit_gateway(_route|$))|vpn_gateway|customer_gateway|default_"
-    r"|db_(subnet|parameter|option)_group|rds_cluster_(parameter|endpoint|role)|elasticache_(subnet|parameter|user)"
+    r"|db_(subnet|parameter|option)_group|rds_(global_cluster|cluster_(parameter|endpoint|role))|elasticache_(subnet|parameter|user)"
     r"|s3_bucket_|lb_(listener|target)|alb_(listener|target)|load_balancer_policy"
     r"|autoscaling_(policy|attachment|schedule|lifecycle|notification|group_tag)|appautoscaling"
     r"|cloudwatch_(event|log_(stream|metric|subscription|resource))|acm_certificate|route53_record"

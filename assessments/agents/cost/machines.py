@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from assessments.agents.attributes import block, blocks, flag, text, whole
+from assessments.agents.attributes import block, blocks, first, flag, text, whole
 from assessments.agents.cost.price_list import HOURS, Entry, Line, Price, Unpriced, cents, priced
 from assessments.agents.cost.purchase import Purchase, purchase_of
 from assessments.agents.instance_types import (
@@ -25,6 +25,9 @@ from assessments.agents.wording import counted
 from assessments.scan.types import Resource
 
 EC2_SERVICES = ("ec2", "asg", "eks_nodes")
+METRICS = 7
+"""Metrics of one machine under detailed monitoring (Amazon CloudWatch pricing page, examples)."""
+EBS_OPTIMIZED_FOR_A_FEE = ("c1", "c3", "g2", "i2", "m1", "m2", "m3", "r3")
 OPEN = "can't be told from the code"
 
 
@@ -64,6 +67,8 @@ def machine_entries(
     if isinstance(found, str):
         yield Unpriced(resource, "instances", found)
         return
+    if not found:
+        return
     for batch in found:
         yield _batch(resource, batch, purchase(machines, images), region)
     yield from _beside(machines, with_volumes, region)
@@ -90,6 +95,8 @@ def batches(machines: Machines, images: Mapping[str, Resource]) -> list[Batch] |
     attributes = attributes_of(machines.resource)
     if machines.count is None:
         return f"their number {OPEN}"
+    if machines.count == 0:
+        return []
     policy = block(attributes.get("mixed_instances_policy"))
     if machines.service == "asg" and policy:
         return _mixed(machines, policy)
@@ -111,16 +118,16 @@ def _mixed(machines: Machines, policy: dict[str, Any]) -> list[Batch] | str:
         return "their capacity is weighted: the types that run would settle it"
     if any("instance_requirements" in each for each in overrides):
         return "AWS chooses their types: the types that run would settle it"
-    first = text(overrides[0].get("instance_type")) if overrides else machines.instance_type
+    kind = text(overrides[0].get("instance_type")) if overrides else machines.instance_type
     share = block(policy.get("instances_distribution"))
     base = whole(share.get("on_demand_base_capacity", 0))
     percentage = whole(share.get("on_demand_percentage_above_base_capacity", 100), most=100)
-    if first is None or base is None or percentage is None or machines.count is None:
+    if kind is None or base is None or percentage is None or machines.count is None:
         return f"their types or their share on the spot market {OPEN}"
     above = max(0, machines.count - base)
     bought = Decimal(above * percentage) / 100
     on_demand = machines.count - above + int(bought.to_integral_value(ROUND_UP))
-    parts = [Batch(first, on_demand, "on-demand"), Batch(first, machines.count - on_demand, "spot")]
+    parts = [Batch(kind, on_demand, "on-demand"), Batch(kind, machines.count - on_demand, "spot")]
     return [each for each in parts if each.count]
 
 
@@ -155,7 +162,7 @@ def _missing(batch: Batch, bought: Purchase, region: str) -> str:
 
 
 def _beside(machines: Machines, with_volumes: set[str], region: str) -> Iterator[Entry]:
-    """What comes with the machines: addresses, disks, and machines that can't be counted."""
+    """What comes with the machines: addresses, disks, options, and machines above the least."""
     resource, attributes = machines.resource, attributes_of(machines.resource)
     if flag(attributes.get("associate_public_ip_address")):
         hours = HOURS * (machines.count or 0)
@@ -163,6 +170,7 @@ def _beside(machines: Machines, with_volumes: set[str], region: str) -> Iterator
     if machines.service in ("ec2", "asg") and resource.address not in with_volumes:
         why = "its size is set by the image: declare the root block device"
         yield Unpriced(resource, "root volume", why)
+    yield from _options(machines, region)
     sizes = {**attributes, **block(attributes.get("scaling_config"))}
     for key in ("desired_capacity", "desired_size"):
         if key in sizes and whole(sizes[key]) is None:
@@ -177,3 +185,21 @@ def spot_request_entries(
         yield Unpriced(resource, "spot instance", f"its type {OPEN}")
         return
     yield _batch(resource, Batch(kind, 1, "spot"), purchase_of(attributes, None, {}), region)
+
+
+def _options(machines: Machines, region: str) -> Iterator[Entry]:
+    """Detailed monitoring, seven metrics a machine, and EBS optimization of types that don't bring
+    it along."""
+    resource, count = machines.resource, machines.count or 0
+    shape = {**(machines.template or {}), **attributes_of(resource)}
+    detailed = flag(
+        first(block(shape.get("monitoring")), "enabled", default=shape.get("monitoring"))
+    )
+    if detailed:
+        amount = Decimal(METRICS * count)
+        key = "cloudwatch.metric"
+        yield priced(resource, "detailed monitoring", amount, "metrics", key, region)
+    family = (machines.instance_type or "").partition(".")[0]
+    if flag(shape.get("ebs_optimized")) and family in EBS_OPTIMIZED_FOR_A_FEE:
+        why = f"no price is held for what {family} pays for EBS optimization"
+        yield Unpriced(resource, "EBS optimization", why)

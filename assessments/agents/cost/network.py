@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from assessments.agents.attributes import listed, text
 from assessments.agents.cost.price_list import HOURS, TRAFFIC, Entry, Unpriced, priced
-from assessments.agents.inventory import LoadBalancer, attributes_of, resource_type
+from assessments.agents.cost.references import referred
+from assessments.agents.inventory import LoadBalancer, resource_type
 
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
@@ -54,7 +55,8 @@ def endpoint_entries(
     key = f"endpoint.{kind.lower()}.hour"
     yield priced(resource, f"{kind} endpoint by zone", HOURS * max(1, zones), "hours", key, region)
     if not zones:
-        yield Unpriced(resource, "endpoint in further zones", "its subnets can't be told")
+        why = "its subnets can't be told from the code: one zone is priced, as the least"
+        yield Unpriced(resource, "endpoint in further zones", why)
     yield Unpriced(resource, "data processed", TRAFFIC)
 
 
@@ -75,5 +77,5 @@ def _associated(resource: Resource, resources: Mapping[str, Resource]) -> int:
         1
         for each in resources.values()
         if resource_type(each) == "aws_vpc_endpoint_subnet_association"
-        and str(attributes_of(each).get("vpc_endpoint_id")).removesuffix(".id") == resource.address
+        and referred(each, "vpc_endpoint_id", resources) is resource
     )
