@@ -541,21 +541,9 @@ def test_tasks_are_found_by_family_and_placed_by_the_clusters_default() -> None:
     assert costs(*tasks, cluster, providers)["Fargate vCPU"] == 59.10
 
 
-class Placed(Resource, frozen=True, kw_only=True, omit_defaults=True):
-    """A resource whose scan knows its region, and whether all of it could be counted."""
-
-    region: str = ""
-    count_known: bool = True
-
-
-def placed(resource: Resource, **known: Any) -> Resource:
-    values = {name: getattr(resource, name) for name in resource.__struct_fields__}
-    return Placed(**{**values, **known})
-
-
 def test_a_price_is_that_of_the_resources_own_region() -> None:
     here = declared("aws_nat_gateway", "a")
-    there = placed(declared("aws_nat_gateway", "b"), region="eu-central-1")
+    there = declared("aws_nat_gateway", "b").replace(region="eu-central-1")
     result = assess(here, there)
     found = {row[0]: row[5] for row in rows(result, "cost")}
     # 730 x 0.045; 730 x 0.052
@@ -566,8 +554,26 @@ def test_a_price_is_that_of_the_resources_own_region() -> None:
 
 
 def test_a_resource_that_can_not_be_counted_costs_at_least_one() -> None:
-    many = placed(declared("aws_eks_cluster", "each"), count_known=False)
+    many = declared("aws_eks_cluster", "each").replace(count_known=False)
     result = assess(many)
     assert result.summary.startswith("At least 73.00 USD")
     (row,) = rows(result, "partly_priced")
     assert row[2] == "further instances of it" and "count or for_each" in row[3]
+
+
+def test_what_may_not_exist_is_not_part_of_the_least() -> None:
+    maybe = declared("aws_nat_gateway", "n").replace(uncertain="its condition can't be decided")
+    result = assess(maybe, declared("aws_eks_cluster", "k"))
+    assert result.summary.startswith("At least 73.00 USD")
+    assert "may not exist" in rows(result, "unpriced")[0][2]
+
+
+def test_failover_without_a_number_of_nodes_is_priced_in_part() -> None:
+    group = declared(
+        "aws_elasticache_replication_group",
+        "g",
+        node_type="cache.t3.micro",
+        automatic_failover_enabled=True,
+    )
+    assert costs(group) == {"cache.t3.micro redis nodes": 12.41}
+    assert "at least two nodes" in reasons(group)["further nodes"]

@@ -15,6 +15,13 @@ from assessments.agents.inventory import Cache, attributes_of
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
+NODE_COUNTS = (
+    "num_cache_clusters",
+    "number_cache_clusters",
+    "num_cache_nodes",
+    "num_node_groups",
+    "cluster_mode",
+)
 LEAST_STORED_GB = {
     "redis": Decimal(1),
     "memcached": Decimal(1),
@@ -37,6 +44,9 @@ def cache_entries(cache: Cache, region: str, resources: Mapping[str, Resource]) 
         return
     hours, name = HOURS * cache.nodes, f"{node_type} {engine} nodes"
     yield priced(cache.resource, name, hours, "hours", f"cache.{engine}.{node_type}", region)
+    if cache.failover and not any(key in attributes for key in NODE_COUNTS):
+        why = "failover needs at least two nodes: declare their number"
+        yield Unpriced(cache.resource, "further nodes", why)
     yield from cache_support(cache.resource, engine, attributes)
 
 

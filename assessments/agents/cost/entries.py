@@ -19,7 +19,7 @@ from assessments.agents.cost.network import (
     nat_entries,
     vpn_entries,
 )
-from assessments.agents.cost.price_list import HOURS, ONE, Entry, Unpriced, priced
+from assessments.agents.cost.price_list import HOURS, ONE, Entry, Line, Unpriced, priced
 from assessments.agents.cost.support import cluster_support
 from assessments.agents.cost.volumes import volume_entries
 from assessments.agents.inventory import (
@@ -75,7 +75,7 @@ class Estate:
 
     def region(self, resource: Resource) -> str:
         """The resource's own region; the scope's where it has none."""
-        return str(getattr(resource, "region", "") or self.default_region)
+        return resource.region or self.default_region
 
     @property
     def images(self) -> dict[str, Resource]:
@@ -90,15 +90,20 @@ def read_estate(resources: Iterable[Resource], *, default_region: str) -> Estate
 
 
 def price_entries(estate: Estate) -> Iterator[Entry]:
-    """The components in the order of the inventory, then resources that it has no place for."""
-    billed: dict[int, Resource] = {}
+    """The components in the order of the inventory, then resources that it has no place for. What
+    may not exist has no price, so that the sum remains the least."""
+    counted_once: dict[str, Resource] = {}
     for entry in _all(estate):
-        billed[id(entry.resource)] = entry.resource
+        if entry.resource.uncertain:
+            why = f"it may not exist: {entry.resource.uncertain}"
+            yield Unpriced(entry.resource, entry.component, why)
+            continue
         yield entry
-    for resource in billed.values():
-        if not getattr(resource, "count_known", True):
-            why = "count or for_each can't be told from the upload: it is priced once, as the least"
-            yield Unpriced(resource, "further instances of it", why)
+        if isinstance(entry, Line) and not entry.resource.count_known:
+            counted_once[entry.resource.address] = entry.resource
+    for resource in counted_once.values():
+        why = "count or for_each can't be told from the upload: it is priced once, as the least"
+        yield Unpriced(resource, "further instances of it", why)
 
 
 def _all(estate: Estate) -> Iterator[Entry]:

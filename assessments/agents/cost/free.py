@@ -15,7 +15,7 @@ _AWS = (
     r"|kms_(alias|grant|key_policy)|ecs_(cluster|task)|eks_(addon|access|identity|pod_identity)|ecr_(lifecycle|repository_policy)"
     r"|lambda_(permission|alias|event|layer)|efs_(mount|access|file_system_policy)|sns_topic_(subscription|policy)"
     r"|sqs_queue_policy|api_gateway_(resource|method|integration|deployment|account|authorizer|gateway_response)"
-    r"|apigatewayv2_(integration|route|authorizer|deployment|api_mapping)|cloudfront_origin|ebs_encryption"
+    r"|apigatewayv2_(integration|route|authorizer|deployment|api_mapping)|cloudfront_origin|ebs_encryption|(elastic|open)search_domain_policy"
 )
 _CLOUDFORMATION = (
     r"IAM::|CloudFormation::|EC2::(VPC$|VPCGatewayAttachment|VPCDHCP|Subnet|SecurityGroup|Route|InternetGateway|EIPAssociation"
