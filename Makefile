@@ -35,7 +35,7 @@ check: .venv/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	EXTRA_APPS=tests.probe $(PY) -m mypy
-	.venv/bin/djlint templates tasks_ui/templates --lint --quiet
+	.venv/bin/djlint templates accounts/templates tasks_ui/templates --lint --quiet
 	.venv/bin/lint-imports
 	$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING

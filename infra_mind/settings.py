@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "infra_mind",
     "assessments",
+    "accounts",
     "tasks_ui",
     *env_list("EXTRA_APPS", ""),  # apps with task kinds of their own
 ]
@@ -88,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tasks_ui.rest.middleware.DatabaseOutageMiddleware",
+    "accounts.middleware.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "infra_mind.urls"
@@ -107,6 +109,11 @@ TEMPLATES = [
     },
 ]
 
+# --- accounts
+
+AUTHENTICATION_BACKENDS = ["accounts.backend.ThrottledBackend"]
+PASSWORD_HASHERS = ["accounts.hashing.BoundedHasher"]
+TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)  # in front, each adding to X-Forwarded-For
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
@@ -279,6 +286,15 @@ CHANNEL_LAYERS = {
             ],
             "prefix": "infra_mind",
         },
+    }
+}
+
+CACHES = {
+    "default": {
+        "BACKEND": "accounts.cache.PatientCache",
+        "LOCATION": CHANNEL_REDIS_URL,
+        "KEY_PREFIX": "infra_mind.cache",
+        "OPTIONS": {"socket_timeout": 0.15, "socket_connect_timeout": 0.15},
     }
 }
 

@@ -17,4 +17,5 @@ class ProbeConfig(AppConfig):
         if os.environ.get("LOSE_LAYER_MESSAGES"):
             settings.CHANNEL_LAYERS["default"]["BACKEND"] = "tests.probe.layers.LossyLayer"
         # A slow hash is the point of a password's hash, and not what the tests are about.
-        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+        if not os.environ.get("SLOW_HASHES"):
+            settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,39 @@
+"""What somebody sees whose password was not looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import render
+
+from accounts.hashing import HashingBusyError
+from accounts.throttle import TooManyAttemptsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+
+class RefusalMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, TooManyAttemptsError):
+            minutes = exception.retry_after_s // 60
+            words = f"Too many attempts to sign in. Wait {minutes} minutes, then try again."
+            return _refusal(request, words, status=429, retry_after_s=exception.retry_after_s)
+        if isinstance(exception, HashingBusyError):
+            words = "Many people are signing in at the moment. Try again in a few seconds."
+            return _refusal(request, words, status=503, retry_after_s=exception.retry_after_s)
+        return None
+
+
+def _refusal(request: HttpRequest, words: str, *, status: int, retry_after_s: int) -> HttpResponse:
+    response = render(request, "accounts/refused.html", {"words": words}, status=status)
+    response["Retry-After"] = str(retry_after_s)
+    return response
