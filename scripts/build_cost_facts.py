@@ -110,6 +110,9 @@ RDS_CLASSES: list[tuple[str, float, float, float, float]] = [
     ("db.r6i.2xlarge", 0.96, 1.92, 1.00, 2.00),
 ]
 
+# MySQL and MariaDB, single-AZ, in the three US regions
+OLD_CLASSES = {"db.t2.micro": 0.017, "db.t2.small": 0.034, "db.t2.medium": 0.068}
+
 # key, unit, USD in us-east-1 alone, page
 US_EAST_1: list[tuple[str, str, float, str]] = [
     ("ebs.standard", "GB-month", 0.05, EBS),
@@ -208,6 +211,8 @@ def databases() -> list[dict[str, Any]]:
         for engine, single, multi in shapes:
             rows.append(row(f"rds.{engine}.single.{name}", "hour", dict.fromkeys(US, single), RDS))
             rows.append(row(f"rds.{engine}.multi.{name}", "hour", dict.fromkeys(US, multi), RDS))
+    for name, price in OLD_CLASSES.items():
+        rows.append(row(f"rds.mysql.single.{name}", "hour", dict.fromkeys(US, price), RDS))
     return rows
 
 

@@ -171,6 +171,12 @@ def test_old_database_versions_pay_for_extended_support(
     assert "extended support" not in costs(opted_out)
 
 
+def test_a_version_too_old_for_extended_support_has_no_fee_to_add_up() -> None:
+    old = database("mysql", engine_version="5.6.35")
+    assert "extended support" not in costs(old)
+    assert "newer version" in reasons(old)["extended support"]
+
+
 def test_a_standby_pays_for_extended_support_too() -> None:
     old = database("postgres", engine_version="13", multi_az=True)
     assert costs(old)["extended support"] == 292.00  # 2 x 730 x 2 vCPU x 0.10

@@ -59,6 +59,12 @@ def database_support(
     if version is None:
         yield Unpriced(resource, "extended support", NOT_TOLD)
         return
+    if _is_retired(engine, version[0]):
+        why = (
+            f"{engine} {version[0]} has left extended support too: a newer version would settle it"
+        )
+        yield Unpriced(resource, "extended support", why)
+        return
     if (ended := _ended(engine, version[0])) is None:
         return
     shape = shape_of((instance_class or "").removeprefix("db."))
@@ -75,14 +81,19 @@ def database_support(
 
 
 def _ended(product: str, version: str) -> date | None:
-    """The last day of standard support; None while it lasts. A version before all that are listed
-    has left it with the first of them."""
+    """The last day of standard support; None while it lasts. A cluster of a version before all that
+    are listed runs the first of them: AWS upgrades it."""
     support = load(FACTS)["support"]
     ends = {_key(name): date.fromisoformat(day) for name, day in support[product]["ends"].items()}
     day = ends.get(_key(version))
     if day is None and _key(version) < min(ends):
         day = min(ends.values())
     return day if day and day < date.fromisoformat(support["judged_on"]) else None
+
+
+def _is_retired(product: str, version: str) -> bool:
+    """Whether the version is older than all that were ever sold with extended support."""
+    return _key(version) < min(_key(each) for each in load(FACTS)["support"][product]["ends"])
 
 
 def _key(version: str) -> tuple[int, ...]:
