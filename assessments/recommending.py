@@ -36,6 +36,8 @@ FORMULA = (
 )
 """In words, for beside the priorities."""
 ACTION_CHARS = 70
+MAX_EXPOSURES = 10
+"""Reasons that one recommendation keeps."""
 
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
@@ -112,9 +114,16 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
             ),
             "severities": dict(counts),
             "places": len(places),
+            "exposure": exposure_of(findings),
             "rules": sorted({f.rule for f in findings}),
         },
     )
+
+
+def exposure_of(findings: list[Finding]) -> list[str]:
+    """Why the internet can reach the resources of ``findings``, each reason once."""
+    reasons = (str(f.detail.get("exposure") or "") for f in findings if f.is_exposed)
+    return list(dict.fromkeys(each for each in reasons if each))[:MAX_EXPOSURES]
 
 
 def effort_of(rule: str) -> Effort:

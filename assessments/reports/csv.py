@@ -19,6 +19,7 @@ COLUMNS = (
     "file",
     "line_start",
     "line_end",
+    "exposure",
     "expected",
     "actual",
     "why",

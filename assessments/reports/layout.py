@@ -181,6 +181,8 @@ def _recommendations(section: list[dict[str, Any]]) -> Iterator[Block]:
     for item in section:
         yield Heading(3, clean(f"{item['priority']}. {item['title']}"))
         yield Text(clean(item["why"]))
+        for reason in item["impact"].get("exposure", [])[:3]:
+            yield Text(clean(f"Internet-facing: {reason}."))
         for step in item["steps"]:
             yield _prose(step)
         saves = f" Saves {item['saving']['monthly_usd']} USD a month." if item["saving"] else ""
@@ -206,6 +208,8 @@ def _finding(item: dict[str, Any]) -> Iterator[Block]:
         f"fingerprint {item['fingerprint'][:12]}",
     ]
     yield Text(clean(" · ".join(filter(None, facts))), is_dim=True)
+    if item.get("exposure"):
+        yield Text(clean(f"Internet-facing: {item['exposure']}."))
     if mute := item["muted"]:
         until = f" until {mute['expires_at']}" if mute["expires_at"] else ""
         yield Text(clean(f"Muted{until}: {mute['reason']}"))

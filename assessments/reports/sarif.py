@@ -89,7 +89,8 @@ def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
         "partialFingerprints": {"infraMind/v1": finding["fingerprint"]},
         "suppressions": _suppressions(finding),
         "properties": {
-            key: finding[key] for key in ("agent", "severity", "severity_origin", "saving")
+            key: finding[key]
+            for key in ("agent", "severity", "severity_origin", "saving", "is_exposed")
         },
     }
     if finding["since"]:

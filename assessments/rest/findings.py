@@ -20,7 +20,8 @@ router = Router()
 
 class FindingOut(BaseModel):
     """``line_start`` and ``line_end`` are of the uploaded file, 1-based and inclusive; 0 where
-    there is no line."""
+    there is no line. ``is_exposed``: the internet can reach its resource; ``detail.exposure`` says
+    how."""
 
     id: UUID
     agent: str
@@ -60,7 +61,7 @@ class RecommendationOut(BaseModel):
     """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves.
 
     ``problem`` is the same in every run; ``reach`` counts places; ``is_exposed``: the internet can
-    reach one of them."""
+    reach one of them, and ``impact.exposure`` says how."""
 
     id: UUID
     priority: int

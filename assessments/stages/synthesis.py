@@ -7,6 +7,7 @@ from typing import Any
 
 from assessments import kinds
 from assessments.attention import reasons_of
+from assessments.exposing import mark_exposed
 from assessments.models import (
     AgentReport,
     AssessmentRun,
@@ -72,6 +73,7 @@ def store_synthesis(
         AgentReport.objects.filter(run=run, pk=str(task.subject_id)).update(
             status=AgentReport.FAILED, reason=task.error or "The agent was cancelled."
         )
+    mark_exposed(run, data.resources)
     if known is not None:
         run.findings.counted().filter(fingerprint__in=known).update(since=Finding.Since.PERSISTING)
         run.findings.counted().exclude(fingerprint__in=known).update(since=Finding.Since.NEW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assessments.agents.exposure.reach import exposures
 from assessments.agents.inventory import SERVING_KINDS, Inventory
 from assessments.agents.request_path import RequestPath, request_paths
 from assessments.agents.wording import counted
@@ -35,7 +36,7 @@ def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Ti
     questionnaire's ``replicas`` counts where the code is silent.
     """
     known = _replicas(inventory)
-    paths = request_paths(graph)
+    paths = request_paths(graph, exposed=exposures(graph))
     tiers = [tier for path in paths if (tier := _of_path(path, known)) is not None]
     if tiers:
         return min(tiers, key=lambda tier: (tier.replicas or 0, tier.name))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assessments.agents.attributes import text
+from assessments.agents.exposure.reach import exposures
 from assessments.agents.flow import FRONTS, SERVING, SINGLES, STORES
 from assessments.agents.inventory import Database, Inventory, Machines
 from assessments.agents.references import Graph, kind_of
@@ -81,7 +82,7 @@ class Availability:
 
 def availability_of(graph: Graph, inventory: Inventory) -> Availability:
     """Figures along the request paths of the references, and by tier for what lies on none."""
-    paths = request_paths(graph)
+    paths = request_paths(graph, exposed=exposures(graph))
     book = _Tiers(inventory)
     found = [_with_figures(path, book) for path in paths]
     used = {each.address for path in paths for each in path.resources}

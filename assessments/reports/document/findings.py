@@ -32,6 +32,7 @@ def _finding(finding: Finding, mute: FindingMute | None) -> dict[str, Any]:
         "severity_origin": finding.severity_origin,
         "scope": finding.scope,
         "resource": finding.resource,
+        "is_exposed": finding.is_exposed,
         "file": finding.file,
         "line_start": finding.line_start or None,
         "line_end": finding.line_end or None,
