@@ -583,3 +583,10 @@ def test_failover_without_a_number_of_nodes_is_priced_in_part() -> None:
     )
     assert costs(group) == {"cache.t3.micro redis nodes": 12.41}
     assert "at least two nodes" in reasons(group)["further nodes"]
+
+
+def test_what_a_template_makes_by_itself_is_not_a_billable_component() -> None:
+    made = declared("Custom::ZoneSelector", "z", origin=FileKind.CLOUDFORMATION)
+    task = declared("AWS::ECS::TaskDefinition", "t", origin=FileKind.CLOUDFORMATION)
+    result = assess(made, task, declared("aws_vpn_gateway", "v"), declared("aws_eks_cluster", "k"))
+    assert result.score == 100 and not rows(result, "unpriced")

@@ -30,7 +30,7 @@ _CLOUDFORMATION = (
 _FREE = re.compile(
     rf"aws_({_AWS})|AWS::({_CLOUDFORMATION})"
     r"|(random|null|local|tls|template|time|kubernetes|helm|archive|external)_|terraform_data"
-    r"|provider$|variable$|output$|module$|data\."
+    r"|Custom::|provider$|variable$|output$|module$|data\."
 )
 
 
