@@ -32,8 +32,8 @@ class Segment:
 @dataclass(frozen=True, kw_only=True)
 class CostChart:
     """USD a month. ``parts`` are (hue, label, USD): the three dearest components and the others
-    together. ``rows`` are (resource, USD, segments, components), the dearest first; ``budget_at``
-    is where the budget stands."""
+    together. ``rows`` are (resource, USD, segments, scope and components), the dearest first;
+    ``budget_at`` is where the budget stands; ``is_partial``: something has no price."""
 
     total: Decimal
     region: str
@@ -45,7 +45,9 @@ class CostChart:
     rows: list[tuple[str, Decimal, list[Segment], str]]
     more: int
     unpriced: list[str]
+    partly: list[str]
     source: str
+    is_partial: bool
 
     @property
     def over(self) -> Decimal | None:
@@ -72,10 +74,10 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
     if report is None or "monthly_cost" not in figures or not tables.get("cost", {}).get("rows"):
         return None
     table, total = tables["cost"], _usd(figures["monthly_cost"]["value"])
-    costs = zip(_resources(table), _column(table, "component"), _column(table, "cost"), strict=True)
-    lines = [(resource, str(component), _usd(cost)) for resource, component, cost in costs]
+    costs = zip(_places(table), _column(table, "component"), _column(table, "cost"), strict=True)
+    lines = [(place, str(component), _usd(cost)) for place, component, cost in costs]
     if "egress" in figures:
-        lines.append(("Egress", "egress", _usd(figures["egress"]["value"])))
+        lines.append((("Egress", ""), "egress", _usd(figures["egress"]["value"])))
     by_part: dict[str, Decimal] = defaultdict(Decimal)
     for _, component, usd in lines:
         by_part[component] += usd
@@ -86,13 +88,15 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
         label = ranked[3] if len(ranked) == 4 else "others"
         parts.append((HUES[3], label, sum((by_part[part] for part in ranked[3:]), Decimal(0))))
     left = _usd(figures["budget_left"]["value"]) if "budget_left" in figures else None
-    unpriced = _resources(tables["unpriced"]) if "unpriced" in tables else []
+    unpriced = _named(tables["unpriced"]) if "unpriced" in tables else []
+    partly = _named(tables["partly_priced"]) if "partly_priced" in tables else []
     budget = total + left if left is not None else None
     scale = max(total, budget or Decimal(0)) or Decimal(1)
     rows = _cost_rows(lines, hues)
     return CostChart(
         total=total,
-        region=str(figures.get("region", {}).get("value", "")),
+        region=_region(report, figures),
+        is_partial=bool(figures.get("unpriced", {}).get("value")),
         budget=budget,
         left=left,
         parts=parts,
@@ -101,6 +105,7 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
         rows=rows[:RESOURCES_SHOWN],
         more=max(0, len(rows) - RESOURCES_SHOWN),
         unpriced=list(dict.fromkeys(unpriced)),
+        partly=list(dict.fromkeys(partly)),
         source=table["source"],
     )
 
@@ -150,32 +155,42 @@ def _utilisation(reports: Sequence[AgentReport]) -> Iterator[Against]:
 
 
 def _cost_rows(
-    lines: Sequence[tuple[str, str, Decimal]], hues: Mapping[str, str]
+    lines: Sequence[tuple[tuple[str, str], str, Decimal]], hues: Mapping[str, str]
 ) -> list[tuple[str, Decimal, list[Segment], str]]:
-    by_resource: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for resource, component, usd in lines:
-        by_resource[resource][component] += usd
-    sums = {resource: sum(parts.values(), Decimal(0)) for resource, parts in by_resource.items()}
-    ranked = sorted(sums, key=lambda resource: (-sums[resource], resource))
+    by_place: dict[tuple[str, str], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for place, component, usd in lines:
+        by_place[place][component] += usd
+    sums = {place: sum(parts.values(), Decimal(0)) for place, parts in by_place.items()}
+    ranked = sorted(sums, key=lambda place: (-sums[place], place))
     scale = (sums[ranked[0]] if ranked else Decimal(0)) or Decimal(1)
     return [
         (
-            resource,
-            sums[resource],
-            _segments([(hues[part], usd) for part, usd in by_resource[resource].items()], scale),
-            ", ".join(by_resource[resource]),
+            place[0],
+            sums[place],
+            _segments([(hues[part], usd) for part, usd in by_place[place].items()], scale),
+            ": ".join(filter(None, (place[1], ", ".join(by_place[place])))),
         )
-        for resource in ranked
+        for place in ranked
     ]
 
 
-def _resources(table: Mapping[str, Any]) -> list[str]:
-    """The rows' resources, each with its scope where the table names scopes."""
+def _places(table: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The rows' resources, each with its scope; "" where the table does not name scopes."""
     resources = [str(cell) for cell in _column(table, "resource")]
     if "scope" not in table["columns"]:
-        return resources
-    pairs = zip(resources, _column(table, "scope"), strict=True)
-    return [f"{resource} ({scope})" for resource, scope in pairs]
+        return [(resource, "") for resource in resources]
+    return list(zip(resources, map(str, _column(table, "scope")), strict=True))
+
+
+def _named(table: Mapping[str, Any]) -> list[str]:
+    return [f"{name} ({scope})" if scope else name for name, scope in _places(table)]
+
+
+def _region(report: AgentReport, figures: Mapping[str, Any]) -> str:
+    """The region of the prices; with several scopes, those of all of them."""
+    answers = [figures, *({f["key"]: f for f in scope["figures"]} for scope in report.scopes)]
+    named = (str(each["region"]["value"]) for each in answers if "region" in each)
+    return ", ".join(dict.fromkeys(named))
 
 
 def _column(table: Mapping[str, Any], name: str) -> list[Any]:

@@ -58,7 +58,7 @@ def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
         "severities": severity_counts(run),
         "scores": {r.agent: r.score for r in run.reports.all()},
         "checks": dict(Counter(check.outcome.value for check in data.checks)),
-        "resources": len(data.resources),
+        "resources": sum(each.type != "provider" for each in data.resources),
         "coverage": dict(Counter(file.status.value for file in data.coverage)),
         "engines": data.engines,
         "sandbox": weakest_level(run),

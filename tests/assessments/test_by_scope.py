@@ -318,3 +318,14 @@ def test_a_sum_of_costs_with_something_unpriced_is_a_least() -> None:
     odd = data.replace(resources=[*data.resources, declared(PROD, "aws_msk_cluster", "queue")])
     assert figure(answer("cost", odd), "unpriced") > 0
     assert answer("cost", odd).summary.startswith("At least ")
+
+
+def test_no_cost_score_of_one_scope_stands_for_another_that_has_too_few_prices() -> None:
+    data = both()
+    queues = [declared(PROD, "aws_msk_cluster", f"queue{n}") for n in range(9)]
+    clusters = [declared(key, "aws_eks_cluster", "main") for key in (PROD, STAGING)]
+    result = answer("cost", data.replace(resources=[*clusters, *queues]))
+    assert of_scope(result, PROD).score is None
+    assert of_scope(result, STAGING).score is not None
+    assert result.score is None
+    assert PROD in result.score_formula

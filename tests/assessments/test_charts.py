@@ -57,6 +57,29 @@ def test_a_bar_is_as_long_as_its_part_of_the_dearest_resource() -> None:
     assert chart.unpriced == ["aws_msk_cluster.bus"]
 
 
+def test_resources_of_two_scopes_stay_apart_and_a_sum_without_all_prices_is_a_least() -> None:
+    report = cost_report([("db", "compute", 60), ("db", "compute", 40)])
+    table = report.tables[0]
+    table["columns"] = ["scope", *COLUMNS]
+    table["rows"] = [
+        [scope, *row] for scope, row in zip(("prod", "staging"), table["rows"], strict=True)
+    ]
+    report.figures = [
+        {"key": "monthly_cost", "value": 100},
+        {"key": "unpriced", "value": 1},
+    ]
+    regions = ("eu-central-1", "us-east-1")
+    report.scopes = [{"figures": [{"key": "region", "value": each}]} for each in regions]
+    chart = cost_chart([report])
+    assert chart is not None
+    assert [(name, usd, note) for name, usd, _, note in chart.rows] == [
+        ("db", Decimal(60), "prod: compute"),
+        ("db", Decimal(40), "staging: compute"),
+    ]
+    assert chart.is_partial
+    assert chart.region == "eu-central-1, us-east-1"
+
+
 def test_the_whole_is_the_larger_of_cost_and_budget() -> None:
     under = cost_chart([cost_report([("web", "compute", 50)], left=50)])
     over = cost_chart([cost_report([("web", "compute", 200)], left=-100)])

@@ -131,12 +131,14 @@ def _tell(
 
 def _print_text(found: list[dict[str, Any]], run: dict[str, Any]) -> None:
     out = Console(file=sys.stdout, highlight=False)
-    table = Table("severity", "where", "what", box=None, pad_edge=False)
+    labels = {scope["key"]: scope["label"] for scope in run["scopes"]}
+    several = ["scope"] if len(labels) > 1 else []
+    table = Table("severity", "where", *several, "what", box=None, pad_edge=False)
     for each in found[:SHOWN]:
         line = f":{each['line_start']}" if each["line_start"] else ""
-        table.add_row(
-            *(Text(cell) for cell in (each["severity"], f"{each['file']}{line}", each["title"]))
-        )
+        scope = [labels.get(each["scope"], each["scope"])] if several else []
+        cells = (each["severity"], f"{each['file']}{line}", *scope, each["title"])
+        table.add_row(*map(Text, cells))
     if found:
         out.print(table)
     if len(found) > SHOWN:
@@ -148,7 +150,7 @@ def _print_text(found: list[dict[str, Any]], run: dict[str, Any]) -> None:
         score = (
             f"{agent['score']} of 100"
             if agent["score"] is not None
-            else agent["reason"] or agent["status"]
+            else agent["reason"] or agent["summary"] or agent["status"]
         )
         out.print(Text(f"{agent['agent']:>15}  {score}"))
 
