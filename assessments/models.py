@@ -396,6 +396,10 @@ class Recommendation(models.Model):
         default=dict, help_text="The inputs of the order in words, counts by severity, rules"
     )
     monthly_saving_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    fix = models.JSONField(
+        default=dict,
+        help_text="A proven patch: see fixing.Fix. Empty without one; ``untried`` says why",
+    )
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
     findings = models.ManyToManyField(Finding, related_name="recommendations")
 
@@ -406,6 +410,10 @@ class Recommendation(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def fixes(self, finding: Finding) -> bool:
+        """Whether the proven fix removes ``finding``."""
+        return str(finding.pk) in self.fix.get("findings", [])
 
 
 class ReportQuerySet(OwnedQuerySet["Report"]):

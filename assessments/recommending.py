@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
 from assessments.agents.wording import counted
+from assessments.fixing import add_fixes
 from assessments.models import AssessmentRun, Finding, Recommendation
 from assessments.rules import known_rules
 from assessments.services import request_report
@@ -41,7 +42,8 @@ MAX_EXPOSURES = 10
 
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
-    """Write the run's recommendations. Units of work are problems."""
+    """Write the run's recommendations, with a fix where one is proven. Units of work are problems:
+    each counts when it is written, and again when its fix is settled."""
     problems: dict[str, list[Finding]] = defaultdict(list)
     for finding in run.findings.counted().unmuted().order_by("fingerprint"):
         problems[problem_key(finding.rule, title=finding.title)].append(finding)
@@ -51,15 +53,25 @@ def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
         recommendation = draft(run, problem, findings)
         recommendation.status = decided.get(problem, Recommendation.Status.OPEN)
         drafts.append((recommendation, findings))
-        work.report(number, len(problems), recommendation.title)
+        work.report(number, 2 * len(problems), recommendation.title)
     drafts.sort(key=lambda pair: order_of(pair[0]))
     for priority, (recommendation, _) in enumerate(drafts, start=1):
         recommendation.priority = priority
+    facts = add_fixes(
+        work,
+        run,
+        drafts,
+        on_done=lambda settled: work.report(
+            len(drafts) + settled, 2 * len(drafts), "Trying fixes on a copy"
+        ),
+    )
+    work.report(2 * len(drafts), 2 * len(drafts))
     work.save_with_result(lambda: store(run, drafts))
     return {
         "assessment_id": str(run.assessment_id),
         "run": run.number,
         "recommendations": len(drafts),
+        **facts,
     }
 
 

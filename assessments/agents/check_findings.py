@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from assessments.agents.crosswalk import entries, requirements_of_rule
+from assessments.agents.examples import in_own_names
 from assessments.agents.types import AgentFinding, Severity, SeverityOrigin
 from assessments.rules import known_rules
 from assessments.scan.types import CheckResult
@@ -32,7 +33,11 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         actual=f"The {check.engine} rule {check.rule} failed here.",
         why=entry.why if entry else "",
         remediation=(entry.remediation if entry else "") or check.remediation,
-        code_example=entry.code_example if entry else "",
+        code_example=in_own_names(
+            entry.code_example if entry else "",
+            resource=check.resource,
+            resource_type=check.resource_type,
+        ),
         references=_references(check),
         frameworks=list(requirements_of_rule(check.rule)),
         evidence=check.evidence,

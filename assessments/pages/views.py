@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from assessments.fixing import fix_of
 from assessments.forms import READINESS, NewAssessmentForm, RequirementsForm, assessment_of
 from assessments.listing import run_path
 from assessments.models import (
@@ -166,6 +167,7 @@ def finding(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
         "run": found.run,
         "with_link": is_part,
         "mute": mute.select_related("by").first(),
+        "fix": fix_of(found),
     }
     return render(request, template, {**context, "here": here or ""})
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from assessments.agents.wording import counted
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -185,8 +187,30 @@ def _recommendations(section: list[dict[str, Any]]) -> Iterator[Block]:
             yield Text(clean(f"Internet-facing: {reason}."))
         for step in item["steps"]:
             yield _prose(step)
+        yield from _fix(item["fix"] or {})
         saves = f" Saves {item['saving']['monthly_usd']} USD a month." if item["saving"] else ""
         yield Text(clean(f"{item['source']}.{saves}"), is_dim=True)
+
+
+def _fix(fix: dict[str, Any]) -> Iterator[Block]:
+    if fix.get("untried"):
+        yield Text(clean(fix["untried"]))
+    if not fix.get("files"):
+        return
+    yield Text(clean(proof_of(fix)))
+    for note in fix["notes"]:
+        yield Text(clean(note))
+    for file in fix["files"]:
+        yield Code([_code(line) for line in file["diff"].splitlines()])
+
+
+def proof_of(fix: dict[str, Any]) -> str:
+    """What trying the fix showed, in a sentence or two."""
+    replaces = " Applying it replaces a resource." if fix["recreates"] else ""
+    return (
+        f"Proven fix: removes {counted(fix['removes'], 'finding')}, adds {fix['adds']}. It was"
+        f" applied to a copy of the upload and scanned again.{replaces}"
+    )
 
 
 def _findings(section: list[dict[str, Any]]) -> Iterator[Block]:

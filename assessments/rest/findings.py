@@ -57,8 +57,32 @@ class FindingPage(BaseModel):
     findings: list[FindingOut]
 
 
+class FixedFileOut(BaseModel):
+    """``diff`` is a unified diff against the uploaded file, which ``git apply`` takes."""
+
+    path: str
+    diff: str
+
+
+class FixOut(BaseModel):
+    """A patch that was applied to a copy of the upload and scanned again: the findings of
+    ``findings`` were gone, and nothing else failed.
+
+    ``recreates``: applying it replaces a resource. ``notes`` say what to look at first. ``untried``
+    is set, and everything else empty, where a fix is known and there was no time to prove it."""
+
+    files: list[FixedFileOut] = []
+    findings: list[UUID] = []
+    removes: int = 0
+    adds: int = 0
+    recreates: bool = False
+    notes: list[str] = []
+    untried: str = ""
+
+
 class RecommendationOut(BaseModel):
-    """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves.
+    """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves. ``fix`` is
+    null where no fix was proven.
 
     ``problem`` is the same in every run; ``reach`` counts places; ``is_exposed``: the internet can
     reach one of them, and ``impact.exposure`` says how."""
@@ -77,6 +101,7 @@ class RecommendationOut(BaseModel):
     impact: dict[str, Any]
     monthly_saving_usd: float | None
     status: str
+    fix: FixOut | None
     findings: list[UUID]
 
     @classmethod
@@ -84,10 +109,11 @@ class RecommendationOut(BaseModel):
         own = {
             name: getattr(row, name)
             for name in cls.model_fields
-            if name not in {"findings", "severity"}
+            if name not in {"findings", "severity", "fix"}
         }
         severity = Severity(row.severity).name.lower()
-        return cls(severity=severity, findings=[f.pk for f in row.findings.all()], **own)
+        fix = FixOut.model_validate(row.fix) if row.fix else None
+        return cls(severity=severity, fix=fix, findings=[f.pk for f in row.findings.all()], **own)
 
 
 class RecommendationPage(BaseModel):

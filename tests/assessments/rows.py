@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from django.test import override_settings
+
 from assessments import recommending
 from assessments.models import Assessment, AssessmentRun, MergedScan, Report
 from assessments.reports import WRITERS
@@ -46,8 +48,11 @@ def uploaded(
     )
 
 
-def assessed(assessment: Assessment, *, scan_anew: bool = False) -> AssessmentRun:
-    """A completed run, with its findings and recommendations."""
+def assessed(
+    assessment: Assessment, *, scan_anew: bool = False, with_fixes: bool = False
+) -> AssessmentRun:
+    """A completed run, with its findings and recommendations. Proving their fixes takes seconds, so
+    it is left out unless asked for."""
     assert assessment.owner_id is not None
     run = AssessmentRun.objects.get(task=start_analysis(assessment, by=assessment.owner))
     files = tuple((file.path, bytes(file.content).decode()) for file in assessment.files.all())
@@ -58,7 +63,8 @@ def assessed(assessment: Assessment, *, scan_anew: bool = False) -> AssessmentRu
         _carried_out(run, lambda work: ask.ask_agent(work, report))  # noqa: B023 - called at once
     _carried_out(run, lambda work: synthesis.synthesise(work, run))
     AssessmentRun.objects.filter(pk=run.pk).update(status=AssessmentRun.Status.COMPLETED)
-    _carried_out(run, lambda work: recommending.generate(work, run))
+    with override_settings(FIXES_MAX_S=300 if with_fixes else 0):
+        _carried_out(run, lambda work: recommending.generate(work, run))
     run.refresh_from_db()
     return run
 

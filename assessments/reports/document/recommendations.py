@@ -29,6 +29,7 @@ def _recommendation(row: Recommendation) -> dict[str, Any]:
         "is_exposed": row.is_exposed,
         "why": row.why,
         "steps": row.steps,
+        "fix": row.fix or None,
         "effort": row.effort,
         "status": row.status,
         "impact": {**row.impact, "source": row.impact["formula"]},

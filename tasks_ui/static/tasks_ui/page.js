@@ -1,5 +1,6 @@
 /** What every page of a signed-in person does. */
 import { start } from "./live.js"
+import { offerCopies } from "./copy.js"
 import { listen } from "./keys.js"
 import { offerNotifications } from "./toasts.js"
 
@@ -27,4 +28,5 @@ unfold()
 document.getElementById("errors")?.focus()
 listen()
 offerNotifications()
+offerCopies()
 start()

@@ -1,0 +1,79 @@
+"""A fix as a patch that ``git apply`` takes, without a secret in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from assessments.fixes.errors import CannotFix
+
+CONTEXT = 3
+MAX_LINE_CHARS = 2_000
+
+
+@dataclass(frozen=True)
+class _Line:
+    """``sign`` is what the patch begins the line with; the numbers are 0-based places before and
+    after."""
+
+    sign: str
+    text: str
+    old: int
+    new: int
+    is_last: bool
+
+
+def unified_diff(path: str, before: str, after: str, *, redact: Callable[[str], str]) -> str:
+    """The patch from ``before`` to ``after``, with up to three lines around each change.
+
+    A line around a change that ``redact`` would mask is left out, and with it what lies beyond.
+    Raises CannotFix where a changed line would be masked, or is too long to read.
+    """
+    hunks: list[list[_Line]] = [[]]
+    for line in _lines(before.split("\n"), after.split("\n")):
+        is_hidden = redact(line.text) != line.text or len(line.text) > MAX_LINE_CHARS
+        if is_hidden and line.sign != " ":
+            raise CannotFix("A line that changes holds a secret.")
+        last = hunks[-1][-1] if hunks[-1] else line
+        is_apart = line.old > last.old + 1 or line.new > last.new + 1
+        if is_hidden or is_apart:
+            hunks.append([])
+        if not is_hidden:
+            hunks[-1].append(line)
+    shown = [hunk for hunk in hunks if any(line.sign != " " for line in hunk)]
+    body = "".join(_hunk(hunk) for hunk in shown)
+    return f"--- a/{path}\n+++ b/{path}\n{body}"
+
+
+def _lines(before: list[str], after: list[str]) -> Iterator[_Line]:
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    end, new_end = len(before) - 1, len(after) - 1
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        for tag, old, old_end, new, new_stop in group:
+            if tag == "equal":
+                for at in range(old_end - old):
+                    yield _Line(" ", before[old + at], old + at, new + at, old + at == end)
+                continue
+            for at in range(old, old_end):
+                yield _Line("-", before[at], at, new, at == end)
+            for at in range(new, new_stop):
+                yield _Line("+", after[at], old_end, at, at == new_end)
+
+
+def _hunk(lines: list[_Line]) -> str:
+    lines = [line for line in lines if not (line.is_last and not line.text)]
+    old = [line for line in lines if line.sign != "+"]
+    new = [line for line in lines if line.sign != "-"]
+    head = f"@@ -{_range(old, lines[0].old)} +{_range(new, lines[0].new, is_new=True)} @@\n"
+    return head + "".join(
+        f"{line.sign}{line.text}\n" + ("\\ No newline at end of file\n" if line.is_last else "")
+        for line in lines
+    )
+
+
+def _range(lines: list[_Line], at: int, *, is_new: bool = False) -> str:
+    if not lines:
+        return f"{at},0"
+    first = lines[0].new if is_new else lines[0].old
+    return f"{first + 1},{len(lines)}"

@@ -1,0 +1,54 @@
+"""What is to be proven: the edits for some failed checks that ask for the same thing."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assessments.fixes.edit import Files, edit_for, has_recipe
+from assessments.fixes.errors import CannotFix, FixedAlready
+from assessments.scan.types import CheckResult
+
+MAX_PLACES = 100
+"""Places of one fix. More give a diff that nobody reads, and a proof that takes too long."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The edits for ``checks``, one after another; ``changed`` has the text of the files that came
+    out different. ``key`` is the caller's name for it."""
+
+    key: str
+    checks: tuple[CheckResult, ...]
+    changed: Files
+    recreates: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def touched(self) -> frozenset[tuple[str, str]]:
+        """The resources it is about. Two drafts that share one are not proven in one scan."""
+        return frozenset((check.file, check.resource) for check in self.checks)
+
+
+def draft(key: str, checks: Sequence[CheckResult], files: Files) -> Draft | None:
+    """The edits for those of ``checks`` that have one; None where none has."""
+    changed: dict[str, str] = {}
+    fixed: list[CheckResult] = []
+    notes: dict[str, None] = {}
+    recreates = False
+    # From the bottom up: what is known by its line alone must not move.
+    ordered = sorted(checks, key=lambda check: (check.file, -check.line_start, check.rule))
+    for check in [check for check in ordered if has_recipe(check)][:MAX_PLACES]:
+        try:
+            edit = edit_for(check, ChainMap(changed, dict(files)))
+        except FixedAlready:
+            fixed.append(check)
+            continue
+        except CannotFix:
+            continue
+        changed.update(edit.files)
+        fixed.append(check)
+        recreates |= edit.recipe.recreates
+        notes |= dict.fromkeys([edit.recipe.note] if edit.recipe.note else [])
+    return Draft(key, tuple(fixed), changed, recreates, tuple(notes)) if changed else None

@@ -1,0 +1,24 @@
+/** Buttons that copy the text of the `pre` beside them. They stay hidden where the browser has no clipboard. */
+
+const BACK_AFTER_MS = 2000
+
+/** Show and serve the buttons of the page as it is now and as it will be. */
+export function offerCopies() {
+  if (!navigator.clipboard) return
+  document.documentElement.classList.add("copies")
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]")
+    if (button) copy(button)
+  })
+}
+
+async function copy(button) {
+  const words = button.textContent
+  try {
+    await navigator.clipboard.writeText(button.closest("figure").querySelector("pre").textContent)
+    button.textContent = "Copied"
+  } catch {
+    button.textContent = "The browser refused to copy"
+  }
+  setTimeout(() => (button.textContent = words), BACK_AFTER_MS)
+}
