@@ -306,6 +306,16 @@ class Finding(models.Model):
         return self.title
 
     @property
+    def evidence(self) -> dict[str, Any] | None:
+        """The line that shows the problem: ``file``, ``line`` and ``text``, which is what it says
+        (``publicly_accessible = true``) or lacks (``http_tokens is not set``). None where the
+        finding is about no line."""
+        line = self.detail.get("line") or self.line_start
+        if not (self.file and line):
+            return None
+        return {"file": self.file, "line": line, "text": self.detail.get("shown", "")}
+
+    @property
     def place(self) -> str:
         """``file:line``, or the resource where there is no file."""
         return (

@@ -10,6 +10,7 @@ from assessments.agents.crosswalk import entries, requirements_of_rule
 from assessments.agents.examples import in_own_names
 from assessments.agents.types import AgentFinding, Severity, SeverityOrigin
 from assessments.rules import known_rules
+from assessments.scan.focus import Focus, shown
 from assessments.scan.types import CheckResult
 
 _ENSURE = re.compile(r"^\s*(?:make sure|ensured?|ensures)\b\s*(?:that\b)?\s*", re.IGNORECASE)
@@ -18,6 +19,8 @@ _ENSURE = re.compile(r"^\s*(?:make sure|ensured?|ensures)\b\s*(?:that\b)?\s*", r
 def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -> AgentFinding:
     """The finding of one failed check. This project's own words go before the engine's."""
     entry = entries().get(check.rule)
+    line = check.focus or check.line_start
+    said = shown(check.evidence, Focus(line, check.missing))
     rule = known_rules().get(check.rule)
     return AgentFinding(
         rule=check.rule,
@@ -30,7 +33,7 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         line_start=check.focus or check.line_start,
         line_end=check.focus or check.line_end,
         expected=check.title,
-        actual=f"The {check.engine} rule {check.rule} failed here.",
+        actual=said or f"The {check.engine} rule {check.rule} failed here.",
         why=entry.why if entry else "",
         remediation=(entry.remediation if entry else "") or check.remediation,
         code_example=in_own_names(
@@ -41,6 +44,8 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         references=_references(check),
         frameworks=list(requirements_of_rule(check.rule)),
         evidence=check.evidence,
+        line=line,
+        shown=said,
         fingerprint_key=f"{check.rule}|{PurePosixPath(check.file).name}|{_subject(check)}",
     )
 

@@ -323,7 +323,7 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
 
 def _named(failed: list[CheckResult]) -> str:
     named = [
-        f"{each.rule} at {each.file}:{each.line_start} ({each.resource})"
+        f"{each.rule} at {each.file}:{each.focus or each.line_start} ({each.resource})"
         for each in failed[:MAX_NAMED]
     ]
     more = [f"and {len(failed) - MAX_NAMED} more"] if len(failed) > MAX_NAMED else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assessments.agents.types import AgentFinding, SeverityOrigin
+from assessments.rules import known_rules
+from assessments.scan.focus import focus_of, shown, window
 
 if TYPE_CHECKING:
     from assessments.agents.types import Severity
@@ -26,12 +28,18 @@ def finding_about(
     subject: str = "",
     monthly_saving_usd: float | None = None,
 ) -> AgentFinding:
-    """A finding of ``rule`` at the resource's lines; without a resource it is about the
-    requirements.
+    """A finding of ``rule`` at the line of the resource that shows it, by the table's attribute;
+    without a resource it is about the requirements.
 
     ``subject`` tells findings of one rule apart across runs, by default the resource's address.
     """
     named = resource.address if resource else "requirements"
+    code = resource.code if resource else []
+    known = known_rules().get(rule)
+    end = resource.line_end if resource else 0
+    focus = focus_of(code, attribute=known.attribute if known else "", end=end)
+    start = resource.line_start if resource else 0
+    is_found = focus is not None and focus.line != start
     return AgentFinding(
         rule=rule,
         title=title,
@@ -40,13 +48,16 @@ def finding_about(
         resource=resource.address if resource else "",
         resource_type=resource.type if resource else "",
         file=resource.file if resource else "",
-        line_start=resource.line_start if resource else 0,
-        line_end=resource.line_end if resource else 0,
+        line_start=focus.line if focus and is_found else start,
+        line_end=focus.line if focus and is_found else end,
         expected=expected,
         actual=actual,
         why=why,
         remediation=remediation,
         references=[reference] if reference else [],
+        evidence=window(code, focus.line if focus else start),
+        line=focus.line if focus else start,
+        shown=shown(code, focus),
         fingerprint_key=f"{rule}|{subject or named}",
         monthly_saving_usd=monthly_saving_usd,
     )

@@ -105,7 +105,9 @@ class Table(Message, frozen=True, kw_only=True):
 class AgentFinding(Message, frozen=True, kw_only=True):
     """One thing to fix, with its evidence.
 
-    ``scope`` is the key of the scope it was found in. ``fingerprint_key`` identifies the finding
+    ``scope`` is the key of the scope it was found in. ``line`` is the one that shows the problem,
+    ``shown`` what it says (``publicly_accessible = true``) or lacks (``http_tokens is not set``),
+    and ``evidence`` holds it with a few lines around it. ``fingerprint_key`` identifies the finding
     across runs and moved lines: it must not contain a line number. ``monthly_saving_usd`` is set by
     the cost agent alone.
     """
@@ -128,6 +130,8 @@ class AgentFinding(Message, frozen=True, kw_only=True):
     references: list[str] = []
     frameworks: list[str] = []
     evidence: list[CodeLine] = []
+    line: int = 0
+    shown: str = ""
     fingerprint_key: str
     monthly_saving_usd: float | None = None
 

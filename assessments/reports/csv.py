@@ -19,6 +19,7 @@ COLUMNS = (
     "file",
     "line_start",
     "line_end",
+    "shown",
     "exposure",
     "expected",
     "actual",

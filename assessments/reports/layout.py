@@ -247,8 +247,10 @@ def _finding(item: dict[str, Any]) -> Iterator[Block]:
     for words in (item.get("why"), item.get("remediation")):
         if words:
             yield _prose(words)
+    if item.get("shown") and item["shown"] != item.get("actual"):
+        yield Text(clean(f"In the file, line {item['line']}: {item['shown']}"))
     if item.get("evidence"):
-        yield Code([_code(f"{line['number']:>5}  {line['text']}") for line in item["evidence"]])
+        yield Code([_line(line, marked=item.get("line")) for line in item["evidence"]])
     if item.get("code_example"):
         yield Code([_code(line) for line in item["code_example"].splitlines()])
     if item["saving"]:
@@ -261,6 +263,12 @@ def _prose(words: str) -> Block:
     """What an engine wrote over several lines has code in it, and keeps them."""
     lines = words.splitlines()
     return Text(clean(words)) if len(lines) < 2 else Code([_code(line) for line in lines])
+
+
+def _line(line: dict[str, Any], *, marked: int | None) -> str:
+    """A line of the file with its number; the one that shows the problem is marked."""
+    mark = ">" if line["number"] == marked else " "
+    return _code(f"{mark} {line['number']:>5}  {line['text']}")
 
 
 def _code(line: str) -> str:

@@ -112,14 +112,26 @@ def _locations(finding: dict[str, Any]) -> list[dict[str, Any]]:
     if finding["file"]:
         place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding["file"])}}
         if finding["line_start"]:
-            end = max(finding["line_end"], finding["line_start"])
-            place["region"] = {"startLine": finding["line_start"], "endLine": end}
+            place["region"] = _region(finding)
         location["physicalLocation"] = place
     if finding["resource"]:
         location["logicalLocations"] = [
             {"fullyQualifiedName": finding["resource"], "kind": "resource"}
         ]
     return [location] if location else []
+
+
+def _region(finding: dict[str, Any]) -> dict[str, Any]:
+    """The line that shows the problem (section 3.30), with its text where the file has it, and the
+    snippet only as the file reads: what is missing is no snippet."""
+    line = finding.get("line")
+    if not line:
+        end = max(finding["line_end"], finding["line_start"])
+        return {"startLine": finding["line_start"], "endLine": end}
+    texts = (row["text"] for row in finding.get("evidence", []) if row["number"] == line)
+    snippet = next(texts, "")
+    region: dict[str, Any] = {"startLine": line, "endLine": line}
+    return {**region, "snippet": {"text": snippet}} if snippet else region
 
 
 def _suppressions(finding: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,10 +18,20 @@ from tasks_ui.protocol import Words
 router = Router()
 
 
+class EvidenceOut(BaseModel):
+    """The line that shows the problem, 1-based in the uploaded file. ``text`` is what it says
+    (``publicly_accessible = true``) or lacks (``http_tokens is not set``), secrets masked."""
+
+    file: str
+    line: int
+    text: str
+
+
 class FindingOut(BaseModel):
     """``line_start`` and ``line_end`` are of the uploaded file, 1-based and inclusive; 0 where
-    there is no line. ``is_exposed``: the internet can reach its resource; ``detail.exposure`` says
-    how."""
+    there is no line. ``evidence`` is null where the finding is about no line; ``detail.evidence``
+    holds the lines around it. ``is_exposed``: the internet can reach its resource;
+    ``detail.exposure`` says how."""
 
     id: UUID
     agent: str
@@ -34,6 +44,7 @@ class FindingOut(BaseModel):
     file: str
     line_start: int
     line_end: int
+    evidence: EvidenceOut | None
     detail: dict[str, Any]
     monthly_saving_usd: float | None
     fingerprint: str

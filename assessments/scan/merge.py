@@ -93,7 +93,7 @@ def merge(
         scopes=_worth_naming(units, classified, checks),
         checks=[_masked(check, flagged, redactor) for check in checks] if flagged else checks,
         resources=_unique_resources(
-            placed.known(r if redactor is None else redactor.resource(r))
+            placed.known(_masked_code(r, flagged, redactor) if flagged else r)
             for output in outputs
             for r in output.resources
         ),
@@ -230,14 +230,26 @@ def _flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -
 def _masked(
     check: CheckResult, flagged: set[tuple[str, int]], redactor: Redactor | None
 ) -> CheckResult:
-    lines = [
-        CodeLine(number=line.number, text=mask_line(line.text))
-        if (check.file, line.number) in flagged
-        else line
-        for line in check.evidence
-    ]
-    masked = check.replace(evidence=lines)
+    masked = check.replace(evidence=_masked_lines(check.evidence, check.file, flagged))
     return masked if redactor is None else redactor.check(masked)
+
+
+def _masked_code(
+    resource: Resource, flagged: set[tuple[str, int]], redactor: Redactor | None
+) -> Resource:
+    masked = resource.replace(code=_masked_lines(resource.code, resource.file, flagged))
+    return masked if redactor is None else redactor.resource(masked)
+
+
+def _masked_lines(
+    lines: list[CodeLine], file: str, flagged: set[tuple[str, int]]
+) -> list[CodeLine]:
+    return [
+        CodeLine(number=line.number, text=mask_line(line.text))
+        if (file, line.number) in flagged
+        else line
+        for line in lines
+    ]
 
 
 def _gaps(classified: list[Classified], gaps: Iterable[FileCoverage]) -> list[FileCoverage]:

@@ -152,7 +152,10 @@ class Redactor:
         return CodeLine(number=line.number, text=self.text(line.text[:8_000])[:MAX_LINE_CHARS])
 
     def resource(self, resource: Resource) -> Resource:
-        return resource.replace(attributes=bounded(self.value(resource.attributes)))
+        return resource.replace(
+            attributes=bounded(self.value(resource.attributes)),
+            code=[self.line(line) for line in resource.code],
+        )
 
 
 def bounded(attributes: dict[str, Any], *, limit: int = MAX_ATTRIBUTE_BYTES) -> dict[str, Any]:

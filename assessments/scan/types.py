@@ -135,9 +135,10 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One rule of one engine against one resource of one scope (``scope``: its key).
 
     ``line_start`` and ``line_end`` are 1-based and inclusive, of the uploaded file ``file`` (a path
-    as uploaded). ``focus`` is the one line among them that decided, where the engine names the
-    attribute. ``engine_severity`` is only what the engine itself said ("critical" ... "info"), None
-    where it is silent. ``evidence`` holds at most 40 redacted lines, kept for failed checks only.
+    as uploaded). ``focus`` is the one line among them that decided, where the attribute is known;
+    ``missing`` names what that line, or the whole block, should hold and does not.
+    ``engine_severity`` is only what the engine itself said ("critical" ... "info"), None where it
+    is silent. ``evidence`` holds a few redacted lines, kept for failed checks only.
     """
 
     scope: str = ""
@@ -151,6 +152,7 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     line_start: int
     line_end: int
     focus: int | None = None
+    missing: str = ""
     engine_severity: str | None = None
     guideline: str = ""
     remediation: str = ""
@@ -186,7 +188,8 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     is then "at least 1" of it. ``region`` is where it will be (``eu-west-1``), by its own
     attributes or by the provider it uses; empty where that is not said. ``provider_alias`` names
     that provider where it is not the default one (``aws.west``). ``uncertain`` says in words why
-    it may not exist at all (a Condition that can't be decided).
+    it may not exist at all (a Condition that can't be decided). ``code`` holds the first redacted
+    lines of its declaration.
     """
 
     scope: str = ""
@@ -205,6 +208,7 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     uncertain: str = ""
     attributes: dict[str, Any] = {}
     references: list[Reference] = []
+    code: list[CodeLine] = []
 
 
 class ShardOutput(Message, frozen=True, kw_only=True, omit_defaults=True):

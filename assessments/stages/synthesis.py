@@ -88,7 +88,7 @@ def store_synthesis(
             for scope in data.scopes
         ],
         resources=[
-            resource.to_builtins(exclude=frozenset({"attributes", "references"}))
+            resource.to_builtins(exclude=frozenset({"attributes", "references", "code"}))
             for resource in data.resources
         ],
     )

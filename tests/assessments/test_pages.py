@@ -291,7 +291,10 @@ def test_a_finding_shows_its_lines_on_its_own_page_and_as_a_part(
         reverse("finding", args=[found.pk]), headers={"HX-Request": "true"}
     ).content.decode()
     for text in (whole, part):
-        assert '<li data-n="2" class="hit">  bucket = &quot;logs&quot;</li>' in text
+        assert (
+            '<li data-n="2" class="hit" aria-current="true">  bucket = &quot;logs&quot;</li>'
+            in text
+        )
         assert "CKV_AWS_18" in text
     assert "<html" in whole and "<html" not in part
 

@@ -21,7 +21,7 @@ def findings(report: Report) -> list[dict[str, Any]]:
 
 def _finding(finding: Finding, mute: FindingMute | None) -> dict[str, Any]:
     saving = finding.monthly_saving_usd
-    detail = finding.detail
+    detail, evidence = finding.detail, finding.evidence
     return {
         **detail,
         "fingerprint": finding.fingerprint,
@@ -36,6 +36,8 @@ def _finding(finding: Finding, mute: FindingMute | None) -> dict[str, Any]:
         "file": finding.file,
         "line_start": finding.line_start or None,
         "line_end": finding.line_end or None,
+        "line": evidence["line"] if evidence else None,
+        "shown": evidence["text"] if evidence else "",
         "since": finding.since,
         "saving": (
             None

@@ -10,7 +10,7 @@ from assessments.scan.classify import classify
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
-from assessments.scan.types import ShardOutput
+from assessments.scan.types import Resource, ShardOutput
 
 if TYPE_CHECKING:
     from assessments.scan.shards import Shard
@@ -18,7 +18,15 @@ from assessments.scan.engines.cfn_lint import cfn_lint
 from assessments.scan.engines.checkov import checkov
 from assessments.scan.engines.compose_lint import compose_lint
 from assessments.scan.engines.hadolint import hadolint
-from assessments.scan.engines.one_run import EngineRun, OnProgress, joined, unread
+from assessments.scan.engines.one_run import (
+    MAX_CODE_LINES,
+    EngineRun,
+    OnProgress,
+    code_lines,
+    joined,
+    lines_of,
+    unread,
+)
 from assessments.scan.engines.resources import read
 from assessments.scan.engines.tfparse import tfparse
 
@@ -93,6 +101,7 @@ def _with_crashes_found(run: EngineRun) -> ShardOutput:
 def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
     """Redacted, bounded, sorted, each once; nothing about files that are not the shard's."""
     known = {file.path for file in run.files}
+    lines = lines_of(run) if output.resources else {}
     checks = {
         (
             check.scope,
@@ -113,12 +122,19 @@ def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
     }
     return output.replace(
         checks=[run.redactor.check(checks[key]) for key in sorted(checks)],
-        resources=[run.redactor.resource(resources[key]) for key in sorted(resources)],
+        resources=[
+            run.redactor.resource(_with_code(resources[key], lines)) for key in sorted(resources)
+        ],
         coverage=sorted(
             (gap.replace(reason=run.redactor.text(gap.reason)) for gap in output.coverage),
             key=lambda gap: (gap.scope, gap.path, gap.status, gap.line or 0, gap.reason),
         ),
     )
+
+
+def _with_code(resource: Resource, lines: dict[str, list[str]]) -> Resource:
+    declared = code_lines(lines[resource.file], resource.line_start, resource.line_end)
+    return resource.replace(code=declared[:MAX_CODE_LINES])
 
 
 _ENGINES: dict[str, Callable[[EngineRun], ShardOutput]] = {

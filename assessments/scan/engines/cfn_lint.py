@@ -61,5 +61,6 @@ def _cfn_check(match: dict[str, Any], lines: list[str]) -> CheckResult:
         line_start=start,
         line_end=end,
         engine_severity=_CFN_LEVELS.get(str(match["severity"]).lower()),
-        evidence=evidence(lines, start, end),
+        focus=start,
+        evidence=evidence(lines, start),
     )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assessments.rules import known_rules
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
-    MAX_EVIDENCE_LINES,
     EngineRun,
     ask_once,
     ask_scanner,
+    code_lines,
     joined,
+    lines_of,
     unread,
 )
 from assessments.scan.engines.stack import parameters_of
-from assessments.scan.focus import focus_of
+from assessments.scan.focus import focus_of, window
 from assessments.scan.redact import mask_line
 from assessments.scan.sandbox import EngineCrashed
 from assessments.scan.types import (
@@ -30,6 +32,7 @@ from assessments.scan.types import (
 if TYPE_CHECKING:
     from assessments.scan.shards import ShardScope
 
+MAX_SECRET_LINES = 40
 _OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
 
@@ -82,6 +85,8 @@ def _output(
     if framework == "terraform_plan" and not records:
         # Checkov passes over a plan that it does not take for one, without a word.
         missed |= known
+    failed = {record["file"] for record in records if record["outcome"] == "FAILED"}
+    files = lines_of(run, failed)
     gaps = [
         FileCoverage(
             scope=scope,
@@ -97,7 +102,7 @@ def _output(
         engine="checkov",
         engine_version=str(answer["version"]),
         checks=[
-            _checkov_check(record, framework).replace(scope=scope)
+            _checkov_check(record, framework, files.get(record["file"], [])).replace(scope=scope)
             for record in records
             if record["outcome"] in _OUTCOMES
         ],
@@ -105,17 +110,39 @@ def _output(
     )
 
 
-def _checkov_check(record: dict[str, Any], framework: str) -> CheckResult:
-    resource, resource_type = _checkov_resource(record, framework)
-    secret = framework == "secrets"
-    lines = [
-        CodeLine(number=number, text=text.rstrip("\n"))
-        for number, text in record["lines"][:MAX_EVIDENCE_LINES]
-    ]
-    if secret:
-        lines = [CodeLine(number=line.number, text=mask_line(line.text)) for line in lines]
+def _checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> CheckResult:
+    if framework == "secrets":
+        return _secret(record)
+    outcome = _OUTCOMES[record["outcome"]]
     start = max(1, int(record["line_start"]))
-    end = max(start, lines[-1].number if secret and lines else int(record["line_end"]))
+    end = max(start, int(record["line_end"]))
+    check = _result(record, framework, start=start, end=end)
+    if outcome is not Outcome.FAILED:
+        return check
+    lines = code_lines(file, start, end)
+    known = known_rules().get(check.rule)
+    attribute = known.attribute if known else ""
+    focus = focus_of(lines, record["keys"], attribute=attribute, end=end)
+    return check.replace(
+        focus=focus.line if focus and focus.line != start else None,
+        missing=focus.missing if focus else "",
+        evidence=window(lines, focus.line if focus else start),
+    )
+
+
+def _secret(record: dict[str, Any]) -> CheckResult:
+    """The flagged lines alone, masked: those around them may hold other secrets."""
+    lines = [
+        CodeLine(number=number, text=mask_line(text.rstrip("\n")))
+        for number, text in record["lines"][:MAX_SECRET_LINES]
+    ]
+    start = max(1, int(record["line_start"]))
+    end = max(start, lines[-1].number if lines else int(record["line_end"]))
+    return _result(record, "secrets", start=start, end=end).replace(evidence=lines)
+
+
+def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> CheckResult:
+    resource, resource_type = _checkov_resource(record, framework)
     return CheckResult(
         engine="checkov",
         rule=str(record["rule"]),
@@ -126,8 +153,6 @@ def _checkov_check(record: dict[str, Any], framework: str) -> CheckResult:
         file=str(record["file"]),
         line_start=start,
         line_end=end,
-        focus=focus_of(lines, record["keys"]),
-        evidence=lines,
         suppression=str(record["suppression"])[:300],
     )
 

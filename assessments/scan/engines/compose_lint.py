@@ -73,5 +73,6 @@ def _compose_check(finding: dict[str, Any], file: InputFile, lines: list[str]) -
         engine_severity=str(finding["severity"]),
         remediation=str(finding.get("fix") or "")[:2000],
         references=[str(reference) for reference in finding.get("references", [])][:10],
-        evidence=evidence(lines, line, line),
+        focus=line,
+        evidence=evidence(lines, line),
     )

@@ -90,7 +90,8 @@ def _hadolint_check(match: dict[str, Any], file: InputFile, lines: list[str]) ->
         references=[f"https://github.com/hadolint/hadolint/wiki/{match['code']}"]
         if match["code"][:2] == "DL"
         else [],
-        evidence=evidence(lines, line, line),
+        focus=line,
+        evidence=evidence(lines, line),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.classify import Classified
+from assessments.scan.focus import AROUND, window
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import (
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 OnProgress = Callable[[int, int, str], None]
 
 
-MAX_EVIDENCE_LINES = 40
+MAX_CODE_LINES = 200
+"""Lines kept of a resource's declaration."""
+MAX_BLOCK_LINES = 2_000
+"""Lines of a block in which the one that decided is looked for."""
 
 
 MAX_CHECKS = 100_000
@@ -121,8 +125,13 @@ def arguments(run: EngineRun) -> list[str]:
     return [f"./{file.path}" for file in run.files]
 
 
-def lines_of(run: EngineRun) -> dict[str, list[str]]:
-    return {file.path: file.content.decode(errors="replace").splitlines() for file in run.files}
+def lines_of(run: EngineRun, paths: Collection[str] | None = None) -> dict[str, list[str]]:
+    """The lines of the run's files, or of those in ``paths``."""
+    return {
+        file.path: file.content.decode(errors="replace").splitlines()
+        for file in run.files
+        if paths is None or file.path in paths
+    }
 
 
 def one_line(text: str) -> str:
@@ -245,9 +254,15 @@ def json_object(output: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def evidence(lines: list[str], start: int, end: int) -> list[CodeLine]:
-    last = min(end, start + MAX_EVIDENCE_LINES - 1, len(lines))
+def code_lines(lines: list[str], start: int, end: int) -> list[CodeLine]:
+    """The lines from ``start`` to ``end``, 1-based and inclusive, as far as the file has them."""
+    last = min(end, start + MAX_BLOCK_LINES - 1, len(lines))
     return [CodeLine(number=number, text=lines[number - 1]) for number in range(start, last + 1)]
+
+
+def evidence(lines: list[str], line: int) -> list[CodeLine]:
+    """One line of a file with a few around it."""
+    return window(code_lines(lines, max(1, line - AROUND), line + AROUND), line)
 
 
 def _rewritten(file: InputFile, rewrite: Callable[[str], str] | None) -> InputFile:
