@@ -229,6 +229,39 @@ resource "google_compute_instance" "web" {
     assert reached(google.replace("TAG", "db")) == {}
 
 
+def test_machines_behind_an_azure_balancer_need_an_open_rule_of_their_own() -> None:
+    text = """
+resource "azurerm_public_ip" "edge" {}
+resource "azurerm_lb" "edge" {
+  frontend_ip_configuration {
+    public_ip_address_id = azurerm_public_ip.edge.id
+  }
+}
+resource "azurerm_lb_backend_address_pool" "web" {
+  loadbalancer_id = azurerm_lb.edge.id
+}
+resource "azurerm_network_security_group" "web" {
+  security_rule {
+    direction             = "Inbound"
+    access                = "Allow"
+    source_address_prefix = "SOURCE"
+  }
+}
+resource "azurerm_linux_virtual_machine_scale_set" "web" {
+  network_interface {
+    network_security_group_id = azurerm_network_security_group.web.id
+    ip_configuration {
+      load_balancer_backend_address_pool_ids = [azurerm_lb_backend_address_pool.web.id]
+    }
+  }
+}
+"""
+    front = {"azurerm_lb.edge", "azurerm_lb_backend_address_pool.web"}
+    behind = "azurerm_linux_virtual_machine_scale_set.web"
+    assert set(reached(text.replace("SOURCE", "*"))) == {*front, behind}
+    assert set(reached(text.replace("SOURCE", "10.0.0.0/8"))) == front
+
+
 PUBLIC_AND_PRIVATE = (
     NETWORK
     + """

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
-from tests.assessments.scanning import files_of, scan
+from tests.assessments.scanning import ROOT, files_of, scan
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WEB = """
 locals {
@@ -97,6 +103,33 @@ def test_names_that_lead_in_a_circle_end() -> None:
         'locals {\n  a = local.b\n  b = local.a\n}\nresource "aws_lb" "x" {\n  name = local.a\n}\n'
     )
     assert named({"main.tf": text}, engine="tfparse") == {"aws_lb.x": set()}
+
+
+def test_locals_that_all_name_each_other_are_followed_in_bounded_time(tmp_path: Path) -> None:
+    names = " + ".join(f"local.l{number}" for number in range(200))
+    every = "\n".join(f"  l{number} = {names}" for number in range(200))
+    users = "\n".join(
+        f'resource "aws_lb" "x{number}" {{\n  name = local.l{number}\n}}' for number in range(50)
+    )
+    text = f"locals {{\n{every}\n}}\n{users}\n"
+    (tmp_path / "main.tf").write_text(text)
+    program = (
+        "import references as r; blocks = [('locals', 'main.tf', 1, 202)]"
+        " + [(f'aws_lb.x{n}', 'main.tf', 203 + 3 * n, 205 + 3 * n) for n in range(50)];"
+        " found = r.References(blocks); print([found.of(*each) for each in blocks[1:]].count([]),"
+        " found._all_left > -2 * r.MAX_STEPS)"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "assessments" / "scan" / "scanner")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["50", "True"]
 
 
 def test_a_plan_keeps_the_names_that_its_values_leave_out() -> None:

@@ -73,6 +73,25 @@ def _let_in(graph: Graph, carrier: Resource) -> str:
     return ""
 
 
+def lets_in(graph: Graph, resource: Resource) -> bool:
+    """Whether a machine behind a balancer takes requests from the internet: a balancer passes them
+    on as they come, so its own security group decides."""
+    carriers = [resource, *(edge.target for edge in graph.names(resource, NIC))]
+    return any(_let_in(graph, each) for each in carriers)
+
+
+MACHINES = frozenset(
+    {
+        "azurerm_linux_virtual_machine",
+        "azurerm_linux_virtual_machine_scale_set",
+        "azurerm_virtual_machine",
+        "azurerm_virtual_machine_scale_set",
+        "azurerm_windows_virtual_machine",
+        "azurerm_windows_virtual_machine_scale_set",
+    }
+)
+
+
 def _is_open(rule: dict[str, Any]) -> bool:
     inbound = str(rule.get("direction")).lower() == "inbound"
     allowed = str(rule.get("access")).lower() == "allow"

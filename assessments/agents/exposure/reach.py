@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from assessments.agents.exposure.aws import Aws
-from assessments.agents.exposure.azure import azure_exposures
+from assessments.agents.exposure.azure import MACHINES, azure_exposures, lets_in
 from assessments.agents.exposure.containers import container_exposures
 from assessments.agents.exposure.evidence import Exposure
 from assessments.agents.exposure.google import google_exposures
@@ -66,15 +66,17 @@ def exposures(graph: Graph) -> dict[str, Exposure]:
     aws = Aws(graph)
     direct = [*aws.exposures(), *azure_exposures(graph), *google_exposures(graph)]
     direct += container_exposures(graph)
-    found = {each.resource.address: each for each in direct}
-    _add_reached(found, Flow(graph))
+    # What may not exist at all (a Condition that can't be decided) is not exposed.
+    found = {each.resource.address: each for each in direct if not each.resource.uncertain}
+    _add_reached(found, graph)
     _add_parts(found, graph)
     _add_groups(found, graph, aws)
     return dict(sorted(found.items()))
 
 
-def _add_reached(found: dict[str, Exposure], flow: Flow) -> None:
+def _add_reached(found: dict[str, Exposure], graph: Graph) -> None:
     """What requests are passed to, up to what serves them."""
+    flow = Flow(graph)
     waiting = [(each.resource, each.reason, 0) for each in found.values()]
     while waiting:
         resource, reason, links = waiting.pop()
@@ -83,6 +85,8 @@ def _add_reached(found: dict[str, Exposure], flow: Flow) -> None:
         for hop in flow.after(resource):
             target = hop.target
             if target.address in found or kind_of(target) in STORES:
+                continue
+            if kind_of(target) in MACHINES and not lets_in(graph, target):
                 continue
             link = f" -> {target.address} ({hop.place})" if links < MAX_LINKS else ""
             found[target.address] = Exposure(target, reason + link)

@@ -22,6 +22,8 @@ MAX_REFERENCES = 200
 """Of one resource; the rest is left out."""
 MAX_STEPS = 2_000
 """Names followed for one resource: through variables, locals and outputs."""
+MAX_ALL_STEPS = 200_000
+"""The same for all resources of a root: about 2 s. Real roots take a few thousand."""
 
 _NAME = r"[A-Za-z_][\w-]{0,200}"
 _INDEX = r"(?:\[[^\]\n]{0,80}\])?"
@@ -55,7 +57,8 @@ class References:
 
     def __init__(self, blocks: list[tuple[str, str, int, int]]) -> None:
         self._files: dict[str, list[str]] = {}
-        self._read: dict[tuple[str, int, int], list[_Mention]] = {}
+        self._read: dict[tuple[str, int, int], dict[str, list[_Mention]]] = {}
+        self._all_left = MAX_ALL_STEPS
         self._by_path: dict[str, list[tuple[str, str, int, int]]] = {}
         self._addresses: set[str] = set()
         for block in blocks:
@@ -67,12 +70,13 @@ class References:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         self._left = MAX_STEPS
         prefix = _prefix(path)
-        for mention in self._mentions(file, start, end):
+        mentions = self._mentions(file, start, end).values()
+        for mention in (each for group in mentions for each in group):
             at = ".".join(mention.at)[:200]
             for to in sorted(self._resources(mention, prefix, frozenset())):
                 if _INDEXES.sub("", to) != _INDEXES.sub("", path):
                     found.setdefault((to, at), {"to": to, "at": at, "line": mention.line})
-            if len(found) >= MAX_REFERENCES:
+            if len(found) >= MAX_REFERENCES or self._is_spent():
                 break
         return [found[key] for key in sorted(found)][:MAX_REFERENCES]
 
@@ -81,7 +85,8 @@ class References:
         kind, name = mention.steps[0], mention.steps[1]
         key = f"{prefix}|{'.'.join(mention.steps[:3])}"
         self._left -= 1
-        if kind in _NOT_RESOURCES or key in seen or len(seen) > 30 or self._left < 0:
+        self._all_left -= 1
+        if kind in _NOT_RESOURCES or key in seen or len(seen) > 30 or self._is_spent():
             return set()
         seen |= {key}
         if kind == "var":
@@ -109,16 +114,25 @@ class References:
         """What stands in a block that is no resource, or in one attribute of it."""
         found: set[str] = set()
         for _, file, start, end in self._by_path.get(_INDEXES.sub("", path), ())[:20]:
-            for mention in self._mentions(file, start, end):
-                if not attribute or mention.at[:1] == (attribute,):
+            groups = self._mentions(file, start, end)
+            for name in [attribute] if attribute else list(groups):
+                for mention in groups.get(name, ()):
+                    if self._is_spent():
+                        return found
                     found |= self._resources(mention, inside, seen)
         return found
 
-    def _mentions(self, file: str, start: int, end: int) -> list[_Mention]:
+    def _is_spent(self) -> bool:
+        return self._left < 0 or self._all_left < 0
+
+    def _mentions(self, file: str, start: int, end: int) -> dict[str, list[_Mention]]:
+        """The names in a block, by the attribute of the block in which they stand."""
         key = (file, start, end)
         if key not in self._read:
             lines = self._lines(file)[max(0, start - 1) : min(end, start + MAX_LINES)]
-            self._read[key] = list(_mentions(lines, start))
+            found = self._read[key] = {}
+            for mention in _mentions(lines, start):
+                found.setdefault(mention.at[0] if mention.at else "", []).append(mention)
         return self._read[key]
 
     def _lines(self, file: str) -> list[str]:
