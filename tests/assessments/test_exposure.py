@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from assessments.agents.exposure.reach import exposures
 from assessments.agents.references import read_graph
@@ -290,6 +292,15 @@ def test_findings_and_recommendations_say_what_the_internet_can_reach(
     }
     assert by_resource == {"aws_db_instance.public": {True}, "aws_db_instance.private": {False}}
     assert not run.findings.filter(agent="cost", is_exposed=True).exists()
+    client = Client()
+    client.force_login(alice)
+    one = run.findings.filter(is_exposed=True, agent="security").first()
+    assert one is not None
+    page = client.get(reverse("finding", args=[one.pk])).content.decode()
+    assert "Internet-facing" in page
+    assert one.detail["exposure"].split(";")[0] in page
+    answer = client.get(f"/api/v1/assessments/{run.assessment_id}/recommendations").json()
+    assert answer["recommendations"][0]["is_exposed"]
     document = document_of(run)
     shown = [each for each in document["findings"] if each["is_exposed"]]
     assert all(
