@@ -23,7 +23,7 @@ MAX_SHOWN_CHARS = 160
 _INDEX = re.compile(r"^\[?(\d+)\]?$")
 _DECLARED = re.compile(r'^\s*(?:- +)?(?:dynamic\s+)?"?([\w.-]+)"?\s*(?:[:={]|$)')
 _INLINE = re.compile(r'(?<![\w.-])"?([A-Za-z_][\w-]*)"?\s*(?:[:=](?!=)|\{)')
-_COMPANION = re.compile(r"^(?:aws|azurerm|google|alicloud|oci)_")
+_COMPANION = re.compile(r"^(?:(?:aws|azurerm|google|alicloud|oci)_|NetworkPolicy$)")
 _MAX_KEYS = 20
 _MAX_DEPTH = 20
 SELECTORS = frozenset({"name", "engine", "family", "databaseversion", "accountkind", "kind"})
@@ -86,7 +86,7 @@ def shown(lines: Sequence[CodeLine], focus: Focus | None) -> str:
         is_resource = _COMPANION.match(focus.missing)
         return f"{focus.missing} is {'missing or incomplete' if is_resource else 'not set'}"
     at = next((n for n, each in enumerate(lines) if focus and each.number == focus.line), 0)
-    return _joined([each.text.strip() for each in lines[at : at + MAX_EVIDENCE_LINES]])
+    return _joined([" ".join(each.text.split()) for each in lines[at : at + MAX_EVIDENCE_LINES]])
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -98,7 +98,7 @@ def _joined(texts: Sequence[str]) -> str:
         if texts[0].endswith(":") and not text.startswith("- "):
             break
         entries.append(text)
-        if text.startswith(("]", ")")):
+        if text.startswith(("]", ")")) or text.rstrip(",").endswith(("]", ")")):
             break
     return " ".join((texts[0], *entries))[:MAX_SHOWN_CHARS]
 

@@ -131,6 +131,8 @@ def test_what_is_shown_is_the_line_or_what_it_lacks() -> None:
     code = lines(DATABASE)
     assert shown(code, Focus(2)) == 'engine = "mysql"'
     assert shown(code, Focus(5)) == 'tags = [ "a", "b", ]'
+    assert shown(lines(HCL.replace("= [", "= [\n")), Focus(5)) == 'cidr_blocks = [ "10.0.0.0/8"]'
+    assert shown(lines("  a       = 1"), Focus(1)) == "a = 1"
     assert shown(code, Focus(1, "multi_az")) == "multi_az is not set"
     assert shown(code, Focus(1, "aws_flow_log")) == "aws_flow_log is missing or incomplete"
     assert shown([], None) == ""
