@@ -39,6 +39,7 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
     inputs = [input_of(scope, data, stated[scope.key].requirements) for scope in scopes]
     sizes = [_units(each) for each in inputs]
     answers: list[AgentResult] = []
+    reasons: list[str] = []
     for place, (scope, each) in enumerate(zip(scopes, inputs, strict=True)):
         part = _Progress(
             on_progress,
@@ -50,10 +51,12 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
         result = agent.run(each, part.report if len(scopes) > 1 else on_progress)
         told = _told(scope, result, names[scope.key], stated[scope.key])
         answers.append(with_gaps(agent, told, each.coverage))
+        reasons.append(told.reason)
         part.finish()
     if len(scopes) == 1:
         return answers[0]
-    return with_gaps(agent, run_level(agent, scopes, answers), data.gaps or data.coverage)
+    headline = run_level(agent, scopes, answers, reasons=reasons)
+    return with_gaps(agent, headline, data.gaps or data.coverage)
 
 
 def _units(data: AgentInput) -> int:

@@ -33,8 +33,13 @@ MAX_NAMED = 3
 Answers = list[tuple["Scope", AgentResult]]
 
 
-def run_level(agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResult]) -> AgentResult:
-    """The headline of ``results``, one for each of ``scopes``, with all their findings."""
+def run_level(
+    agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResult], *, reasons: Sequence[str]
+) -> AgentResult:
+    """The headline of ``results``, one for each of ``scopes``, with all their findings.
+
+    ``reasons`` are why scopes are not assessed, without their gaps: the run's are counted once.
+    """
     every = list(zip(scopes, results, strict=True))
     answers = [(s, result) for s, result in every if result.status == AgentStatus.ASSESSED]
     shared = AgentResult(
@@ -43,7 +48,7 @@ def run_level(agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResu
         scopes=[_scope_answer(scope, result) for scope, result in every],
     )
     if not answers:
-        return shared.replace(reason=_reason(results))
+        return shared.replace(reason=" ".join(dict.fromkeys(filter(None, reasons))))
     worst = _worst(agent.headline, answers)
     score, formula = _score(agent.headline, answers, worst)
     return shared.replace(
@@ -59,10 +64,6 @@ def run_level(agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResu
 def _scope_answer(scope: Scope, result: AgentResult) -> ScopeAnswer:
     fields = (name for name in ScopeAnswer.__struct_fields__ if name != "scope")
     return ScopeAnswer(scope=scope.key, **{name: getattr(result, name) for name in fields})
-
-
-def _reason(results: Sequence[AgentResult]) -> str:
-    return " ".join(dict.fromkeys(each.reason for each in results if each.reason))
 
 
 def _findings(answers: Answers) -> list[AgentFinding]:

@@ -15,6 +15,7 @@ from assessments.agents.types import AgentInput, AgentResult, AgentStatus, Scope
 from assessments.requirements import Requirements
 from assessments.scan.types import (
     CheckResult,
+    CoverageStatus,
     FileCoverage,
     FileKind,
     Outcome,
@@ -329,3 +330,24 @@ def test_no_cost_score_of_one_scope_stands_for_another_that_has_too_few_prices()
     assert of_scope(result, STAGING).score is not None
     assert result.score is None
     assert PROD in result.score_formula
+
+
+def test_why_no_scope_is_assessed_is_said_once_whatever_each_lacks() -> None:
+    data = both()
+    unread = [
+        FileCoverage(
+            path=f"{key}/more{n}.tf", kind=FileKind.TERRAFORM, status=CoverageStatus.FAILED
+        )
+        for key, count in ((PROD, 1), (STAGING, 2))
+        for n in range(count)
+    ]
+    scopes = [
+        each.replace(paths=[*each.paths, *(f.path for f in unread if f.path.startswith(each.key))])
+        for each in data.scopes
+    ]
+    result = answer(
+        "capacity", data.replace(coverage=[*data.coverage, *unread], gaps=[], scopes=scopes)
+    )
+    assert result.status == AgentStatus.NOT_ASSESSED
+    assert result.reason.count("Capacity needs") == 1
+    assert result.reason.endswith("3 files were not read whole.")
