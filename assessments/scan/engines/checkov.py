@@ -142,7 +142,8 @@ def _secret(record: dict[str, Any]) -> CheckResult:
 
 
 def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> CheckResult:
-    resource, resource_type = _checkov_resource(record, framework)
+    file = str(record["file"])
+    resource, resource_type = resource_of(str(record["resource"]), framework, file=file)
     return CheckResult(
         engine="checkov",
         rule=str(record["rule"]),
@@ -150,17 +151,17 @@ def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> 
         outcome=_OUTCOMES[record["outcome"]],
         resource=resource[:400],
         resource_type=resource_type,
-        file=str(record["file"]),
+        file=file,
         line_start=start,
         line_end=end,
         suppression=str(record["suppression"])[:300],
     )
 
 
-def _checkov_resource(record: dict[str, Any], framework: str) -> tuple[str, str]:
+def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
     """Address and type, as the resource model has them, from Checkov's own name:
     ``module.m.aws_instance.i``, ``Deployment.shop.cart``, ``AWS::S3::Bucket.Images``."""
-    name = str(record["resource"]).lstrip("/")
+    name = name.lstrip("/")
     if framework in {"terraform", "terraform_plan"}:
         parts = name.split(".")
         while len(parts) > 2 and parts[0] == "module":
@@ -172,7 +173,7 @@ def _checkov_resource(record: dict[str, Any], framework: str) -> tuple[str, str]
         kind, _, logical_id = name.rpartition(".")
         return logical_id, kind
     if framework == "github_actions":
-        return name or record["file"], framework
+        return name or file, framework
     # Checkov names a secret by a digest of its value, which is shown to nobody, and a Dockerfile by
     # its instruction.
-    return str(record["file"]), framework
+    return file, framework
