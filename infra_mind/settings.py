@@ -322,7 +322,7 @@ TASKS_RETENTION_DAYS = env_int("TASKS_RETENTION_DAYS", 30)
 SCANNER_PYTHON = env("SCANNER_PYTHON", str(BASE_DIR / ".venv-scanner" / "bin" / "python"))
 ALLOW_OPEN_SANDBOX = env_bool("ALLOW_OPEN_SANDBOX", False)  # scan where engines can't be shut in
 ANALYZE_WAIT_MAX_S = env_int("ANALYZE_WAIT_MAX_S", 120)  # of POST analyze?background=false
-FIXES_MAX_S = env_int("FIXES_MAX_S", 60)  # spent on proving a run's fixes
+FIXES_MAX_S = env_int("FIXES_MAX_S", 30)  # spent on proving a run's fixes
 UPLOAD_MAX_BYTES = 50 * 1024 * 1024
 UPLOAD_MAX_FILES = 10_000
 UPLOAD_MAX_FILE_BYTES = 5 * 1024 * 1024

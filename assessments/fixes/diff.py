@@ -10,18 +10,18 @@ from assessments.fixes.errors import CannotFix
 
 CONTEXT = 3
 MAX_LINE_CHARS = 2_000
+_NO_END = "\\ No newline at end of file"
 
 
 @dataclass(frozen=True)
 class _Line:
-    """``sign`` is what the patch begins the line with; the numbers are 0-based places before and
-    after."""
+    """``sign`` is what the patch begins the line with, ``text`` has its line end; the numbers are
+    0-based places before and after."""
 
     sign: str
     text: str
     old: int
     new: int
-    is_last: bool
 
 
 def unified_diff(path: str, before: str, after: str, *, redact: Callable[[str], str]) -> str:
@@ -31,8 +31,9 @@ def unified_diff(path: str, before: str, after: str, *, redact: Callable[[str], 
     Raises CannotFix where a changed line would be masked, or is too long to read.
     """
     hunks: list[list[_Line]] = [[]]
-    for line in _lines(before.split("\n"), after.split("\n")):
-        is_hidden = redact(line.text) != line.text or len(line.text) > MAX_LINE_CHARS
+    for line in _lines(_split(before), _split(after)):
+        text = line.text.rstrip("\n")
+        is_hidden = redact(text) != text or len(text) > MAX_LINE_CHARS
         if is_hidden and line.sign != " ":
             raise CannotFix("A line that changes holds a secret.")
         last = hunks[-1][-1] if hunks[-1] else line
@@ -46,28 +47,33 @@ def unified_diff(path: str, before: str, after: str, *, redact: Callable[[str], 
     return f"--- a/{path}\n+++ b/{path}\n{body}"
 
 
+def _split(text: str) -> list[str]:
+    """Lines with their ends; a carriage return belongs to the line."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    lines[-1] = lines[-1].removesuffix("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def _lines(before: list[str], after: list[str]) -> Iterator[_Line]:
     matcher = SequenceMatcher(None, before, after, autojunk=False)
-    end, new_end = len(before) - 1, len(after) - 1
     for group in matcher.get_grouped_opcodes(CONTEXT):
         for tag, old, old_end, new, new_stop in group:
             if tag == "equal":
                 for at in range(old_end - old):
-                    yield _Line(" ", before[old + at], old + at, new + at, old + at == end)
+                    yield _Line(" ", before[old + at], old + at, new + at)
                 continue
             for at in range(old, old_end):
-                yield _Line("-", before[at], at, new, at == end)
+                yield _Line("-", before[at], at, new)
             for at in range(new, new_stop):
-                yield _Line("+", after[at], old_end, at, at == new_end)
+                yield _Line("+", after[at], old_end, at)
 
 
 def _hunk(lines: list[_Line]) -> str:
-    lines = [line for line in lines if not (line.is_last and not line.text)]
     old = [line for line in lines if line.sign != "+"]
     new = [line for line in lines if line.sign != "-"]
     head = f"@@ -{_range(old, lines[0].old)} +{_range(new, lines[0].new, is_new=True)} @@\n"
     return head + "".join(
-        f"{line.sign}{line.text}\n" + ("\\ No newline at end of file\n" if line.is_last else "")
+        line.sign + (line.text if line.text.endswith("\n") else f"{line.text}\n{_NO_END}\n")
         for line in lines
     )
 

@@ -184,7 +184,9 @@ class HclText:
                 node = known[name].children[-1]
                 if not self._is_literal(node):
                     raise CannotFix(f"{name} is an expression.")
-                yield Splice(self.start(node), self.end(node), _rendered(item))
+                is_bare = self.text(node) in {"true", "false"} and item in {"true", "false"}
+                text = str(item) if is_bare else _rendered(item)
+                yield Splice(self.start(node), self.end(node), text)
             elif elements and elements[-1].start_point[0] > found.start_point[0]:
                 indent = " " * elements[-1].start_point[1]
                 at = line_end(self.source, self.end(elements[-1]))
@@ -251,7 +253,9 @@ class HclText:
         gap = [] if width <= known else [""]
         lines = _aligned(plain, width=max(width, known) if not gap else width, indent=indent)
         at = line_end(self.source, self.end(single[-1]))
-        return Splice(at, at, "".join(eol + line for line in [*gap, *lines]))
+        below = self.source[at:].lstrip("\r").removeprefix("\n").split("\n", 1)[0].strip()
+        after = gap if below not in {"", "}"} else []
+        return Splice(at, at, "".join(eol + line for line in [*gap, *lines, *after]))
 
     def _indent(self, block: Node) -> str:
         start = self.start(block)

@@ -46,7 +46,7 @@ def test_an_attribute_is_added_in_the_alignment_of_those_above_it() -> None:
 
 def test_a_name_too_long_for_the_alignment_stands_by_itself_as_fmt_would_have_it() -> None:
     after = changed(INSTANCE, deletion_protection=True)
-    assert added_lines(INSTANCE, after) == ["", "  deletion_protection = true"]
+    assert added_lines(INSTANCE, after) == ["", "  deletion_protection = true", ""]
 
 
 def test_a_block_on_one_line_is_opened() -> None:
@@ -159,14 +159,27 @@ def test_a_change_to_a_line_with_a_secret_is_not_shown_at_all() -> None:
         unified_diff("f", before, 'password = ""\n', redact=hides)
 
 
+def applied(folder: Path, before: str, after: str) -> str:
+    """``before`` as ``git apply`` leaves it."""
+    (folder / "f.tf").write_text(before)
+    (folder / "p").write_text(unified_diff("f.tf", before, after, redact=lambda line: line))
+    subprocess.run(["git", "apply", "p"], cwd=folder, check=True)
+    return (folder / "f.tf").read_text()
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("added", ["\n\nnext {\n}", "\n", "\n\n\n", "}"])
+def test_git_applies_what_is_added_at_the_end(tmp_path: Path, end: str, added: str) -> None:
+    before = "a {\n  b = 1\n}" + end
+    after = "a {\n  b = 1\n}" + added + end
+    assert applied(tmp_path, before, after) == after
+
+
 @pytest.mark.parametrize("end", ["\n", ""])
 def test_git_applies_the_patch(tmp_path: Path, end: str) -> None:
     before = "".join(f"line {n}\n" for n in range(30)) + "last" + end
     after = before.replace("line 3\n", "line three\n").replace("last", "the last\nof all")
-    (tmp_path / "f.tf").write_text(before)
-    (tmp_path / "p").write_text(unified_diff("f.tf", before, after, redact=lambda line: line))
-    subprocess.run(["git", "apply", "p"], cwd=tmp_path, check=True)
-    assert (tmp_path / "f.tf").read_text() == after
+    assert applied(tmp_path, before, after) == after
 
 
 DOCKERFILE = """\
