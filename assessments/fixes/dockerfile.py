@@ -12,6 +12,8 @@ from assessments.fixes.recipes import Recipe
 if TYPE_CHECKING:
     from assessments.scan.types import CheckResult
 
+MAX_CHARS = 20_000
+"""Of an instruction: patterns look ahead, so their time grows with its square."""
 _SHELL_SIGN = re.compile(r"""[\\$"'`;&|<>(){}*?!#~=]""")
 """What only a shell understands."""
 
@@ -20,6 +22,8 @@ def applied(recipe: Recipe, check: CheckResult, source: str) -> dict[str, str] |
     """``pattern`` replaced in the check's instruction and all its continuation lines."""
     start, end = _instruction(source, check.line_start)
     text = source[start:end]
+    if len(text) > MAX_CHARS:
+        raise CannotFix("The instruction is too long.")
     if not recipe.fits(text):
         return None
     changed = (

@@ -215,5 +215,20 @@ def test_an_instruction_over_several_lines_is_changed_where_its_command_stands()
     )
 
 
+PACKAGES = """\
+FROM debian:12
+RUN apt-get install -y curl wget \\
+    wget \\
+    && wget https://shop.test/a
+"""
+
+
+def test_a_package_that_is_called_like_a_command_is_not_changed() -> None:
+    drafted = draft("d", [found("DL3047", 2)], {"Dockerfile": PACKAGES})
+    assert drafted is not None
+    after = PACKAGES.replace("&& wget", "&& wget --progress=dot:giga")
+    assert drafted.changed["Dockerfile"] == after
+
+
 def test_a_command_that_needs_its_shell_keeps_it() -> None:
     assert draft("d", [found("DL3025", 7)], {"Dockerfile": DOCKERFILE}) is None
