@@ -211,3 +211,30 @@ def test_the_page_writes_moments_as_the_server_does(context: BrowserContext, mod
         [now.timestamp() * 1000, ages],
     )
     assert on_page == [wording.when(now - timedelta(seconds=age), now) for age in ages]
+
+
+def test_a_patch_is_copied_as_it_stands(context: BrowserContext) -> None:
+    """The clipboard is there in secure contexts alone."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    patch = "--- a/main.tf\n+++ b/main.tf\n@@ -1 +1 @@\n-a\n+b\n"
+    figure = f"<figure><button data-copy>Copy patch</button><pre>{patch}</pre></figure>"
+
+    def serve(route: Route) -> None:
+        if route.request.url.endswith("copy.js"):
+            text = (MODULES / "copy.js").read_text()
+            route.fulfill(content_type="text/javascript", body=text)
+        else:
+            route.fulfill(content_type="text/html", body=f"<!doctype html>{figure}")
+
+    page.route("https://modules.test/**", serve)
+    page.goto("https://modules.test/")
+    page.evaluate("import('/copy.js').then((module) => module.offerCopies())")
+    page.get_by_role("button", name="Copy patch").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == patch
+
+
+def test_without_a_clipboard_no_copy_button_is_offered(modules: Page) -> None:
+    modules.evaluate("import('/copy.js').then((module) => module.offerCopies())")
+    assert modules.evaluate("document.documentElement.classList.contains('copies')") is False
