@@ -6,6 +6,9 @@ import hashlib
 from collections import Counter
 from typing import Any
 
+from django.db import connection
+from psycopg import sql
+from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from assessments import kinds
@@ -96,9 +99,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
 def store_answer(report: AgentReport, result: AgentResult) -> None:
     answer = result.to_builtins(exclude=NOT_STORED)
     AgentReport.objects.filter(pk=report.pk).update(**answer)
-    Finding.objects.bulk_create(
-        (row_of(finding, report) for finding in result.findings), batch_size=500
-    )
+    insert_findings([row_of(finding, report) for finding in result.findings])
     counts = Counter(finding.severity.name.lower() for finding in result.findings)
     task = TaskRun.objects.get(assessment_run=report.run_id)
     data = {
@@ -115,23 +116,44 @@ def store_answer(report: AgentReport, result: AgentResult) -> None:
         emit(task, "findings.found", counted, attempt=None)
 
 
-def row_of(finding: AgentFinding, report: AgentReport) -> Finding:
-    return Finding(
-        run_id=report.run_id,
-        report=report,
-        agent=report.agent,
-        scope=finding.scope[:600],
-        rule=finding.rule[:80],
-        title=finding.title[:300],
-        severity=finding.severity,
-        severity_origin=finding.severity_origin,
-        resource=finding.resource[:300],
-        file=finding.file,
-        line_start=finding.line_start,
-        line_end=finding.line_end,
-        detail=finding.to_builtins(exclude=SHOWN | KEPT),
-        monthly_saving_usd=finding.monthly_saving_usd,
-        fingerprint=hashlib.sha256(
+def insert_findings(rows: list[dict[str, Any]]) -> None:
+    """COPY rather than ``bulk_create``: an agent may have tens of thousands of findings, and
+    building their statements takes longer than finding them."""
+    if not rows:
+        return
+    columns = sql.SQL(", ").join(map(sql.Identifier, rows[0]))
+    table = sql.Identifier(Finding._meta.db_table)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(statement) as copy,
+    ):
+        for row in rows:
+            copy.write_row(tuple(row.values()))
+
+
+def row_of(finding: AgentFinding, report: AgentReport) -> dict[str, Any]:
+    """A finding by the columns of its table."""
+    return {
+        "id": uuid7(),
+        "run_id": report.run_id,
+        "report_id": report.pk,
+        "agent": report.agent,
+        "scope": finding.scope[:600],
+        "rule": finding.rule[:80],
+        "title": finding.title[:300],
+        "severity": int(finding.severity),
+        "severity_origin": finding.severity_origin.value,
+        "resource": finding.resource[:300],
+        "file": finding.file,
+        "line_start": finding.line_start,
+        "line_end": finding.line_end,
+        "detail": Jsonb(finding.to_builtins(exclude=SHOWN | KEPT)),
+        "monthly_saving_usd": finding.monthly_saving_usd,
+        "fingerprint": hashlib.sha256(
             f"{report.agent}\0{finding.fingerprint_key}".encode()
         ).hexdigest(),
-    )
+        "since": "",
+        "is_exposed": False,
+    }
