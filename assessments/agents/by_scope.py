@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from assessments.agents.gaps import with_gaps
 from assessments.agents.headline import run_level
-from assessments.agents.scope_inputs import identities, input_of, scopes_of
+from assessments.agents.scope_inputs import identities, inputs_of, scopes_of
 from assessments.agents.scope_requirements import Stated, stated_for
 from assessments.agents.types import Agent, AgentInput, AgentResult, OnProgress
 
@@ -36,7 +36,7 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
     if not scopes:
         return with_gaps(agent, agent.run(data, on_progress), data.gaps or data.coverage)
     names, stated = identities(scopes, data), stated_for(scopes, data)
-    inputs = [input_of(scope, data, stated[scope.key].requirements) for scope in scopes]
+    inputs = inputs_of(scopes, data, {key: each.requirements for key, each in stated.items()})
     sizes = [_units(each) for each in inputs]
     answers: list[AgentResult] = []
     reasons: list[str] = []

@@ -1,4 +1,4 @@
-"""The part of an agent's input that belongs to one scope."""
+"""The parts of an agent's input that belong to each scope."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from assessments.agents.types import AgentInput
-from assessments.scan.types import CoverageStatus, FileCoverage, Scope, ScopeKind
+from assessments.scan.types import (
+    CheckResult,
+    CoverageStatus,
+    FileCoverage,
+    Resource,
+    Scope,
+    ScopeKind,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from assessments.requirements import Requirements
 
@@ -28,38 +35,62 @@ def scopes_of(data: AgentInput) -> list[Scope]:
     return [*data.scopes, *([REST] if named - known and REST.key not in known else [])]
 
 
-def input_of(scope: Scope, data: AgentInput, requirements: Requirements) -> AgentInput:
-    """What of ``data`` belongs to ``scope``, with the requirements that describe it. A file that no
-    scope could be read from counts for the only one, where there is one."""
+def inputs_of(
+    scopes: Sequence[Scope], data: AgentInput, requirements: Mapping[str, Requirements]
+) -> list[AgentInput]:
+    """What of ``data`` belongs to each of ``scopes``, in their order, with the requirements that
+    describe it (by the scope's key). A file that no scope could be read from counts for the only
+    one, where there is one."""
     known = {each.key for each in data.scopes}
+    checks, resources = _by_scope(data.checks, known), _by_scope(data.resources, known)
+    coverage = _Coverage(data)
+    return [
+        AgentInput(
+            scopes=[scope],
+            checks=checks.get(scope.key, []),
+            resources=resources.get(scope.key, []),
+            coverage=list(coverage.of(scope)),
+            requirements=requirements[scope.key],
+        )
+        for scope in scopes
+    ]
 
-    def belongs(key: str) -> bool:
-        return key == scope.key or (scope.key == REST.key and key not in known)
 
-    return AgentInput(
-        scopes=[scope],
-        checks=[each for each in data.checks if belongs(each.scope)],
-        resources=[each for each in data.resources if belongs(each.scope)],
-        coverage=list(_coverage_of(scope, data)),
-        requirements=requirements,
-    )
+def _by_scope[T: (CheckResult, Resource)](
+    found: Iterable[T], known: set[str]
+) -> dict[str, list[T]]:
+    """Grouped in one go: an upload may have hundreds of scopes and very many checks. What names an
+    unknown scope goes to ``REST``."""
+    groups: dict[str, list[T]] = {}
+    for each in found:
+        groups.setdefault(each.scope if each.scope in known else REST.key, []).append(each)
+    return groups
 
 
-def _coverage_of(scope: Scope, data: AgentInput) -> Iterator[FileCoverage]:
-    """How far the scope's files were read for it: what another scope lacks is not its gap. A file
-    has several entries where several things are missing from it."""
-    paths = set(scope.paths)
-    files = [each for each in data.coverage if each.path in paths or len(data.scopes) == 1]
-    if not data.gaps:
-        yield from files
-        return
-    gaps: dict[str, list[FileCoverage]] = {}
-    for gap in data.gaps:
-        if gap.scope in {"", scope.key}:
-            gaps.setdefault(gap.path, []).append(gap)
-    for file in files:
-        read = FileCoverage(path=file.path, kind=file.kind, status=CoverageStatus.READ)
-        yield from gaps.get(file.path, [read])
+class _Coverage:
+    """How far files were read for each scope: what another scope lacks is not its gap."""
+
+    def __init__(self, data: AgentInput) -> None:
+        self._files: dict[str, list[FileCoverage]] = {}
+        for file in data.coverage:
+            self._files.setdefault(file.path, []).append(file)
+        self._gaps: dict[str, dict[str, list[FileCoverage]]] = {}
+        for gap in data.gaps:
+            self._gaps.setdefault(gap.path, {}).setdefault(gap.scope, []).append(gap)
+        self._has_gaps, self._is_one = bool(data.gaps), len(data.scopes) == 1
+
+    def of(self, scope: Scope) -> Iterator[FileCoverage]:
+        """A file has several entries where several things are missing from it."""
+        paths = self._files if self._is_one else sorted(set(scope.paths) & self._files.keys())
+        for file in (file for path in paths for file in self._files[path]):
+            if not self._has_gaps:
+                yield file
+                continue
+            gaps = self._gaps.get(file.path, {})
+            own = [*gaps.get("", []), *(gaps.get(scope.key, []) if scope.key else [])]
+            yield from own or [
+                FileCoverage(path=file.path, kind=file.kind, status=CoverageStatus.READ)
+            ]
 
 
 def identities(scopes: Sequence[Scope], data: AgentInput) -> dict[str, str]:

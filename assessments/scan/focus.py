@@ -10,8 +10,9 @@ line, and the block or list item that should hold it stands for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from assessments.scan.types import CodeLine
 
@@ -202,30 +203,37 @@ def _within(lines: Sequence[CodeLine], trail: _Trail, name: str) -> Focus | None
 
 
 def _declares(text: str, name: str) -> bool:
-    match = _DECLARED.match(text)
-    return match is not None and _same(match[1], name)
+    return _names(text).declared == _plain(name) != ""
 
 
 def _mentions(text: str, name: str) -> bool:
-    return any(_same(each, name) for each in _mentioned(text))
+    return _plain(name) in _names(text).mentioned
 
 
-def _mentioned(text: str) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The attributes that a line names, in plain spelling: the one that it ``declared``, and all
+    ``mentioned``."""
+
+    declared: str
+    mentioned: frozenset[str]
+
+
+@lru_cache(maxsize=10_000)
+def _names(text: str) -> _Names:
+    """Kept, for each of a block's checks goes over the same lines."""
+    match = _DECLARED.match(text)
+    declared = _plain(match[1]) if match else ""
     if text.lstrip().startswith(("#", "//")):
-        return
-    if match := _DECLARED.match(text):
-        yield match[1]
-    for inline in _INLINE.finditer(text[:2000]):
-        yield inline[1]
+        return _Names(declared, frozenset())
+    inline = (_plain(each[1]) for each in _INLINE.finditer(text[:2000]))
+    return _Names(declared, frozenset(filter(None, (declared, *inline))))
 
 
-def _same(one: str, other: str) -> bool:
-    """Terraform's, CloudFormation's and a policy's spelling of one name: ``kms_key_id``,
-    ``KmsKeyId``; ``actions``, ``Action``."""
-    return _plain(one) == _plain(other)
-
-
+@lru_cache(maxsize=10_000)
 def _plain(name: str) -> str:
+    """One spelling for Terraform's, CloudFormation's and a policy's: ``kms_key_id``, ``KmsKeyId``;
+    ``actions``, ``Action``."""
     return name.replace("_", "").replace("-", "").lower().rstrip("s")
 
 
