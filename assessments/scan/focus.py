@@ -203,31 +203,35 @@ def _within(lines: Sequence[CodeLine], trail: _Trail, name: str) -> Focus | None
 
 
 def _declares(text: str, name: str) -> bool:
-    return _names(text).declared == _plain(name) != ""
+    return _named_by(text).declared == _plain(name)
 
 
 def _mentions(text: str, name: str) -> bool:
-    return _plain(name) in _names(text).mentioned
+    return _plain(name) in _named_by(text).mentioned
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class _NamedBy:
     """The attributes that a line names, in plain spelling: the one that it ``declared``, and all
     ``mentioned``."""
 
-    declared: str
+    declared: str | None
     mentioned: frozenset[str]
 
 
 @lru_cache(maxsize=10_000)
-def _names(text: str) -> _Names:
+def _named_by(text: str) -> _NamedBy:
     """Kept, for each of a block's checks goes over the same lines."""
     match = _DECLARED.match(text)
-    declared = _plain(match[1]) if match else ""
+    declared = _plain(match[1]) if match else None
     if text.lstrip().startswith(("#", "//")):
-        return _Names(declared, frozenset())
-    inline = (_plain(each[1]) for each in _INLINE.finditer(text[:2000]))
-    return _Names(declared, frozenset(filter(None, (declared, *inline))))
+        return _NamedBy(declared, frozenset())
+    inline = {_plain(each[1]) for each in _INLINE.finditer(text[:2000])}
+    return _NamedBy(declared, frozenset(inline if declared is None else {declared, *inline}))
+
+
+def _same(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
 
 
 @lru_cache(maxsize=10_000)
