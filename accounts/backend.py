@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.backends import ModelBackend
+from allauth.account.auth_backends import AuthenticationBackend
 
 from accounts import throttle
 from tasks_ui.access.address import client_address
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
 
 
-class ThrottledBackend(ModelBackend):
+class ThrottledBackend(AuthenticationBackend):
     """Raises TooManyAttemptsError and HashingBusyError, which ``RefusalMiddleware`` answers. A
     request is missing only where no stranger asks."""
 
     def authenticate(
-        self,
-        request: HttpRequest | None,
-        username: str | None = None,
-        password: str | None = None,
-        **kwargs: Any,
-    ) -> User | None:
-        if request is None or not username or not password:
-            return super().authenticate(request, username, password, **kwargs)
-        attempt = throttle.begin(account=username, address=client_address(request))
-        user = super().authenticate(request, username, password, **kwargs)
+        self, request: HttpRequest | None, **credentials: Any
+    ) -> AbstractBaseUser | None:
+        account = credentials.get("username") or credentials.get("email")
+        if request is None or not account or not credentials.get("password"):
+            return super().authenticate(request, **credentials)  # type: ignore[no-any-return]
+        attempt = throttle.begin(account=account, address=client_address(request))
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
         if user is not None:
             attempt.forgive()
         return user

@@ -14,7 +14,14 @@ import sys
 
 from django.conf import settings
 
-SECRETS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY")
+SECRETS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "SECRET_KEY",
+    "SMTP_URL",
+    "OIDC_CLIENT_SECRET",
+)
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 

@@ -16,6 +16,7 @@ from django.utils.csp import CSP
 from kombu import Queue
 
 from infra_mind.embedded import connection_urls, local_secret_key
+from infra_mind.hosts import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -37,6 +38,38 @@ def env_int(name: str, default: int) -> int:
 
 def env_list(name: str, default: str) -> list[str]:
     return [item.strip() for item in env(name, default).split(",") if item.strip()]
+
+
+def mailer(url: str) -> dict[str, Any]:
+    """Django's settings of one mail server: ``smtp://user:password@host:587`` speaks TLS after
+    STARTTLS, ``smtps://`` from the start, ``smtp+plain://`` never."""
+    if not url:
+        return {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    parts = urlsplit(url)
+    ports = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+    if parts.scheme not in ports or not parts.hostname:
+        raise SystemExit("SMTP_URL must be smtp://, smtps:// or smtp+plain:// and a host.")
+    options = {
+        "host": parts.hostname,
+        "port": parts.port or ports[parts.scheme],
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "smtp",
+        "use_ssl": parts.scheme == "smtps",
+        "timeout": 10,
+    }
+    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+
+
+def oidc_apps() -> list[dict[str, Any]]:
+    """The one OpenID Connect issuer that people may sign in with, if any."""
+    if not OIDC_ISSUER:
+        return []
+    if not env("OIDC_CLIENT_ID"):
+        raise SystemExit("OIDC_ISSUER needs OIDC_CLIENT_ID, and mostly OIDC_CLIENT_SECRET.")
+    app = {"provider_id": "oidc", "name": OIDC_NAME, "client_id": env("OIDC_CLIENT_ID")}
+    secret = {"secret": env("OIDC_CLIENT_SECRET"), "settings": {"server_url": OIDC_ISSUER}}
+    return [app | secret]
 
 
 # --- the place and the process -----------------------------------------------------------------
@@ -71,6 +104,11 @@ INSTALLED_APPS = [
     "assessments",
     "accounts",
     "tasks_ui",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     *env_list("EXTRA_APPS", ""),  # apps with task kinds of their own
 ]
 
@@ -90,6 +128,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "tasks_ui.rest.middleware.DatabaseOutageMiddleware",
     "accounts.middleware.RefusalMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "infra_mind.urls"
@@ -111,12 +150,59 @@ TEMPLATES = [
 
 # --- accounts
 
+HOST = env("HOST", "127.0.0.1")
+IS_LOOPBACK = is_loopback(HOST)  # nobody but this machine's users gets in
+SIGN_UP = env_bool("SIGN_UP", IS_LOCAL and IS_LOOPBACK)  # for everyone, else by invitation
+CONTACT = env("CONTACT")  # whom people ask who can't get in
+DEMO_MARK = INFRA_MIND_HOME / "demo"  # there while the demo account has its well known password
+TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)  # in front, each adding to X-Forwarded-For
+
 AUTHENTICATION_BACKENDS = ["accounts.backend.ThrottledBackend"]
 PASSWORD_HASHERS = ["accounts.hashing.BoundedHasher"]
-TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)  # in front, each adding to X-Forwarded-For
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
+
+HAS_MAIL = bool(env("SMTP_URL"))
+DEFAULT_FROM_EMAIL = env("MAIL_FROM", "infra-mind@localhost")
+MAILERS = {"default": mailer(env("SMTP_URL"))}
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"} if HAS_MAIL else {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", *(["email*"] if HAS_MAIL else []), "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if HAS_MAIL else "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = HAS_MAIL
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 3
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if env_bool("HTTPS", False) else "http"
+# Passwords are counted by accounts.throttle; the second is for codes of the second factor.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "signup": "accounts.forms.SignUpForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "set_password": "accounts.forms.SetPasswordForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+    "add_email": "accounts.forms.AddEmailForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
+MFA_ADAPTER = "accounts.adapters.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Infra Mind"
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+    "activate_totp": "accounts.forms.ActivateTotpForm",
+}
+
+OIDC_ISSUER = env("OIDC_ISSUER")
+OIDC_NAME = env("OIDC_NAME", "single sign-on") if OIDC_ISSUER else ""
+OIDC_SIGN_UP = env_bool("OIDC_SIGN_UP", SIGN_UP)  # may people whom the issuer knows join by that
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": oidc_apps()}}
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -157,7 +243,10 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = env_bool("HSTS_PRELOAD", False)
-SILENCED_SYSTEM_CHECKS = ["security.W021"]  # preloading can't be taken back: it is asked for
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021",  # preloading can't be taken back: it is asked for
+    *([] if HAS_MAIL else ["mail.E001"]),  # no mail is sent, and pages say so
+]
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS

@@ -32,7 +32,7 @@ from typing import IO
 import psutil
 
 from assessments.scan import sandbox
-from infra_mind import embedded
+from infra_mind import embedded, hosts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 QUEUES = "assessments,reports,default,priority"
@@ -45,6 +45,7 @@ LOOK_EVERY_S = 0.5
 STEADY_S = 60.0  # a process that lived this long starts its backoff anew
 COLOURS = (36, 32, 33, 35, 34, 31)
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+ADMIN_USERNAME = "admin"  # the first account where others than this machine's users get in
 DEMO_USERNAME = "demo"
 DEMO_PASSWORD = "infra-mind-demo"  # noqa: S105  well known on purpose: for the embedded database alone, on loopback
 
@@ -66,7 +67,9 @@ class Options:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}/"
+        """Where this machine reaches it: of all its addresses, loopback."""
+        address = hosts.reached_at(self.host)
+        return f"http://{address}:{self.port}/"
 
 
 def process_commands(options: Options) -> dict[str, list[str]]:
@@ -198,7 +201,8 @@ class Supervisor:
         it needs Django."""
         command = executable(["python", "manage.py", "prepare"])
         if not os.environ.get("DATABASE_URL"):
-            command.append("--demo")
+            is_private = hosts.is_loopback(self.options.host)
+            command.append("--demo" if is_private else "--admin")
         child = Child("prepare", command, COLOURS[0])
         self._start(child)
         while child.process is not None and not self.stop_requests:
@@ -235,7 +239,11 @@ class Supervisor:
         self.selector.register(output, selectors.EVENT_READ, child)
 
     def _environment(self) -> dict[str, str]:
-        return {"INFRA_MIND_HOME": str(self.options.home), "PYTHONUNBUFFERED": "1"}
+        env = {"INFRA_MIND_HOME": str(self.options.home), "PYTHONUNBUFFERED": "1"}
+        if not hosts.is_loopback(self.options.host):
+            names = os.environ.get("ALLOWED_HOSTS") or ",".join(hosts.own_names())
+            env |= {"HOST": self.options.host, "ALLOWED_HOSTS": names}
+        return env
 
     def _announce_when_ready(self) -> None:
         if self.ready or not _answers(f"{self.options.url}health/ready"):
@@ -243,7 +251,9 @@ class Supervisor:
         self.ready = True
         lines = ["", f"  Infra Mind is ready:  {self.options.url}", ""]
         if not os.environ.get("DATABASE_URL"):
-            lines += [f"  Sign in as            {DEMO_USERNAME} / {DEMO_PASSWORD}"]
+            lines += [f"  Sign in as            {self._account()}"]
+        if not hosts.is_loopback(self.options.host):
+            lines += [f"  Others reach it at    {', '.join(self._addresses())}"]
         lines += [
             f"  Sandbox               {sandbox.probe(self.options.scanner_python)}",
             f"  Data and logs         {self.options.home}",
@@ -251,6 +261,16 @@ class Supervisor:
             "",
         ]
         print("\n".join(lines), flush=True)  # noqa: T201
+
+    def _account(self) -> str:
+        if (self.options.home / "demo").exists():
+            return f"{DEMO_USERNAME} / {DEMO_PASSWORD}"
+        return "an account that you have; a new password: manage.py changepassword NAME"
+
+    def _addresses(self) -> list[str]:
+        """What ALLOWED_HOSTS lets in, as addresses."""
+        names = self._environment()["ALLOWED_HOSTS"].split(",")
+        return [f"http://{name}:{self.options.port}/" for name in names]
 
     # --- keep running
 
@@ -379,16 +399,21 @@ class Supervisor:
 
 
 def _require_free_port(options: Options) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((options.host, options.port))
-        except OSError as error:
-            other = options.port + 1
-            raise CannotStartError(
-                f"Port {options.port} can't be used ({error.strerror}). Choose another: make run"
-                f" PORT={other}"
-            ) from None
+    other = options.port + 1
+    try:
+        family, _, _, _, address = hosts.address_to_bind(options.host, options.port)
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror as error:
+        raise CannotStartError(
+            f"HOST={options.host} is no address of this machine ({error.strerror})."
+        ) from None
+    except OSError as error:
+        raise CannotStartError(
+            f"Port {options.port} can't be used ({error.strerror}). Choose another: make run"
+            f" PORT={other}"
+        ) from None
 
 
 def _output(child: Child) -> IO[bytes]:

@@ -1,7 +1,10 @@
 """The site map."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 import assessments.rest.api  # noqa: F401  (adds its routes to the API)
 from tasks_ui import health
@@ -10,13 +13,16 @@ from tasks_ui.rest.api import api
 admin.site.site_header = admin.site.site_title = "Infra Mind administration"
 admin.site.index_title = "Administration"
 admin.site.enable_nav_sidebar = False  # wide tables need the room
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+own_password_page = RedirectView.as_view(pattern_name="password_change")
 
 urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("api/v1/", api.urls),
+    path("admin/password_change/", login_required(own_password_page)),
     path("admin/", admin.site.urls),
     path("", include("assessments.urls")),
     path("", include("tasks_ui.urls")),
-    path("", include("tasks_ui.account_urls")),
+    path("", include("accounts.urls")),
 ]

@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from infra_mind import supervisor
+from infra_mind import hosts, supervisor
 from tests.stack import free_port, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 class Up:
     """``manage.py up`` in a home of its own, with one worker."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, **env: str) -> None:
         self.home = home
         self.url = f"http://127.0.0.1:{port}/"
         self.log_path = home.parent / f"up-{home.name}-{port}.log"
@@ -41,6 +41,7 @@ class Up:
             "PORT": str(port),
             "WORKERS": "1",
             "CONCURRENCY": "1",
+            **env,
         }
         with self.log_path.open("wb") as log:
             command = [sys.executable, "manage.py", "up"]
@@ -207,6 +208,33 @@ def test_up_starts_again_what_dies_and_keeps_its_data_over_a_kill_of_its_own(
         assert asked.stdout.split()[-1] == "2"  # demo and kept: no second demo account was made
     finally:
         again.end()
+
+
+def test_up_for_others_makes_an_account_whose_password_is_shown_once(home: Path) -> None:
+    port = free_port()
+    first = Up(home, port, HOST="0.0.0.0")  # noqa: S104
+    try:
+        log = first.wait_until_ready().log()
+        password = re.search(r"Sign in as admin with the password (\S{16})\n", log)
+        assert password and log.count(password[1]) == 1
+        assert supervisor.DEMO_PASSWORD not in log
+        assert f"ready:  http://127.0.0.1:{port}/" in log
+        other = next(name for name in hosts.own_names() if name not in {"localhost", "127.0.0.1"})
+        page = httpx.get(f"{first.url}sign-in/", headers={"Host": f"{other}:{port}"})
+        assert page.status_code == 200
+        assert "infra-mind-demo" not in page.text and "Sign up" not in page.text
+        (home.parent / "Dockerfile").write_text("FROM alpine:3.20\nUSER nobody\n")
+        assert first.manage("analyze", str(home.parent / "Dockerfile")).returncode in {0, 1, 2}
+    finally:
+        first.end()
+    second = Up(home, port, HOST="::")
+    try:
+        log = second.wait_until_ready().log()
+        assert "with the password" not in log
+        assert f"ready:  http://[::1]:{port}/" in log
+        assert httpx.get(f"http://[::1]:{port}/health/ready").status_code == 200
+    finally:
+        second.end()
 
 
 def test_a_taken_port_is_named_and_nothing_is_started(home: Path) -> None:

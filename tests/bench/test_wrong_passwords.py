@@ -66,7 +66,7 @@ def guessing(stack: Stack) -> Iterator[list[int]]:
             ready.wait(60)
             for n in count():
                 name = f"g{number}-{n}"
-                form = {"username": name, "login": name, "password": "no"}
+                form = {"login": name, "password": "no"}
                 form["csrfmiddlewaretoken"] = found[1]
                 headers = {"X-Forwarded-For": f"10.{number}.{n // 250}.{n % 250}"}
                 answer = client.post("/sign-in/", data=form, headers=headers)

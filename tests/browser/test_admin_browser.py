@@ -58,7 +58,7 @@ def admin(page: Page, users: dict[str, User]) -> Iterator[Callable[[str], None]]
         page.goto(f"{url}/admin/")
         page.get_by_label("Username").fill("olga")
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("link", name="Workers and queues")).to_be_visible()
 
     yield sign_in

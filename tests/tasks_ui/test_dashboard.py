@@ -173,39 +173,6 @@ def test_a_get_cancels_nothing(browser_of_alice: Client, alice: User) -> None:
     assert browser_of_alice.get(reverse("cancel_task", args=[run.pk])).status_code == 405
 
 
-@pytest.mark.django_db
-def test_a_person_signs_up_changes_the_password_and_signs_out() -> None:
-    client = Client()
-    words = {"username": "carol", "password1": "a long password", "password2": "a long password"}
-    assert client.post(reverse("sign_up"), words)["Location"] == reverse("dashboard")
-    new = "another long one"
-    change = {"old_password": "a long password", "new_password1": new, "new_password2": new}
-    assert client.post(reverse("password_change"), change)["Location"] == reverse("dashboard")
-    assert client.get(reverse("dashboard")).status_code == 200  # this session stays
-    assert client.post(reverse("logout"))["Location"] == reverse("login")
-    assert client.get(reverse("dashboard")).status_code == 302
-    assert (
-        client.post(
-            reverse("login"), {"username": "carol", "password": "a long password"}
-        ).status_code
-        == 200
-    )
-    assert client.post(reverse("login"), {"username": "carol", "password": new})[
-        "Location"
-    ] == reverse("dashboard")
-
-
-@pytest.mark.django_db
-def test_the_demo_login_is_shown_only_where_it_is_the_way_in(settings: Any) -> None:
-    from django.contrib.auth.models import User
-
-    User.objects.create_user("demo", password="infra-mind-demo")
-    settings.IS_LOCAL = False
-    assert "infra-mind-demo" not in Client().get(reverse("login")).content.decode()
-    settings.IS_LOCAL = True
-    assert "infra-mind-demo" in Client().get(reverse("login")).content.decode()
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

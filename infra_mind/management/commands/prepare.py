@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from assessments.services import create_sample
-from infra_mind.supervisor import DEMO_PASSWORD, DEMO_USERNAME
+from infra_mind.supervisor import ADMIN_USERNAME, DEMO_PASSWORD, DEMO_USERNAME
 
 
 class Command(BaseCommand):
     help = (
-        "Migrate the database. With --demo, make the demo account and its sample where there is no"
-        " account yet."
+        "Migrate the database. With --demo or --admin, make an account and its sample where there"
+        " is none yet: with a well known password, or with one that is printed once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--demo", action="store_true", help="a well known password: only on one's own machine"
-        )
+        parser.add_argument("--demo", action="store_true", help="only this machine reaches it")
+        parser.add_argument("--admin", action="store_true", help="others reach it too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         self.stdout.write("The database is up to date.")
-        if options["demo"] and not get_user_model().objects.exists():
-            self._make_demo()
+        if options["demo"]:
+            self._let_demo_in()
+        else:
+            settings.DEMO_MARK.unlink(missing_ok=True)
+        if options["admin"]:
+            self._keep_demo_out()
 
-    def _make_demo(self) -> None:
-        with transaction.atomic():  # a start that fails here is made good by the next
-            self._make_demo_and_sample()
-        self.stdout.write(f"Made the account {DEMO_USERNAME} with a sample assessment.")
+    def _let_demo_in(self) -> None:
+        demo = _demo()
+        if not get_user_model().objects.exists():
+            self._make(DEMO_USERNAME, DEMO_PASSWORD)
+        elif demo is None:
+            settings.DEMO_MARK.unlink(missing_ok=True)
+            return
+        settings.DEMO_MARK.touch()
 
-    def _make_demo_and_sample(self) -> None:
-        """The demo account may use the admin too: it is the only account of a single person's
-        machine."""
-        demo = get_user_model().objects.create_superuser(DEMO_USERNAME, "", DEMO_PASSWORD)
-        create_sample(owner=demo)
+    def _keep_demo_out(self) -> None:
+        """Strangers know the demo account's password."""
+        password = secrets.token_urlsafe(12)
+        if demo := _demo():
+            demo.set_password(password)
+            demo.save(update_fields=["password"])
+            self._print_once(DEMO_USERNAME, password)
+        elif not get_user_model().objects.exists():
+            self._make(ADMIN_USERNAME, password)
+            self._print_once(ADMIN_USERNAME, password)
+
+    def _make(self, username: str, password: str) -> None:
+        """The first account may use the admin too. A start that fails here is made good by the
+        next."""
+        with transaction.atomic():
+            user = get_user_model().objects.create_superuser(username, "", password)
+            create_sample(owner=user)
+        self.stdout.write(f"Made the account {username} with a sample assessment.")
+
+    def _print_once(self, username: str, password: str) -> None:
+        self.stdout.write(f"Sign in as {username} with the password {password}")
+        self.stdout.write("It is not shown again.")
+
+
+def _demo() -> Any:
+    """The demo account, if its password is still the well known one."""
+    demo = get_user_model().objects.filter(username=DEMO_USERNAME, is_active=True).first()
+    return demo if demo is not None and demo.check_password(DEMO_PASSWORD) else None

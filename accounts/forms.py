@@ -1,0 +1,63 @@
+"""django-allauth's forms without the placeholders that repeat the labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import forms as account
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
+from django import forms
+
+
+class PlainMixin(forms.Form):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+
+
+class SignInForm(PlainMixin, account.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = ""  # the page has a link to the reset
+
+
+class SignUpForm(PlainMixin, account.SignupForm):
+    pass
+
+
+class ChangePasswordForm(PlainMixin, account.ChangePasswordForm):
+    pass
+
+
+class SetPasswordForm(PlainMixin, account.SetPasswordForm):
+    pass
+
+
+class ResetPasswordForm(PlainMixin, account.ResetPasswordForm):
+    pass
+
+
+class ResetPasswordKeyForm(PlainMixin, account.ResetPasswordKeyForm):
+    pass
+
+
+class AddEmailForm(PlainMixin, account.AddEmailForm):
+    pass
+
+
+class ReauthenticateForm(PlainMixin, account.ReauthenticateForm):
+    pass
+
+
+class CodeForm(PlainMixin, mfa.AuthenticateForm):
+    pass
+
+
+class CodeAgainForm(PlainMixin, mfa.ReauthenticateForm):
+    pass
+
+
+class ActivateTotpForm(PlainMixin, totp.ActivateTOTPForm):
+    pass

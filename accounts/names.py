@@ -1,0 +1,53 @@
+"""User names that can't be taken for another's.
+
+A new name has ASCII letters, digits and ``. - _`` only: then no two differ by a letter of another
+script, and there is no table of thousands of look-alikes to keep. What is left to confuse in ASCII
+(case, 0 and o, 1 and l and i, punctuation) is compared away.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import CharField, F, Func, Value
+from django.db.models.functions import Lower
+
+FORM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+ALIKE = str.maketrans("01i", "oll", "._-")
+
+
+def check(name: str) -> None:
+    """Raises ValidationError for a name of another form, or one like an existing user's."""
+    if not FORM.fullmatch(name):
+        raise ValidationError(
+            "A user name has letters from a to z, digits, and between them dots, hyphens or"
+            " underscores."
+        )
+    if is_taken(name):
+        raise ValidationError("This name is taken, or looks too much like one that is.")
+
+
+def reserve(name: str) -> None:
+    """Check again, and let nobody else take a name like it until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_shape(name)])
+    check(name)
+
+
+def is_taken(name: str, *, but_by: int | None = None) -> bool:
+    shape = Func(
+        Lower(F("username")),
+        Value("01i._-"),
+        Value("oll"),
+        function="translate",
+        output_field=CharField(),
+    )
+    others = get_user_model().objects.annotate(shape=shape).filter(shape=_shape(name))
+    return any(each != but_by for each in others.values_list("pk", flat=True))
+
+
+def _shape(name: str) -> str:
+    return name.lower().translate(ALIKE)

@@ -1,0 +1,34 @@
+"""``manage.py invite``: a link by which one person may sign up, printed as the last line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.models import Invitation
+from infra_mind import embedded
+
+
+class Command(BaseCommand):
+    help = "Make a link by which one person may sign up, once. It is the last line printed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--note", default="", help="whom it is for")
+        parser.add_argument("--days", type=float, default=7, help="days until it expires")
+        parser.add_argument("--url", help="where people reach this server: https://infra.example")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 < options["days"] <= 365:
+            raise CommandError("--days must be above 0 and at most 365.")
+        url = options["url"] or embedded.running_state(settings.INFRA_MIND_HOME).get("url") or ""
+        invitation = Invitation.objects.create(
+            note=options["note"][:120],
+            expires_at=timezone.now() + timedelta(days=options["days"]),
+        )
+        if not url:
+            self.stderr.write("Put this behind the address of your server (or give --url):")
+        self.stdout.write(f"{str(url).rstrip('/')}{invitation.path}")
