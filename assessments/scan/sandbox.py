@@ -72,7 +72,14 @@ class OpenSandbox(ScanError):
 
 class EngineCrashed(ScanFailed):
     """The engine itself raised on some file: trying again is of no use, trying without that file
-    is."""
+    is.
+
+    ``is_of_a_file`` is false where a limit was reached: half of the files may well reach it too.
+    """
+
+    def __init__(self, words: str, *, is_of_a_file: bool = True) -> None:
+        super().__init__(words)
+        self.is_of_a_file = is_of_a_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import time
+from dataclasses import replace
 from typing import Any
 
 from assessments.requirements import Requirements
@@ -11,6 +13,7 @@ from assessments.scan.classify import classify
 from assessments.scan.engines import run_shard
 from assessments.scan.intake import InputFile
 from assessments.scan.merge import merge, shard_failure
+from assessments.scan.sandbox import ProcessLimits
 from assessments.scan.shards import make_shards
 from assessments.scan.types import CoverageStatus, FileKind, Outcome
 from tests.assessments.scanning import (
@@ -412,3 +415,31 @@ def test_kinds_are_told_by_content_where_the_name_is_silent() -> None:
     )
     assert helm.gap is not None
     assert "helm template" in helm.gap.reason
+
+
+def test_a_scope_that_takes_too_long_is_a_gap_and_the_others_are_assessed() -> None:
+    slow = "\n".join(f'module "m{n}" {{\n  source = "./m"\n}}' for n in range(450))
+    module = "\n".join(f'resource "aws_s3_bucket" "b{n}" {{}}' for n in range(40))
+    files = files_of(
+        **{
+            "a/main.tf": 'resource "aws_s3_bucket" "a" {}\n',
+            "b/main.tf": slow,
+            "b/m/main.tf": module,
+            "c/main.tf": 'resource "aws_s3_bucket" "c" {}\n',
+        }
+    )
+    shards = [shard for shard in make_shards(files) if shard.framework == "terraform"]
+    shard = shards[0].replace(
+        scopes=[scope for each in shards for scope in each.scopes],
+        paths=[file.path for file in files],
+    )
+    hasty = replace(WARM, limits=ProcessLimits(wall_s=12))
+    started = time.monotonic()
+    output = run_quietly(shard, files, sandbox=hasty)
+    assert time.monotonic() - started < 120
+    assert {check.scope for check in output.checks} == {"a", "c"}
+    assert {(gap.scope, gap.path) for gap in output.coverage} == {
+        ("b", "b/main.tf"),
+        ("b", "b/m/main.tf"),
+    }
+    assert all("took longer than 12 s" in gap.reason for gap in output.coverage)

@@ -66,7 +66,7 @@ def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
 def _crashed(run: EngineRun, scope: ShardScope, error: EngineCrashed) -> ShardOutput:
     """Halves of the scope are tried until the file that the engine can't stand is alone. Terraform
     files need each other, so there the whole scope is the gap."""
-    if len(scope.paths) == 1 or run.shard.framework == "terraform":
+    if len(scope.paths) == 1 or run.shard.framework == "terraform" or not error.is_of_a_file:
         reason = f"Checkov could not read it: {error}"
         gaps = unread(run, reason, scope=scope)
         return ShardOutput(engine="checkov", engine_version="", coverage=gaps)
@@ -80,7 +80,9 @@ def _output(
 ) -> ShardOutput:
     framework = run.shard.framework
     known = set(paths)
-    records = [record for record in answer["records"] if record["file"] in known][:MAX_CHECKS]
+    records = [record for record in answer["records"] if record["file"] in known]
+    cut = {record["file"] for record in records[MAX_CHECKS:]}
+    records = records[:MAX_CHECKS]
     missed = set(answer["errors"]) & known
     if framework == "terraform_plan" and not records:
         # Checkov passes over a plan that it does not take for one, without a word.
@@ -93,10 +95,12 @@ def _output(
             path=item.file.path,
             kind=item.kind,
             status=CoverageStatus.PARTLY_READ,
-            reason="Checkov could not read it, or found nothing in it to check.",
+            reason=f"Only {MAX_CHECKS:,} results are kept; some about this file are not."
+            if item.file.path in cut
+            else "Checkov could not read it, or found nothing in it to check.",
         )
         for item in run.classified
-        if item.file.path in missed and item.kind is not FileKind.UNKNOWN
+        if (item.file.path in missed and item.kind is not FileKind.UNKNOWN) or item.file.path in cut
     ]
     return ShardOutput(
         engine="checkov",

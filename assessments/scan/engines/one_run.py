@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from assessments.scan.sandbox import (
     Register,
     Sandbox,
     ScanFailed,
+    ScanTimeout,
     job_folder,
     run_confined,
 )
@@ -145,13 +147,59 @@ def ask_scanner(
     rewrite: Callable[[str], str] | None = None,
     wall_s: float | None = None,
 ) -> list[dict[str, Any] | EngineCrashed]:
-    """One job in the scanner's environment: the warm way if there is one, else a process of its
-    own. An answer, or a crash, for each of the request's parts."""
+    """An answer, or a crash, for each of the request's parts.
+
+    The wall limit is for one part. One that takes longer, or ends the process, is not tried again:
+    it is a crash, and the parts after it go on in another job. Past MAX_LOST_PARTS the rest is not
+    begun. With a single part, raises ScanTimeout or ScanFailed.
+    """
+    parts = request["parts"]
+    answers: list[dict[str, Any] | EngineCrashed] = []
+    lost = 0
     files = [_rewritten(file, rewrite) for file in run.files]
     sandbox = run.sandbox if wall_s is None else _with_wall(run.sandbox, wall_s)
+    while len(answers) < len(parts):
+        rest = parts[len(answers) :]
+        seen = {path for part in rest for path in part["files"]}
+        reader = Answer(run, len(rest))
+        try:
+            _ask(
+                run,
+                {**request, "parts": rest},
+                files=[file for file in files if file.path in seen],
+                sandbox=sandbox,
+                reader=reader,
+            )
+            answers += reader.results()
+        except (ScanTimeout, ScanFailed) as error:
+            if len(parts) == 1:
+                raise
+            before = reader.before_the_end()
+            answers += before
+            if before and isinstance(error, ScanTimeout):
+                continue  # The part had only what those before it left of the time.
+            lost += 1
+            answers.append(EngineCrashed(str(error), is_of_a_file=False))
+            if lost == MAX_LOST_PARTS:
+                reason = "Other scopes took too long before its turn came."
+                answers += [EngineCrashed(reason, is_of_a_file=False)] * (len(parts) - len(answers))
+    return answers
+
+
+MAX_LOST_PARTS = 3
+
+
+def _ask(
+    run: EngineRun,
+    request: dict[str, Any],
+    *,
+    files: list[InputFile],
+    sandbox: Sandbox,
+    reader: Answer,
+) -> None:
+    """One job in the scanner's environment: the warm way if there is one, else a process of its
+    own."""
     with job_folder(files, sandbox=sandbox) as job:
-        parts = len(request["parts"])
-        reader = Answer(run, parts)
         if sandbox.warm:
             try:
                 run_warm(
@@ -162,15 +210,15 @@ def ask_scanner(
                     should_stop=run.should_stop,
                     register=run.register,
                 )
-                return reader.results()
+                return
             except NoServer:
-                reader = Answer(run, parts)
-        return _plain(run, request, job=job, sandbox=sandbox, reader=reader)
+                reader.forget()
+        _plain(run, request, job=job, sandbox=sandbox, reader=reader)
 
 
 def _plain(
     run: EngineRun, request: dict[str, Any], *, job: Job, sandbox: Sandbox, reader: Answer
-) -> list[dict[str, Any] | EngineCrashed]:
+) -> None:
     (job.folder / "home" / "job.json").write_text(json.dumps(request))
     run_confined(
         [
@@ -185,7 +233,6 @@ def _plain(
         should_stop=run.should_stop,
         register=run.register,
     )
-    return reader.results()
 
 
 def ask_once(run: EngineRun, request: dict[str, Any]) -> dict[str, Any]:
@@ -224,6 +271,14 @@ class Answer:
             self.parts[part] = message["result"]
         if isinstance(message.get("crashed"), str):
             self.parts[part] = EngineCrashed(f"The engine stopped with {message['crashed'][:80]}.")
+
+    def forget(self) -> None:
+        self.parts = [None] * len(self.parts)
+
+    def before_the_end(self) -> list[dict[str, Any] | EngineCrashed]:
+        """The answers of the parts before the one in which the job ended."""
+        answered = takewhile(lambda part: part is not None, self.parts[:-1])
+        return [part for part in answered if part is not None]
 
     def results(self) -> list[dict[str, Any] | EngineCrashed]:
         if any(part is None for part in self.parts):
