@@ -99,9 +99,9 @@ def _score(
             result.score,
             f"The lowest of {_over(answers)}, {scope.label}: {result.score_formula}",
         )
-    withheld = [scope.label for scope, result in answers if not result.share]
+    withheld = [(scope.label, r.score_formula) for scope, r in answers if not r.share]
     if withheld and _is_partial(headline, answers):
-        return None, f"No score: too little is known of {', '.join(withheld[:MAX_NAMED])}."
+        return None, " ".join(f"{label}: {formula}" for label, formula in withheld[:MAX_NAMED])
     shares = [result.share for _, result in answers if result.share and result.share.whole]
     if not shares:
         return None, "No scope has a score."

@@ -85,6 +85,22 @@ class Problem:
             counts.update(item.impact.get("severities", {}))
         return dict(counts)
 
+    @property
+    def effort(self) -> str:
+        """The largest that an assessment needs, in words."""
+        largest = max(self.items, key=lambda item: EFFORT_RANK[Recommendation.Effort(item.effort)])
+        return str(largest.get_effort_display())
+
+    @property
+    def exposure(self) -> str:
+        """Why the internet reaches a place of it; empty where it reaches none."""
+        reasons = (item.impact.get("exposure") or [""] for item in self.items if item.is_exposed)
+        return next((each[0] for each in reasons), "")
+
+    @property
+    def monthly_saving_usd(self) -> Decimal:
+        return sum((item.monthly_saving_usd or Decimal(0) for item in self.items), Decimal(0))
+
 
 def newest_runs(user: AbstractBaseUser | AnonymousUser) -> list[AssessmentRun]:
     """The newest completed run of each of the RUNS newest assessments of ``user``."""

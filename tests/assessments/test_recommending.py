@@ -115,10 +115,18 @@ def test_the_board_merges_a_problem_of_two_assessments_and_ranks_over_all(
     assessed(uploaded(alice, {"main.tf": MANY_BUCKETS}, name="many"))
     run = assessed(uploaded(alice, {"main.tf": CLEAR_TEXT_KEYS + ONE_BUCKET}, name="keys"))
     client.force_login(alice)
-    problems = client.get(reverse("recommendations")).context["problems"]
+    page = client.get(reverse("recommendations"))
+    problems = page.context["problems"]
     severities = [problem.items[0].severity for problem in problems]
     assert severities == sorted(severities, reverse=True)
-    assert any(len(problem.items) == 2 for problem in problems)
+    place, merged = next(
+        (place, each) for place, each in enumerate(problems, start=1) if len(each.items) == 2
+    )
+    summary = (
+        page.content.decode().split(f'id="problem-{merged.items[0].pk}"')[1].split("</summary>")[0]
+    )
+    assert f'<span class="faint num">{place}</span>' in summary
+    assert merged.effort.capitalize() in summary
     keys = [problem.key for problem in problems]
     assert len(keys) == len(set(keys))
     assert run.assessment.name == problems[0].items[0].run.assessment.name

@@ -40,11 +40,11 @@ def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Ti
     tiers = [tier for path in paths if (tier := _of_path(path, known)) is not None]
     if tiers:
         return min(tiers, key=lambda tier: (tier.replicas or 0, tier.name))
-    if wanted.replicas is not None:
-        return Tier("the serving tier", wanted.replicas, "requirements, replicas")
     candidates = [_declared(resource, count) for resource, count in known.values()]
     if len(candidates) == 1 and not paths:
         return candidates[0]
+    if wanted.replicas is not None:
+        return Tier("the serving tier", wanted.replicas, "requirements, replicas")
     silent = "neither the code nor the requirements name the number of replicas"
     several = "the code does not show which of several tiers serves the requests"
     return Tier("the serving tier", None, several if candidates and not paths else silent)

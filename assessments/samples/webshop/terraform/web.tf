@@ -34,6 +34,11 @@ resource "aws_instance" "web" {
   subnet_id              = aws_subnet.private[0].id
   vpc_security_group_ids = [aws_security_group.web.id]
 
+  user_data = <<-EOT
+    #!/bin/sh
+    echo "DATABASE_HOST=${aws_db_instance.orders.address}" >> /etc/webshop.env
+  EOT
+
   root_block_device {
     volume_type = "gp2"
     volume_size = 100
@@ -67,4 +72,10 @@ resource "aws_lb_listener" "http" {
     type             = "forward"
     target_group_arn = aws_lb_target_group.web.arn
   }
+}
+
+resource "aws_lb_target_group_attachment" "web" {
+  count            = var.web_instances
+  target_group_arn = aws_lb_target_group.web.arn
+  target_id        = aws_instance.web[count.index].id
 }
