@@ -34,6 +34,7 @@ class Draft:
 def draft(key: str, checks: Sequence[CheckResult], files: Files) -> Draft | None:
     """The edits for those of ``checks`` that have one; None where none has."""
     changed: dict[str, str] = {}
+    current = ChainMap(changed, dict(files))
     fixed: list[CheckResult] = []
     notes: dict[str, None] = {}
     recreates = False
@@ -41,7 +42,7 @@ def draft(key: str, checks: Sequence[CheckResult], files: Files) -> Draft | None
     ordered = sorted(checks, key=lambda check: (check.file, -check.line_start, check.rule))
     for check in [check for check in ordered if has_recipe(check)][:MAX_PLACES]:
         try:
-            edit = edit_for(check, ChainMap(changed, dict(files)))
+            edit = edit_for(check, current)
         except FixedAlready:
             fixed.append(check)
             continue
