@@ -158,7 +158,7 @@ def _scanned(files: list[InputFile], classified: list[Classified], units: list[U
             scanner_python=SCANNER / "python", work_dir=Path(work), lifeline_pid=os.getpid()
         )
         for shard in shards_of(classified, units=units):
-            if shard.engine == "checkov" and shard.framework != "secrets":
+            if shard.engine == "checkov":
                 try:
                     output = run_shard(
                         shard, files, sandbox=sandbox, on_progress=lambda done, total, message: None

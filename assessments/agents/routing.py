@@ -153,9 +153,17 @@ _SAME_IN_DOCKERFILES = {
 }
 """Hadolint's rule to Checkov's that says the same of a Dockerfile."""
 
-_SECRETS_RULES = "CKV_SECRET_"
-_COMPOSE_CREDENTIALS = frozenset({"CL-0020", "CL-0021"})
-"""compose-lint's rules for credentials: left out where the secrets scan flags the same line."""
+_SECRETS_RULES = ("CKV_SECRET_", "IM-SECRET-")
+MAX_LINES = 2_000
+_A_SECRET = "a secret"  # noqa: S105
+_CREDENTIALS_TEXT = (
+    "CL-0020 CL-0021 CKV_AWS_41 CKV_AWS_45 CKV_AWS_46 CKV_AWS_384 CKV_AZURE_45"
+    " CKV_AZURE_131 CKV_AZURE_239 CKV_BCW_1 CKV_LIN_1 CKV_NCP_22 CKV_OCI_1 CKV_OPENSTACK_1"
+    " CKV_OPENSTACK_4 CKV_PAN_1 CKV_YC_24"
+)
+_CREDENTIALS = frozenset(_CREDENTIALS_TEXT.split())
+"""Rules of other engines for credentials that are written out: left out where the secrets scan
+flags a line of theirs."""
 
 
 def owner(check: CheckResult) -> Owner:
@@ -181,17 +189,19 @@ def owned(checks: Iterable[CheckResult], by: Owner) -> list[CheckResult]:
     failed = [check for check in every if check.outcome == Outcome.FAILED]
     said = {(check.rule, check.file) for check in failed}
     said |= {
-        (_SECRETS_RULES, f"{each.file}:{each.line_start}")
-        for each in failed
-        if each.rule.startswith(_SECRETS_RULES)
+        (_A_SECRET, f"{each.file}:{number}")
+        for each in every
+        if each.rule.startswith(_SECRETS_RULES) and each.outcome != Outcome.PASSED
+        for number in range(each.line_start, each.line_end + 1)
     }
     mine = (check for check in every if owner(check) == by)
     return sorted((check for check in mine if not _is_double(check, said)), key=_order)
 
 
 def _is_double(check: CheckResult, said: set[tuple[str, str]]) -> bool:
-    if check.rule in _COMPOSE_CREDENTIALS:
-        return (_SECRETS_RULES, f"{check.file}:{check.line_start}") in said
+    if check.rule in _CREDENTIALS and check.outcome == Outcome.FAILED:
+        lines = range(check.line_start, min(check.line_end, check.line_start + MAX_LINES) + 1)
+        return any((_A_SECRET, f"{check.file}:{number}") in said for number in lines)
     twin = _SAME_IN_DOCKERFILES.get(check.rule)
     return twin is not None and (twin, check.file) in said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +64,9 @@ class Classified:
     """One file with its kind and role.
 
     ``gap`` says why it is not, or not wholly, read; ``units`` counts its declared things (blocks,
-    objects, services), at least 1; ``scannable`` is false when no engine of its kind can read it,
-    ``is_text`` when it can't even be searched for secrets. ``hcl`` is the outline of a Terraform or
-    variables file, ``documents`` are those of a YAML or JSON file.
+    objects, services), at least 1; ``scannable`` is false when no engine of its kind can read it.
+    ``hcl`` is the outline of a Terraform or variables file, ``documents`` are those of a YAML or
+    JSON file.
     """
 
     file: InputFile
@@ -76,19 +76,12 @@ class Classified:
     scannable: bool = True
     documents: list[Document] = field(default_factory=list, compare=False)
     role: Role = Role.MAIN
-    is_text: bool = True
     hcl: Block | None = field(default=None, compare=False)
 
     def coverage(self) -> FileCoverage:
         return self.gap or FileCoverage(
             path=self.file.path, kind=self.kind, status=CoverageStatus.READ
         )
-
-    @property
-    def is_searchable(self) -> bool:
-        """Whether secrets are searched for in it: the search reads YAML, too, so a file that could
-        not be read safely is left out."""
-        return self.scannable or (self.kind is FileKind.UNKNOWN and self.is_text)
 
     @property
     def folder(self) -> str:
@@ -101,9 +94,6 @@ def classify(file: InputFile) -> Classified:
     try:
         text = text_of(file.content)
         _refuse_long_line(file, text)
-    except DocumentError as error:
-        return replace(_unread(file, kind, error), is_text=False)
-    try:
         return _by_content(file, text, kind=kind)
     except DocumentError as error:
         return _unread(file, kind, error)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from assessments.scan.classify import Classified, classify
 from assessments.scan.plan_references import without_indexes
-from assessments.scan.redact import Redactor, line_values, mask_line
+from assessments.scan.redact import MASK, Redactor, mask_line
 from assessments.scan.scopes import units_of
+from assessments.scan.secrets.rules import PREFIXES
+from assessments.scan.secrets.search import secrets_in
+from assessments.scan.secrets.texts import searched_text
 from assessments.scan.types import (
     CheckResult,
     CodeLine,
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
     from assessments.scan.scope_kinds.unit import Unit
 
-SECRET_RULE = "CKV_SECRET_"  # noqa: S105
+_LONG_WORD = re.compile(r"(?=[^\s\"'=:,;]*\d)[^\s\"'=:,;]{16,}")
 _WORST = [
     CoverageStatus.READ,
     CoverageStatus.PARTLY_READ,
@@ -76,7 +80,7 @@ def merge(
     flagged = {
         (check.file, number)
         for check in checks
-        if check.rule.startswith(SECRET_RULE) and check.outcome is Outcome.FAILED
+        if check.rule.startswith(PREFIXES) and check.outcome is not Outcome.PASSED
         for number in range(check.line_start, check.line_end + 1)
     }
     values = _flagged_values(files, flagged)
@@ -217,28 +221,39 @@ def _unique_resources(resources: Iterable[Resource]) -> list[Resource]:
 
 
 def _flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -> set[str]:
-    contents = {file.path: file for file in files}
-    values: set[str] = set()
+    """The secrets of the flagged lines. What only an engine recognized has a long word's form."""
+    lines_of: dict[str, set[int]] = {}
     for path, number in flagged:
-        file = contents.get(path)
-        lines = file.content.decode(errors="replace").splitlines() if file else []
+        lines_of.setdefault(path, set()).add(number)
+    values: set[str] = set()
+    for file in files:
+        if file.path in lines_of:
+            values.update(_secret_values(file, lines_of[file.path]))
+    return {line for value in values for line in value.splitlines() if len(line) >= 6}
+
+
+def _secret_values(file: InputFile, flagged: set[int]) -> Iterator[str]:
+    text = searched_text(file)
+    lines = text.split("\n")
+    found = secrets_in(file.path, text)
+    yield from (secret.value for secret in found)
+    for number in flagged - {secret.line for secret in found}:
         if number <= len(lines):
-            values.update(line_values(lines[number - 1][:20_000]))
-    return {value for value in values if len(value) >= 8 and any(char.isdigit() for char in value)}
+            yield from _LONG_WORD.findall(lines[number - 1][:20_000])
 
 
 def _masked(
     check: CheckResult, flagged: set[tuple[str, int]], redactor: Redactor | None
 ) -> CheckResult:
-    masked = check.replace(evidence=_masked_lines(check.evidence, check.file, flagged))
-    return masked if redactor is None else redactor.check(masked)
+    masked = check if redactor is None else redactor.check(check)
+    return masked.replace(evidence=_masked_lines(masked.evidence, check.file, flagged))
 
 
 def _masked_code(
     resource: Resource, flagged: set[tuple[str, int]], redactor: Redactor | None
 ) -> Resource:
-    masked = resource.replace(code=_masked_lines(resource.code, resource.file, flagged))
-    return masked if redactor is None else redactor.resource(masked)
+    masked = resource if redactor is None else redactor.resource(resource)
+    return masked.replace(code=_masked_lines(masked.code, resource.file, flagged))
 
 
 def _masked_lines(
@@ -246,7 +261,7 @@ def _masked_lines(
 ) -> list[CodeLine]:
     return [
         CodeLine(number=line.number, text=mask_line(line.text))
-        if (file, line.number) in flagged
+        if (file, line.number) in flagged and MASK not in line.text
         else line
         for line in lines
     ]

@@ -1,8 +1,8 @@
 """Keeping secrets out of everything that is stored or shown.
 
-A secret's place is known by its key (``password = ...``), by its form (a private key, an AWS key,
+A secret's place is known by its name (``password = ...``), by its form (a private key, an AWS key,
 credentials in a URL), or by an engine that flags its line. Once known, its value is masked wherever
-it appears.
+it appears. Words that are not secret stay: a message must be readable.
 """
 
 from __future__ import annotations
@@ -10,8 +10,21 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from assessments.scan.secrets.forms import formed_in
+from assessments.scan.secrets.grammar import grammar_of
+from assessments.scan.secrets.named import ASSIGNMENT, named_in, unquoted
+from assessments.scan.secrets.names import Holds, holds
+from assessments.scan.secrets.search import decoded
+from assessments.scan.secrets.texts import searched_text
+from assessments.scan.secrets.values import (
+    is_distinct,
+    is_maskable,
+    is_reference,
+    is_word,
+)
 from assessments.scan.types import CheckResult, CodeLine, Resource
 
 if TYPE_CHECKING:
@@ -22,41 +35,13 @@ if TYPE_CHECKING:
 
 MASK = "[redacted]"
 MAX_LITERALS = 2_000
+MAX_WEAK = 200
+MIN_WEAK_CHARS = 4
 MAX_ATTRIBUTE_BYTES = 32_000
 MAX_LINE_CHARS = 300
 MAX_SEEN = 5_000
 
-_WORD = (
-    r"pass(?:word|wd|phrase|wort)?|pwd|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|account[_.-]?key|"
-    r"storage[_.-]?key|shared[_.-]?key|credentials?|connection[_.-]?string|conn[_.-]?str|client[_.-]?secret|"
-    r"auth(?:orization)?[_.-]?(?:key|string|value)?|webhook|signing[_.-]?key|encryption[_.-]?key|master[_.-]?key|dsn"
-)
-# Keys that speak of a secret without holding one: its name, where it lies, how long it lives,
-# whether it is used.
-_ABOUT = (
-    r"(?:name|names|ref|refs|arn|arns|id|ids|policy|ttl|length|mode|type|tokens|file|files|path|paths|enabled|required|"
-    r"version|rotation|expiration|expiry|lifetime|provider|providers|store|manager|class|engine|method|methods|reset|"
-    r"days|seconds|minutes|hours|endpoint|issuer|audience|scope|scopes|mount|mounts|volume|accesstype|tokenmount)$"
-)
-_SECRET_KEY = re.compile(rf"(?:^|[^a-z]|[a-z])(?:{_WORD})", re.IGNORECASE)
-_ABOUT_KEY = re.compile(_ABOUT, re.IGNORECASE)
-_NOT_A_SECRET = re.compile(
-    r"""^(?:|true|false|null|none|required|optional|enabled|disabled|yes|no|-?\d{1,4}|[\[{|>&*].*|"""
-    r"""(?:var|local|data|module|each|random_\w+|aws_\w+|azurerm_\w+|google_\w+)\..*|\$\{\{?[^}]*\}?\}|\$\w+|"""
-    r"""!(?:Ref|Sub|GetAtt|ImportValue)\b.*|arn:.*|\{\{resolve:.*)$""",
-    re.IGNORECASE,
-)
-_ASSIGNMENT = re.compile(
-    r"""(?<![\w.])(?<!\w-)(?P<key>[A-Za-z_][\w.-]{0,80})(?P<op>["']?\s{0,40}(?::=|=>|[:=])\s{0,40})"""
-    r"""(?P<value>"(?:[^"\\]|\\.){0,4000}"|'[^']{0,4000}'|[^\s"',;#}\]]{1,4000})"""
-)
-_ENV_PAIR = re.compile(
-    r"""\bname["']?\s{0,9}[:=]\s{0,9}["']?(?P<key>[\w.-]{1,80})["']?[\s,-]{0,99}+["']?value["']?\s{0,9}[:=]\s{0,9}"""
-    r"""(?P<value>"(?:[^"\\\n]|\\.){1,4000}"|'[^'\n]{1,4000}'|[^\s"',;#}\]]{1,4000})""",
-    re.IGNORECASE,
-)
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----([^-]{0,20000}+)")
-_FORMS = re.compile(
+_ALSO = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[^-]{0,20000}+(?:-----END [A-Z0-9 ]{0,40}-----)?|"
     r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{16}\b|"
     r"\bgh[pousr]_[A-Za-z0-9]{20,255}|\bgithub_pat_[A-Za-z0-9_]{20,255}|\bglpat-[\w-]{20,}|"
@@ -66,45 +51,87 @@ _FORMS = re.compile(
     r"(?<=://)[^\s:/@\"']{0,200}+:[^\s@\"']{1,200}+(?=@)|"
     r"(?<=[Bb]earer )[\w.~+/-]{12,}=*",
 )
+"""Forms that are too loose for a finding and still not shown."""
 _TOKEN = re.compile(r"(?<![\w:@./+-])[A-Za-z0-9+/_-]{24,200}={0,2}(?![\w.:/-])")
 
 
 class Redactor:
     """Masks the secrets of one upload. Build one with ``of``; it is plain data and holds the values
-    only in memory."""
+    only in memory.
 
-    def __init__(self, literals: Iterable[str]) -> None:
+    ``literals`` are masked wherever they stand, if they are distinct enough not to be a word;
+    ``pairs`` are names with their values, masked where they stand together; ``words`` are values
+    that stand nowhere else in the upload, and are masked as whole words.
+    """
+
+    def __init__(
+        self,
+        literals: Iterable[str],
+        *,
+        pairs: Iterable[tuple[str, str]] = (),
+        words: Iterable[str] = (),
+    ) -> None:
         strong = sorted(
-            {value for value in literals if _is_distinct(value)},
+            {value for value in literals if is_distinct(value)},
             key=lambda value: (-len(value), value),
         )
-        kept = strong[:MAX_LITERALS]
-        self._literals = re.compile("|".join(map(re.escape, kept))) if kept else None
+        kept = [re.escape(value) for value in strong[:MAX_LITERALS]]
+        kept += [rf"(?<!\w){re.escape(word)}(?!\w)" for word in sorted(words)]
+        self._literals = re.compile("|".join(kept)) if kept else None
+        self._pairs = frozenset((name.lower(), value) for name, value in pairs)
         # The same lines are evidence of many checks.
         self._seen: dict[str, str] = {}
 
     @classmethod
     def of(cls, files: Iterable[InputFile], *, documents: Iterable[Document] = ()) -> Redactor:
-        found: set[str] = set()
-        for file in files:
-            found.update(_literals_in(file.content.decode(errors="replace")))
+        texts = [(file.path, searched_text(file)) for file in files]
+        pairs = [pair for path, text in texts for pair in sorted(set(_pairs_in(path, text)))]
+        found = {value for _, value, _ in pairs}
+        for _, text in texts:
+            found.update(_formed_literals(text))
         for document in documents:
             found.update(_kubernetes_secret_values(document.value))
-        return cls(found)
+        return cls(
+            found,
+            pairs=((name, value) for name, value, _ in pairs),
+            words=_only_secret(pairs, texts),
+        )
 
     def text(self, text: str) -> str:
-        """One line (or message) with every known or recognisable secret masked."""
-        if text not in self._seen:
+        """A message of an engine, with every known or recognizable secret masked and no other
+        word."""
+        return self._once(text, "message")
+
+    def code(self, text: str) -> str:
+        """A line of a file: what is assigned to a secret's name is masked too."""
+        return self._once(text, "code")
+
+    def _once(self, text: str, kind: str) -> str:
+        key = f"{kind}:{text}"
+        if key not in self._seen:
             if len(self._seen) > MAX_SEEN:
                 self._seen.clear()
-            self._seen[text] = self._masked(text)
-        return self._seen[text]
+            self._seen[key] = self._masked(text, is_code=kind == "code")
+        return self._seen[key]
 
-    def _masked(self, text: str) -> str:
-        text = _mask_assignments(_FORMS.sub(MASK, text))
+    def _masked(self, text: str, *, is_code: bool) -> str:
+        text = _mask_forms(text)
+        text = ASSIGNMENT.sub(lambda match: self._assignment(match, is_code=is_code), text)
         if self._literals is not None:
             text = self._literals.sub(MASK, text)
         return _TOKEN.sub(lambda match: MASK if _looks_random(match[0]) else match[0], text)
+
+    def _assignment(self, match: re.Match[str], *, is_code: bool) -> str:
+        value = unquoted(match["value"])
+        quoted = value != match["value"]
+        if (match["key"].lower(), value) in self._pairs:
+            masked = True
+        else:
+            masked = is_code and _is_secret(match["key"], value, is_quoted=quoted)
+        if not masked or value == MASK:
+            return match[0]
+        quote = match["value"][0] if quoted else ""
+        return f"{match['key']}{match['op']}{quote}{MASK}{quote}"
 
     def value(self, value: Any, *, key: str = "") -> Any:
         """A JSON value with secrets masked, by key and by form."""
@@ -114,9 +141,7 @@ class Redactor:
             return [self.value(item, key=key) for item in value]
         if not isinstance(value, str):
             return value
-        if _holds_secret(key) and not _NOT_A_SECRET.match(value):
-            return MASK
-        return self.text(value)
+        return MASK if _is_secret(key, value) else self.code(value)
 
     def _mapping(self, value: dict[str, Any]) -> dict[str, Any]:
         pair = {str(name).lower() for name in value}
@@ -149,7 +174,7 @@ class Redactor:
 
     def line(self, line: CodeLine) -> CodeLine:
         # Masked before it is cut: a cut secret would be no longer recognised.
-        return CodeLine(number=line.number, text=self.text(line.text[:8_000])[:MAX_LINE_CHARS])
+        return CodeLine(number=line.number, text=self.code(line.text[:8_000])[:MAX_LINE_CHARS])
 
     def resource(self, resource: Resource) -> Resource:
         return resource.replace(
@@ -174,13 +199,6 @@ def bounded(attributes: dict[str, Any], *, limit: int = MAX_ATTRIBUTE_BYTES) -> 
     return {key: kept[key] for key in attributes if key in kept}
 
 
-def line_values(line: str) -> Iterator[str]:
-    """The values on a line that an engine flagged as holding a secret."""
-    for match in _ASSIGNMENT.finditer(line):
-        yield match["value"].strip("\"'")
-    yield from re.findall(r"[^\s\"'=:,;]{8,}", line)
-
-
 def mask_line(text: str) -> str:
     """A flagged line with all of its value masked: what stands before the first ``=`` or ``:``
     stays."""
@@ -199,36 +217,51 @@ def _cut(value: Any, *, text: int, items: int) -> Any:
     return value[:text] if isinstance(value, str) else value
 
 
-def _holds_secret(key: str) -> bool:
-    return bool(_SECRET_KEY.search(key)) and not _ABOUT_KEY.search(key)
+def _is_secret(name: str, value: str, *, is_quoted: bool = True) -> bool:
+    kind = holds(name)
+    if kind is Holds.NOTHING or not is_maskable(value, is_quoted=is_quoted):
+        return False
+    return kind is Holds.PASSWORD or not is_word(value)
 
 
-def _mask_assignments(text: str) -> str:
-    def mask(match: re.Match[str]) -> str:
-        value = match["value"].strip("\"'")
-        if not _holds_secret(match["key"]) or _NOT_A_SECRET.match(value) or value == MASK:
-            return match[0]
-        quote = match["value"][0] if match["value"][0] in "\"'" else ""
-        return f"{match['key']}{match['op']}{quote}{MASK}{quote}"
-
-    return _ASSIGNMENT.sub(mask, text)
+def _mask_forms(text: str) -> str:
+    spans = sorted((each.start, each.end) for each in formed_in(text))
+    for start, end in reversed(spans):
+        text = f"{text[:start]}{MASK}{text[end:]}" if MASK not in text[start:end] else text
+    return _ALSO.sub(lambda match: match[0] if is_reference(match[0]) else MASK, text)
 
 
-def _literals_in(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if len(line) > 20_000:
-            line = line[:20_000]
-        yield from (match[0] for match in _FORMS.finditer(line))
-        for match in _ASSIGNMENT.finditer(line):
-            value = match["value"].strip("\"'")
-            if _holds_secret(match["key"]) and not _NOT_A_SECRET.match(value):
-                yield value
-    for match in _ENV_PAIR.finditer(text):
-        value = match["value"].strip("\"'")
-        if _holds_secret(match["key"]) and not _NOT_A_SECRET.match(value):
-            yield value
-    for match in _PEM.finditer(text):
-        yield from (line.strip(" \t\"',\\n") for line in match[1].splitlines())
+def _pairs_in(path: str, text: str) -> Iterator[tuple[str, str, int]]:
+    """Names with their values, and where those are."""
+    for named in named_in(text, grammar_of(path, text)):
+        if named.place == "manifest" or _is_secret(
+            named.name, named.value, is_quoted=named.is_quoted
+        ):
+            yield named.name, named.value, named.start
+
+
+def _formed_literals(text: str) -> Iterator[str]:
+    for formed in formed_in(text):
+        value = text[formed.start : formed.end]
+        yield from (line.strip(" \t\"',\\n\r") for line in value.replace("\\n", "\n").splitlines())
+    yield from (match[0] for match in _ALSO.finditer(text) if "\n" not in match[0])
+
+
+def _only_secret(
+    pairs: Iterable[tuple[str, str, int]], texts: Iterable[tuple[str, str]]
+) -> set[str]:
+    """Values that are no more than a word, but stand nowhere in the upload except as a secret."""
+    uses = Counter(
+        value
+        for _, value, _ in pairs
+        if len(value) >= MIN_WEAK_CHARS and not is_distinct(value) and is_maskable(value)
+    )
+    weak = [value for value, _ in uses.most_common(MAX_WEAK)]
+    if not weak:
+        return set()
+    whole = re.compile("|".join(re.escape(v) for v in sorted(weak, key=len, reverse=True)))
+    seen = Counter(match[0] for _, text in texts for match in whole.finditer(text))
+    return {value for value in weak if seen[value] <= uses[value]}
 
 
 def _kubernetes_secret_values(value: Any) -> Iterator[str]:
@@ -238,17 +271,7 @@ def _kubernetes_secret_values(value: Any) -> Iterator[str]:
         if isinstance(block, dict):
             for item in block.values():
                 yield from (line.strip() for line in str(item).splitlines())
-
-
-def _is_distinct(value: str) -> bool:
-    """Whether ``value`` can be masked everywhere: ``postgres`` as a password must not blank the
-    image's name."""
-    if len(value) < 6 or _NOT_A_SECRET.match(value):
-        return False
-    kinds = sum(
-        bool(re.search(kind, value)) for kind in (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9._/-]")
-    )
-    return kinds >= 2 or len(value) >= 16
+                yield from decoded(str(item)).splitlines()
 
 
 def _looks_random(token: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from assessments.scan.classify import Classified, Role, classify
 from assessments.scan.scopes import units_of
+from assessments.scan.secrets.texts import is_searched
 from assessments.scan.types import FileKind, Message, ScopeKind
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ MS_PER_UNIT = {
     "checkov/kubernetes": 20,
     "checkov/github_actions": 10,
     "checkov/dockerfile": 10,
-    "checkov/secrets": 4,
+    "secrets": 4,
     "tfparse": 3,
     "compose-lint": 8,
     "hadolint": 8,
@@ -33,6 +34,8 @@ MS_PER_UNIT = {
 """Milliseconds an engine takes for one declared thing, warm, on 2 cores of 2026: 64 Terraform
 blocks 0.3 s, 348 Kubernetes objects 6.9 s, 92 blocks by tfparse 0.11 s, 39 Compose files 0.28 s.
 They weigh progress; no result depends on them."""
+BYTES_PER_UNIT = 1_000
+"""Of text that is searched for secrets."""
 START_MS = 100
 START_SCOPE_MS = 40
 MAX_SHARD_MS = 2_500
@@ -181,13 +184,13 @@ def _per_file(known: Mapping[str, Classified]) -> Iterator[Shard]:
     for item in main:
         if item.kind is FileKind.TERRAFORM_PLAN:
             yield _file_shard("checkov", [item], framework="terraform_plan")
-    texts = [replace(item, units=_lines(item)) for item in files if item.is_searchable]
-    for group in _cut(texts, "checkov/secrets"):
-        yield _file_shard("checkov", group, framework="secrets")
-
-
-def _lines(item: Classified) -> int:
-    return 1 + item.file.size // 1_000
+    texts = [
+        replace(item, units=1 + item.file.size // BYTES_PER_UNIT)
+        for item in files
+        if is_searched(item.file)
+    ]
+    for group in _cut(texts, "secrets"):
+        yield _file_shard("secrets", group)
 
 
 def _file_shard(engine: str, items: Sequence[Classified], *, framework: str = "") -> Shard:

@@ -16,6 +16,7 @@ from assessments.agents.problems import problem_key
 from assessments.agents.reliability.controls import CONTROLS
 from assessments.agents.types import Severity, SeverityOrigin
 from assessments.rules import Effort, known_rules
+from assessments.scan.secrets.rules import RULES as SECRET_RULES
 from tests.assessments.checks import check
 from tests.assessments.scanning import SCANNER_PYTHON
 
@@ -72,6 +73,7 @@ def test_every_rule_of_the_table_exists_in_its_engine() -> None:
     compose = {rule for rule in known_rules() if rule.startswith("CL-")}
     assert compose == {rule().metadata.id for rule in get_registered_rules()}
     rest = {rule for rule in known_rules() if not rule.startswith(("CKV", "CL-", "im-"))}
+    rest -= set(SECRET_RULES)
     linted = {rule for rule in rest if re.fullmatch(r"[EWI]\d{4}", rule)}
     listed = subprocess.run(
         [str(SCANNER_PYTHON.parent / "cfn-lint"), "--list-rules"],
@@ -82,6 +84,10 @@ def test_every_rule_of_the_table_exists_in_its_engine() -> None:
     )
     assert linted <= set(re.findall(r"\b[EWI]\d{4}\b", listed.stdout))
     assert all(re.fullmatch(r"DL[34]\d{3}", rule) for rule in rest - linted)
+
+
+def test_every_rule_for_secrets_has_a_title_and_an_action() -> None:
+    assert SECRET_RULES.keys() <= known_rules().keys()
 
 
 def test_every_control_of_reliability_has_an_action() -> None:

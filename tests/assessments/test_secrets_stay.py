@@ -19,7 +19,9 @@ from assessments.reports import WRITERS
 from assessments.requirements import Requirements
 from assessments.services import create_assessment, request_report, start_analysis
 from tasks_ui.models import FINAL, ApiToken, State, TaskRun
-from tests.assessments.test_hostile import SECRET_FILES, SECRETS
+from tests.assessments.planted import FILES, PLANTED
+from tests.assessments.test_hostile import SECRET_FILES
+from tests.assessments.test_hostile import SECRETS as HOSTILE_SECRETS
 from tests.stack import Stack, wait_until
 from tests.tasks_ui.sockets import greeted
 
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 UPLOADS = "assessments_sourcefile"
+UPLOADED = {**FILES, **{f"more/{path}": text for path, text in SECRET_FILES.items()}}
+SECRETS = PLANTED | HOSTILE_SECRETS
 
 
 @pytest.fixture
 def finished(shared_stack: Stack, alice: User) -> AssessmentRun:
     """A run of files full of secrets, with a full report in each format."""
-    uploads = [(path, text.encode()) for path, text in SECRET_FILES.items()]
+    uploads = [(path, text.encode()) for path, text in UPLOADED.items()]
     assessment = create_assessment(
         owner=alice, name="secrets", requirements=Requirements(), uploads=uploads
     )
@@ -54,7 +58,7 @@ def test_no_secrets_value_leaves_the_upload(
     finished: AssessmentRun, shared_stack: Stack, alice: User
 ) -> None:
     assert {
-        secret for _, secret in leaks(SECRET_FILES)
+        secret for _, secret in leaks(UPLOADED)
     } == SECRETS  # the search finds them where they are
     token = ApiToken.issue(owner=alice, name="reader")[1]
     assert leaks(dict(tables(finished))) == []

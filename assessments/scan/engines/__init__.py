@@ -10,6 +10,7 @@ from assessments.scan.classify import classify
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
+from assessments.scan.secrets.texts import is_searched
 from assessments.scan.types import Resource, ShardOutput
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ from assessments.scan.engines.one_run import (
     unread,
 )
 from assessments.scan.engines.resources import read
+from assessments.scan.engines.secrets import secrets
 from assessments.scan.engines.tfparse import tfparse
 
 
@@ -50,9 +52,10 @@ def run_shard(
     classified = [classify(file) for file in files if file.path in wanted]
     # Classified again, and not taken on trust: no path of a caller leads an engine to a file that
     # was held back. Secrets are searched for in all text.
-    secrets = shard.framework == "secrets"
     classified = [
-        item for item in classified if (item.is_searchable if secrets else item.scannable)
+        item
+        for item in classified
+        if (is_searched(item.file) if shard.engine == "secrets" else item.scannable)
     ]
     known = 1
 
@@ -144,4 +147,5 @@ _ENGINES: dict[str, Callable[[EngineRun], ShardOutput]] = {
     "compose-lint": compose_lint,
     "hadolint": hadolint,
     "resources": read,
+    "secrets": secrets,
 }

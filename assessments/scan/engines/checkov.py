@@ -1,4 +1,4 @@
-"""Checkov: Terraform, plans, CloudFormation, Kubernetes, GitHub Actions, and secrets."""
+"""Checkov: Terraform, plans, CloudFormation, Kubernetes, GitHub Actions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from assessments.scan.engines.one_run import (
 )
 from assessments.scan.engines.stack import parameters_of
 from assessments.scan.focus import focus_of, window
-from assessments.scan.redact import mask_line
 from assessments.scan.sandbox import EngineCrashed
 from assessments.scan.types import (
     CheckResult,
-    CodeLine,
     CoverageStatus,
     FileCoverage,
     FileKind,
@@ -32,7 +30,6 @@ from assessments.scan.types import (
 if TYPE_CHECKING:
     from assessments.scan.shards import ShardScope
 
-MAX_SECRET_LINES = 40
 _OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
 
@@ -115,8 +112,6 @@ def _output(
 
 
 def _checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> CheckResult:
-    if framework == "secrets":
-        return _secret(record)
     outcome = _OUTCOMES[record["outcome"]]
     start = max(1, int(record["line_start"]))
     end = max(start, int(record["line_end"]))
@@ -132,17 +127,6 @@ def _checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> C
         missing=focus.missing if focus else "",
         evidence=window(lines, focus.line if focus else start),
     )
-
-
-def _secret(record: dict[str, Any]) -> CheckResult:
-    """The flagged lines alone, masked: those around them may hold other secrets."""
-    lines = [
-        CodeLine(number=number, text=mask_line(text.rstrip("\n")))
-        for number, text in record["lines"][:MAX_SECRET_LINES]
-    ]
-    start = max(1, int(record["line_start"]))
-    end = max(start, lines[-1].number if lines else int(record["line_end"]))
-    return _result(record, "secrets", start=start, end=end).replace(evidence=lines)
 
 
 def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> CheckResult:
@@ -178,6 +162,5 @@ def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
         return logical_id, kind
     if framework == "github_actions":
         return name or file, framework
-    # Checkov names a secret by a digest of its value, which is shown to nobody, and a Dockerfile by
-    # its instruction.
+    # Checkov names a Dockerfile by its instruction.
     return file, framework
