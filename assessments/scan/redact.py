@@ -52,6 +52,12 @@ _ALSO = re.compile(
     r"(?<=[Bb]earer )[\w.~+/-]{12,}=*",
 )
 """Forms that are too loose for a finding and still not shown."""
+_HINTS = (
+    "PRIVATE AKIA ASIA AGPA AIDA AROA ANPA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox"
+    " k_live_ k_test_ AIza eyJ SG. AccountKey= SharedAccessSignature= Password= Pwd= :// earer"
+)
+_ALSO_HINTS = tuple(_HINTS.split())
+"""Parts of those forms: a text without any of them is quickly passed over."""
 _TOKEN = re.compile(r"(?<![\w:@./+-])[A-Za-z0-9+/_-]{24,200}={0,2}(?![\w.:/-])")
 
 
@@ -228,6 +234,8 @@ def _mask_forms(text: str) -> str:
     spans = sorted((each.start, each.end) for each in formed_in(text))
     for start, end in reversed(spans):
         text = f"{text[:start]}{MASK}{text[end:]}" if MASK not in text[start:end] else text
+    if not any(hint in text for hint in _ALSO_HINTS):
+        return text
     return _ALSO.sub(lambda match: match[0] if is_reference(match[0]) else MASK, text)
 
 
@@ -244,7 +252,9 @@ def _formed_literals(text: str) -> Iterator[str]:
     for formed in formed_in(text):
         value = text[formed.start : formed.end]
         yield from (line.strip(" \t\"',\\n\r") for line in value.replace("\\n", "\n").splitlines())
-    yield from (match[0] for match in _ALSO.finditer(text) if "\n" not in match[0])
+    for line in text.splitlines():
+        if any(hint in line for hint in _ALSO_HINTS):
+            yield from (match[0] for match in _ALSO.finditer(line))
 
 
 def _only_secret(
