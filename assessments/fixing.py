@@ -21,8 +21,9 @@ from assessments.fixes.rescan import Scanned, scan_again
 from assessments.models import AssessmentRun, Finding, MergedScan, Recommendation
 from assessments.scan.classify import classify
 from assessments.scan.intake import InputFile
-from assessments.scan.merge import SECRET_RULE, ScanResult
+from assessments.scan.merge import ScanResult
 from assessments.scan.redact import MASK, Redactor
+from assessments.scan.secrets.rules import PREFIXES
 from assessments.scan.types import CheckResult, CoverageStatus, Message, Outcome
 from assessments.stages.stage import inputs, merged, sandbox
 
@@ -203,7 +204,7 @@ class _Hidden:
         self._redactor: Redactor | None = None
         self._flagged: dict[str, set[str]] = defaultdict(set)
         for check in failed:
-            if check.rule.startswith(SECRET_RULE) and check.file in upload.texts:
+            if check.rule.startswith(PREFIXES) and check.file in upload.texts:
                 lines = upload.texts[check.file].split("\n")
                 self._flagged[check.file] |= set(lines[check.line_start - 1 : check.line_end])
 

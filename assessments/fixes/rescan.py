@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from assessments.scan.engines import run_shard
 from assessments.scan.intake import InputFile
-from assessments.scan.merge import SECRET_RULE, merge
+from assessments.scan.merge import merge
 from assessments.scan.sandbox import Register, Sandbox
+from assessments.scan.secrets.rules import PREFIXES
 from assessments.scan.shards import Shard, make_shards
 from assessments.scan.types import CheckResult, CoverageStatus, Outcome
 
@@ -43,7 +44,7 @@ class Scanned:
 
     @classmethod
     def of(cls, checks: Iterable[CheckResult], unread: Iterable[str]) -> Scanned:
-        kept = [check for check in checks if not check.rule.startswith(SECRET_RULE)]
+        kept = [check for check in checks if not check.rule.startswith(PREFIXES)]
         return cls(
             failed=Counter(identity(c) for c in kept if c.outcome is Outcome.FAILED),
             passed=frozenset(identity(c) for c in kept if c.outcome is Outcome.PASSED),
@@ -80,8 +81,4 @@ def scan_again(
 
 
 def checking_shards(files: Sequence[InputFile]) -> list[Shard]:
-    return [
-        shard
-        for shard in make_shards(files)
-        if shard.engine in _CHECKING and shard.framework != "secrets"
-    ]
+    return [shard for shard in make_shards(files) if shard.engine in _CHECKING]

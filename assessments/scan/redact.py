@@ -104,13 +104,14 @@ class Redactor:
         )
 
     def text(self, text: str) -> str:
-        """A message of an engine, with every known or recognizable secret masked and no other
+        """A line of a file with every known or recognizable secret masked, and whatever is
+        assigned to a secret's name."""
+        return self._once(text, "code")
+
+    def message(self, text: str) -> str:
+        """Words of an engine or of ours: what they quote of the upload is masked, and no other
         word."""
         return self._once(text, "message")
-
-    def code(self, text: str) -> str:
-        """A line of a file: what is assigned to a secret's name is masked too."""
-        return self._once(text, "code")
 
     def _once(self, text: str, kind: str) -> str:
         key = f"{kind}:{text}"
@@ -147,7 +148,7 @@ class Redactor:
             return [self.value(item, key=key) for item in value]
         if not isinstance(value, str):
             return value
-        return MASK if _is_secret(key, value) else self.code(value)
+        return MASK if _is_secret(key, value) else self.text(value)
 
     def _mapping(self, value: dict[str, Any]) -> dict[str, Any]:
         pair = {str(name).lower() for name in value}
@@ -172,15 +173,15 @@ class Redactor:
 
     def check(self, check: CheckResult) -> CheckResult:
         return check.replace(
-            title=self.text(check.title),
-            remediation=self.text(check.remediation),
-            suppression=self.text(check.suppression)[:MAX_LINE_CHARS],
+            title=self.message(check.title),
+            remediation=self.message(check.remediation),
+            suppression=self.message(check.suppression)[:MAX_LINE_CHARS],
             evidence=[self.line(line) for line in check.evidence],
         )
 
     def line(self, line: CodeLine) -> CodeLine:
         # Masked before it is cut: a cut secret would be no longer recognised.
-        return CodeLine(number=line.number, text=self.code(line.text[:8_000])[:MAX_LINE_CHARS])
+        return CodeLine(number=line.number, text=self.text(line.text[:8_000])[:MAX_LINE_CHARS])
 
     def resource(self, resource: Resource) -> Resource:
         return resource.replace(

@@ -143,7 +143,7 @@ def test_a_file_that_is_not_utf8_is_searched_too() -> None:
 )
 def test_messages_keep_their_words(message: str) -> None:
     redactor = Redactor.of(files_of(**{"a.env": "DB_PASSWORD=hunter2\nTOKEN=abc\n"}))
-    assert redactor.text(message) == message
+    assert redactor.message(message) == message
 
 
 def test_code_keeps_its_words() -> None:
@@ -159,15 +159,15 @@ def test_code_keeps_its_words() -> None:
         "      key: password",
         "  POSTGRES_PASSWORD_FILE: /run/secrets/db-password",
     ):
-        assert redactor.code(line) == line
+        assert redactor.text(line) == line
 
 
 def test_a_secret_that_is_only_a_word_is_masked_where_it_is_nothing_else() -> None:
     files = files_of(**{"a.env": "DB_PASSWORD=hunter\nOTHER_PASSWORD=postgres\nIMAGE=postgres\n"})
     redactor = Redactor.of(files)
-    assert redactor.text("'hunter' is too short") == f"'{MASK}' is too short"
-    assert redactor.text("the image postgres") == "the image postgres"
-    assert redactor.text("DB_PASSWORD=hunter OTHER_PASSWORD=postgres") == (
+    assert redactor.message("'hunter' is too short") == f"'{MASK}' is too short"
+    assert redactor.message("the image postgres") == "the image postgres"
+    assert redactor.message("DB_PASSWORD=hunter OTHER_PASSWORD=postgres") == (
         f"DB_PASSWORD={MASK} OTHER_PASSWORD={MASK}"
     )
 

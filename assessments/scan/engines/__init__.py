@@ -129,7 +129,7 @@ def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
             run.redactor.resource(_with_code(resources[key], lines)) for key in sorted(resources)
         ],
         coverage=sorted(
-            (gap.replace(reason=run.redactor.text(gap.reason)) for gap in output.coverage),
+            (gap.replace(reason=run.redactor.message(gap.reason)) for gap in output.coverage),
             key=lambda gap: (gap.scope, gap.path, gap.status, gap.line or 0, gap.reason),
         ),
     )

@@ -92,7 +92,7 @@ class EngineRun:
         return replace(run, shard=run.shard.replace(scopes=list(scopes)))
 
     def progress(self, done: int, total: int, message: str) -> None:
-        self.on_progress(done, total, self.redactor.text(message)[:200])
+        self.on_progress(done, total, self.redactor.message(message)[:200])
 
 
 def joined(outputs: Iterable[ShardOutput]) -> ShardOutput:
