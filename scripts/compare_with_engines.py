@@ -126,7 +126,7 @@ def compare(directory: Path) -> Comparison:
             theirs = {
                 each
                 for each in _command_line(_copied(unit, contents), framework)
-                if each[1] not in unit.absent
+                if not unit.lacks(each[1])
             }
             found.add(unit.scope.key, theirs, _ours(scan, framework, unit.scope.key))
     for kind, framework in FILE_FRAMEWORKS.items():
@@ -253,7 +253,6 @@ def _in_no_scope(
         for check in scan.checks
         if check.outcome is not Outcome.PASSED
     )
-    absent = {name for unit in units for name in unit.absent}
     gaps = {gap.path for gap in scan.gaps}
     for framework, kinds in {
         "terraform": {FileKind.TERRAFORM, FileKind.TERRAFORM_VARS},
@@ -270,7 +269,7 @@ def _in_no_scope(
             place = (rule, file, start)
             if outcome != Outcome.FAILED or place in ours:
                 continue
-            if file not in gaps and resource not in absent:
+            if file not in gaps and not any(unit.lacks(resource) for unit in units):
                 yield result
 
 

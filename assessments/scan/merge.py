@@ -162,9 +162,10 @@ class _Placed:
                 yield check.replace(scope=key)
 
     def existing(self, checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
-        """Without those about resources that the scope does not have."""
+        """Without those about resources that the scope does not have: engines report some for a
+        resource whose count is 0."""
         for check in checks:
-            if check.resource not in self._units[check.scope].absent:
+            if not self._units[check.scope].lacks(check.resource):
                 yield check
 
     def known(self, resource: Resource) -> Resource:

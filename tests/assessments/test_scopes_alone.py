@@ -139,3 +139,24 @@ def _identity(finding: Any) -> tuple[Any, ...]:
 def _cost(answer: AgentResult) -> Decimal:
     (figure,) = [each for each in answer.figures if each.key == "monthly_cost"]
     return Decimal(str(figure.value))
+
+
+def test_nothing_is_found_in_a_resource_whose_count_is_zero() -> None:
+    """Checkov evaluates the block as it is written, for checks that look at several resources."""
+    module = (
+        'variable "replicas" {}\n'
+        'resource "aws_db_instance" "replica" {\n'
+        "  count          = var.replicas\n"
+        '  instance_class = "db.t4g.medium"\n'
+        "}\n"
+    )
+    files = {"modules/db/main.tf": module} | {
+        f"envs/{name}/main.tf": (
+            f'module "db" {{\n  source   = "../../modules/db"\n  replicas = {count}\n}}\n'
+        )
+        for name, count in (("prod", 1), ("staging", 0))
+    }
+    failed = [
+        each for each in scanned(tuple(files.items())).checks if each.outcome is Outcome.FAILED
+    ]
+    assert {each.scope for each in failed} == {"envs/prod"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from assessments.scan.plan_references import without_indexes
 from assessments.scan.terraform import Root
 from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Scope
 
@@ -27,6 +28,12 @@ class Unit:
     absent: frozenset[str] = frozenset()
     gaps: tuple[FileCoverage, ...] = ()
     facts: Root | None = None
+
+    def lacks(self, address: str) -> bool:
+        """Whether a resource that the files declare is known not to exist in the scope."""
+        facts = self.facts.resources.get(without_indexes(address)) if self.facts else None
+        is_none = facts is not None and facts.count_known and not facts.total
+        return is_none or address in self.absent
 
     def with_paths(self, paths: Iterable[str]) -> Unit:
         """With files that its engines need not see."""
