@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 
 from accounts import names
 from accounts.models import Invitation
+from tasks_ui.access.audit import Event, record
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import ModelAdmin
@@ -59,6 +60,8 @@ class InvitationAdmin(InvitationBase):
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+        if not change:
+            record(Event.INVITED, request=request, about=str(obj))
 
     def response_add(
         self, request: HttpRequest, obj: Invitation, *args: Any, **kwargs: Any

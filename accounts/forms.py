@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import forms as account
+from allauth.core import context
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from django import forms
+
+from tasks_ui.access.audit import Event, record
 
 
 class PlainMixin(forms.Form):
@@ -52,7 +55,13 @@ class ReauthenticateForm(PlainMixin, account.ReauthenticateForm):
 
 
 class CodeForm(PlainMixin, mfa.AuthenticateForm):
-    pass
+    def clean_code(self) -> Any:
+        try:
+            return super().clean_code()
+        except forms.ValidationError:
+            request = context.request
+            record(Event.REFUSED, request=request, by=self.user, about="second factor")
+            raise
 
 
 class CodeAgainForm(PlainMixin, mfa.ReauthenticateForm):

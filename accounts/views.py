@@ -19,6 +19,7 @@ from django.shortcuts import render
 
 from accounts import names
 from accounts.models import Invitation, UsedUpError
+from tasks_ui.access.audit import Event, record
 
 
 class SignIn(LoginView):
@@ -62,6 +63,8 @@ class SignUp(SignupView):
                 response: HttpResponse = super().form_valid(form)
                 if self.invitation:
                     Invitation.objects.filter(pk=self.invitation.pk).update(used_by=self.user)
+                    about = str(self.invitation)
+                    record(Event.INVITATION_USED, request=self.request, by=self.user, about=about)
                 return response
         except ValidationError as error:
             form.add_error("username", error)

@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "tasks_ui.rest.middleware.DatabaseOutageMiddleware",
     "accounts.middleware.RefusalMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "tasks_ui.access.audit.AdminAuditMiddleware",
 ]
 
 ROOT_URLCONF = "infra_mind.urls"
@@ -190,6 +191,7 @@ ACCOUNT_FORMS = {
 MFA_ADAPTER = "accounts.adapters.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Infra Mind"
+MFA_TOTP_TOLERANCE = 1  # a code from the 30 s before or after: RFC 6238, section 5.2
 MFA_FORMS = {
     "authenticate": "accounts.forms.CodeForm",
     "reauthenticate": "accounts.forms.CodeAgainForm",
@@ -405,6 +407,9 @@ RATE_LIMIT_PER_MINUTE = env_int(
 )  # requests to the REST API, of one token or person
 SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 50)  # in each web process
 TASKS_RETENTION_DAYS = env_int("TASKS_RETENTION_DAYS", 30)
+AUDIT_RETENTION_DAYS = env_int("AUDIT_RETENTION_DAYS", 365)
+AUDIT_LOGGER = "infra_mind.audit"
+AUDIT_LOG = env("AUDIT_LOG")  # a file, else standard error
 
 # --- assessments --------------------------------------------------------------------------------
 
@@ -423,15 +428,31 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_FILES + 1000
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"format": "%(levelname)s %(name)s %(message)s"},
+        "bare": {"format": "%(message)s"},
+    },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr},
+        "audit": {
+            "formatter": "bare",
+            **(
+                {
+                    "class": "logging.handlers.WatchedFileHandler",
+                    "filename": AUDIT_LOG,
+                    "delay": True,
+                }
+                if AUDIT_LOG
+                else {"class": "logging.StreamHandler", "stream": sys.stderr}
+            ),
+        },
     },
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", "INFO")},
     "loggers": {
         "django.channels.server": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        AUDIT_LOGGER: {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }

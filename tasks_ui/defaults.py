@@ -33,6 +33,8 @@ TASKS: dict[str, Any] = {
     "RATE_LIMIT_PER_MINUTE": 3000,
     "SOCKETS_PER_USER": 50,
     "TRUSTED_PROXIES": 0,
+    "AUDIT_LOGGER": "tasks_ui.audit",
+    "AUDIT_RETENTION_DAYS": 365,
     "IS_LOCAL": False,
     "CELERY_TASK_SOFT_TIME_LIMIT": 3300,
     "CELERY_TASK_TIME_LIMIT": 3600,

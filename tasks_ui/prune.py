@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from tasks_ui.models import FINAL, SocketTicket, TaskRun
+from tasks_ui.models import FINAL, AuditEntry, SocketTicket, TaskRun
 from tasks_ui.runs import workers
 
 BATCH = 500
@@ -29,5 +29,13 @@ def prune() -> int:
         TaskRun.objects.filter(pk__in=batch).delete()
         deleted += len(batch)
     workers.prune()
+    _prune_audit()
     SocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
     return deleted
+
+
+def _prune_audit() -> None:
+    before = timezone.now() - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    old = AuditEntry.objects.filter(at__lt=before).order_by("at")
+    while batch := list(old.values_list("pk", flat=True)[:BATCH]):
+        AuditEntry.objects.filter(pk__in=batch).delete()

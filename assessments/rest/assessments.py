@@ -18,6 +18,7 @@ from assessments.requirements import Requirements
 from assessments.rest.runs import RunOut
 from assessments.rest.shared import Key, visible
 from assessments.scan.intake import UploadError
+from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
 from tasks_ui.protocol import FieldError, Words
 from tasks_ui.rest.api import Limit, api
@@ -175,7 +176,9 @@ def get_assessment(request: HttpRequest, assessment_id: UUID) -> AssessmentDetai
 def delete_assessment(request: HttpRequest, assessment_id: UUID) -> Any:
     """Delete an assessment with its files and all that was found. What still runs for it is
     cancelled."""
-    services.delete_assessment(visible(request, assessment_id), by=caller(request))
+    assessment = visible(request, assessment_id)
+    services.delete_assessment(assessment, by=caller(request))
+    record(Event.DELETED, request=request, about=f"{assessment_id} {assessment.name}")
     return Status(204, None)
 
 

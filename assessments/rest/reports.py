@@ -15,6 +15,7 @@ from assessments.models import Report
 from assessments.reports import CONTENT_TYPES
 from assessments.rest.shared import RunNumber, run_of, visible
 from assessments.services import request_report
+from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
 from tasks_ui.rest.problems import problem
 
@@ -91,6 +92,7 @@ def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) 
     )
     if report.content is None:
         return problem(409, "The report has not been written yet.", task_id=str(report.task_id))
+    record(Event.DOWNLOADED, request=request, about=report.file_name)
     response = HttpResponse(
         bytes(report.content), content_type=CONTENT_TYPES[Report.Format(report.format)]
     )

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
 from tasks_ui.models import ApiToken
 
@@ -59,6 +60,7 @@ def tokens(request: SignedInRequest) -> HttpResponse:
             )
         else:
             made = form.issue(owner=request.user)
+            record(Event.TOKEN, request=request, about=str(made[0]))
             form = TokenForm()
     context = {"form": form, "made": made, "tokens": _live(request), "now": timezone.now()}
     return render(request, "tasks_ui/tokens.html", context)
@@ -71,6 +73,7 @@ def revoke(request: SignedInRequest, token_id: int) -> HttpResponse:
     token = get_object_or_404(_live(request), pk=token_id)
     token.revoked_at = timezone.now()
     token.save(update_fields=["revoked_at"])
+    record(Event.REVOKED, request=request, about=str(token))
     messages.success(request, f"The token {token.name} is revoked.")
     return redirect("api_tokens")
 

@@ -27,7 +27,7 @@ from django_celery_results.models import GroupResult, TaskResult
 
 from tasks_ui import kinds
 from tasks_ui.access.permissions import may_read
-from tasks_ui.admin import queues
+from tasks_ui.admin import audit, queues  # noqa: F401  (audit registers its page)
 from tasks_ui.admin.filters import (
     AgeFilter,
     KindFilter,

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation
 from infra_mind import embedded
+from tasks_ui.access.audit import Event, record
 
 
 class Command(BaseCommand):
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             note=options["note"][:120],
             expires_at=timezone.now() + timedelta(days=options["days"]),
         )
+        record(Event.INVITED, about=f"{invitation}, from the command line")
         if not url:
             self.stderr.write("Put this behind the address of your server (or give --url):")
         self.stdout.write(f"{str(url).rstrip('/')}{invitation.path}")

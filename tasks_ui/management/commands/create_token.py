@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from tasks_ui.access.audit import Event, record
 from tasks_ui.models import ApiToken
 
 
@@ -38,9 +39,10 @@ class Command(BaseCommand):
         expires_at = timezone.now() + timedelta(days=days) if days else None
         scope = ApiToken.Scope.READ if options["read_only"] else ApiToken.Scope.WRITE
         owner = _user(options["username"], create=options["create"])
-        _, key = ApiToken.issue(
+        token, key = ApiToken.issue(
             owner=owner, name=options["name"][:80], scope=scope, expires_at=expires_at
         )
+        record(Event.TOKEN, about=f"{token} of {owner}, from the command line")
         self.stdout.write(key)
 
 

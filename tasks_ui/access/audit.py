@@ -1,0 +1,74 @@
+"""The audit log: a row for each event, and a line of JSON to a logger (``AUDIT_LOGGER``)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+
+from tasks_ui.access.address import client_address
+from tasks_ui.models import AuditEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+Event = AuditEntry.Event
+
+
+def record(
+    event: Event, *, request: HttpRequest | None = None, by: Any = None, about: str = ""
+) -> None:
+    """Note what ``by``, or the caller of the request, did. A command has no request, and so no
+    address. Never give it a secret."""
+    actor = by if by is not None else getattr(request, "user", None)
+    known = actor if actor is not None and actor.pk is not None else None
+    entry = AuditEntry.objects.create(
+        event=event,
+        actor=known,
+        actor_name=known.get_username()[:150] if known else "",
+        address=client_address(request) if request is not None else None,
+        about=about[:200],
+    )
+    transaction.on_commit(partial(_log, entry), robust=True)
+
+
+def _log(entry: AuditEntry) -> None:
+    line = {
+        "at": entry.at.isoformat(),
+        "event": entry.event,
+        "who": entry.actor_name or None,
+        "user_id": entry.actor_id,
+        "from": entry.address,
+        "about": entry.about or None,
+    }
+    logging.getLogger(settings.AUDIT_LOGGER).info(json.dumps(line))
+
+
+class AdminAuditMiddleware:
+    """Notes every change that somebody makes in the admin, of whatever model, by its address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if _is_change(request, response):
+            action = request.POST.get("action", "")
+            chosen = request.POST.getlist("_selected_action")
+            about = f"{request.path} {action} {', '.join(chosen)}" if action else request.path
+            record(Event.ADMIN, request=request, about=about.strip())
+        return response
+
+
+def _is_change(request: HttpRequest, response: HttpResponse) -> bool:
+    """The admin redirects after a change; a form with errors, or a question, is shown instead."""
+    match = request.resolver_match
+    if request.method != "POST" or match is None or "admin" not in match.app_names:
+        return False
+    return response.status_code == 302 and request.user.is_staff
