@@ -92,6 +92,11 @@ def test_a_literal_under_a_passwords_name_is_found(path: str, text: str, value: 
         ("locales/de.json", '{"password": "Passwort-2024!"}'),
         ("package-lock.json", '{"integrity": "sha512-' + "aB3d" * 22 + '=="}'),
         ("README.md", "Log in with password: hunter2 or postgres://user:hunter2@localhost/x\n"),
+        ("t.yaml", "P: !Join ['', ['{{resolve:secretsmanager:', x, ':SecretString:password}}']]\n"),
+        ("t.yaml", "MasterUserPassword: !If\n- HasSecret\n- !Ref Password\n- !Ref Other\n"),
+        ("sudoers.sh", "echo 'app ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/app\n"),
+        ("pipeline.yml", "password: ((common.smtp_password))\n"),
+        ("alb.tf", 'client_secret = "client_secret"\nsecret_data = "this is secret data"\n'),
         ("openapi.yaml", "password:\n  type: string\n  format: password\n"),
     ],
 )  # fmt: skip

@@ -33,6 +33,8 @@ def holds(name: str) -> Holds:
         return Holds.PASSWORD
     last = words[-1]
     two = "".join(words[-2:])
+    if last == "nopasswd":
+        return Holds.NOTHING
     if last.endswith(_PASSWORDS) or last in _SHORT_PASSWORDS or two in _PASSWORD_PAIRS:
         return Holds.NOTHING if words[0] in _VERBS else Holds.PASSWORD
     if last == "pass" and len(words) > 1 and words[0] not in _NOT_PASSWORDS:

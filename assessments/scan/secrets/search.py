@@ -133,9 +133,10 @@ def _rule_of(named: Named, kind: Holds, *, declares: bool) -> str:
 
 def _is_label(named: Named, grammar: Grammar) -> bool:
     """``password: Password`` names a field; a text with blanks explains one."""
+    is_name = named.value.lower() == named.name.lower()
     if grammar is Grammar.HCL and not named.place:
-        return False
-    return named.value.lower() == named.name.lower() or bool(re.search(r"\s", named.value))
+        return is_name and named.name != "password"
+    return is_name or bool(re.search(r"\s", named.value))
 
 
 def _is_manifest_secret(named: Named) -> bool:

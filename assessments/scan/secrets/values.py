@@ -88,7 +88,7 @@ DOCUMENTED = frozenset(
 )
 """Keys that AWS's documentation uses; they open nothing."""
 _REFERENCE = re.compile(
-    r"\$\{|\$\(|\{\{|\}\}|<%|%\(|#\{|@\{|"  # templates
+    r"^\(\(.*\)\)$|\$\{|\$\(|\{\{|\}\}|<%|%\(|#\{|@\{|"  # templates
     r"^\$\w|^%\w+%$|^@\w+@$|^__\w+__$|^`|"
     r"^(?:var|local|data|module|each|self|path|count|random_\w+|aws_\w+|azurerm_\w+|google_\w+|"
     r"kubernetes_\w+|vault_\w+|process\.env|os\.environ|env|secrets|parameters|settings|config)[.\[]|"
@@ -98,7 +98,7 @@ _REFERENCE = re.compile(
     r"^@Microsoft\.KeyVault|^ENC\[|^projects/|^\(known after apply\)$|^\(sensitive",
     re.IGNORECASE,
 )
-_EXPRESSION = re.compile(r"[A-Za-z_][\w.]{0,80}\(|[\[{]|[&*]\w+$|<<")
+_EXPRESSION = re.compile(r"[A-Za-z_][\w.]{0,80}\(|[\[{]|[&*]\w+$|<<|![A-Z][A-Za-z]+(?:\s|$)")
 _SETTING = re.compile(
     r"^(?:true|false|null|nil|none|undefined|required|optional|enabled|disabled|yes|no|on|off|auto|"
     r"string|str|text|bool|boolean|int|integer|number|object|any|binary|varchar.*|bytes|"
@@ -110,6 +110,8 @@ _PATH = re.compile(
     r"^(?:[~.]{0,2}/|[A-Za-z]:\\|https?://)[^\s@]*$|^[\w./-]+\.(?:pem|key|crt|txt|ya?ml|json|env|conf|enc|gpg|sh|py)$"
 )
 _PLACEHOLDER = re.compile(
+    r"^(?:(?:my|the|this is|a|some)[-_ ])?(?:client[-_ ]|api[-_ ]|app[-_ ])?secret"
+    r"(?:[-_ ](?:data|value|key|string))?$|^dummy|"
     r"^<[^>]*>?$|<[A-Za-z][\w .-]*>|^\[[^\]]*\]$|^gen-[a-z-]+$|^x{3}$|"
     r"\*{3,}|x{4,}|\.{3}|_{4,}|-{4,}|^\?+$|"
     r"(?:^|[^a-z])(?:your|insert|enter|put|replace|fill|todo|fixme|tbd|placeholder|redacted|masked|"
