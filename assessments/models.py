@@ -30,6 +30,7 @@ class Assessment(models.Model):
     name = models.CharField(max_length=120)
     requirements = models.JSONField(default=dict, blank=True)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULL is not unique)
+    stored_bytes = models.BigIntegerField(default=0, help_text="The sum of its files' sizes")
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = AssessmentQuerySet.as_manager()

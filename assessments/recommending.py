@@ -20,7 +20,7 @@ from assessments.agents.wording import counted
 from assessments.fixing import add_fixes
 from assessments.models import AssessmentRun, Finding, Recommendation
 from assessments.rules import known_rules
-from assessments.services import request_report
+from assessments.services import follow_with_report
 
 if TYPE_CHECKING:
     from tasks_ui.worker.work import Work
@@ -191,4 +191,7 @@ def store(run: AssessmentRun, drafts: list[tuple[Recommendation, list[Finding]]]
         ),
         batch_size=1000,
     )
-    request_report(run, by=run.assessment.owner, kind="technical", format="html")
+    skipped = follow_with_report(run)
+    if skipped:
+        run.summary["report_skipped"] = skipped
+        run.save(update_fields=["summary"])

@@ -11,7 +11,8 @@ from django.utils import timezone
 from assessments import kinds, listing, services
 from assessments.attention import Reason
 from assessments.models import AssessmentRun
-from tasks_ui.kinds import register
+from assessments.quotas import QuotaError
+from tasks_ui.kinds import CannotRunAgainError, register
 from tasks_ui.models import State
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def run_url(run: Any) -> str:
 
 
 def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun:
-    return services.run_again(task, by=by, only_failed=only_failed)
+    try:
+        return services.run_again(task, by=by, only_failed=only_failed)
+    except QuotaError as error:
+        raise CannotRunAgainError(error.message, status=error.status) from None
 
 
 def settle_run(task: TaskRun) -> None:

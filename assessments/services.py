@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from assessments import kinds
+from assessments import kinds, quotas
 from assessments.models import (
     AgentReport,
     Assessment,
@@ -24,6 +24,7 @@ from assessments.requirements import Requirements
 from assessments.scan.intake import Limits, UploadError, read_upload
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import TaskRun, TaskRunQuerySet
+from tasks_ui.runs.erasing import erase
 from tasks_ui.runs.services import cancel_all
 from tasks_ui.runs.transitions import create_run
 
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.contrib.auth.models import AbstractBaseUser
+    from django.db.models import QuerySet
 
 
 SAMPLE_NAME = "Sample web shop"
+DELETED = "Deleted assessment"
+"""The title of a task that is still ending when its assessment is gone."""
 SAMPLE = settings.BASE_DIR / "assessments" / "samples" / "webshop"
 
 
@@ -56,8 +60,8 @@ def create_assessment(
     """Store the files of ``uploads`` ((path, content), archives are unpacked) under a new
     assessment. The same ``idempotency_key`` gives the same assessment.
 
-    Raises UploadError, with nothing stored, for what can't be taken, and when there is neither a
-    file nor a requirement to work from.
+    Raises, with nothing stored, UploadError for what can't be taken, and when there is neither a
+    file nor a requirement to work from; QuotaError where the owner has no room for it.
     """
     files = read_upload(uploads, limits=upload_limits())
     stated = requirements.model_dump(mode="json", exclude_defaults=True)
@@ -66,28 +70,30 @@ def create_assessment(
             "There is nothing to assess. Add a file, or answer at least one question on the"
             " workload."
         )
-    try:
-        with transaction.atomic():
-            assessment = Assessment.objects.create(
-                owner_id=owner.pk,
-                name=name,
-                requirements=stated,
-                idempotency_key=idempotency_key,
+    size = sum(file.size for file in files)
+    with transaction.atomic():
+        quotas.lock(owner.pk)
+        earlier = _earlier(Assessment.objects.all(), owner=owner, key=idempotency_key)
+        if earlier:
+            return earlier
+        quotas.check_upload(owner.pk, size=size)
+        assessment = Assessment.objects.create(
+            owner_id=owner.pk,
+            name=name,
+            requirements=stated,
+            idempotency_key=idempotency_key,
+            stored_bytes=size,
+        )
+        SourceFile.objects.bulk_create(
+            SourceFile(
+                assessment=assessment,
+                path=file.path,
+                size=file.size,
+                sha256=file.sha256,
+                content=file.content,
             )
-            SourceFile.objects.bulk_create(
-                SourceFile(
-                    assessment=assessment,
-                    path=file.path,
-                    size=file.size,
-                    sha256=file.sha256,
-                    content=file.content,
-                )
-                for file in files
-            )
-    except IntegrityError:
-        if idempotency_key is None:
-            raise
-        return Assessment.objects.get(owner_id=owner.pk, idempotency_key=idempotency_key)
+            for file in files
+        )
     return assessment
 
 
@@ -103,23 +109,26 @@ def create_sample(*, owner: AbstractBaseUser) -> Assessment:
     )
 
 
-def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser) -> None:
-    """Delete an assessment with its files and all that was found; every task about it is cancelled.
+def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser | None) -> None:
+    """Delete an assessment with its files and all that was found. Every task about it is cancelled,
+    and forgotten, or, while it is still ending, no longer shows the name.
 
     Tasks are cancelled before the deletion, so that workers stop writing, and again after it, as
     one may have queued the next meanwhile. The locks keep new runs and reports out in between.
     """
-    cancel_all(_tasks_about(assessment), by=by)
+    cancel_all(tasks_about(assessment), by=by)
+    name = assessment.name
     with transaction.atomic():
         Assessment.objects.select_for_update().filter(pk=assessment.pk).first()
         list(assessment.runs.select_for_update().values_list("pk"))
-        left = _tasks_about(assessment)
+        left = tasks_about(assessment)
         assessment.delete()
     cancel_all(left, by=by)
+    erase(left, name=name, title=DELETED)
 
 
 def state_requirements(assessment: Assessment, *, requirements: Requirements) -> None:
-    """Say anew what is known of the workload. Runs that exist keep what they were started with."""
+    """Replace what is known of the workload. Runs that exist keep what they were started with."""
     assessment.requirements = requirements.model_dump(mode="json", exclude_defaults=True)
     assessment.save(update_fields=["requirements"])
 
@@ -136,28 +145,28 @@ def start_analysis(
     run.
 
     ``completes`` is an earlier run whose scan and answers are taken over: only its failed agents
-    are asked again.
+    are asked again. Raises QuotaError, with nothing stored.
     """
-    try:
-        with transaction.atomic():
-            return _start(
-                assessment,
-                by=by,
-                idempotency_key=idempotency_key,
-                again_of=again_of,
-                completes=completes,
-            )
-    except IntegrityError:
-        if idempotency_key is None:
-            raise
-        return TaskRun.objects.get(owner_id=by.pk, idempotency_key=idempotency_key)
+    with transaction.atomic():
+        quotas.lock(by.pk)
+        earlier = _earlier(TaskRun.objects.all(), owner=by, key=idempotency_key)
+        if earlier:
+            return earlier
+        quotas.check_waiting(by.pk)
+        return _start(
+            assessment,
+            by=by,
+            idempotency_key=idempotency_key,
+            again_of=again_of,
+            completes=completes,
+        )
 
 
 def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
     """Queue the work of a finished run once more, as a new run linked to the old, which stays as it
     is.
 
-    ``only_failed`` asks only the agents that failed. Raises CannotRunAgainError.
+    ``only_failed`` asks only the agents that failed. Raises CannotRunAgainError, QuotaError.
     """
     if not task.is_final:
         raise CannotRunAgainError("It has not finished. Cancel it first, or wait for its end.")
@@ -175,7 +184,10 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
             "This kind of task is not run again by itself; run its assessment again."
         )
     if task.kind == kinds.RECOMMENDATIONS.name:
-        return queue_recommendations(run, again_of=task)
+        with transaction.atomic():
+            quotas.lock(run.assessment.owner_id)
+            quotas.check_waiting(run.assessment.owner_id)
+            return queue_recommendations(run, again_of=task)
     if only_failed and not (
         run.reports.filter(status=AgentReport.FAILED).exists() and hasattr(run, "scan")
     ):
@@ -205,20 +217,40 @@ def request_report(
     format: str,
     again_of: TaskRun | None = None,
 ) -> Report:
-    """Queue a report of a run. Its task is ``report.task``."""
+    """Queue a report of a run. Its task is ``report.task``. Raises QuotaError, with nothing
+    stored."""
+    owner_id = run.assessment.owner_id
     with transaction.atomic():
-        report = Report.objects.create(run=run, kind=kind, format=format)
-        report.task = create_run(
-            owner_id=by.pk,
-            kind=kinds.REPORT.name,
-            queue=kinds.REPORT.queue,
-            title=f"{run}, {kind} report, {format.upper()}"[:200],
-            max_attempts=settings.TASKS_MAX_ATTEMPTS,
-            again_of=again_of,
-            **subject_of(report),
-        )
-        report.save(update_fields=["task"])
-    return report
+        quotas.lock(owner_id, by.pk)
+        quotas.check_waiting(by.pk)
+        quotas.check_reports(owner_id)
+        return _queue_report(run, owner_id=by.pk, kind=kind, format=format, again_of=again_of)
+
+
+def follow_with_report(run: AssessmentRun) -> str:
+    """Queue the report that comes with a run by itself. Returns why not, where there is no room
+    for it: a run does not fail for that."""
+    owner_id = run.assessment.owner_id
+    with transaction.atomic():
+        quotas.lock(owner_id)
+        try:
+            quotas.check_reports(owner_id)
+        except quotas.QuotaError as error:
+            return error.message
+        _queue_report(run, owner_id=owner_id, kind="technical", format="html", again_of=None)
+    return ""
+
+
+def tasks_about(assessment: Assessment) -> TaskRunQuerySet:
+    """The tasks whose subject is a run or a report of the assessment as it is now; their children
+    are cancelled with them."""
+    runs = list(assessment.runs.values_list("pk", flat=True))
+    reports = list(Report.objects.filter(run__in=runs).values_list("pk", flat=True))
+    types = ContentType.objects.get_for_models(AssessmentRun, Report)
+    return TaskRun.objects.roots().filter(
+        Q(subject_type=types[AssessmentRun], subject_id__in=runs)
+        | Q(subject_type=types[Report], subject_id__in=reports)
+    )
 
 
 def run_summary(run: AssessmentRun) -> dict[str, Any]:
@@ -245,16 +277,28 @@ def run_summary(run: AssessmentRun) -> dict[str, Any]:
     }
 
 
-def _tasks_about(assessment: Assessment) -> TaskRunQuerySet:
-    """The tasks whose subject is a run or a report of the assessment as it is now; their children
-    are cancelled with them."""
-    runs = list(assessment.runs.values_list("pk", flat=True))
-    reports = list(Report.objects.filter(run__in=runs).values_list("pk", flat=True))
-    types = ContentType.objects.get_for_models(AssessmentRun, Report)
-    return TaskRun.objects.roots().filter(
-        Q(subject_type=types[AssessmentRun], subject_id__in=runs)
-        | Q(subject_type=types[Report], subject_id__in=reports)
+def _earlier[M: (Assessment, TaskRun)](
+    rows: QuerySet[M], *, owner: AbstractBaseUser, key: str | None
+) -> M | None:
+    """What an earlier request with this Idempotency-Key created. The owner is locked."""
+    return rows.filter(owner_id=owner.pk, idempotency_key=key).first() if key is not None else None
+
+
+def _queue_report(
+    run: AssessmentRun, *, owner_id: int, kind: str, format: str, again_of: TaskRun | None
+) -> Report:
+    report = Report.objects.create(run=run, kind=kind, format=format)
+    report.task = create_run(
+        owner_id=owner_id,
+        kind=kinds.REPORT.name,
+        queue=kinds.REPORT.queue,
+        title=f"{run}, {kind} report, {format.upper()}"[:200],
+        max_attempts=settings.TASKS_MAX_ATTEMPTS,
+        again_of=again_of,
+        **subject_of(report),
     )
+    report.save(update_fields=["task"])
+    return report
 
 
 def _start(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from assessments import kinds, recommending, reports, stages
+from celery import shared_task
+
+from assessments import kinds, recommending, reports, retention, stages
 from assessments.models import AgentReport, AssessmentRun, Report, ScanShard
 from assessments.stages import ask, intake, scan, synthesis
 from assessments.stages.stage import Stage
@@ -70,6 +72,12 @@ def generate_recommendations(work: Work) -> dict[str, Any]:
 def generate_report(work: Work) -> dict[str, Any]:
     """Write one report of a run."""
     return reports.generate(work, Report.objects.select_related("run").get(pk=work.subject_id))
+
+
+@shared_task(name="assessments.delete_old_assessments")
+def delete_old_assessments() -> int:
+    """Delete assessments that are past their retention; rung by beat."""
+    return retention.delete_old_assessments()
 
 
 def _stop_where_a_stage_failed(stage: Stage, children: list[TaskRun]) -> None:

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from assessments.pages import views
+from assessments.pages import storage, views
 
 urlpatterns = [
+    path("assessments/", storage.assessments, name="assessments"),
     path("assessments/new/", views.new_assessment, name="new_assessment"),
     path("assessments/sample/", views.try_sample, name="try_sample"),
     path("assessments/<uuid:assessment_id>/", views.assessment, name="assessment"),
+    path("assessments/<uuid:assessment_id>/delete/", storage.delete, name="delete_assessment"),
     path("assessments/<uuid:assessment_id>/analyze/", views.analyze, name="analyze"),
     path("assessments/<uuid:assessment_id>/requirements/", views.requirements, name="requirements"),
     path("assessments/<uuid:assessment_id>/runs/<int:number>/", views.run, name="run"),

@@ -342,6 +342,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3000},
     },
+    "delete-old-assessments": {
+        "task": "assessments.delete_old_assessments",
+        "schedule": 3600.0,
+        "options": {"expires": 3000},
+    },
 }
 
 # --- Channels, the hint -------------------------------------------------------------------------
@@ -417,6 +422,12 @@ SCANNER_PYTHON = env("SCANNER_PYTHON", str(BASE_DIR / ".venv-scanner" / "bin" / 
 ALLOW_OPEN_SANDBOX = env_bool("ALLOW_OPEN_SANDBOX", False)  # scan where engines can't be shut in
 ANALYZE_WAIT_MAX_S = env_int("ANALYZE_WAIT_MAX_S", 120)  # of POST analyze?background=false
 FIXES_MAX_S = env_int("FIXES_MAX_S", 30)  # spent on proving a run's fixes
+# of one person; 0: no limit
+QUOTA_STORED_MB = env_int("QUOTA_STORED_MB", 1000)
+QUOTA_ASSESSMENTS = env_int("QUOTA_ASSESSMENTS", 500)
+QUOTA_WAITING_RUNS = env_int("QUOTA_WAITING_RUNS", 1000)
+QUOTA_REPORTS = env_int("QUOTA_REPORTS", 2000)
+ASSESSMENTS_RETENTION_DAYS = env_int("ASSESSMENTS_RETENTION_DAYS", 0)  # 0: kept until deleted
 UPLOAD_MAX_BYTES = 50 * 1024 * 1024
 UPLOAD_MAX_FILES = 10_000
 UPLOAD_MAX_FILE_BYTES = 5 * 1024 * 1024

@@ -38,7 +38,12 @@ class RunFacts:
 
 
 class CannotRunAgainError(Exception):
-    """The run can't be repeated; the message says why and what to do."""
+    """The run can't be repeated; the message says why and what to do. ``status`` is the HTTP status
+    that says the same."""
+
+    def __init__(self, message: str, *, status: int = 409) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RunAgain(Protocol):

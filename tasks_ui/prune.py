@@ -1,9 +1,10 @@
-"""Deleting finished runs, their events and results past their retention, in batches that hold no
-lock for long."""
+"""Deleting what is past its time: finished runs with their events and results, in batches that hold
+no lock for long, and expired tickets and sessions."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 
 from django.conf import settings
 from django.db.models import Q
@@ -17,8 +18,8 @@ BATCH = 500
 
 
 def prune() -> int:
-    """Delete runs that finished more than ``TASKS_RETENTION_DAYS`` ago. Returns how many rows of
-    runs went."""
+    """Delete runs that finished more than ``TASKS_RETENTION_DAYS`` ago, and what has expired.
+    Returns how many rows of runs went."""
     before = timezone.now() - timedelta(days=settings.TASKS_RETENTION_DAYS)
     old = TaskRun.objects.filter(
         Q(parent=None) | Q(parent__state__in=FINAL), state__in=FINAL, finished_at__lt=before
@@ -31,6 +32,7 @@ def prune() -> int:
     workers.prune()
     _prune_audit()
     SocketTicket.objects.filter(expires_at__lt=timezone.now()).delete()
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     return deleted
 
 

@@ -19,6 +19,7 @@ from assessments.pages.run_findings import FindingFilters, findings_page, severi
 from assessments.pages.scopes import scope_table
 from assessments.pages.since import completed_before, run_before, since
 from assessments.pages.timeline import Entry, timeline
+from assessments.retention import kept_until
 from assessments.scan.types import CoverageStatus, Outcome
 from tasks_ui.models import ACTIVE, State, TaskRun
 from tasks_ui.runs import waiting, wording
@@ -90,6 +91,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "timeline": events(task),
         "watched": watched(run, task),
         "facts": facts(run),
+        "kept_until": kept_until(run.assessment),
     }
 
 

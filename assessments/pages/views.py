@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,6 +30,7 @@ from assessments.models import (
 )
 from assessments.muting import MuteError, mute_finding, unmute_finding
 from assessments.pages import explorer, run_page
+from assessments.quotas import QuotaError
 from assessments.reports import CONTENT_TYPES
 from assessments.scan.intake import UploadError
 from assessments.services import (
@@ -81,10 +83,15 @@ def _new_assessment(request: SignedInRequest) -> HttpResponseBase:
     if sent_before:
         return redirect("task_page", sent_before.pk)
     try:
-        assessment = assessment_of(form, owner=request.user)
+        with transaction.atomic():  # an assessment without a run would be half of what was asked
+            assessment = assessment_of(form, owner=request.user)
+            task = start_analysis(
+                assessment, by=request.user, idempotency_key=str(key) if key else None
+            )
     except UploadError as error:
         return _form_page(request, form, refusal=error, status=422)
-    task = start_analysis(assessment, by=request.user, idempotency_key=str(key) if key else None)
+    except QuotaError as error:
+        return _form_page(request, form, refusal=error, status=error.status)
     return redirect("task_page", task.pk)
 
 
@@ -94,7 +101,13 @@ def try_sample(request: SignedInRequest) -> HttpResponseBase:
     untouched = (
         Assessment.objects.visible_to(request.user).filter(name=SAMPLE_NAME, runs=None).first()
     )
-    task = start_analysis(untouched or create_sample(owner=request.user), by=request.user)
+    try:
+        with transaction.atomic():
+            sample = untouched or create_sample(owner=request.user)
+            task = start_analysis(sample, by=request.user)
+    except QuotaError as error:
+        form = NewAssessmentForm(initial={"key": uuid4()})
+        return _form_page(request, form, refusal=error, status=error.status)
     return redirect("task_page", task.pk)
 
 
@@ -133,7 +146,11 @@ def analyze(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
     last = found.runs.select_related("task").first()
     if request.POST.get("only") == "failed" and last and last.task:
         return _complete(request, last.task)
-    task = start_analysis(found, by=request.user, again_of=last.task if last else None)
+    try:
+        task = start_analysis(found, by=request.user, again_of=last.task if last else None)
+    except QuotaError as error:
+        messages.error(request, error.message)
+        return redirect("assessment", found.pk)
     return redirect("task_page", task.pk)
 
 
@@ -147,8 +164,14 @@ def requirements(request: SignedInRequest, assessment_id: UUID) -> HttpResponseB
     form = RequirementsForm(request.POST)
     if not form.is_valid():
         return _requirements_page(request, found, form, status=422)
-    state_requirements(found, requirements=form.requirements)
-    return analyze(request, assessment_id)
+    last = found.runs.select_related("task").first()
+    try:
+        with transaction.atomic():
+            state_requirements(found, requirements=form.requirements)
+            task = start_analysis(found, by=request.user, again_of=last.task if last else None)
+    except QuotaError as error:
+        return _requirements_page(request, found, form, refusal=error, status=error.status)
+    return redirect("task_page", task.pk)
 
 
 @login_required
@@ -250,7 +273,11 @@ def make_report(request: SignedInRequest, assessment_id: UUID, number: int) -> H
     kind, format = request.POST.get("kind", Report.Kind.TECHNICAL), request.POST.get("format", "")
     if kind not in Report.Kind.values or format not in Report.Format.values:
         raise Http404
-    request_report(found, by=request.user, kind=kind, format=format)
+    try:
+        request_report(found, by=request.user, kind=kind, format=format)
+    except QuotaError as error:
+        messages.error(request, error.message)
+        return redirect("run", found.assessment_id, found.number)
     return redirect(f"{run_path(found)}#reports")
 
 
@@ -274,7 +301,7 @@ def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBa
 def _complete(request: SignedInRequest, task: TaskRun) -> HttpResponseBase:
     try:
         again = run_again(task, by=request.user, only_failed=True)
-    except CannotRunAgainError as error:
+    except (CannotRunAgainError, QuotaError) as error:
         messages.error(request, str(error))
         return redirect("task_page", task.pk)
     return redirect("task_page", again.pk)
@@ -289,7 +316,7 @@ def _form_page(
     request: SignedInRequest,
     form: NewAssessmentForm,
     *,
-    refusal: UploadError | None = None,
+    refusal: UploadError | QuotaError | None = None,
     status: int = 200,
 ) -> HttpResponse:
     limits = {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.UPLOAD_MAX_FILES}
@@ -298,11 +325,15 @@ def _form_page(
 
 
 def _requirements_page(
-    request: SignedInRequest, found: Assessment, form: RequirementsForm, *, status: int = 200
+    request: SignedInRequest,
+    found: Assessment,
+    form: RequirementsForm,
+    *,
+    refusal: QuotaError | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    return render(
-        request, "assessments/requirements.html", {"assessment": found, "form": form}, status=status
-    )
+    context = {"assessment": found, "form": form, "refusal": refusal}
+    return render(request, "assessments/requirements.html", context, status=status)
 
 
 def _too_large() -> UploadError:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assessments import services
 from assessments.models import Assessment
+from assessments.quotas import QuotaError
 from assessments.requirements import Requirements
 from assessments.rest.runs import RunOut
 from assessments.rest.shared import Key, visible
@@ -112,6 +113,12 @@ def refused_upload(request: HttpRequest, error: UploadError) -> HttpResponse:
     return problem(422, error.message, errors=where)
 
 
+@api.exception_handler(QuotaError)
+def no_room(request: HttpRequest, error: QuotaError) -> HttpResponse:
+    """413 or 429, with what to delete or to wait for."""
+    return problem(error.status, error.message)
+
+
 @router.post("", response={201: AssessmentDetail}, include_in_schema=False)
 @router.post(
     "/",
@@ -175,10 +182,10 @@ def get_assessment(request: HttpRequest, assessment_id: UUID) -> AssessmentDetai
 @router.delete("/{uuid:assessment_id}", response={204: None}, operation_id="delete_assessment")
 def delete_assessment(request: HttpRequest, assessment_id: UUID) -> Any:
     """Delete an assessment with its files and all that was found. What still runs for it is
-    cancelled."""
+    cancelled; its finished tasks are forgotten."""
     assessment = visible(request, assessment_id)
     services.delete_assessment(assessment, by=caller(request))
-    record(Event.DELETED, request=request, about=f"{assessment_id} {assessment.name}")
+    record(Event.DELETED, request=request, about=f"assessment {assessment_id}")
     return Status(204, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 BULK_MAX = 200
+REASONS_SHOWN = 3
 
 
 CONNECTION_CHECKS = (
@@ -110,11 +112,14 @@ def bulk(request: SignedInRequest) -> HttpResponse:
     act = {"cancel": _cancel_one, "again": _run_one_again}.get(request.POST.get("act", ""))
     if act is None:
         raise Http404
-    done = sum(act(run, request.user) for run in runs)
+    reasons = [act(run, request.user) for run in runs]
+    done = reasons.count("")
     words = "asked to stop" if request.POST["act"] == "cancel" else "queued again"
+    outcome = f"{done} of {len(runs)} runs {words}." if runs else "No run was marked."
+    why = Counter(reason for reason in reasons if reason).most_common(REASONS_SHOWN)
     _say_outcome(
         request,
-        f"{done} of {len(runs)} runs {words}." if runs else "No run was marked.",
+        " ".join([outcome, *(f"{count} not: {reason}" for reason, count in why)]),
         whole=done == len(runs),
     )
     return back(request)
@@ -148,16 +153,20 @@ def connection(request: SignedInRequest) -> HttpResponse:
     return render(request, "tasks_ui/connection.html", context)
 
 
-def _cancel_one(run: TaskRun, by: User) -> bool:
-    return not run.is_final and request_cancel(run, by=by).cancel_requested_at is not None
+def _cancel_one(run: TaskRun, by: User) -> str:
+    """Why not, where it was not done."""
+    if run.is_final or request_cancel(run, by=by).cancel_requested_at is None:
+        return "It had finished."
+    return ""
 
 
-def _run_one_again(run: TaskRun, by: User) -> bool:
+def _run_one_again(run: TaskRun, by: User) -> str:
+    """Why not, where it was not done."""
     try:
         services.run_again(run, by=by)
-    except CannotRunAgainError:
-        return False
-    return True
+    except CannotRunAgainError as error:
+        return str(error)
+    return ""
 
 
 def _say_outcome(request: HttpRequest, words: str, *, whole: bool) -> None:

@@ -280,7 +280,7 @@ def retry_task(
     try:
         again = run_again(run, by=caller(request), only_failed=only == "failed")
     except CannotRunAgainError as error:
-        return problems.problem(409, str(error), state=str(run.state))
+        return problems.problem(error.status, str(error), state=str(run.state))
     response["Location"] = _status_url(again)
     return Status(202, _retried(again, of=run))
 

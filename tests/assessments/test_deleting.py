@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_results.models import TaskResult
 
 from assessments.models import Assessment, AssessmentRun
 from assessments.requirements import Requirements
@@ -19,11 +25,20 @@ from assessments.services import (
     request_report,
     start_analysis,
 )
-from tasks_ui.models import ApiToken, State, TaskRun
-from tasks_ui.runs.transitions import claim, transition
+from assessments.tasks import delete_old_assessments
+from infra_mind.celery import app
+from tasks_ui.models import ApiToken, State, TaskEvent, TaskRun
+from tasks_ui.runs.transitions import (
+    claim,
+    confirm_cancelled,
+    create_children,
+    transition,
+    write_progress,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from pytest_django import Settings
 
 
 @pytest.fixture
@@ -56,12 +71,8 @@ def test_every_task_about_a_deleted_assessment_is_cancelled(
     )
     assert answer.status_code == 204
     assert not Assessment.objects.exists()
-    states = dict(TaskRun.objects.values_list("kind", "state").exclude(pk__in=[done.pk]))
-    assert states == {
-        "generate_recommendations": State.REVOKED,
-        "generate_report": State.REVOKED,
-        "process_assessment": State.CANCELLING,
-    }
+    left = TaskRun.objects.get()
+    assert (left.pk, left.state) == (running.pk, State.CANCELLING), "what waited is gone"
     assert TaskRun.objects.get(pk=running.pk).cancel_requested_by == alice
 
 
@@ -86,6 +97,146 @@ def test_recommendations_that_are_queued_during_the_deletion_are_cancelled_too(
     assert deleting.wait(timeout=30)
     delete_assessment(assessment, by=alice)
     worker.join(timeout=30)
-    assert TaskRun.objects.get(pk=task.pk).state == State.SUCCESS
-    late = TaskRun.objects.get(kind="generate_recommendations")
-    assert late.state == State.REVOKED
+    assert not TaskRun.objects.exists(), "cancelled, then forgotten"
+
+
+NAME = 'Quetzal "9" köln'
+EVERY_TEXT = """
+    SELECT table_name, column_name FROM information_schema.columns
+    WHERE table_schema = 'public'
+      AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY')
+"""
+
+
+def places_of(name: str) -> list[str]:
+    """Every column of the database that holds ``name``, as text or within JSON."""
+    found = []
+    spellings = [name, *(json.dumps(name, ensure_ascii=ascii)[1:-1] for ascii in (True, False))]
+    with connection.cursor() as cursor:
+        cursor.execute(EVERY_TEXT)
+        for table, column in cursor.fetchall():
+            cursor.execute(
+                f'SELECT count(*) FROM "{table}", unnest(%s::text[]) AS spelling'  # noqa: S608
+                f' WHERE strpos("{column}"::text, spelling) > 0',
+                [spellings],
+            )
+            if cursor.fetchone()[0]:
+                found.append(f"{table}.{column}")
+    return found
+
+
+@pytest.fixture
+def named(alice: User) -> Assessment:
+    return create_assessment(
+        owner=alice, name=NAME, requirements=Requirements(), uploads=[("main.tf", b"a")]
+    )
+
+
+def with_a_part(task: TaskRun) -> TaskRun:
+    part = TaskRun(kind="intake", queue="assessments", title=f"Read {NAME}", weight=10)
+    return create_children(task, attempt=1, stage="intake", make=lambda: [part])[0]
+
+
+def test_nothing_in_the_database_names_a_deleted_assessment(
+    alice: User, admin_user: User, named: Assessment
+) -> None:
+    done = at_work(named, alice)
+    run = AssessmentRun.objects.get(task=done)
+    child = claim(with_a_part(done).pk, attempt=0, worker="w")
+    assert child
+    transition(child, State.FAILURE, attempt=1, error=f"can't read {NAME}", error_code="x")
+    transition(done, State.SUCCESS, attempt=1, save=lambda: queue_recommendations(run))
+    request_report(run, by=alice, kind="technical", format="html")
+    running = at_work(named, alice)
+    part = claim(with_a_part(running).pk, attempt=0, worker="w")
+    assert part
+    write_progress(running, attempt=1, current=1, total=2, message=f"Reading {NAME}")
+    LogEntry.objects.log_actions(admin_user.pk, [running], CHANGE, "moved", single_object=True)
+    assert "tasks_ui_taskevent.data" in places_of(NAME)
+
+    delete_assessment(named, by=alice)
+
+    assert places_of(NAME) == []
+    assert set(TaskRun.objects.values_list("pk", "title")) == {
+        (running.pk, "Deleted assessment"),
+        (part.pk, "Deleted assessment"),
+    }
+    assert not TaskResult.objects.exists()
+    assert confirm_cancelled(part, attempt=1)
+    assert confirm_cancelled(running, attempt=1)
+    assert TaskRun.objects.get(pk=running.pk).state == State.REVOKED
+    assert places_of(NAME) == []
+    seqs = list(TaskEvent.objects.filter(task=running).values_list("seq", flat=True))
+    assert seqs == list(range(1, TaskRun.objects.get(pk=running.pk).last_seq + 1))
+    told = TaskEvent.objects.filter(task=running, type="stage.started").get().data
+    assert told["children"][0]["title"] == "Deleted assessment"
+    assert told["children"][0]["state"] == State.PENDING
+
+
+def test_nothing_names_an_assessment_that_was_deleted_after_its_run(
+    alice: User, named: Assessment
+) -> None:
+    done = at_work(named, alice)
+    transition(done, State.SUCCESS, attempt=1)
+    delete_assessment(named, by=alice)
+    assert places_of(NAME) == []
+    assert not TaskRun.objects.exists()
+    assert not TaskResult.objects.exists()
+
+
+def test_states_survive_the_deletion_of_an_assessment_that_is_named_like_one(alice: User) -> None:
+    named = create_assessment(
+        owner=alice, name="STARTED", requirements=Requirements(rps_peak=1), uploads=[]
+    )
+    task = at_work(named, alice)
+    delete_assessment(named, by=alice)
+    started = TaskEvent.objects.get(task=task, type="task.started")
+    assert started.data["state"] == State.STARTED
+
+
+def test_the_page_shows_what_goes_and_deletes_it(
+    alice: User, bob: User, assessment: Assessment, client: Client
+) -> None:
+    at_work(assessment, alice)
+    address = reverse("delete_assessment", args=[assessment.pk])
+    client.force_login(bob)
+    assert client.get(address).status_code == client.post(address).status_code == 404
+    client.force_login(alice)
+    run_page = client.get(reverse("run", args=[assessment.pk, 1])).content.decode()
+    assert f'href="{address}"' in run_page
+    asked = " ".join(client.get(address).content.decode().split())
+    assert "1 file, 1 run, 0 findings, 0 recommendations, 0 reports" in asked
+    assert "1 task still at work or waiting for it will be cancelled" in asked
+    assert Assessment.objects.count() == 1
+    done = client.post(address, follow=True)
+    assert "Deleted network." in done.content.decode()
+    assert not Assessment.objects.exists()
+    assert "Deleted assessment" in client.get(reverse("dashboard")).content.decode()
+
+
+def test_assessments_past_their_retention_are_deleted(
+    alice: User, bob: User, settings: Settings
+) -> None:
+    long_ago = timezone.now() - timedelta(days=31)
+    _, used, of_bob = (
+        create_assessment(
+            owner=owner, name="a", requirements=Requirements(), uploads=[("main.tf", b"a")]
+        )
+        for owner in (alice, alice, bob)
+    )
+    Assessment.objects.exclude(pk=of_bob.pk).update(created_at=long_ago)
+    at_work(used, alice)
+    assert delete_old_assessments() == 0, "kept, unless a retention is set"
+    settings.ASSESSMENTS_RETENTION_DAYS = 30
+    assert delete_old_assessments() == 1
+    assert set(Assessment.objects.values_list("pk", flat=True)) == {used.pk, of_bob.pk}
+    AssessmentRun.objects.update(created_at=long_ago)
+    assert delete_old_assessments() == 1
+    assert Assessment.objects.get() == of_bob
+
+
+def test_beat_rings_a_task_that_exists() -> None:
+    names = {each["task"] for each in app.conf.beat_schedule.values()}
+    app.loader.import_default_modules()
+    assert names <= set(app.tasks)
+    assert "assessments.delete_old_assessments" in names

@@ -1,0 +1,88 @@
+"""What a person has stored, and deleting it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, Max
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from assessments import quotas
+from assessments.models import Assessment, Finding, Recommendation, Report
+from assessments.services import delete_assessment, tasks_about
+from tasks_ui.access.sign_in import SignedInRequest
+
+PER_PAGE = 50
+ORDERS = {
+    "": ("Newest", "-id"),
+    "size": ("Largest", "-stored_bytes"),
+    "unused": ("Longest unused", "last_run_at"),
+}
+
+
+@login_required
+@require_GET
+def assessments(request: SignedInRequest) -> HttpResponse:
+    """All assessments with their sizes, and how much of each limit is used."""
+    order = request.GET.get("order", "")
+    order = order if order in ORDERS else ""
+    rows = Assessment.objects.visible_to(request.user).annotate(
+        last_run_at=Max("runs__created_at"), run_count=Count("runs")
+    )
+    page = Paginator(rows.order_by(ORDERS[order][1], "-id"), PER_PAGE)
+    context = {
+        "page": page.get_page(request.GET.get("page", "")),
+        "order": order,
+        "orders": [(name, label) for name, (label, _) in ORDERS.items()],
+        "usage": usage(request.user.pk),
+        "retention_days": settings.ASSESSMENTS_RETENTION_DAYS,
+    }
+    return render(request, "assessments/assessments.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def delete(request: SignedInRequest, assessment_id: UUID) -> HttpResponse:
+    """Show what goes with an assessment; on POST delete it."""
+    found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
+    if request.method == "POST":
+        delete_assessment(found, by=request.user)
+        messages.success(request, f"Deleted {found.name}.")
+        return redirect("assessments")
+    context = {
+        "assessment": found,
+        "parts": parts(found),
+        "active": tasks_about(found).active().count(),
+    }
+    return render(request, "assessments/delete.html", context)
+
+
+def parts(assessment: Assessment) -> list[tuple[int, str]]:
+    """What is deleted with the assessment: how many of what."""
+    of_runs: dict[str, Any] = {"run__assessment": assessment}
+    return [
+        (assessment.files.count(), "file"),
+        (assessment.runs.count(), "run"),
+        (Finding.objects.filter(**of_runs).count(), "finding"),
+        (Recommendation.objects.filter(**of_runs).count(), "recommendation"),
+        (Report.objects.filter(**of_runs).count(), "report"),
+        (assessment.mutes.count(), "muted finding"),
+    ]
+
+
+def usage(owner_id: int) -> list[tuple[str, int, int]]:
+    """What is counted, how much there is, and the limit (0: none)."""
+    megabytes = -(-quotas.stored_bytes_of(owner_id) // quotas.MB)
+    return [
+        ("MB of files", megabytes, settings.QUOTA_STORED_MB),
+        ("assessments", quotas.assessments_of(owner_id), settings.QUOTA_ASSESSMENTS),
+        ("reports", quotas.reports_of(owner_id).count(), settings.QUOTA_REPORTS),
+        ("waiting runs", quotas.waiting_of(owner_id).count(), settings.QUOTA_WAITING_RUNS),
+    ]
