@@ -473,6 +473,11 @@ class Report(models.Model):
         safe = "".join(c for c in words if c.isascii() and (c.isalnum() or c in "-_."))
         return f"{safe}.{'md' if self.format == self.Format.MARKDOWN else self.format}"
 
+    @property
+    def without_names(self) -> str:
+        """For the audit log, which outlives the assessment and must not name it. Reads the run."""
+        return f"{self.kind} {self.format} report {self.pk} of assessment {self.run.assessment_id}"
+
 
 def subject_of(model: models.Model) -> dict[str, Any]:
     """The fields by which a ``TaskRun`` names its object."""

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from assessments import quotas
 from assessments.models import Assessment, Finding, Recommendation, Report
 from assessments.services import delete_assessment, tasks_about
+from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
 
 PER_PAGE = 50
@@ -54,6 +55,7 @@ def delete(request: SignedInRequest, assessment_id: UUID) -> HttpResponse:
     found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
     if request.method == "POST":
         delete_assessment(found, by=request.user)
+        record(Event.DELETED, request=request, about=f"assessment {assessment_id}")
         messages.success(request, f"Deleted {found.name}.")
         return redirect("assessments")
     context = {

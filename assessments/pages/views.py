@@ -287,7 +287,7 @@ def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBa
     """The document as a file. It is never shown within the site: it holds text of the upload."""
     visible = Report.objects.visible_to(request.user).filter(content__isnull=False)
     report = get_object_or_404(visible.select_related("run__assessment"), pk=report_id)
-    record(Event.DOWNLOADED, request=request, about=report.file_name)
+    record(Event.DOWNLOADED, request=request, about=report.without_names)
     return HttpResponse(
         bytes(report.content or b""),
         content_type=CONTENT_TYPES[Report.Format(report.format)],

@@ -92,7 +92,7 @@ def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) 
     )
     if report.content is None:
         return problem(409, "The report has not been written yet.", task_id=str(report.task_id))
-    record(Event.DOWNLOADED, request=request, about=report.file_name)
+    record(Event.DOWNLOADED, request=request, about=report.without_names)
     response = HttpResponse(
         bytes(report.content), content_type=CONTENT_TYPES[Report.Format(report.format)]
     )

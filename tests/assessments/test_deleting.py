@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from assessments.models import Assessment, AssessmentRun
+from assessments.models import Assessment, AssessmentRun, Report
 from assessments.requirements import Requirements
 from assessments.services import (
     create_assessment,
@@ -27,7 +27,7 @@ from assessments.services import (
 )
 from assessments.tasks import delete_old_assessments
 from infra_mind.celery import app
-from tasks_ui.models import ApiToken, State, TaskEvent, TaskRun
+from tasks_ui.models import ApiToken, AuditEntry, State, TaskEvent, TaskRun
 from tasks_ui.runs.transitions import (
     claim,
     confirm_cancelled,
@@ -182,6 +182,20 @@ def test_nothing_names_an_assessment_that_was_deleted_after_its_run(
     assert places_of(NAME) == []
     assert not TaskRun.objects.exists()
     assert not TaskResult.objects.exists()
+
+
+def test_the_audit_log_keeps_the_deletion_but_not_the_name(
+    alice: User, named: Assessment, client: Client
+) -> None:
+    run = AssessmentRun.objects.get(task=at_work(named, alice))
+    report = Report.objects.create(run=run, content=b"a")
+    client.force_login(alice)
+    assert client.get(reverse("download_report", args=[report.pk])).status_code == 200
+    client.post(reverse("delete_assessment", args=[named.pk]))
+    deleted = AuditEntry.objects.get(event=AuditEntry.Event.DELETED)
+    assert (deleted.actor, str(named.pk) in deleted.about) == (alice, True)
+    assert AuditEntry.objects.filter(event=AuditEntry.Event.DOWNLOADED, actor=alice).exists()
+    assert places_of("Quetzal") == []
 
 
 def test_states_survive_the_deletion_of_an_assessment_that_is_named_like_one(alice: User) -> None:
