@@ -315,18 +315,29 @@ class Flow:
 
     def __init__(self, graph: Graph) -> None:
         self._from: dict[str, dict[str, Hop]] = {}
-        self._into: set[str] = set()
+        self._into: dict[str, set[str]] = {}
         for hop in _hops(graph):
             self._from.setdefault(hop.source.address, {}).setdefault(hop.target.address, hop)
-            self._into.add(hop.target.address)
+            self._into.setdefault(hop.target.address, set()).add(hop.source.address)
 
     def after(self, resource: Resource) -> list[Hop]:
         """What ``resource`` passes requests to."""
         return list(self._from.get(resource.address, {}).values())
 
     def is_behind(self, resource: Resource) -> bool:
-        """Whether something passes requests to it."""
-        return resource.address in self._into
+        """Whether something passes requests to it that does not itself get them from it: an
+        application is often told its own public name."""
+        sources = self._into.get(resource.address, set())
+        return bool(sources) and not sources <= self._reached(resource.address)
+
+    def _reached(self, start: str) -> set[str]:
+        reached: set[str] = set()
+        waiting = [start]
+        while waiting:
+            found = self._from.get(waiting.pop(), {}).keys() - reached
+            reached |= found
+            waiting += found
+        return reached
 
 
 def _hops(graph: Graph) -> Iterator[Hop]:

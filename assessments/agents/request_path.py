@@ -89,22 +89,26 @@ def _is_entry(resource: Resource, flow: Flow, exposed: Collection[str]) -> bool:
 
 def _ways(entry: Resource, flow: Flow) -> Iterator[RequestPath]:
     if kind_of(entry) in SERVING:
-        yield RequestPath(entry, (), (entry,), _behind((entry,), flow))
+        yield RequestPath(entry, (), (entry,), _behind((entry,), flow, front=()))
         return
     waiting: deque[tuple[Hop, ...]] = deque((hop,) for hop in flow.after(entry))
     seen = {entry.address}
     while waiting:
         hops = waiting.popleft()
         last = hops[-1].target
+        between = tuple(hop.target for hop in hops[:-1])
         if last.address in seen:
             continue
         if kind_of(last) in SINGLES:
             together = _beside(hops[-1], flow)
             seen |= {each.address for each in together}
-            yield RequestPath(entry, hops, together, _behind(together, flow))
+            yield RequestPath(
+                entry, hops, together, _behind(together, flow, front=(entry, *between))
+            )
         elif kind_of(last) in SERVING or kind_of(last) in STORES:
             seen.add(last.address)
-            yield RequestPath(entry, hops, (last,), _behind((last,), flow))
+            behind = _behind((last,), flow, front=(entry, *between))
+            yield RequestPath(entry, hops, (last,), behind)
         elif len(hops) < MAX_HOPS:
             seen.add(last.address)
             waiting += [(*hops, hop) for hop in flow.after(last)]
@@ -118,10 +122,13 @@ def _beside(hop: Hop, flow: Flow) -> tuple[Resource, ...]:
     ) or (hop.target,)
 
 
-def _behind(serving: tuple[Resource, ...], flow: Flow) -> tuple[Hop, ...]:
-    """All that is needed to answer: what serves and everything it passes requests on to."""
+def _behind(
+    serving: tuple[Resource, ...], flow: Flow, *, front: tuple[Resource, ...]
+) -> tuple[Hop, ...]:
+    """All that is needed to answer: what serves and everything it passes requests on to, but not
+    back to what is in front of it."""
     hops: list[Hop] = []
-    seen = {each.address for each in serving}
+    seen = {each.address for each in (*front, *serving)}
     waiting = deque(serving)
     while waiting and len(hops) < MAX_HOPS:
         for hop in flow.after(waiting.popleft()):

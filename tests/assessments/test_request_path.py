@@ -189,6 +189,14 @@ def test_a_balancer_leads_by_its_target_group_to_the_service_and_what_that_names
     ]
 
 
+def test_an_application_that_is_told_its_own_public_name_is_still_behind_the_balancer() -> None:
+    told = CLUSTER.replace(
+        "environment = [", 'environment = [{ name = "URL", value = aws_lb.edge.dns_name }, '
+    )
+    assert told != CLUSTER
+    assert drawn(told) == drawn(CLUSTER)
+
+
 def test_every_hop_names_its_line() -> None:
     found = scan(files_of(**{"main.tf": CLUSTER}), engines=["tfparse"])
     (path,) = request_paths(read_graph(found.resources))
