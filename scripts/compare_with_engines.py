@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT))
 from assessments.scan.classify import Classified, Role, classify  # noqa: E402
 from assessments.scan.engines import run_shard  # noqa: E402
 from assessments.scan.engines.checkov import resource_of  # noqa: E402
-from assessments.scan.intake import InputFile, read_upload  # noqa: E402
+from assessments.scan.intake import InputFile  # noqa: E402
 from assessments.scan.merge import ScanResult, merge  # noqa: E402
 from assessments.scan.sandbox import Sandbox, ScanError  # noqa: E402
 from assessments.scan.scope_kinds.unit import Unit  # noqa: E402
@@ -147,7 +147,7 @@ def _read(directory: Path) -> list[InputFile]:
         and path.stat().st_size <= MAX_FILE_BYTES
     )
     named = ((path.relative_to(directory).as_posix(), path) for path in paths)
-    return read_upload((name, path.read_bytes()) for name, path in named)
+    return [InputFile.of(name, path.read_bytes()) for name, path in named]
 
 
 def _scanned(files: list[InputFile], classified: list[Classified], units: list[Unit]) -> ScanResult:

@@ -19,8 +19,8 @@ from assessments.scan.hcl import (
     calls,
     read_hcl,
 )
-from assessments.scan.hcl_counts import large_counts
 from assessments.scan.terraform import outline
+from assessments.scan.tofu import TOFU
 from assessments.scan.types import CoverageStatus, FileCoverage, FileKind
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _unread(file: InputFile, kind: FileKind, error: DocumentError) -> Classified
 
 def _kind_by_name(path: str) -> FileKind:
     name = posixpath.basename(path)
-    if name.endswith((".tf", ".tf.json")):
+    if name.endswith((".tf", ".tf.json", *TOFU)):
         return FileKind.TERRAFORM
     if name.endswith((".tfvars", ".tfvars.json")):
         return FileKind.TERRAFORM_VARS
@@ -169,12 +169,6 @@ def _terraform_gap(file: InputFile, body: Block) -> FileCoverage | None:
         outside = _outside(call.arguments[0], file) if call.arguments else None
         if call.name in _FILE_FUNCTIONS and outside is not None:
             return _partly(file, f"It reads {outside[:80]}, which lies outside the upload.", line)
-    for line, count in large_counts(body):
-        return _partly(
-            file,
-            f"count = {count:,} is taken as 100; upload a plan as JSON for exact counts.",
-            line,
-        )
     return None
 
 

@@ -78,14 +78,27 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class For:
+    """``[for v in c : v if w]``, and with a ``key`` ``{for k, v in c : k => v}``. ``names`` are the
+    loop's own; ``is_grouped`` is the ``...`` that collects values of equal keys."""
+
+    names: tuple[str, ...]
+    collection: Expression
+    value: Expression
+    key: Expression | None = None
+    condition: Expression | None = None
+    is_grouped: bool = False
+
+
+@dataclass(frozen=True)
 class Unknown:
-    """What is not evaluated here (a ``for``, a splat); what it refers to is kept."""
+    """What is not evaluated here (a splat, say); what it refers to is kept."""
 
     operands: tuple[Expression, ...] = ()
 
 
 Expression = (
-    Literal | Reference | ListOf | MapOf | Template | Call | Conditional | Operation | Unknown
+    Literal | Reference | ListOf | MapOf | Template | Call | Conditional | Operation | For | Unknown
 )
 
 
@@ -160,6 +173,8 @@ def operands(expression: Expression) -> tuple[Expression, ...]:
             return condition, yes, no
         case Operation(_, parts) | Unknown(parts):
             return parts
+        case For(_, collection, value, key, when):
+            return tuple(part for part in (collection, value, key, when) if part is not None)
         case _:
             return ()
 
@@ -364,6 +379,28 @@ def _conditional(node: Node, depth: int) -> Expression:
     return Conditional(*parts) if len(parts) == 3 else Unknown(parts)
 
 
+def _for(node: Node, depth: int) -> Expression:
+    loop = node.named_children[0] if node.named_children else node
+    intro = next((child for child in loop.children if child.type == "for_intro"), None)
+    if intro is None:
+        return Unknown(_all(node.named_children, depth))
+    names = [_label(child) for child in intro.named_children if child.type == "identifier"]
+    results = _all([child for child in loop.children if child.type == "expression"], depth)
+    over = _all([child for child in intro.children if child.type == "expression"], depth)
+    tests = [child for child in loop.children if child.type == "for_cond"]
+    when = _all(tests[0].named_children, depth) if tests else ()
+    if not names or len(over) != 1 or len(results) not in {1, 2} or len(when) > 1:
+        return Unknown((*over, *results, *when))
+    return For(
+        names=tuple(names),
+        collection=over[0],
+        value=results[-1],
+        key=results[0] if len(results) == 2 else None,
+        condition=when[0] if when else None,
+        is_grouped=any(child.type == "ellipsis" for child in loop.children),
+    )
+
+
 def _operation(node: Node, depth: int) -> Expression:
     signs = [child.type for child in node.children if not child.is_named and child.type not in "()"]
     parts = _operands(node, depth)
@@ -397,6 +434,7 @@ _READERS = {
     "object": _object,
     "function_call": _call,
     "conditional": _conditional,
+    "for_expr": _for,
     "binary_operation": _operation,
     "unary_operation": _operation,
 }

@@ -1,61 +1,92 @@
-"""Terraform source with its ``count`` bounded for an engine that unfolds it; no line moves."""
+"""Terraform source with its counts bounded, for an engine that unfolds them; no line moves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
-from assessments.scan.documents import DocumentError
-from assessments.scan.hcl import Attribute, Block, Literal, read_hcl
+from assessments.scan.hcl_values import UNKNOWN
+from assessments.scan.intake import InputFile
+from assessments.scan.terraform import MAX_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-MAX_COUNT = 100
-"""Copies of one block that are counted out. tfparse takes 28 s for 5,000 (measured), so 0.6 s for
-this many."""
+    from assessments.scan.terraform import Counted, Root
 
-
-def large_counts(body: Block) -> Iterator[tuple[int, int]]:
-    """(line, count) of each literal count above MAX_COUNT."""
-    for attribute in _counts(body):
-        if _is_large(attribute) and isinstance(attribute.expression, Literal):
-            yield attribute.line_start, int(attribute.expression.value or 0)
+ANY = "(unknown)"
+"""The key of the one instance that stands for a collection that can't be told."""
+Edits = dict[str, list[tuple[int, int, str]]]
+"""By path: byte ranges and what takes their place."""
 
 
-def with_bounded_counts(text: str) -> str:
-    """Literal counts above MAX_COUNT become MAX_COUNT."""
-    return _rewritten(text, to=MAX_COUNT, only_large=True)
+def large_counts(root: Root) -> Iterator[Counted]:
+    """What is above MAX_COUNT, in the order of the files."""
+    for _, counted in sorted(root.counted.items()):
+        if counted.number is not None and counted.number > MAX_COUNT:
+            yield counted
 
 
-def with_single_counts(text: str) -> str:
+def bounded(root: Root) -> Edits:
+    """Counts above MAX_COUNT become MAX_COUNT."""
+    return _edits((each, str(MAX_COUNT), each.first) for each in large_counts(root))
+
+
+def with_one_of_the_unknown(root: Root) -> Edits:
+    """Each count that can't be told becomes 1, and the others above MAX_COUNT are bounded."""
+    unknown = ((c, "1", [ANY]) for c in root.counted.values() if c.number is None)
+    return _joined(bounded(root), _edits(unknown))
+
+
+def single(root: Root) -> Edits:
     """Every count becomes 1: for source whose counts take too long to work out."""
-    return _rewritten(text, to=1, only_large=False)
+    every = [each for each in root.counted.values() if each.number != 0]
+    return _edits((each, "1", _one(each.first)) for each in every)
 
 
-def _rewritten(text: str, *, to: int, only_large: bool) -> str:
-    if "count" not in text:
-        return text
-    try:
-        body = read_hcl(text, path="main.tf").body
-    except DocumentError:
-        return text
-    source = text.encode()
-    for attribute in sorted(_counts(body), key=lambda each: -each.start):
-        if only_large and not _is_large(attribute):
-            continue
-        lines = source.count(b"\n", attribute.start, attribute.end)
-        number = str(to).encode() + b"\n" * lines
-        source = source[: attribute.start] + number + source[attribute.end :]
-    return source.decode()
+def edited(files: Iterable[InputFile], edits: Edits) -> list[InputFile]:
+    return [_edited(file, edits[file.path]) if file.path in edits else file for file in files]
 
 
-def _counts(body: Block) -> Iterator[Attribute]:
-    """The meta-argument alone: a nested block's ``count`` (of GPUs, say) is a value like others."""
-    for block in body.blocks:
-        if block.type in {"resource", "data", "module"} and "count" in block.attributes:
-            yield block.attributes["count"]
+def _edits(changes: Iterable[tuple[Counted, str, Any]]) -> Edits:
+    found: Edits = defaultdict(list)
+    for counted, number, items in changes:
+        text = number if counted.name == "count" else _collection(items)
+        # JSON syntax has no byte ranges.
+        if counted.end > counted.start and text:
+            found[counted.path].append((counted.start, counted.end, text))
+    return dict(found)
 
 
-def _is_large(attribute: Attribute) -> bool:
-    value = attribute.expression.value if isinstance(attribute.expression, Literal) else 0
-    return isinstance(value, int | float) and value > MAX_COUNT
+def _joined(*every: Edits) -> Edits:
+    paths = {path for edits in every for path in edits}
+    return {path: [edit for edits in every for edit in edits.get(path, ())] for path in paths}
+
+
+def _edited(file: InputFile, edits: list[tuple[int, int, str]]) -> InputFile:
+    source = file.content
+    for start, end, text in sorted(edits, reverse=True):
+        lines = source.count(b"\n", start, end)
+        source = source[:start] + text.encode() + b"\n" * lines + source[end:]
+    return InputFile.of(file.path, source)
+
+
+def _one(items: Any) -> Any:
+    if isinstance(items, dict):
+        return dict(list(items.items())[:1])
+    return items[:1] if isinstance(items, list) else [ANY]
+
+
+def _collection(items: Any) -> str:
+    """As HCL: JSON is HCL, but for the start of an interpolation."""
+    text = json.dumps(_plain(items)).replace("${", "$${").replace("%{", "%%{")
+    return f"toset({text})" if isinstance(items, list) else text if items else ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if value is UNKNOWN else value

@@ -11,6 +11,7 @@ from assessments.scan.hcl import (
     Call,
     Conditional,
     Expression,
+    For,
     ListOf,
     Literal,
     MapOf,
@@ -21,6 +22,8 @@ from assessments.scan.hcl import (
 
 MAX_DEPTH = 60
 MAX_ITEMS = 10_000
+MAX_STEPS = 500_000
+"""About 0.5 s."""
 
 
 class _Unknown:
@@ -32,13 +35,24 @@ UNKNOWN: Final = _Unknown()
 Lookup = Callable[[tuple[str, ...]], Any]
 
 
-def evaluate(expression: Expression, lookup: Lookup, *, depth: int = 0) -> Any:
+class Budget:
+    """Steps that evaluating may take together: loops in loops grow past any bound of their own."""
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.left = steps
+
+
+def evaluate(
+    expression: Expression, lookup: Lookup, *, budget: Budget | None = None, depth: int = 0
+) -> Any:
     """A JSON value, in which single items may be UNKNOWN, or UNKNOWN."""
-    if depth > MAX_DEPTH:
+    budget = budget or Budget()
+    budget.left -= 1
+    if depth > MAX_DEPTH or budget.left < 0:
         return UNKNOWN
 
-    def value(inner: Expression) -> Any:
-        return evaluate(inner, lookup, depth=depth + 1)
+    def value(inner: Expression, names: Lookup = lookup) -> Any:
+        return evaluate(inner, names, budget=budget, depth=depth + 1)
 
     match expression:
         case Literal(literal):
@@ -57,8 +71,46 @@ def evaluate(expression: Expression, lookup: Lookup, *, depth: int = 0) -> Any:
             return _chosen(value(condition), value(yes), value(no))
         case Operation(operator, operands):
             return _operated(operator, [value(operand) for operand in operands])
+        case For():
+            return _looped(expression, value(expression.collection), lookup, value)
         case _:
             return UNKNOWN
+
+
+def _looped(
+    loop: For, collection: Any, lookup: Lookup, value: Callable[[Expression, Lookup], Any]
+) -> Any:
+    """UNKNOWN where it can't be told how many items the loop gives."""
+    if not isinstance(collection, dict | list):
+        return UNKNOWN
+    pairs = list(collection.items() if isinstance(collection, dict) else enumerate(collection))
+    found: list[tuple[Any, Any]] = []
+    for pair in pairs:
+        bound = dict(zip(reversed(loop.names), reversed(pair), strict=False))
+
+        def names(parts: tuple[str, ...], bound: dict[str, Any] = bound) -> Any:
+            own = parts[0] in bound
+            return step_into(bound[parts[0]], parts[1:]) if own else lookup(parts)
+
+        wanted = True if loop.condition is None else value(loop.condition, names)
+        if not isinstance(wanted, bool):
+            return UNKNOWN
+        if wanted:
+            key = None if loop.key is None else value(loop.key, names)
+            found.append((key, value(loop.value, names)))
+    if loop.key is None:
+        return [item for _, item in found]
+    return _grouped(found) if loop.is_grouped else _mapping(found)
+
+
+def _grouped(pairs: list[tuple[Any, Any]]) -> Any:
+    keys = _mapping(pairs)
+    if keys is UNKNOWN:
+        return UNKNOWN
+    groups: dict[str, list[Any]] = {key: [] for key in keys}
+    for key, item in pairs:
+        groups[str(key)].append(item)
+    return groups
 
 
 def step_into(value: Any, steps: tuple[str, ...]) -> Any:
@@ -190,7 +242,41 @@ def _length(value: Any) -> Any:
 def _set(value: Any) -> Any:
     if not isinstance(value, list) or not _whole(value):
         return UNKNOWN
+    if all(isinstance(item, str) for item in value):
+        return list(dict.fromkeys(value))
+    if len(value) > MAX_COMPARED:
+        return UNKNOWN
     return [item for place, item in enumerate(value) if item not in value[:place]]
+
+
+MAX_COMPARED = 500
+"""Items that are compared each with each."""
+
+
+def _range(*limits: Any) -> Any:
+    if not all(isinstance(each, int) and not isinstance(each, bool) for each in limits):
+        return UNKNOWN
+    if len(limits) == 2 and limits[0] > limits[1]:
+        limits = (*limits, -1)
+    found = range(*limits)
+    return list(found) if len(found) <= MAX_ITEMS else UNKNOWN
+
+
+def _flat(value: Any) -> Any:
+    if not isinstance(value, list) or any(item is UNKNOWN for item in value):
+        return UNKNOWN
+    found: list[Any] = []
+    for item in value:
+        inner = _flat(item) if isinstance(item, list) else [item]
+        if inner is UNKNOWN or len(found) + len(inner) > MAX_ITEMS:
+            return UNKNOWN
+        found += inner
+    return found
+
+
+def _zipped(keys: Any, values: Any) -> Any:
+    known = isinstance(keys, list) and isinstance(values, list) and len(keys) == len(values)
+    return _mapping(list(zip(keys, values, strict=True))) if known else UNKNOWN
 
 
 def _same(value: Any) -> Any:
@@ -238,6 +324,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "tonumber": _number,
     "concat": _concat,
     "merge": _merge,
+    "range": _range,
+    "flatten": _flat,
+    "zipmap": _zipped,
     "keys": lambda v: sorted(v) if isinstance(v, dict) else UNKNOWN,
     "values": lambda v: [v[key] for key in sorted(v)] if isinstance(v, dict) else UNKNOWN,
     "min": _numbers(min),

@@ -26,6 +26,7 @@ from assessments.scan.sandbox import (
     job_folder,
     run_confined,
 )
+from assessments.scan.tofu import shown, uploaded
 from assessments.scan.types import (
     CodeLine,
     CoverageStatus,
@@ -144,7 +145,6 @@ def ask_scanner(
     run: EngineRun,
     request: dict[str, Any],
     *,
-    rewrite: Callable[[str], str] | None = None,
     wall_s: float | None = None,
 ) -> list[dict[str, Any] | EngineCrashed]:
     """An answer, or a crash, for each of the request's parts.
@@ -156,7 +156,6 @@ def ask_scanner(
     parts = request["parts"]
     answers: list[dict[str, Any] | EngineCrashed] = []
     lost = 0
-    files = [_rewritten(file, rewrite) for file in run.files]
     sandbox = run.sandbox if wall_s is None else _with_wall(run.sandbox, wall_s)
     while len(answers) < len(parts):
         rest = parts[len(answers) :]
@@ -165,8 +164,8 @@ def ask_scanner(
         try:
             _ask(
                 run,
-                {**request, "parts": rest},
-                files=[file for file in files if file.path in seen],
+                {**request, "parts": [_part_shown(part) for part in rest]},
+                files=[_as_shown(file) for file in run.files if file.path in seen],
                 sandbox=sandbox,
                 reader=reader,
             )
@@ -268,7 +267,7 @@ class Answer:
         if not isinstance(part, int) or not 0 <= part < len(self.parts):
             return
         if isinstance(message.get("result"), dict):
-            self.parts[part] = message["result"]
+            self.parts[part] = _as_uploaded(message["result"])
         if isinstance(message.get("crashed"), str):
             self.parts[part] = EngineCrashed(f"The engine stopped with {message['crashed'][:80]}.")
 
@@ -284,6 +283,27 @@ class Answer:
         if any(part is None for part in self.parts):
             raise ScanFailed("The engine ended without an answer.")
         return [part for part in self.parts if part is not None]
+
+
+def _as_shown(file: InputFile) -> InputFile:
+    path = shown(file.path)
+    return file if path == file.path else InputFile.of(path, file.content)
+
+
+def _part_shown(part: dict[str, Any]) -> dict[str, Any]:
+    return {**part, "files": [shown(path) for path in part["files"]]}
+
+
+def _as_uploaded(value: Any) -> Any:
+    """The engine's file names as they were uploaded: those under ``file``, and all of ``errors``
+    that are names."""
+    for key, rows in value.items():
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and isinstance(row.get("file"), str):
+                row["file"] = uploaded(row["file"])
+        if key == "errors" and isinstance(rows, list):
+            value[key] = [uploaded(row) if isinstance(row, str) else row for row in rows]
+    return value
 
 
 def run_program(run: EngineRun, argv: list[str]) -> bytes:
@@ -318,12 +338,6 @@ def code_lines(lines: list[str], start: int, end: int) -> list[CodeLine]:
 def evidence(lines: list[str], line: int) -> list[CodeLine]:
     """One line of a file with a few around it."""
     return window(code_lines(lines, max(1, line - AROUND), line + AROUND), line)
-
-
-def _rewritten(file: InputFile, rewrite: Callable[[str], str] | None) -> InputFile:
-    if rewrite is None or not file.path.endswith(".tf"):
-        return file
-    return InputFile.of(file.path, rewrite(file.content.decode()).encode())
 
 
 def _with_wall(sandbox: Sandbox, wall_s: float) -> Sandbox:

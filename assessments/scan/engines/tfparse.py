@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.engines.one_run import EngineRun, ask_scanner, joined, one_line, unread
-from assessments.scan.hcl_counts import with_bounded_counts, with_single_counts
+from assessments.scan.hcl_counts import (
+    ANY,
+    Edits,
+    bounded,
+    edited,
+    single,
+    with_one_of_the_unknown,
+)
+from assessments.scan.plan_references import without_indexes
 from assessments.scan.readers import provider_of
 from assessments.scan.sandbox import EngineCrashed, ScanFailed, ScanTimeout
+from assessments.scan.terraform import Root, follow
 from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
@@ -18,35 +29,101 @@ from assessments.scan.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from assessments.scan.hcl import Block
     from assessments.scan.shards import ShardScope
 
 TFPARSE_WALL_S = 30.0
+MAX_RESOURCES = 20_000
+"""Instances in all that are counted out; a root with more has each block once."""
 
 
 def tfparse(run: EngineRun) -> ShardOutput:
-    """Resources from source, scope by scope. Counts too costly to work out are taken as 1, and that
-    is said."""
-    request = {"engine": "tfparse", "parts": [_part(scope) for scope in run.shard.scopes]}
-    try:
-        answers = ask_scanner(run, request, rewrite=with_bounded_counts, wall_s=TFPARSE_WALL_S)
-    except (ScanTimeout, ScanFailed):
-        if len(run.shard.scopes) > 1:
-            return joined(tfparse(run.of_scopes([scope])) for scope in run.shard.scopes)
-        return _counted_once(run, request)
-    return joined(
-        _output(run, scope, answer) for scope, answer in zip(run.shard.scopes, answers, strict=True)
-    )
+    """Resources from source, scope by scope. Scopes with counts that must be changed first are
+    parsed by themselves, as they may share files with others."""
+    roots = {scope.key: _root(run, scope) for scope in run.shard.scopes}
+    plain = [scope for scope in run.shard.scopes if not bounded(roots[scope.key])]
+    changed = [scope for scope in run.shard.scopes if bounded(roots[scope.key])]
+    outputs = [
+        _with_unknown(run, scope, roots[scope.key], answer)
+        for scope, answer in zip(plain, _ask(run, plain, {}) if plain else (), strict=True)
+    ]
+    for scope in changed:
+        root = roots[scope.key]
+        edits = single(root) if root.total > MAX_RESOURCES else bounded(root)
+        (answer,) = _ask(run, [scope], edits)
+        outputs.append(_with_unknown(run, scope, root, answer))
+    return joined(outputs)
 
 
-def _counted_once(run: EngineRun, request: dict[str, Any]) -> ShardOutput:
-    (scope,) = run.shard.scopes
+def _root(run: EngineRun, scope: ShardScope) -> Root:
+    folders: dict[str, dict[str, Block]] = defaultdict(dict)
+    variables: dict[str, Block] = {}
+    for item in run.classified:
+        if item.file.path in scope.paths and item.hcl is not None:
+            if item.kind is FileKind.TERRAFORM:
+                folders[item.folder][item.file.path] = item.hcl
+            variables[item.file.path] = item.hcl
+    given = [variables[path] for path in scope.var_files if path in variables]
+    folder = "" if scope.root == "." else scope.root
+    return follow(folder, files=folders, variables=given) if folder in folders else Root()
+
+
+def _ask(
+    run: EngineRun, scopes: Sequence[ShardScope], edits: Edits
+) -> list[dict[str, Any] | EngineCrashed]:
+    part = run.of_scopes(scopes)
+    request = {"engine": "tfparse", "parts": [_part(scope) for scope in scopes]}
+    changed = replace(part, files=edited(part.files, edits))
     try:
-        (answer,) = ask_scanner(run, request, rewrite=with_single_counts, wall_s=TFPARSE_WALL_S)
+        return ask_scanner(changed, request, wall_s=TFPARSE_WALL_S)
     except (ScanTimeout, ScanFailed) as error:
-        return _no_answer(run, scope, f"Its resources could not be read: {error}")
+        return [EngineCrashed(str(error), is_of_a_file=False)]
+
+
+def _with_unknown(
+    run: EngineRun, scope: ShardScope, root: Root, answer: dict[str, Any] | EngineCrashed
+) -> ShardOutput:
+    """tfparse leaves out what it can't count: then one instance stands for those that can't be
+    told. Where it gave no answer, one instance stands for every count."""
+    if isinstance(answer, EngineCrashed):
+        edits = single(root)
+        again = _ask(run, [scope], edits)[0] if edits else answer
+        output = _output(run, scope, again)
+        reason = "Its counts take too long to work out; each block is taken once."
+        said = [] if isinstance(again, EngineCrashed) else unread(run, reason, scope=scope)
+        return output.replace(coverage=[*said, *output.coverage])
     output = _output(run, scope, answer)
-    reason = "Its counts take too long to work out; each block is taken once."
-    return output.replace(coverage=[*unread(run, reason, scope=scope), *output.coverage])
+    edits = with_one_of_the_unknown(root)
+    if edits and any(not root.resources[each].count_known for each in _left_out(root, output)):
+        (again,) = _ask(run, [scope], edits)
+        output = output if isinstance(again, EngineCrashed) else _output(run, scope, again)
+    return output.replace(coverage=[*output.coverage, *_gaps(scope, root, output)])
+
+
+def _left_out(root: Root, output: ShardOutput) -> list[str]:
+    found = {without_indexes(resource.address) for resource in output.resources}
+    return [
+        address for address, facts in root.resources.items() if facts.total and address not in found
+    ]
+
+
+def _gaps(scope: ShardScope, root: Root, output: ShardOutput) -> Iterator[FileCoverage]:
+    """For blocks that gave no resource, though they should have."""
+    broken = {gap.path for gap in output.coverage}
+    for address in _left_out(root, output):
+        facts = root.resources[address]
+        if facts.path not in broken:
+            yield FileCoverage(
+                scope=scope.key,
+                path=facts.path,
+                kind=FileKind.TERRAFORM,
+                status=CoverageStatus.PARTLY_READ,
+                reason=f"How many of {address[:200]} there are can't be worked out from the upload."
+                " Upload a plan as JSON.",
+                line=facts.line,
+            )
 
 
 def _part(scope: ShardScope) -> dict[str, Any]:
@@ -80,7 +157,7 @@ def _no_answer(run: EngineRun, scope: ShardScope, reason: str) -> ShardOutput:
 
 def _tf_resource(block: dict[str, Any]) -> Resource:
     kind = str(block["type"])
-    address = str(block["address"])
+    address = str(block["address"]).replace(f'["{ANY}"]', "")
     provider = (
         provider_of(address.removeprefix("provider.")) if kind == "provider" else provider_of(kind)
     )

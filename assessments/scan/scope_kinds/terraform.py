@@ -8,24 +8,38 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from assessments.scan.hcl import Block
+from assessments.scan.hcl_counts import large_counts
 from assessments.scan.scope_kinds.unit import Unit, partly
-from assessments.scan.terraform import MAX_EXPANSIONS, Root, TooManyModules, follow, modules_of
+from assessments.scan.terraform import (
+    MAX_COUNT,
+    MAX_EXPANSIONS,
+    Missing,
+    Root,
+    TooManyModules,
+    follow,
+    modules_of,
+)
+from assessments.scan.tofu import replaced
 from assessments.scan.types import FileKind, Scope, ScopeKind
 
 if TYPE_CHECKING:
     from assessments.scan.classify import Classified
-    from assessments.scan.hcl import Block
 
 VARIABLE_FOLDERS = {"vars", "var", "tfvars", "env", "envs", "environment", "environments"}
-Folders = Mapping[str, Mapping[str, "Block"]]
+Folders = Mapping[str, Mapping[str, Block]]
 
 
 def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     folders: dict[str, dict[str, Block]] = defaultdict(dict)
     variables: dict[str, Block] = {}
+    files = list(files)
+    names = {item.file.path for item in files}
     for item in files:
-        if item.kind is FileKind.TERRAFORM and item.hcl is not None:
-            folders[item.folder][item.file.path] = item.hcl
+        path = item.file.path
+        if item.kind is FileKind.TERRAFORM and not replaced(path, names):
+            # A file that can't be parsed is still a file of its root, and the root's gap.
+            folders[item.folder][path] = item.hcl or Block("", (), 1, 1)
         elif item.kind is FileKind.TERRAFORM_VARS and item.hcl is not None:
             variables[item.file.path] = item.hcl
     for folder in _root_folders(folders):
@@ -116,10 +130,22 @@ def _unit(
         var_files=tuple(var_files),
         named_vars=named,
         gaps=tuple(
-            partly(key, gap.path, FileKind.TERRAFORM, gap.reason, gap.line) for gap in facts.missing
+            partly(key, gap.path, FileKind.TERRAFORM, gap.reason, gap.line)
+            for gap in [*facts.missing, *_too_large(facts)]
         ),
         facts=facts,
     )
+
+
+def _too_large(facts: Root) -> Iterator[Missing]:
+    for each in large_counts(facts):
+        words = (
+            f"count = {each.number:,}"
+            if each.name == "count"
+            else f"for_each with {each.number:,} items"
+        )
+        reason = f"{words} is taken as {MAX_COUNT}; upload a plan as JSON for exact counts."
+        yield Missing(each.path, each.line, reason)
 
 
 def _too_many(key: str, label: str, folder: str, var_files: list[str], folders: Folders) -> Unit:
