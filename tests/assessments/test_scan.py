@@ -133,7 +133,7 @@ def test_the_samples_resources_come_from_all_its_kinds_of_file() -> None:
         False,
         "terraform/web.tf",
         30,
-        45,
+        50,
     )
     assert web.attributes["root_block_device"] == {"volume_type": "gp2", "volume_size": 100}
     assert web.attributes["subnet_id"] == "aws_subnet.private[0]"
