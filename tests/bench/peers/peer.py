@@ -74,7 +74,7 @@ class Peer:
             for n in (1, 2)
         ]
 
-    def run(self, *command: str) -> None:
+    def run(self, *command: str) -> str:
         done = subprocess.run(
             [str(BIN / command[0]), *command[1:]],
             cwd=APPS,
@@ -84,6 +84,7 @@ class Peer:
             timeout=120,
         )
         assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
 
     def enqueue(self, count: int, *, duration_s: float = 0, pause_s: float = 0) -> None:
         self.run("python", "enqueue.py", self.name, str(count), str(duration_s), str(pause_s))

@@ -1,15 +1,18 @@
 """Celery with the settings that are held to be safest."""
 
 import os
+import time
 
 import effects
 from celery import Celery
 
-app = Celery("plain_celery", broker=os.environ["PEERS_REDIS_URL"])
+url = os.environ["PEERS_REDIS_URL"]
+app = Celery("plain_celery", broker=url, backend=url)
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
+    task_track_started=True,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
@@ -28,3 +31,24 @@ def work(number, duration_s):
 
 def enqueue(number, duration_s):
     work.delay(number, duration_s)
+
+
+@app.task(ignore_result=False)
+def long():
+    time.sleep(60)
+
+
+def enqueue_long():
+    return long.delay()
+
+
+def is_running(result):
+    return result.state == "STARTED"
+
+
+def cancel(result):
+    result.revoke(terminate=True)
+
+
+def is_cancelled(result):
+    return result.state == "REVOKED"

@@ -1,5 +1,6 @@
 """Procrastinate, with the periodic retry of stalled jobs that its guide recommends, every 5 s."""
 
+import asyncio
 import os
 
 import effects
@@ -23,9 +24,40 @@ async def retry_stalled(context, timestamp):
         await app.job_manager.retry_job(job)
 
 
+@app.task
+async def long():
+    """Asynchronous, which its guide says is the kind that can be aborted without its help."""
+    await asyncio.sleep(60)
+
+
 def enqueue(number, duration_s):
+    opened()
+    work.defer(number=number, duration_s=duration_s)
+
+
+def enqueue_long():
+    opened()
+    return long.defer()
+
+
+def is_running(job_id):
+    return status_of(job_id) == "doing"
+
+
+def cancel(job_id):
+    app.job_manager.cancel_job_by_id(job_id, abort=True)
+
+
+def is_cancelled(job_id):
+    return status_of(job_id) == "aborted"
+
+
+def status_of(job_id):
+    return app.job_manager.get_job_status(job_id).value
+
+
+def opened():
     global is_open
     if not is_open:
         app.open()
         is_open = True
-    work.defer(number=number, duration_s=duration_s)
