@@ -88,8 +88,18 @@ class Classified:
         return posixpath.dirname(self.file.path)
 
 
+_ENGINE_SETTINGS = re.compile(
+    r"\.(checkov|hadolint|cfnlintrc|compose-lint)(\.ya?ml)?$|setup\.cfg$", re.IGNORECASE
+)
+"""Names under which our engines look for their settings. No engine is given such a file, even where
+it is also a template or a Compose file."""
+
+
 def classify(file: InputFile) -> Classified:
     """Tell what ``file`` is."""
+    if _ENGINE_SETTINGS.match(posixpath.basename(file.path)):
+        reason = "Settings of a linter. They are not followed, only searched for secrets."
+        return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
     kind = _kind_by_name(file.path)
     try:
         text = text_of(file.content)

@@ -54,7 +54,7 @@ def _cfn_check(match: dict[str, Any], lines: list[str]) -> CheckResult:
         engine="cfn-lint",
         rule=str(match["rule"]),
         title=str(match["message"])[:300],
-        outcome=Outcome.FAILED,
+        outcome=Outcome.SUPPRESSED if match["suppressed"] else Outcome.FAILED,
         resource=path[1] if len(path) > 1 and path[0] == "Resources" else match["file"],
         resource_type="cloudformation",
         file=match["file"],
@@ -62,5 +62,6 @@ def _cfn_check(match: dict[str, Any], lines: list[str]) -> CheckResult:
         line_end=end,
         engine_severity=_CFN_LEVELS.get(str(match["severity"]).lower()),
         focus=start,
-        evidence=evidence(lines, start),
+        evidence=[] if match["suppressed"] else evidence(lines, start),
+        suppression="cfn-lint metadata in the template" if match["suppressed"] else "",
     )

@@ -28,7 +28,8 @@ from assessments.scan.types import (
 
 def compose_lint(run: EngineRun) -> ShardOutput:
     """One process for the shard: a Compose file's own ``include`` and overrides are found beside
-    it."""
+    it. A file of settings is never among its files (``classify``), and it knows no comments that
+    suppress."""
     run.progress(0, len(run.files), run.files[0].path)
     answer = json_object(
         run_program(run, ["compose-lint", "--format", "json", "--", *arguments(run)])
@@ -64,7 +65,7 @@ def _compose_check(finding: dict[str, Any], file: InputFile, lines: list[str]) -
         engine="compose-lint",
         rule=str(finding["rule_id"]),
         title=str(finding["message"])[:300],
-        outcome=Outcome.SUPPRESSED if finding.get("suppressed") else Outcome.FAILED,
+        outcome=Outcome.FAILED,
         resource=f"compose/{finding['service']}"[:400],
         resource_type="compose_service",
         file=file.path,

@@ -26,22 +26,19 @@ from assessments.scan.types import (
     ShardOutput,
 )
 
+SETTINGS = ("--config", "/dev/null")
+"""None: those of an upload are not followed."""
+MARK = b"hadolint"
+Key = tuple[str, int, int, str]
 _HADOLINT_LEVELS = {"error": "high", "warning": "medium", "info": "low", "style": "info"}
 
 
 def hadolint(run: EngineRun) -> ShardOutput:
+    """Comments in a file may ask hadolint to leave rules out, which it does without a trace. So it
+    is run without regard to them, and where there are any once more with it."""
     run.progress(0, len(run.files), run.files[0].path)
-    argv = [
-        "hadolint",
-        "--no-fail",
-        "--no-color",
-        "--format",
-        "json",
-        "--config",
-        "/dev/null",
-        *arguments(run),
-    ]
-    found = json.loads(run_program(run, argv) or b"[]")
+    found = _lint(run, "--disable-ignore-pragma")
+    kept = _kept(run)
     by_path = {file.path: file for file in run.files}
     lines = lines_of(run)
     checks: list[CheckResult] = []
@@ -53,13 +50,37 @@ def hadolint(run: EngineRun) -> ShardOutput:
         if str(match["code"]) == "DL1000":
             coverage.append(_dockerfile_error(file, match))
         else:
-            checks.append(_hadolint_check(match, file, lines[file.path]))
+            is_suppressed = file.path in kept and _key(match) not in kept[file.path]
+            checks.append(
+                _hadolint_check(match, file, lines[file.path], is_suppressed=is_suppressed)
+            )
     return ShardOutput(
         engine="hadolint",
         engine_version=_HADOLINT_VERSION,
         checks=checks[:MAX_CHECKS],
         coverage=coverage,
     )
+
+
+def _kept(run: EngineRun) -> dict[str, set[Key]]:
+    """What is left of each file that has comments for hadolint, with regard to them."""
+    with_comments = [file.path for file in run.files if MARK in file.content]
+    kept: dict[str, set[Key]] = {path: set() for path in with_comments}
+    for match in _lint(run.of_paths(with_comments)) if with_comments else []:
+        path = posixpath.normpath(str(match["file"]))
+        if path in kept:
+            kept[path].add(_key(match))
+    return kept
+
+
+def _lint(run: EngineRun, *options: str) -> list[dict[str, Any]]:
+    argv = ["hadolint", "--no-fail", "--no-color", "--format", "json", *SETTINGS, *options]
+    found: list[dict[str, Any]] = json.loads(run_program(run, [*argv, *arguments(run)]) or b"[]")
+    return found
+
+
+def _key(match: dict[str, Any]) -> Key:
+    return str(match["code"]), int(match["line"]), int(match["column"]), str(match["message"])
 
 
 def _dockerfile_error(file: InputFile, match: dict[str, Any]) -> FileCoverage:
@@ -74,13 +95,15 @@ def _dockerfile_error(file: InputFile, match: dict[str, Any]) -> FileCoverage:
     )
 
 
-def _hadolint_check(match: dict[str, Any], file: InputFile, lines: list[str]) -> CheckResult:
+def _hadolint_check(
+    match: dict[str, Any], file: InputFile, lines: list[str], *, is_suppressed: bool
+) -> CheckResult:
     line = max(1, int(match["line"]))
     return CheckResult(
         engine="hadolint",
         rule=str(match["code"]),
         title=str(match["message"])[:300],
-        outcome=Outcome.FAILED,
+        outcome=Outcome.SUPPRESSED if is_suppressed else Outcome.FAILED,
         resource=file.path,
         resource_type="dockerfile",
         file=file.path,
@@ -91,7 +114,8 @@ def _hadolint_check(match: dict[str, Any], file: InputFile, lines: list[str]) ->
         if match["code"][:2] == "DL"
         else [],
         focus=line,
-        evidence=evidence(lines, line),
+        evidence=[] if is_suppressed else evidence(lines, line),
+        suppression="a hadolint comment in the file" if is_suppressed else "",
     )
 
 

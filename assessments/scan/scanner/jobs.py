@@ -403,11 +403,16 @@ def _cfn_lint(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     from cfnlint.api import lint_file
     from cfnlint.version import __version__
 
+    templates = _follow_no_settings()
     matches: list[dict[str, Any]] = []
     files = job["files"]
     for done, path in enumerate(files):
         emit({"progress": {"done": done, "total": len(files), "message": path}})
-        for match in lint_file(Path(path)):
+        templates.clear()
+        found = list(lint_file(Path(path)))
+        is_ignored = _ignored_by(templates)
+        for match in found:
+            place = [str(part) for part in (getattr(match, "path", None) or [])][:6]
             matches.append(
                 {
                     "rule": match.rule.id,
@@ -417,7 +422,8 @@ def _cfn_lint(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
                     "file": path,
                     "line_start": match.linenumber,
                     "line_end": match.linenumberend,
-                    "path": [str(part) for part in (getattr(match, "path", None) or [])][:6],
+                    "path": place,
+                    "suppressed": is_ignored(match.rule.id, place),
                 }
             )
     emit({"progress": {"done": len(files), "total": len(files), "message": ""}})
@@ -495,6 +501,52 @@ def _known_forms(detectors: list[Any], line: str) -> set[tuple[str, str]]:
         for value in detector.analyze_string(piece)
         if value
     }
+
+
+def _follow_no_settings() -> list[dict[str, Any]]:
+    """Let neither a template's metadata nor a file of settings in the upload configure cfn-lint: it
+    would leave rules out unseen, and load rules of the upload's own. Returns where the templates
+    that it reads from now on are put."""
+    from cfnlint.config import ConfigFileArgs, TemplateArgs
+    from cfnlint.template import Template
+
+    templates: list[dict[str, Any]] = []
+
+    def keep(args: Any, template: Any) -> None:
+        args._template_args = {}
+        if isinstance(template, dict):
+            templates.append(template)
+
+    TemplateArgs.set_template_args = keep
+    ConfigFileArgs._find_config = lambda args: ("", "")
+    Template.get_directives = lambda template: {}
+    return templates
+
+
+def _ignored_by(templates: list[dict[str, Any]]) -> Callable[[str, list[str]], bool]:
+    """Whether a template's metadata asks to leave a match out: everywhere by the beginning of the
+    rule's id, in one resource by the id (cfn-lint's README, "Metadata")."""
+    everywhere: set[str] = set()
+    of_resource: set[tuple[str, str]] = set()
+    for template in templates:
+        everywhere |= _ignore_checks(template)
+        resources = template.get("Resources")
+        for name, resource in resources.items() if isinstance(resources, dict) else ():
+            of_resource |= {(str(name), rule) for rule in _ignore_checks(resource)}
+
+    def is_ignored(rule: str, place: list[str]) -> bool:
+        if rule.startswith(tuple(everywhere)):
+            return True
+        return place[:1] == ["Resources"] and tuple([*place[1:2], rule]) in of_resource
+
+    return is_ignored
+
+
+def _ignore_checks(value: Any) -> set[str]:
+    for key in ("Metadata", "cfn-lint", "config", "ignore_checks"):
+        value = value.get(key) if isinstance(value, dict) else None
+    rules = value if isinstance(value, list) else []
+    return {str(rule) for rule in rules if isinstance(rule, str) and rule}
 
 
 def emit_to(descriptor: int) -> Emit:
