@@ -1,6 +1,6 @@
 # make run: all of Infra Mind on this machine. make test: all tests. make check: what has to hold before a change lands.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock bench bench-peers chaos api lint-api lint-pages clean
+.PHONY: help run test check audit format lock bench bench-peers chaos api lint-api lint-pages clean
 .DELETE_ON_ERROR:
 
 PY := .venv/bin/python
@@ -14,6 +14,7 @@ help:
 	@echo "make run      start Infra Mind (PORT=8000); Ctrl-C stops it"
 	@echo "make test     run all tests (ARGS='tests/test_embedded.py -k deep' runs some)"
 	@echo "make check    lint, types, imports, migrations, deployment, locks"
+	@echo "make audit    compare the locks with published advisories (needs the network)"
 	@echo "make format   let ruff put the code into shape"
 	@echo "make lock     compile the locks from pyproject.toml (UPGRADE=1 takes newer versions)"
 	@echo "make api      write docs/openapi.json and docs/asyncapi.json anew"
@@ -44,6 +45,12 @@ check: .venv/.dev
 	@if command -v npm >/dev/null; then $(MAKE) -s lint-pages; \
 	elif [ -n "$$CI" ]; then echo "npm is missing: scripts and style sheets can't be linted."; exit 1; \
 	else echo "npm is missing: scripts and style sheets are not linted."; fi
+
+# Strict: a package that the advisory database does not know of, or can't be asked about, is a failure, not a pass.
+PIP_AUDIT := $(UV) tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off
+audit: .venv/.dev
+	$(PIP_AUDIT) $(foreach lock,requirements.txt requirements-dev.txt requirements-uv.txt,-r $(lock))
+	$(PIP_AUDIT) -r requirements-scanner.txt
 
 format: .venv/.dev
 	$(PY) -m ruff check --fix .
