@@ -60,6 +60,7 @@ def _reserve() -> Servers:
         "EXTRA_APPS": "tests.probe",
         "TASKS_LEASE_S": "6",  # less than half of the default: tests wait for lost workers
         "TASKS_RETRY_BASE_S": "2",
+        "FIXES_MAX_S": "2",  # tests of fixes set their own
         "DJANGO_SETTINGS_MODULE": "infra_mind.settings",
         "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's own loop runs in the thread of the test
     }

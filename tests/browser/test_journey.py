@@ -122,7 +122,7 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
     expect(page.locator("#head .badge")).to_have_text("Done")
     expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
     finding = page.locator(".find").first
-    place = finding.locator(".w").inner_text()
+    place = finding.locator(".w .mono").inner_text()
     assert re.fullmatch(r"\S+\.\S+:\d+", place)
     finding.locator(".t").click()
     expect(finding.locator(".code li.hit")).to_have_attribute("data-n", place.rpartition(":")[2])
