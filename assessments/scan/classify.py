@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from assessments.scan.dockerfiles import MAX_LINES, is_cut
 from assessments.scan.documents import Document, DocumentError, read_json, read_yaml, text_of
 from assessments.scan.hcl import (
     Block,
@@ -134,7 +135,7 @@ def _by_content(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     if kind in {FileKind.TERRAFORM, FileKind.TERRAFORM_VARS}:
         return _terraform(file, text, kind)
     if kind is FileKind.DOCKERFILE:
-        return Classified(file, kind, units=max(1, text.count("\n") // 5))
+        return _dockerfile(file, text)
     if file.path.endswith((".json", ".template")) and text.lstrip()[:1] in {"{", "["}:
         return _json(file, text)
     if posixpath.basename(file.path) in KUSTOMIZATION_NAMES:
@@ -142,6 +143,16 @@ def _by_content(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     if file.path.endswith((".yaml", ".yml", ".template")):
         return _yaml(file, text, kind=kind)
     return _unknown(file)
+
+
+def _dockerfile(file: InputFile, text: str) -> Classified:
+    kind = FileKind.DOCKERFILE
+    units = max(1, min(text.count("\n"), MAX_LINES) // 5)
+    if not is_cut(file):
+        return Classified(file, kind, units=units)
+    reason = f"Only its first {MAX_LINES:,} lines were checked."
+    gap = _partly(file, reason, MAX_LINES + 1).replace(kind=kind)
+    return Classified(file, kind, gap=gap, units=units)
 
 
 def _terraform(file: InputFile, text: str, kind: FileKind) -> Classified:

@@ -98,8 +98,7 @@ def merge(
         checks=[_masked(check, flagged, redactor) for check in checks] if flagged else checks,
         resources=_unique_resources(
             placed.known(_masked_code(r, flagged, redactor) if flagged else r)
-            for output in outputs
-            for r in output.resources
+            for r in placed.exact([r for output in outputs for r in output.resources])
         ),
         coverage=_coverage(classified, gaps),
         gaps=gaps,
@@ -168,6 +167,13 @@ class _Placed:
             if not self._units[check.scope].lacks(check.resource):
                 yield check
 
+    def exact(self, resources: Sequence[Resource]) -> Iterator[Resource]:
+        """Without what source only estimates where the root's own plan was read."""
+        planned = {r.scope for r in resources if r.origin is FileKind.TERRAFORM_PLAN}
+        for resource in resources:
+            if resource.origin is not FileKind.TERRAFORM or resource.scope not in planned:
+                yield resource
+
     def known(self, resource: Resource) -> Resource:
         """With what following its Terraform root gave."""
         unit = self._units.get(resource.scope)
@@ -176,7 +182,7 @@ class _Placed:
             if (unit and unit.facts)
             else None
         )
-        if facts is None:
+        if facts is None or resource.exact:
             return resource
         return resource.replace(
             count_known=facts.count_known,

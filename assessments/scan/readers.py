@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.plan_references import plan_references, without_indexes
+from assessments.scan.plan_regions import plan_regions
 from assessments.scan.stacks import Stack
 from assessments.scan.types import FileKind, Resource
 
@@ -51,6 +52,14 @@ def read_resources(item: Classified, *, given: Mapping[str, Any] | None = None) 
             if len(found) >= MAX_RESOURCES_PER_FILE:
                 return found
     return found
+
+
+def plan_addresses(document: Document) -> Iterator[str]:
+    """The resources that a plan will have."""
+    planned = document.value.get("planned_values")
+    root = planned.get("root_module") if isinstance(planned, dict) else None
+    for value in _plan_module(root, depth=0):
+        yield str(value.get("address", ""))
 
 
 def provider_of(resource_type: str) -> str:
@@ -144,6 +153,7 @@ def _plan(document: Document, path: str) -> Iterator[Resource]:
     planned = document.value.get("planned_values")
     root = planned.get("root_module") if isinstance(planned, dict) else None
     references = plan_references(document.value)
+    places = plan_regions(document.value)
     for value in _plan_module(root, depth=0):
         address, kind = str(value.get("address", "")), str(value.get("type", ""))
         values = value.get("values")
@@ -160,6 +170,8 @@ def _plan(document: Document, path: str) -> Iterator[Resource]:
             attributes=_without_sensitive(values, value.get("sensitive_values"))
             if isinstance(values, dict)
             else {},
+            region=places.get(without_indexes(address), ("", ""))[0],
+            provider_alias=places.get(without_indexes(address), ("", ""))[1],
             references=references.get(without_indexes(address), []),
         )
     yield from _plan_providers(document, path)

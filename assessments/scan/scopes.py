@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from assessments.scan.scope_kinds.cloudformation import stacks
 from assessments.scan.scope_kinds.compose import projects
 from assessments.scan.scope_kinds.kubernetes import kubernetes_units
-from assessments.scan.scope_kinds.plans import plans
+from assessments.scan.scope_kinds.plans import with_plans
 from assessments.scan.scope_kinds.terraform import roots
 from assessments.scan.scope_kinds.unit import Unit
 from assessments.scan.types import FileKind, Scope, ScopeKind
@@ -31,8 +31,7 @@ def units_of(classified: Sequence[Classified]) -> list[Unit]:
     """The scopes with what scanning each takes, sorted by key."""
     files = sorted(classified, key=lambda item: item.file.path)
     found = [
-        *roots(files),
-        *plans(files),
+        *with_plans(files, list(roots(files))),
         *stacks(files),
         *kubernetes_units(files),
         *projects(files),

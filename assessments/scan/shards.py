@@ -127,8 +127,7 @@ def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterat
     readable = [
         part
         for unit in units
-        if unit.scope.kind not in {ScopeKind.TERRAFORM, ScopeKind.REPOSITORY}
-        and (part := _part(unit, known)).paths
+        if unit.scope.kind is not ScopeKind.REPOSITORY and (part := _readable(unit, known)).paths
     ]
     for group in _packed_parts(readable, "resources"):
         yield _shard("resources", group)
@@ -145,6 +144,15 @@ def _part(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
         parameters=unit.parameters,
         units=sum(item.units for item in items) or 1,
     )
+
+
+def _readable(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
+    """What our own readers read of a scope: of a Terraform root, its plan."""
+    if unit.scope.kind is not ScopeKind.TERRAFORM:
+        return _part(unit, known)
+    items = [known[unit.plan]] if unit.plan and known[unit.plan].scannable else []
+    units = sum(item.units for item in items) or 1
+    return ShardScope(key=unit.scope.key, paths=[item.file.path for item in items], units=units)
 
 
 def _large_kubernetes(part: ShardScope, known: Mapping[str, Classified]) -> Iterator[Shard]:

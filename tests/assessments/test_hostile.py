@@ -585,3 +585,14 @@ def _wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_dockerfile_of_twenty_thousand_lines_is_cut_and_that_is_said() -> None:
+    text = "FROM debian:12\n" + "RUN apt-get install curl\n" * 20_000
+    started = time.monotonic()
+    result = scan(files_of(Dockerfile=text), engines=["checkov", "hadolint"])
+    assert time.monotonic() - started < 120
+    assert {check.engine for check in result.checks} == {"checkov", "hadolint"}
+    gap = coverage_of(result, "Dockerfile")
+    assert (gap.status, gap.line) == (CoverageStatus.PARTLY_READ, 2_001)
+    assert "first 2,000 lines" in gap.reason

@@ -4,14 +4,16 @@ hold no secret."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from assessments.scan.classify import classify
+from assessments.scan.classify import Classified, classify
+from assessments.scan.dockerfiles import first_lines
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
 from assessments.scan.secrets.texts import is_searched
-from assessments.scan.types import Resource, ShardOutput
+from assessments.scan.types import FileKind, Resource, ShardOutput
 
 if TYPE_CHECKING:
     from assessments.scan.shards import Shard
@@ -57,6 +59,8 @@ def run_shard(
         for item in classified
         if (is_searched(item.file) if shard.engine == "secrets" else item.scannable)
     ]
+    if shard.engine != "secrets":
+        classified = [_as_seen(item) for item in classified]
     known = 1
 
     def note(done: int, total: int, message: str) -> None:
@@ -80,6 +84,12 @@ def run_shard(
     output = _with_crashes_found(run)
     on_progress(known, known, "")
     return _tidy(output, run)
+
+
+def _as_seen(item: Classified) -> Classified:
+    if item.kind is not FileKind.DOCKERFILE:
+        return item
+    return replace(item, file=first_lines(item.file))
 
 
 def _with_crashes_found(run: EngineRun) -> ShardOutput:

@@ -39,6 +39,10 @@ def projects(files: Iterable[Classified]) -> Iterator[Unit]:
         yield Unit(scope=scope, scanned=tuple(sorted(paths)))
 
 
+def is_override(path: str) -> bool:
+    return _OVERRIDE.match(posixpath.basename(path)) is not None
+
+
 def _base_of(path: str, compose: Iterable[str]) -> str:
     folder, name = posixpath.split(path)
     match = _OVERRIDE.match(name)

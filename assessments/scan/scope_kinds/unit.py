@@ -16,8 +16,8 @@ class Unit:
     root's folder (empty for the top), ``var_files`` are its variable files in the order in which
     they apply, ``named_vars`` the one among them that Terraform is given by name. ``parameters``
     is a stack's parameter file, and ``absent`` are the logical ids whose Condition is false.
-    ``gaps`` are what the scope lacks. ``facts`` are what following a
-    Terraform root gave."""
+    ``plan`` is a Terraform root's own plan. ``gaps`` are what the scope lacks. ``facts`` are what
+    following a Terraform root gave."""
 
     scope: Scope
     scanned: tuple[str, ...] = ()
@@ -25,6 +25,7 @@ class Unit:
     var_files: tuple[str, ...] = ()
     named_vars: str = ""
     parameters: str = ""
+    plan: str = ""
     absent: frozenset[str] = frozenset()
     gaps: tuple[FileCoverage, ...] = ()
     facts: Root | None = None
