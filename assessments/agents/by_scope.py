@@ -34,7 +34,8 @@ def by_scope(agent: Agent) -> Agent:
 def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult:
     scopes = scopes_of(data)
     if not scopes:
-        return with_gaps(agent, agent.run(data, on_progress), data.gaps or data.coverage)
+        answer = agent.run(data, on_progress)
+        return with_gaps(agent, answer, data.gaps or data.coverage, data.resources)
     names, stated = identities(scopes, data), stated_for(scopes, data)
     inputs = inputs_of(scopes, data, {key: each.requirements for key, each in stated.items()})
     sizes = [_units(each) for each in inputs]
@@ -50,13 +51,13 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
         )
         result = agent.run(each, part.report if len(scopes) > 1 else on_progress)
         told = _told(scope, result, names[scope.key], stated[scope.key])
-        answers.append(with_gaps(agent, told, each.coverage))
+        answers.append(with_gaps(agent, told, each.coverage, each.resources))
         reasons.append(told.reason)
         part.finish()
     if len(scopes) == 1:
         return answers[0]
     headline = run_level(agent, scopes, answers, reasons=reasons)
-    return with_gaps(agent, headline, data.gaps or data.coverage)
+    return with_gaps(agent, headline, data.gaps or data.coverage, data.resources)
 
 
 def _units(data: AgentInput) -> int:

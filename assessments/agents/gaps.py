@@ -11,15 +11,47 @@ from collections.abc import Iterable
 
 from assessments.agents.types import Agent, AgentResult, AgentStatus
 from assessments.agents.wording import counted
-from assessments.scan.types import CoverageStatus, FileCoverage
+from assessments.scan.types import CoverageStatus, FileCoverage, Resource
 
 MAX_NAMED = 20
 """Files that an answer names; the rest is counted."""
 
 
-def with_gaps(agent: Agent, result: AgentResult, coverage: Iterable[FileCoverage]) -> AgentResult:
+def with_gaps(
+    agent: Agent,
+    result: AgentResult,
+    coverage: Iterable[FileCoverage],
+    resources: Iterable[Resource] = (),
+) -> AgentResult:
     """The answer with the files among ``coverage`` that ``agent`` would have used and that were not
-    read whole."""
+    read whole, and with the ``resources`` of which the upload does not say how many there are, or
+    whether there are any. The latter leave the score: what is declared was looked at."""
+    unsettled = _unsettled(each for each in resources if each.origin in agent.looks_at)
+    told = _with_unread(agent, result, coverage)
+    return told.replace(gaps=[*told.gaps, *unsettled]) if unsettled else told
+
+
+def _unsettled(resources: Iterable[Resource]) -> list[str]:
+    words = {
+        f"{each.file}:{each.line_start} {each.address}: {_why(each)}": each
+        for each in resources
+        if each.uncertain or not each.count_known
+    }
+    named = sorted(words, key=lambda text: (words[text].file, words[text].line_start, text))
+    more = len(named) - MAX_NAMED
+    rest = [f"and {counted(more, 'more resource')} of unknown count"] if more > 0 else []
+    return [*named[:MAX_NAMED], *rest]
+
+
+def _why(resource: Resource) -> str:
+    if resource.uncertain:
+        return resource.uncertain
+    return "at least 1; the upload does not say how many"
+
+
+def _with_unread(
+    agent: Agent, result: AgentResult, coverage: Iterable[FileCoverage]
+) -> AgentResult:
     unread = [
         each
         for each in coverage

@@ -279,14 +279,20 @@ def _resources(section: list[dict[str, Any]]) -> Iterator[Block]:
     yield Heading(2, "Resources")
     rows = [
         [
-            shown(r["address"]),
+            shown(r["address"] + _how_many(r)),
             shown(r["type"]),
-            shown(r["provider"]),
+            shown(" ".join(filter(None, [r["provider"], r.get("region", "")]))),
             shown(f"{r['file']}:{r['line_start']}"),
         ]
         for r in section
     ]
     yield Table(["Address", "Type", "Provider", "Declared at"], rows)
+
+
+def _how_many(resource: dict[str, Any]) -> str:
+    if resource.get("uncertain"):
+        return " (may not exist)"
+    return "" if resource.get("count_known", True) else " (at least 1)"
 
 
 def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:

@@ -75,6 +75,18 @@ def test_a_gap_in_a_file_that_an_agent_does_not_use_is_not_its_gap() -> None:
     assert assess("security", sound(workflow, unknown)).gaps == ["a.yml was not read"]
 
 
+def test_what_there_may_be_more_of_or_none_of_is_named_and_leaves_the_score() -> None:
+    several = resource("aws_instance.several", instance_type="m7g.large").replace(count_known=False)
+    maybe = resource("aws_instance.maybe").replace(uncertain="It depends on a condition.")
+    data = sound()
+    result = assess("security", data.replace(resources=[*data.resources, several, maybe]))
+    assert result.score == 100
+    assert [gap.split(" ", maxsplit=1)[1] for gap in result.gaps] == [
+        "aws_instance.maybe: It depends on a condition.",
+        "aws_instance.several: at least 1; the upload does not say how many",
+    ]
+
+
 def test_a_gap_belongs_to_its_scope_and_to_the_run() -> None:
     keys = ("infra", "other")
     scopes = [
