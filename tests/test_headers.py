@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+from django.views.defaults import server_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from django.contrib.auth.models import User
-    from django.test import Client
+    from django.test import Client, RequestFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -63,3 +67,19 @@ def test_flower_is_reached_from_this_machine_alone() -> None:
         for line in document.read_text().splitlines():
             if "celery -A infra_mind flower" in line:
                 assert "FLOWER_BASIC_AUTH=" in line and "--address=127.0.0.1" in line, line
+
+
+def test_a_page_that_is_not_there_has_words_and_a_way_back(
+    client: Client, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    with django_assert_num_queries(0):  # it is shown while the database is away, too
+        answer = client.get("/nowhere/")
+    assert answer.status_code == 404
+    assert "nothing here that you can see" in answer.content.decode()
+    assert 'href="/"' in answer.content.decode()
+
+
+def test_an_error_of_ours_has_words_of_ours(rf: RequestFactory) -> None:
+    answer = server_error(rf.get("/"))
+    assert answer.status_code == 500
+    assert b"went wrong on our side" in answer.content
