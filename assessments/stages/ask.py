@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from django.db import connection
@@ -99,7 +101,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
 def store_answer(report: AgentReport, result: AgentResult) -> None:
     answer = result.to_builtins(exclude=NOT_STORED)
     AgentReport.objects.filter(pk=report.pk).update(**answer)
-    insert_findings([row_of(finding, report) for finding in result.findings])
+    insert_findings(row_of(finding, report) for finding in result.findings)
     counts = Counter(finding.severity.name.lower() for finding in result.findings)
     task = TaskRun.objects.get(assessment_run=report.run_id)
     data = {
@@ -116,12 +118,13 @@ def store_answer(report: AgentReport, result: AgentResult) -> None:
         emit(task, "findings.found", counted, attempt=None)
 
 
-def insert_findings(rows: list[dict[str, Any]]) -> None:
+def insert_findings(rows: Iterator[dict[str, Any]]) -> None:
     """COPY rather than ``bulk_create``: an agent may have tens of thousands of findings, and
-    building their statements takes longer than finding them."""
-    if not rows:
+    building their statements takes longer than finding them. One row at a time is in memory."""
+    first = next(rows, None)
+    if first is None:
         return
-    columns = sql.SQL(", ").join(map(sql.Identifier, rows[0]))
+    columns = sql.SQL(", ").join(map(sql.Identifier, first))
     table = sql.Identifier(Finding._meta.db_table)
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)
     with (
@@ -129,7 +132,7 @@ def insert_findings(rows: list[dict[str, Any]]) -> None:
         connection.wrap_database_errors,
         cursor.copy(statement) as copy,
     ):
-        for row in rows:
+        for row in chain([first], rows):
             copy.write_row(tuple(row.values()))
 
 

@@ -24,10 +24,13 @@ from tasks_ui.runs import dispatch, results, statements, wakeup
 from tasks_ui.runs.results import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Unpack
     from uuid import UUID
 
     from django.db.models import QuerySet
+
+    from tasks_ui.runs.fields import Changes, RunFields
 
 NEXT: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.STARTED, State.REVOKED}),
@@ -66,7 +69,7 @@ class Fenced(Exception):
     through."""
 
 
-def create_run(**fields: Any) -> TaskRun:
+def create_run(**fields: Unpack[RunFields]) -> TaskRun:
     """Write a PENDING run with its first event, and ring the broker once this is committed.
 
     Raises IntegrityError where the owner has used ``idempotency_key`` before.
@@ -130,7 +133,7 @@ def transition(
     when: Q | None = None,
     outcome: Outcome | None = None,
     save: Callable[[], object] | None = None,
-    **changes: Any,
+    **changes: Unpack[Changes],
 ) -> TaskRun | None:
     """Move ``run`` to ``to``; returns the row as it is now, or None when another got there first.
 
@@ -168,7 +171,7 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
     resuming lets it in.
     """
     lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
-    changes: dict[str, Any] = {
+    changes: Changes = {
         "lease_until": lease,
         "worker": worker,
         "started_at": Coalesce("started_at", Now()),
@@ -202,20 +205,25 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
 
 
 def retry_at(
-    run: TaskRun, *, attempt: int, delay_s: float, error: str, **changes: Any
+    run: TaskRun,
+    *,
+    attempt: int,
+    delay_s: float,
+    error: str,
+    when: Q | None = None,
+    more_attempts: int = 0,
 ) -> TaskRun | None:
     """Let the run wait for its next attempt; the reconciler rings when it is due."""
-    return transition(
-        run,
-        State.RETRY,
-        attempt=attempt,
-        next_retry_at=Now() + timedelta(seconds=delay_s),
-        lease_until=None,
-        rings=0,
-        rung_at=None,
-        error=error,
-        **changes,
-    )
+    changes: Changes = {
+        "next_retry_at": Now() + timedelta(seconds=delay_s),
+        "lease_until": None,
+        "rings": 0,
+        "rung_at": None,
+        "error": error,
+    }
+    if more_attempts:
+        changes["max_attempts"] = F("max_attempts") + more_attempts
+    return transition(run, State.RETRY, attempt=attempt, when=when, **changes)
 
 
 def wait_for_children(run: TaskRun, *, attempt: int, message: str) -> bool:
@@ -410,7 +418,7 @@ def _move(
     when: Q | None = None,
     among: QuerySet[TaskRun] | None = None,
     outcome: Outcome | None = None,
-    changes: dict[str, Any],
+    changes: Mapping[str, Any],
 ) -> TaskRun | None:
     """The guarded UPDATE, with its event and, of a final state, its result: one statement.
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from celery import current_task, shared_task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.conf import settings
-from django.db.models import F
 
 from tasks_ui.kinds import TaskKind
 from tasks_ui.models import State, TaskRun
+from tasks_ui.runs.fields import Changes
 from tasks_ui.runs.results import Outcome
 from tasks_ui.runs.transitions import (
     Cancelled,
@@ -123,7 +123,7 @@ def release(run: TaskRun, *, attempt: int) -> TaskRun | None:
         attempt=attempt,
         delay_s=0,
         error="The worker was shut down.",
-        max_attempts=F("max_attempts") + 1,
+        more_attempts=1,
     )
 
 
@@ -161,7 +161,7 @@ def _succeed(work: Work, value: Any) -> Any:
 def _fail(work: Work, error: BaseException, *, code: str, words: str = "") -> None:
     trace = "".join(traceback.format_exception(error))
     outcome = Outcome(error_type=type(error).__name__, traceback=trace)
-    changes: dict[str, Any] = {
+    changes: Changes = {
         "error_code": code,
         "error": (words or str(error) or type(error).__name__)[:DETAIL_LENGTH],
     }
