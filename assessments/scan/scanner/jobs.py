@@ -68,6 +68,8 @@ def run(job: dict[str, Any], emit: Emit) -> None:
     by itself.
     """
     parts = job["parts"]
+    if len(parts) > 1 and job["engine"] == "checkov":
+        _import_checkov(job["framework"])  # once, and not in the process of each part
     total = sum(part["units"] for part in parts)
     done = 0
     for number, part in enumerate(parts):
@@ -127,6 +129,15 @@ def _in_child(work: Callable[[], None], emit: Emit) -> None:
     _, status = os.waitpid(pid, 0)
     if status != 0:
         emit({"crashed": f"signal {os.WTERMSIG(status)}"})
+
+
+def _import_checkov(framework: str) -> None:
+    import importlib
+
+    from checkov.common.checks_infra.registry import get_graph_checks_registry
+
+    importlib.import_module(CHECKOV_RUNNERS[framework])
+    get_graph_checks_registry(framework).load_checks()
 
 
 def _shifted(emit: Emit, *, part: int, done: int, units: int, total: int) -> Emit:
