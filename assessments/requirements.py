@@ -65,6 +65,7 @@ class Requirements(BaseModel):
     scope: str | None = Field(
         None,
         max_length=400,
+        pattern=r"^[^\x00-\x1f]*$",
         description=(
             "Key of the scope that traffic, replicas, budget and targets describe, where the files"
             " hold more than one deployment"

@@ -12,10 +12,11 @@ http = get_asgi_application()
 from channels.routing import ProtocolTypeRouter
 
 from infra_mind.bodies import bound_bodies
+from infra_mind.head import without_body
 from infra_mind.privacy import forget_secrets
 from tasks_ui.live.routing import websocket
 
 forget_secrets()
 bound_bodies()
 
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": without_body(http), "websocket": websocket})

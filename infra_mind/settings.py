@@ -114,6 +114,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tasks_ui.rest.problems.ProblemMiddleware",
+    "tasks_ui.rest.middleware.RefusedValuesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "infra_mind.headers.PrivateAnswersMiddleware",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from assessments.scan.characters import REASON, may_escape, replaced
 from assessments.scan.dockerfiles import MAX_LINES, is_cut
 from assessments.scan.documents import Document, DocumentError, read_json, read_yaml, text_of
 from assessments.scan.hcl import (
@@ -105,9 +106,20 @@ def classify(file: InputFile) -> Classified:
     try:
         text = text_of(file.content)
         _refuse_long_line(file, text)
-        return _by_content(file, text, kind=kind)
+        item = _by_content(file, text, kind=kind)
+        return _with_storable_documents(item) if may_escape(text) else item
     except DocumentError as error:
         return _unread(file, kind, error)
+
+
+def _with_storable_documents(item: Classified) -> Classified:
+    documents = [replace(each, value=replaced(each.value)) for each in item.documents]
+    if documents == item.documents:
+        return item
+    gap = FileCoverage(
+        path=item.file.path, kind=item.kind, status=CoverageStatus.PARTLY_READ, reason=REASON
+    )
+    return replace(item, documents=documents, gap=item.gap or gap)
 
 
 def _unread(file: InputFile, kind: FileKind, error: DocumentError) -> Classified:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from assessments.scan.characters import storable
 from assessments.scan.classify import Classified, classify
 from assessments.scan.plan_references import without_indexes
 from assessments.scan.redact import MASK, Redactor, mask_line
@@ -93,7 +94,7 @@ def merge(
             *(gap for unit in units for gap in unit.gaps),
         ],
     )
-    return ScanResult(
+    result = ScanResult(
         scopes=_worth_naming(units, classified, checks),
         checks=[_masked(check, flagged, redactor) for check in checks] if flagged else checks,
         resources=_unique_resources(
@@ -110,6 +111,7 @@ def merge(
             )
         ),
     )
+    return storable(result)
 
 
 def shard_failure(paths: Iterable[str], *, engine: str, reason: str) -> list[FileCoverage]:

@@ -177,7 +177,7 @@ def back(request: HttpRequest, *, otherwise: str = "dashboard") -> HttpResponse:
     """To the page that the form stands on, if it is one of ours; else to ``otherwise``, an address
     or its name."""
     target = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
+    is_ours = target.startswith("/") and url_has_allowed_host_and_scheme(
         target, {request.get_host()}, require_https=request.is_secure()
     )
     return redirect(target if is_ours else otherwise)

@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError
 from django.http import Http404, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja.errors import HttpError, ValidationError
 
 from tasks_ui.access.rate_limit import TooManyRequestsError
 from tasks_ui.protocol import FieldError, Problem
-from tasks_ui.rest.middleware import unavailable
+from tasks_ui.rest.middleware import REFUSED, unavailable
 from tasks_ui.runs.patience import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def add_handlers(api: NinjaAPI) -> None:
         SuspiciousOperation: lambda request, error: problem(400),
         MultiPartParserError: lambda request, error: problem(400),
         TooManyRequestsError: _too_many,
+        DataError: lambda request, error: problem(400, REFUSED),
         **dict.fromkeys(DATABASE_ERRORS, _database_away),
         Exception: _unexpected,
     }

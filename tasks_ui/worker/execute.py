@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from celery import current_task, shared_task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import DatabaseError, DataError
 
 from tasks_ui.kinds import TaskKind
 from tasks_ui.models import State, TaskRun
@@ -111,8 +112,36 @@ def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> An
     except Exception as error:
         if _cancel_if_asked(work) or _retry(work, error):
             raise Ignore from error
-        _fail(work, error, code="error")
+        _fail(work, error, code="error", words=words_of(error))
         raise
+
+
+def words_of(error: Exception) -> str:
+    """What the run's owner reads. Errors of Python's own and of the database speak of the program:
+    those are in the log and in the archived traceback, for people who can read them."""
+    name = type(error).__name__
+    if isinstance(error, _FINAL):
+        return f"It holds a value that can't be stored ({name}). The worker's log has the details."
+    if isinstance(error, _INTERNAL):
+        return f"It stopped at an error of the program ({name}). The worker's log has the details."
+    return str(error) or name
+
+
+_FINAL = (DataError, UnicodeError)
+"""The same values fail in the same way, however often they are tried."""
+_INTERNAL = (
+    DatabaseError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def release(run: TaskRun, *, attempt: int) -> TaskRun | None:
@@ -175,10 +204,10 @@ def _fail(work: Work, error: BaseException, *, code: str, words: str = "") -> No
 
 
 def _retry(work: Work, error: Exception) -> bool:
-    if work.attempt >= work.run.max_attempts:
+    if work.attempt >= work.run.max_attempts or isinstance(error, _FINAL):
         return False
     logger.warning("Attempt %s of run %s failed.", work.attempt, work.run.pk, exc_info=error)
-    words = (str(error) or type(error).__name__)[:DETAIL_LENGTH]
+    words = words_of(error)[:DETAIL_LENGTH]
     waits = patiently(
         lambda: retry_at(
             work.run, attempt=work.attempt, delay_s=backoff_s(work.attempt), error=words

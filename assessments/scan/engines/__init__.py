@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from assessments.scan.characters import REASON, storable
 from assessments.scan.classify import Classified, classify
 from assessments.scan.dockerfiles import first_lines
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
 from assessments.scan.secrets.texts import is_searched
-from assessments.scan.types import FileKind, Resource, ShardOutput
+from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Resource, ShardOutput
 
 if TYPE_CHECKING:
     from assessments.scan.shards import Shard
@@ -81,7 +82,7 @@ def run_shard(
             documents=[doc for item in classified for doc in item.documents],
         ),
     )
-    output = _with_crashes_found(run)
+    output = _storable(_with_crashes_found(run), run)
     on_progress(known, known, "")
     return _tidy(output, run)
 
@@ -109,6 +110,28 @@ def _with_crashes_found(run: EngineRun) -> ShardOutput:
     return joined(
         _with_crashes_found(run.of_paths(part)) for part in (run.paths[:half], run.paths[half:])
     )
+
+
+def _storable(output: ShardOutput, run: EngineRun) -> ShardOutput:
+    """Without characters that can't be stored; a file that has any is not read whole."""
+    clean = storable(output)
+    if clean is output:
+        return output
+    pairs = [*zip(output.checks, clean.checks, strict=True)]
+    changed = {one.file for one, other in pairs if one != other}
+    changed |= {
+        one.file
+        for one, other in zip(output.resources, clean.resources, strict=True)
+        if one != other
+    }
+    gaps = [
+        FileCoverage(
+            path=item.file.path, kind=item.kind, status=CoverageStatus.PARTLY_READ, reason=REASON
+        )
+        for item in run.classified
+        if item.file.path in changed
+    ]
+    return clean.replace(coverage=[*clean.coverage, *gaps])
 
 
 def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
