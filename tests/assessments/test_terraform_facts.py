@@ -90,7 +90,7 @@ def test_loops_in_loops_end_and_their_count_is_unknown() -> None:
     loop = "[for a in range(9000) : [for b in range(9000) : [for c in range(9000) : a]]]"
     started = time.monotonic()
     result = scanned(**{"main.tf": QUEUE.format(f"count = length(flatten({loop}))")})
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 200
     assert [each.count_known for each in result.resources] == [False]
 
 
