@@ -75,8 +75,22 @@ RAW_TYPES = [
     "application/x-www-form-urlencoded; charset=utf-7",
     "a",
 ]
-ENDS_THE_SESSION = {"sign-out/", "admin/logout/", "admin/login/"}
-STARTS_LONG_WORK = {"assessments/sample/"}
+SPARED = {
+    *("sign-out/", "admin/logout/", "admin/login/"),  # end the session
+    *("assessments/sample/", "tokens/<int:token_id>/revoke/"),
+}
+IDS = {
+    "task_id": TASK_ID,
+    "assessment_id": ASSESSMENT_ID,
+    "number": "1",
+    "report_id": REPORT_ID,
+    "finding_id": FINDING_ID,
+    "fingerprint": FINGERPRINT,
+    "recommendation_id": FINDING_ID,
+    "object_id": TASK_ID,
+}
+WELCOME = {"owner": "/", "superuser": "/admin/", "token": "/api/v1/assessments"}
+Draw = Callable[..., Any]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 BODIES = [
     each for name in ("AssessmentIn", "ReportIn", "MuteIn", "BulkIn") for each in EXAMPLES[name]
@@ -139,7 +153,11 @@ def break_nothing(web: Stack, *, count: int) -> Counter[int]:
             broken.append(f"{status} {sent}"[:1_000])
 
     with httpx.Client(timeout=60) as http:
+        for caller, page in WELCOME.items():
+            assert http.get(f"{web.url}{page}", headers=callers[caller]).status_code == 200, caller
         send()
+        for caller, page in WELCOME.items():
+            assert http.get(f"{web.url}{page}", headers=callers[caller]).status_code == 200, caller
     assert broken == [], f"{len(broken)} of {statuses.total()}: " + "\n".join(broken[:20])
     return statuses
 
@@ -155,43 +173,49 @@ def _answered(http: httpx.Client, sent: Sent, url: httpx.URL, headers: dict[str,
 
 
 @st.composite
-def requests(draw: Callable[..., Any], callers: list[str], every: list[str]) -> Sent:
-    route = draw(st.sampled_from(every))
+def requests(draw: Draw, callers: list[str], every: list[str]) -> Sent:
+    part = draw(st.sampled_from(["api/", "admin/", ""]))
+    route = draw(st.sampled_from([each for each in every if _part_of(each) == part]))
     method = draw(st.sampled_from(METHODS[:2]) | st.sampled_from(METHODS))
     changes = method not in {"GET", "HEAD", "OPTIONS"}
-    spared = (
-        route in ENDS_THE_SESSION | STARTS_LONG_WORK
-        or method == "DELETE"
-        or (changes and route.startswith("admin/"))
-    )
-    path = "/" + re.sub(
-        r"[<{][^>}]*[>}]",
-        lambda _: _quoted(draw(st.sampled_from(BAD_TEXTS) if spared else texts)),
-        route,
-    )
+    # What would end the caller's session, or take away the world, gets no id that exists.
+    spared = method == "DELETE" or (changes and part == "admin/") or route in SPARED
+    path = "/" + re.sub(r"[<{][^>}]*[>}]", lambda at: _quoted(draw(_id(at[0], spared))), route)
     query = draw(st.lists(st.tuples(st.sampled_from(FIELDS), texts), max_size=4))
-    headers, body = draw(bodies()) if changes and route not in ENDS_THE_SESSION else ({}, b"")
+    target = f"{path}?{'&'.join(f'{name}={_quoted(text)}' for name, text in query)}"
+    headers, body = draw(bodies(part)) if changes and route not in SPARED else ({}, b"")
     if draw(st.integers(0, 3)) == 0:
         visible = st.characters(min_codepoint=33, max_codepoint=126)
         headers = {**headers, draw(st.sampled_from(HEADERS)): draw(st.text(visible, max_size=50))}
-    target = path + (
-        "?" + "&".join(f"{name}={_quoted(text)}" for name, text in query) if query else ""
-    )
-    caller = draw(st.sampled_from(callers))
-    return Sent(caller, method, target or "/", headers, body)
+    fitting = {"api/": "token", "admin/": "superuser", "": "owner"}[part]
+    caller = fitting if draw(st.integers(0, 4)) else draw(st.sampled_from(callers))
+    return Sent(caller, method, target, headers, body)
+
+
+def _part_of(route: str) -> str:
+    return next((part for part in ("api/", "admin/") if route.startswith(part)), "")
+
+
+def _id(parameter: str, spared: bool) -> st.SearchStrategy[str]:
+    """A value for a part of a path: mostly one that exists."""
+    name = re.sub(r"[<{>}]|.*:", "", parameter)
+    bad = st.sampled_from(BAD_TEXTS)
+    if spared or name not in IDS:
+        return bad if spared else texts
+    return st.one_of(st.just(IDS[name]), st.just(IDS[name]), st.just(IDS[name]), texts)
 
 
 @st.composite
-def bodies(draw: Callable[..., Any]) -> tuple[dict[str, str], bytes]:
-    kind = draw(st.sampled_from(["form", "json", "json", "multipart", "raw"]))
+def bodies(draw: Draw, part: str) -> tuple[dict[str, str], bytes]:
+    kinds = {"api/": ["json", "json", "json", "multipart", "raw"]}
+    kind = draw(st.sampled_from(kinds.get(part, ["form", "form", "json", "multipart", "raw"])))
     fields = draw(st.dictionaries(st.sampled_from(FIELDS), texts, max_size=5))
     if kind == "form":
         body = "&".join(f"{name}={_quoted(text)}" for name, text in fields.items()).encode()
         return {"Content-Type": "application/x-www-form-urlencoded"}, body
     if kind == "json":
-        value = (
-            _spoiled(draw, draw(st.sampled_from(BODIES))) if draw(st.booleans()) else draw(values)
-        )
+        body = draw(st.sampled_from(BODIES))
+        value = _spoiled(draw, body) if draw(st.integers(0, 4)) else draw(values)
         return {"Content-Type": "application/json"}, json.dumps(value).encode()
     if kind == "raw":
         return {"Content-Type": draw(st.sampled_from(RAW_TYPES))}, draw(st.binary(max_size=200))
@@ -216,7 +240,7 @@ def _part(about: str | bytes, content: bytes) -> bytes:
     return b"--xYzZy\r\nContent-Disposition: form-data; " + about + b"\r\n\r\n" + content + b"\r\n"
 
 
-def _spoiled(draw: Callable[..., Any], value: Any) -> Any:
+def _spoiled(draw: Draw, value: Any) -> Any:
     """``value`` with one of its leaves replaced, or a key added."""
     if isinstance(value, dict) and value:
         key = draw(st.sampled_from(sorted(value)))

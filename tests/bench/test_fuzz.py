@@ -1,20 +1,24 @@
-"""The APIs under many hostile requests: 5,000 malformed socket frames, and 5,000 requests made from
-the document.
+"""The site under many hostile requests: 5,000 malformed socket frames, 5,000 requests made from the
+API's document, and 10,000 over API, pages and admin.
 
-Only ``make bench`` collects this file; tests/test_api_schema.py and
-tests/tasks_ui/test_socket_fuzz.py send 300 each.
+Only ``make bench`` collects this file; tests/test_api_schema.py, tests/test_hostile_requests.py and
+tests/tasks_ui/test_socket_fuzz.py send a few hundred each.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tasks_ui.models import ApiToken
 from tests.api_world import end_all_runs, make_user, make_world
+from tests.hostile_requests import break_nothing
 from tests.stack import Stack
 from tests.tasks_ui.test_socket_fuzz import harmless
 from tests.tasks_ui.webs import another_web
 from tests.test_api_schema import requests_made
+from tests.test_hostile_requests import LIMITS
 
 
 def test_five_thousand_malformed_frames_do_no_harm(shared_stack: Stack) -> None:
@@ -38,3 +42,11 @@ def test_five_thousand_requests_made_from_the_document_break_nothing(
     end_all_runs()
     print(f"{count} requests, no 5xx, no breach of the schema")
     assert count >= 5000
+
+
+@pytest.mark.timeout(1800)
+def test_ten_thousand_hostile_requests_break_nothing(shared_stack: Stack, tmp_path: Path) -> None:
+    with another_web(shared_stack, tmp_path, **LIMITS) as web:
+        statuses = break_nothing(web, count=10_000)
+    end_all_runs()
+    print(f"{statuses.total()} requests: {dict(statuses.most_common())}")
