@@ -131,7 +131,7 @@ def test_nul_in_a_files_content_is_a_note(alice: User) -> None:
         DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"),
         UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
         KeyError("secret words"),
-        OSError("/etc/passwd"),
+        FileNotFoundError("/etc/passwd"),
     ],
 )
 def test_the_programs_own_errors_are_not_shown_to_people(error: Exception) -> None:
