@@ -7,7 +7,9 @@ class AssessmentsConfig(AppConfig):
     def ready(self) -> None:
         from assessments.registration import register_kinds
         from assessments.stages.stage import sandbox_level
+        from assessments.vocabulary import register_vocabulary
         from tasks_ui.runs import workers
 
         register_kinds()
+        register_vocabulary()
         workers.tell("Sandbox", sandbox_level)

@@ -113,6 +113,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tasks_ui.rest.methods.ApiMethodsMiddleware",
     "tasks_ui.rest.problems.ProblemMiddleware",
     "tasks_ui.rest.middleware.RefusedValuesMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -21,3 +21,15 @@ class State(models.TextChoices):
 FINAL = frozenset({State.SUCCESS, State.FAILURE, State.REVOKED})
 ACTIVE = frozenset(State) - FINAL
 RUNNING = frozenset({State.STARTED, State.PROGRESS})
+
+VERBS = {
+    State.PENDING: "queued",
+    State.STARTED: "started",
+    State.PROGRESS: "progressing",
+    State.RETRY: "retrying",
+    State.CANCELLING: "cancelling",
+    State.REVOKED: "revoked",
+    State.SUCCESS: "succeeded",
+    State.FAILURE: "failed",
+}
+"""What a run does as it enters a state; the second word of an event's name."""

@@ -55,6 +55,7 @@ def make_world(owner: User) -> None:
         agent="security",
         rule="X",
         severity=2,
+        severity_origin="formula",
         title=SECRET,
     )
     Report.objects.create(

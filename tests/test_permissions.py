@@ -39,7 +39,6 @@ READ, WRITE, OWN, PUBLIC = (
     "public",
 )
 ROUTES: dict[tuple[str, str], str] = {
-    ("GET", "/tasks"): OWN,
     ("GET", "/tasks/"): OWN,
     ("GET", "/tasks/{uuid:task_id}"): READ,
     ("GET", "/tasks/{uuid:task_id}/status"): READ,
@@ -48,18 +47,16 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/tasks/{uuid:task_id}/cancel"): WRITE,
     ("POST", "/tasks/{uuid:task_id}/retry"): WRITE,
     ("POST", "/tasks/bulk"): OWN,
-    ("POST", "/ws-tickets"): OWN,
     ("POST", "/ws-tickets/"): OWN,
     ("GET", "/asyncapi.json"): PUBLIC,
-    ("GET", "/assessments"): OWN,
     ("GET", "/assessments/"): OWN,
-    ("POST", "/assessments"): OWN,
     ("POST", "/assessments/"): OWN,
     ("GET", "/assessments/{uuid:assessment_id}"): READ,
     ("DELETE", "/assessments/{uuid:assessment_id}"): WRITE,
     ("POST", "/assessments/{uuid:assessment_id}/analyze"): WRITE,
     ("GET", "/assessments/{uuid:assessment_id}/runs/{int:number}"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/findings"): READ,
+    ("GET", "/assessments/{uuid:assessment_id}/runs"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/recommendations"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/reports"): READ,
     ("POST", "/assessments/{uuid:assessment_id}/reports"): WRITE,
@@ -70,7 +67,6 @@ ROUTES: dict[tuple[str, str], str] = {
 }
 BODIES: dict[str, Any] = {
     "/tasks/bulk": EXAMPLES["BulkIn"][0],
-    "/assessments": EXAMPLES["AssessmentIn"][1],
     "/assessments/": EXAMPLES["AssessmentIn"][1],
     "/assessments/{uuid:assessment_id}/reports": EXAMPLES["ReportIn"][0],
     "/assessments/{uuid:assessment_id}/mutes": EXAMPLES["MuteIn"][0],

@@ -23,11 +23,13 @@ from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
 from tasks_ui.protocol import FieldError, Words
 from tasks_ui.rest.api import Limit, api
-from tasks_ui.rest.problems import field_errors, problem
+from tasks_ui.rest.openapi import answers
+from tasks_ui.rest.problems import UnsupportedBodyError, field_errors, problem
 
 router = Router()
 
 RUNS_SHOWN = 50
+BODY_TYPES = ("application/json", "multipart/form-data")
 
 
 class FileIn(BaseModel):
@@ -119,11 +121,10 @@ def no_room(request: HttpRequest, error: QuotaError) -> HttpResponse:
     return problem(error.status, error.message)
 
 
-@router.post("", response={201: AssessmentDetail}, include_in_schema=False)
 @router.post(
     "/",
     response={201: AssessmentDetail},
-    openapi_extra=CREATE_BODY,
+    openapi_extra={**CREATE_BODY, **answers(201, "Location")},
     operation_id="create_assessment",
     url_name="create",
 )
@@ -152,7 +153,6 @@ def create(request: HttpRequest, idempotency_key: Key = None) -> Any:
     return answer
 
 
-@router.get("", response=AssessmentPage, include_in_schema=False)
 @router.get("/", response=AssessmentPage, operation_id="list_assessments")
 def list_assessments(
     request: HttpRequest, limit: Limit = 50, cursor: UUID | None = None
@@ -205,8 +205,10 @@ def _detail(assessment: Assessment) -> AssessmentDetail:
 
 def _read_body(request: HttpRequest) -> tuple[str, Requirements, list[tuple[str, bytes]]]:
     """Name, requirements and files of a JSON or a multipart body. Raises
-    pydantic.ValidationError."""
-    if request.content_type != "multipart/form-data":
+    pydantic.ValidationError, UnsupportedBodyError."""
+    if request.content_type not in BODY_TYPES:
+        raise UnsupportedBodyError(request.content_type or "", takes=" or ".join(BODY_TYPES))
+    if request.content_type == "application/json":
         body = AssessmentIn.model_validate_json(request.body)
         return (
             body.name,

@@ -80,5 +80,5 @@ examples.EXAMPLES |= {
     ],
     "ReportIn": [{"kind": "technical", "format": "json"}],
     "ReportOut": [REPORT],
-    "ReportPage": [{"run": 1, "reports": [REPORT]}],
+    "ReportPage": [{"run": 1, "reports": [REPORT], "next_cursor": None}],
 }

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import BaseModel
 
-from assessments.agents.types import Severity
+from assessments.agents.types import Severity, SeverityOrigin
 from assessments.models import AssessmentRun, Finding, Recommendation
 from assessments.muting import mutes_of
-from assessments.rest.shared import RunNumber, run_of, visible
+from assessments.rest.shared import (
+    AgentName,
+    AskedAgent,
+    Cursor,
+    PageLimit,
+    RunNumber,
+    SeverityName,
+    page_of,
+    run_of,
+    visible,
+)
 from tasks_ui.protocol import Words
+from tasks_ui.rest.problems import problem
 
 router = Router()
+
+ORDER = ("-severity", "file", "line_start", "rule", "fingerprint", "id")
 
 
 class EvidenceOut(BaseModel):
@@ -34,12 +47,12 @@ class FindingOut(BaseModel):
     ``detail.exposure`` says how."""
 
     id: UUID
-    agent: str
+    agent: AgentName
     scope: str
     rule: str
     title: str
-    severity: str
-    severity_origin: str
+    severity: SeverityName
+    severity_origin: SeverityOrigin
     resource: str
     file: str
     line_start: int
@@ -48,7 +61,7 @@ class FindingOut(BaseModel):
     detail: dict[str, Any]
     monthly_saving_usd: float | None
     fingerprint: str
-    since: str
+    since: Literal["", "new", "persisting"]
     is_exposed: bool
     is_muted: bool
 
@@ -59,13 +72,16 @@ class FindingOut(BaseModel):
             for name in cls.model_fields
             if name not in {"severity", "is_muted"}
         }
-        return cls(severity=Severity(finding.severity).name.lower(), is_muted=is_muted, **own)
+        return cls(severity=severity_name(finding), is_muted=is_muted, **own)
 
 
 class FindingPage(BaseModel):
+    """``next_cursor`` is null on the last page."""
+
     run: int
     total: int
     findings: list[FindingOut]
+    next_cursor: UUID | None
 
 
 class FixedFileOut(BaseModel):
@@ -101,17 +117,17 @@ class RecommendationOut(BaseModel):
     id: UUID
     priority: int
     problem: str
-    severity: str
+    severity: SeverityName
     is_exposed: bool
     reach: int
-    agent: str
+    agent: AgentName
     title: str
     why: str
     steps: list[Any]
-    effort: str
+    effort: Literal["small", "medium", "large"]
     impact: dict[str, Any]
     monthly_saving_usd: float | None
-    status: str
+    status: Literal["open", "accepted", "done", "dismissed"]
     fix: FixOut | None
     findings: list[UUID]
 
@@ -122,9 +138,10 @@ class RecommendationOut(BaseModel):
             for name in cls.model_fields
             if name not in {"findings", "severity", "fix"}
         }
-        severity = Severity(row.severity).name.lower()
         fix = FixOut.model_validate(row.fix) if row.fix else None
-        return cls(severity=severity, fix=fix, findings=[f.pk for f in row.findings.all()], **own)
+        return cls(
+            severity=severity_name(row), fix=fix, findings=[f.pk for f in row.findings.all()], **own
+        )
 
 
 class RecommendationPage(BaseModel):
@@ -133,6 +150,12 @@ class RecommendationPage(BaseModel):
     run: int
     is_ready: bool
     recommendations: list[RecommendationOut]
+    next_cursor: UUID | None
+
+
+def severity_name(row: Finding | Recommendation) -> SeverityName:
+    name: Any = Severity(row.severity).name.lower()
+    return cast("SeverityName", name)
 
 
 @router.get("/{uuid:assessment_id}/findings", response=FindingPage, operation_id="list_findings")
@@ -140,18 +163,23 @@ def list_findings(
     request: HttpRequest,
     assessment_id: UUID,
     run: RunNumber = None,
-    agent: Annotated[Words | None, Query(max_length=20)] = None,
+    agent: AskedAgent | None = None,
     scope: Annotated[Words | None, Query(max_length=600, description="A scope's key")] = None,
-    severity: Annotated[str | None, Query(pattern="^(critical|high|medium|low|info)$")] = None,
+    severity: SeverityName | None = None,
     muted: Annotated[
         bool | None, Query(description="Only those that are muted, or only those that are not")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-) -> FindingPage:
-    """What a run found, gravest first. Compliance tells the same again by requirement:
+    limit: PageLimit = 500,
+    cursor: Cursor = None,
+    offset: Annotated[
+        int, Query(ge=0, le=1_000_000, deprecated=True, description="Use cursor")
+    ] = 0,
+) -> Any:
+    """What a run found, the most severe first. Compliance lists the same findings by control:
     ``agent=compliance``."""
     chosen = run_of(visible(request, assessment_id), run)
+    if scope is not None and not _has_scope(chosen, scope):
+        return problem(422, f"The run has no scope {scope[:60]!r}. Its page names those it has.")
     every = Finding.objects.filter(run=chosen)
     rows = every.filter(agent=agent) if agent else every.counted()
     rows = rows.filter(severity=Severity[severity.upper()]) if severity else rows
@@ -159,11 +187,18 @@ def list_findings(
     if muted is not None:
         rows = rows.muted() if muted else rows.unmuted()
     accepted = mutes_of(chosen)
-    found = [
-        FindingOut.of(row, is_muted=row.fingerprint in accepted)
-        for row in rows[offset : offset + limit]
-    ]
-    return FindingPage(run=chosen.number, total=rows.count(), findings=found)
+    found, next_cursor = page_of(rows, limit, order=ORDER, after=cursor, offset=offset)
+    return FindingPage(
+        run=chosen.number,
+        total=rows.count(),
+        findings=[FindingOut.of(row, is_muted=row.fingerprint in accepted) for row in found],
+        next_cursor=next_cursor,
+    )
+
+
+def _has_scope(run: AssessmentRun, key: str) -> bool:
+    """Findings about the whole upload have the key ""."""
+    return key == "" or any(scope["key"] == key for scope in run.scopes)
 
 
 @router.get(
@@ -172,13 +207,19 @@ def list_findings(
     operation_id="list_recommendations",
 )
 def list_recommendations(
-    request: HttpRequest, assessment_id: UUID, run: RunNumber = None
+    request: HttpRequest,
+    assessment_id: UUID,
+    run: RunNumber = None,
+    limit: PageLimit = 500,
+    cursor: Cursor = None,
 ) -> RecommendationPage:
     """What to do about a run's findings, first things first."""
     chosen = run_of(visible(request, assessment_id), run)
     rows = chosen.recommendations.prefetch_related("findings")
+    found, next_cursor = page_of(rows, limit, order=("priority", "id"), after=cursor)
     return RecommendationPage(
         run=chosen.number,
         is_ready=chosen.status == AssessmentRun.Status.COMPLETED,
-        recommendations=[RecommendationOut.of(row) for row in rows],
+        recommendations=[RecommendationOut.of(row) for row in found],
+        next_cursor=next_cursor,
     )

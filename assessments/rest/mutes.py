@@ -14,13 +14,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from assessments.models import Finding, FindingMute
 from assessments.muting import MAX_REASON_CHARS, MuteError, mute_finding, unmute_finding
-from assessments.rest.shared import visible
+from assessments.rest.shared import Cursor, PageLimit, page_of, visible
 from tasks_ui.access.auth import caller
 from tasks_ui.protocol import Words
 from tasks_ui.rest.api import api
 from tasks_ui.rest.problems import problem
 
-MUTES_SHOWN = 1000
 Fingerprint = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 
 router = Router()
@@ -60,6 +59,7 @@ class MuteOut(BaseModel):
 
 class MuteList(BaseModel):
     mutes: list[MuteOut]
+    next_cursor: UUID | None
 
 
 @api.exception_handler(MuteError)
@@ -68,10 +68,13 @@ def refused_mute(request: HttpRequest, error: MuteError) -> HttpResponse:
 
 
 @router.get("/{uuid:assessment_id}/mutes", response=MuteList, operation_id="list_mutes")
-def list_mutes(request: HttpRequest, assessment_id: UUID) -> MuteList:
-    """What is accepted in this assessment, the newest 1,000."""
-    rows = visible(request, assessment_id).mutes.select_related("by")[:MUTES_SHOWN]
-    return MuteList(mutes=[MuteOut.of(row) for row in rows])
+def list_mutes(
+    request: HttpRequest, assessment_id: UUID, limit: PageLimit = 500, cursor: Cursor = None
+) -> MuteList:
+    """What is accepted in this assessment, newest first."""
+    rows = visible(request, assessment_id).mutes.select_related("by")
+    found, next_cursor = page_of(rows, limit, order=("-id",), after=cursor)
+    return MuteList(mutes=[MuteOut.of(row) for row in found], next_cursor=next_cursor)
 
 
 @router.post("/{uuid:assessment_id}/mutes", response={201: MuteOut}, operation_id="mute_finding")

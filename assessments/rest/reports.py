@@ -13,13 +13,26 @@ from pydantic import BaseModel, ConfigDict
 
 from assessments.models import Report
 from assessments.reports import CONTENT_TYPES
-from assessments.rest.shared import RunNumber, run_of, visible
+from assessments.rest.shared import Cursor, PageLimit, RunNumber, page_of, run_of, visible
 from assessments.services import request_report
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
 from tasks_ui.rest.problems import problem
 
 router = Router()
+
+FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+DOWNLOAD = {
+    "responses": {
+        200: {
+            "description": "The file, under the name that Content-Disposition gives",
+            "content": {
+                kind: {"schema": {"type": "object"}} if kind.endswith("json") else FILE
+                for kind in sorted({kind.partition(";")[0] for kind in CONTENT_TYPES.values()})
+            },
+        }
+    }
+}
 
 
 class ReportIn(BaseModel):
@@ -52,18 +65,28 @@ class ReportOut(BaseModel):
 class ReportPage(BaseModel):
     run: int
     reports: list[ReportOut]
+    next_cursor: UUID | None
 
 
 @router.get("/{uuid:assessment_id}/reports", response=ReportPage, operation_id="list_reports")
-def list_reports(request: HttpRequest, assessment_id: UUID, run: RunNumber = None) -> ReportPage:
-    """The reports of a run."""
+def list_reports(
+    request: HttpRequest,
+    assessment_id: UUID,
+    run: RunNumber = None,
+    limit: PageLimit = 100,
+    cursor: Cursor = None,
+) -> ReportPage:
+    """The reports of a run, newest first."""
     chosen = run_of(visible(request, assessment_id), run)
     rows = chosen.documents.select_related("run").defer(
         "content", "run__resources", "run__coverage"
     )
+    found, next_cursor = page_of(rows, limit, order=("-id",), after=cursor)
     ready = set(chosen.documents.filter(content__isnull=False).values_list("pk", flat=True))
     return ReportPage(
-        run=chosen.number, reports=[ReportOut.of(row, is_ready=row.pk in ready) for row in rows]
+        run=chosen.number,
+        reports=[ReportOut.of(row, is_ready=row.pk in ready) for row in found],
+        next_cursor=next_cursor,
     )
 
 
@@ -82,7 +105,9 @@ def create_report(
 
 
 @router.get(
-    "/{uuid:assessment_id}/reports/{uuid:report_id}/download", operation_id="download_report"
+    "/{uuid:assessment_id}/reports/{uuid:report_id}/download",
+    operation_id="download_report",
+    openapi_extra=DOWNLOAD,
 )
 def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) -> HttpResponse:
     """The report as a file."""

@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Query, Router
 from pydantic import BaseModel
 
 from assessments.models import AssessmentRun
 from assessments.muting import muted_count, severity_counts
-from assessments.rest.shared import Key, run_of, visible
+from assessments.rest.shared import AgentName, Key, run_of, visible
 from assessments.scan.types import ScopeKind
 from assessments.services import start_analysis
 from tasks_ui.access.auth import caller
 from tasks_ui.models import State, TaskRun
-from tasks_ui.rest.api import status_of
+from tasks_ui.rest.api import Limit, status_of
+from tasks_ui.rest.openapi import answers
 from tasks_ui.rest.problems import problem
 
 router = Router()
@@ -57,12 +58,15 @@ class RunOut(BaseModel):
         return cls(needs_attention=run.attention, **own)
 
 
+AnswerStatus = Literal["", "assessed", "not_assessed", "failed"]
+
+
 class AgentOut(BaseModel):
     """What one agent answered. ``score`` is 0 to 100, by ``score_formula``; null where it could not
-    assess, and why."""
+    assess, and why. ``status`` is empty until it has answered."""
 
-    agent: str
-    status: str
+    agent: AgentName
+    status: AnswerStatus
     reason: str
     missing: list[Any]
     score: int | None
@@ -93,13 +97,29 @@ class RunDetail(RunOut):
     agents: list[AgentOut]
 
 
+AnalysisStatus = Literal[
+    "queued", "running", "retrying", "cancelling", "completed", "failed", "cancelled"
+]
+STATUS_OF: dict[State, AnalysisStatus] = {
+    State.PENDING: "queued",
+    State.STARTED: "running",
+    State.PROGRESS: "running",
+    State.RETRY: "retrying",
+    State.CANCELLING: "cancelling",
+    State.SUCCESS: "completed",
+    State.FAILURE: "failed",
+    State.REVOKED: "cancelled",
+}
+
+
 class AnalyzeOut(BaseModel):
     """The answer at once. The task goes on; ask ``check_status_url``, or follow it over the
-    WebSocket."""
+    WebSocket. A request that is repeated with its Idempotency-Key gets the state of the run that
+    the first one started, as it is now."""
 
     assessment_id: UUID
     task_id: UUID
-    status: str
+    status: AnalysisStatus
     message: str
     check_status_url: str
 
@@ -116,6 +136,7 @@ class AnalyzeDone(AnalyzeOut):
     response={200: AnalyzeDone, 202: AnalyzeOut},
     exclude_unset=True,
     operation_id="analyze",
+    openapi_extra=answers(202, "Location"),
 )
 async def analyze(
     request: HttpRequest,
@@ -135,13 +156,38 @@ async def analyze(
     answer = AnalyzeOut(
         assessment_id=assessment_id,
         task_id=run.pk,
-        status="queued",
-        message="The analysis is queued.",
+        status=STATUS_OF[State(run.state)],
+        message="The analysis is queued." if run.state == State.PENDING else status_of(run).status,
         check_status_url=_status_url(run),
     )
     response = HttpResponse(answer.model_dump_json(), status=202, content_type="application/json")
     response["Location"] = _status_url(run)
     return response
+
+
+class RunPage(BaseModel):
+    total: int
+    runs: list[RunOut]
+    next_cursor: int | None
+
+
+@router.get("/{uuid:assessment_id}/runs", response=RunPage, operation_id="list_runs")
+def list_runs(
+    request: HttpRequest,
+    assessment_id: UUID,
+    limit: Limit = 50,
+    cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> RunPage:
+    """The runs of an assessment, newest first."""
+    every = visible(request, assessment_id).runs.defer("resources", "coverage", "summary")
+    rows = every.filter(number__lt=cursor) if cursor else every
+    found = [RunOut.of(run) for run in rows[: limit + 1]]
+    more = len(found) > limit
+    return RunPage(
+        total=every.count(),
+        runs=found[:limit],
+        next_cursor=found[limit - 1].number if more else None,
+    )
 
 
 @router.get("/{uuid:assessment_id}/runs/{int:number}", response=RunDetail, operation_id="get_run")
@@ -195,10 +241,9 @@ def _finished(task_id: UUID) -> dict[str, Any] | None:
     if not run.is_final or recommending:
         return None
     status = status_of(run)
-    words = {State.SUCCESS: "completed", State.FAILURE: "failed", State.REVOKED: "cancelled"}
     error = {"error": run.error} if run.state == State.FAILURE else {}
     return {
-        "status": words[State(run.state)],
+        "status": STATUS_OF[State(run.state)],
         "message": status.status,
         "result": status.result,
         **error,

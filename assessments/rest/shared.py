@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query
 
+from assessments.agents import AGENTS
 from assessments.models import Assessment, AssessmentRun
+from tasks_ui.protocol import OneOf
 
 Key = Annotated[
     str | None,
@@ -25,6 +29,12 @@ RunNumber = Annotated[
     int | None, Query(ge=1, le=2**31 - 1, description="The newest run, where none is named")
 ]
 
+PageLimit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[UUID | None, Query(description="next_cursor of the page before")]
+SeverityName = Literal["critical", "high", "medium", "low", "info"]
+AgentName = Annotated[str, OneOf(lambda: AGENTS)]
+AskedAgent = Annotated[str, OneOf(lambda: AGENTS, is_asked=True)]
+
 
 def visible(request: HttpRequest, assessment_id: UUID) -> Assessment:
     return get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
@@ -37,3 +47,31 @@ def run_of(assessment: Assessment, number: int | None) -> AssessmentRun:
     if run is None:
         raise Http404
     return run
+
+
+def page_of[M: Model](
+    rows: QuerySet[M], limit: int, *, order: Sequence[str], after: UUID | None, offset: int = 0
+) -> tuple[list[M], UUID | None]:
+    """The next ``limit`` of ``rows`` in ``order``, past the one with the id ``after``, and the
+    cursor of the page that follows. Raises Http404 where ``after`` is none of these rows.
+
+    The last of ``order`` tells any two rows apart. What is added between two pages moves nothing.
+    """
+    rows = rows.order_by(*order)
+    if after is not None:
+        last = rows.filter(pk=after).first()
+        if last is None:
+            raise Http404
+        rows = rows.filter(_past(last, order))
+    found = list(rows[offset : offset + limit + 1])
+    return found[:limit], found[limit - 1].pk if len(found) > limit else None
+
+
+def _past(row: Any, order: Sequence[str]) -> Q:
+    past, same = Q(pk__in=[]), Q()
+    for name in order:
+        field, is_falling = name.removeprefix("-"), name.startswith("-")
+        value = getattr(row, field)
+        past |= same & Q(**{f"{field}__{'lt' if is_falling else 'gt'}": value})
+        same &= Q(**{field: value})
+    return past

@@ -51,7 +51,7 @@ class TokenAuth(HttpBearer):
             and not self.changes_nothing
         ):
             raise HttpError(403, "This API token may only read. Use one that may write.")
-        rate_limit.spend(f"token.{found.digest[:16]}")
+        rate_limit.spend(request, f"token.{found.digest[:16]}")
         found.touch()
         request.user = found.owner
         request.api_token = found  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ class SessionAuth(APIKeyCookie):
         return super().__call__(request) if request.user.is_authenticated else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        rate_limit.spend(f"user.{request.user.pk}")
+        rate_limit.spend(request, f"user.{request.user.pk}")
         return request.user
 
 

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import redis
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +38,35 @@ class TooManyRequestsError(Exception):
         self.retry_after_s = retry_after_s
 
 
-def spend(who: str) -> None:
-    """Count a request of ``who``. Raises TooManyRequestsError."""
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What is left of a minute's requests; ``reset_s`` whole seconds until the next minute."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """``RateLimit-*`` as in draft-ietf-httpapi-ratelimit-headers-07, section 5."""
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset_s),
+        }
+
+
+def spend(request: HttpRequest, who: str) -> None:
+    """Count a request of ``who`` and note on it what is left. Raises TooManyRequestsError."""
     now = time.time()
     window = int(now // WINDOW_S)
     count = _count(key(who, window=window))
-    if count > settings.RATE_LIMIT_PER_MINUTE:
-        raise TooManyRequestsError(max(1, round((window + 1) * WINDOW_S - now)))
+    limit, reset_s = settings.RATE_LIMIT_PER_MINUTE, max(1, round((window + 1) * WINDOW_S - now))
+    if count:
+        left = Allowance(limit=limit, remaining=max(0, limit - count), reset_s=reset_s)
+        request.allowance = left  # type: ignore[attr-defined]
+    if count > limit:
+        raise TooManyRequestsError(reset_s)
 
 
 def key(who: str, *, window: int) -> str:

@@ -86,7 +86,7 @@ class Following:
         if event.seq <= followed.since:
             return  # a replay of what led to the snapshot
         data = event.data
-        if event.event.startswith("task."):
+        if event.event.startswith("task.") and "state" in data:
             followed.is_final = data["state"] in FINAL
             followed.reach(event.task_id, data["attempt"], data["current"])
         elif event.event.startswith("child."):

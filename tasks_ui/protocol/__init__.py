@@ -21,6 +21,7 @@ from tasks_ui.protocol.client import (
     Unsubscribe,
     client_message,
 )
+from tasks_ui.protocol.names import AskedKind, AskedQueue, OneOf, name_event_data
 from tasks_ui.protocol.problems import FieldError, Problem, Words
 from tasks_ui.protocol.server import (
     CLOSE_CODES,
@@ -60,6 +61,8 @@ __all__ = [
     "HEARTBEAT_S",
     "MESSAGE_MAX_BYTES",
     "SERVER_FRAMES",
+    "AskedKind",
+    "AskedQueue",
     "BulkOut",
     "BulkResult",
     "CancelOut",
@@ -70,6 +73,7 @@ __all__ = [
     "Event",
     "EventPage",
     "FieldError",
+    "OneOf",
     "Ping",
     "Pong",
     "Problem",
@@ -95,5 +99,6 @@ __all__ = [
     "Welcome",
     "Words",
     "client_message",
+    "name_event_data",
     "tasks_out",
 ]

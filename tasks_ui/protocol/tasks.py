@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from tasks_ui import kinds
 from tasks_ui.models import State
+from tasks_ui.protocol.names import ErrorCode, EventData, EventName, KindName, QueueName
 
 if TYPE_CHECKING:
     from tasks_ui.models import TaskEvent, TaskRun
@@ -25,7 +26,7 @@ class TaskOut(BaseModel):
     parent_id: UUID | None
     again_of_id: UUID | None
     owner: str
-    kind: str
+    kind: KindName
     title: str
     stage: str
     state: State
@@ -37,7 +38,7 @@ class TaskOut(BaseModel):
     total: int
     percent: int
     message: str
-    queue: str
+    queue: QueueName
     worker: str
     created_at: datetime
     queued_at: datetime
@@ -45,7 +46,7 @@ class TaskOut(BaseModel):
     finished_at: datetime | None
     next_retry_at: datetime | None
     cancel_requested_at: datetime | None
-    error_code: str
+    error_code: ErrorCode
     error: str
     last_seq: int
     url: str | None
@@ -82,9 +83,9 @@ class TaskEventOut(BaseModel):
 
     task_id: UUID
     seq: int
-    event: str = Field(examples=["task.started", "child.succeeded", "stage.finished"])
+    event: EventName
     at: datetime
-    data: dict[str, Any]
+    data: EventData
 
     @classmethod
     def of(cls, event: TaskEvent) -> Self:

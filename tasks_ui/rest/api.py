@@ -15,11 +15,9 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import conditional_page
-from ninja import NinjaAPI, Query, Schema, Status
+from ninja import Query, Schema, Status
 from ninja.decorators import decorate_view
-from ninja.openapi.schema import OpenAPISchema
 from pydantic import ConfigDict, Field, model_validator
-from pydantic.json_schema import models_json_schema
 
 from tasks_ui import protocol as p
 from tasks_ui.access.auth import SessionAuth, TokenAuth, caller
@@ -27,7 +25,7 @@ from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import ACTIVE, SocketTicket, State, TaskEvent, TaskRun, TaskRunQuerySet
 from tasks_ui.querysets import Page
 from tasks_ui.rest import asyncapi, problems
-from tasks_ui.rest.examples import EXAMPLES, PARAMETERS
+from tasks_ui.rest.openapi import Api, answers
 from tasks_ui.runs import results
 from tasks_ui.runs.services import request_cancel, run_again
 
@@ -35,39 +33,6 @@ COUNT_MAX = 10_000
 BULK_MAX = 200
 TICKET_AUTH = [TokenAuth(changes_nothing=True), SessionAuth()]
 Limit = Annotated[int, Field(ge=1, le=200)]
-
-
-class Api(NinjaAPI):
-    """OpenAPI with the schema of every problem, of the bodies that operations read by themselves,
-    and examples."""
-
-    extra_schemas: list[type[Any]]
-
-    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        document = super().get_openapi_schema(**options)
-        models = [
-            (model, "validation") for model in [p.Problem, *getattr(self, "extra_schemas", [])]
-        ]
-        _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
-        schemas = document["components"]["schemas"]
-        schemas.update(definitions["$defs"])
-        for name in schemas.keys() & EXAMPLES.keys():
-            schemas[name]["examples"] = EXAMPLES[name]
-        content = {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                for status, whose in (("4XX", "of the request"), ("5XX", "of the server")):
-                    words = f"A problem {whose} (RFC 9457)"
-                    operation["responses"][status] = {"description": words, "content": content}
-                for parameter in operation["parameters"]:
-                    if parameter["name"] in PARAMETERS:
-                        parameter["example"] = PARAMETERS[parameter["name"]]
-        del schemas["TaskQuery"]  # its fields are the parameters of the list
-        for scheme in document["components"]["securitySchemes"].values():
-            if scheme["type"] == "http":
-                scheme.pop("name", None)  # belongs to apiKey alone
-        return document
-
 
 api = Api(
     title=settings.TASKS_SITE_NAME,
@@ -82,6 +47,7 @@ api = Api(
     servers=[{"url": "/", "description": "This server"}],
     urls_namespace="api-v1",
     auth=[TokenAuth(), SessionAuth()],
+    parser=problems.JsonParser(),
 )
 problems.add_handlers(api)
 
@@ -90,8 +56,8 @@ class TaskFilter(Schema):
     """Which tasks. All that is said has to hold."""
 
     state: list[State] = Field([], max_length=len(State), description="Any of these states")
-    kind: p.Words | None = Field(None, max_length=60)
-    queue: p.Words | None = Field(None, max_length=40)
+    kind: p.AskedKind | None = None
+    queue: p.AskedQueue | None = None
     parent: UUID | None = Field(
         None, description="The children of this task, in place of tasks without a parent"
     )
@@ -174,7 +140,6 @@ class BulkIn(Schema):
         return unrepeated.needing_attention() | unrepeated.filter(state=State.REVOKED)
 
 
-@api.get("/tasks", response=p.TaskPage, include_in_schema=False)
 @api.get("/tasks/", response=p.TaskPage, tags=["tasks"], operation_id="list_tasks")
 def list_tasks(request: HttpRequest, wanted: Query[TaskQuery]) -> p.TaskPage:
     """Your tasks, newest first."""
@@ -193,9 +158,16 @@ def list_tasks(request: HttpRequest, wanted: Query[TaskQuery]) -> p.TaskPage:
 
 polled = decorate_view(conditional_page)
 """For what is asked again and again: an ETag of the answer, and 304 to who has it already."""
+WITH_ETAG = answers(200, "ETag")
 
 
-@api.get("/tasks/{uuid:task_id}", response=p.TaskDetail, tags=["tasks"], operation_id="get_task")
+@api.get(
+    "/tasks/{uuid:task_id}",
+    response=p.TaskDetail,
+    tags=["tasks"],
+    operation_id="get_task",
+    openapi_extra=WITH_ETAG,
+)
 @polled
 def get_task(request: HttpRequest, task_id: UUID) -> p.TaskDetail:
     """One task, with its children."""
@@ -210,6 +182,7 @@ def get_task(request: HttpRequest, task_id: UUID) -> p.TaskDetail:
     tags=["tasks"],
     exclude_unset=True,
     operation_id="get_status",
+    openapi_extra=WITH_ETAG,
 )
 @polled
 def get_status(request: HttpRequest, task_id: UUID) -> p.TaskStatus:
@@ -219,7 +192,11 @@ def get_status(request: HttpRequest, task_id: UUID) -> p.TaskStatus:
 
 
 @api.get(
-    "/tasks/{uuid:task_id}/events", response=p.EventPage, tags=["tasks"], operation_id="list_events"
+    "/tasks/{uuid:task_id}/events",
+    response=p.EventPage,
+    tags=["tasks"],
+    operation_id="list_events",
+    openapi_extra=WITH_ETAG,
 )
 @polled
 def list_events(
@@ -267,6 +244,7 @@ def cancel_task(request: HttpRequest, task_id: UUID) -> p.CancelOut:
     response={202: p.RetryOut},
     tags=["tasks"],
     operation_id="retry_task",
+    openapi_extra=answers(202, "Location"),
 )
 def retry_task(
     request: HttpRequest,
@@ -307,7 +285,6 @@ def change_tasks(request: HttpRequest, wanted: BulkIn) -> p.BulkOut:
     return p.BulkOut(results=results, remaining=beyond)
 
 
-@api.post("/ws-tickets", response={201: p.TicketOut}, auth=TICKET_AUTH, include_in_schema=False)
 @api.post(
     "/ws-tickets/",
     response={201: p.TicketOut},

@@ -47,6 +47,7 @@ def _common() -> dict[str, Any]:
         *((frame, "serialization") for frame in p.SERVER_FRAMES),
     ]
     _, definitions = models_json_schema(frames, ref_template="#/components/schemas/{model}")
+    p.name_event_data(definitions["$defs"], of="Event")
     codes = "\n".join(f"- {code}: {meaning}" for code, meaning in p.CLOSE_CODES.items())
     return {
         "asyncapi": "3.0.0",

@@ -11,6 +11,7 @@ from django.db import DataError
 from django.http import Http404, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 
 from tasks_ui.access.rate_limit import TooManyRequestsError
 from tasks_ui.protocol import FieldError, Problem
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 MACHINE_PATHS = ("/api/", "/health/")
+CHALLENGE = 'Bearer realm="API"'
 WORDS = {
     400: "The request can't be understood.",
     401: "Sign in, or send an API token as 'Authorization: Bearer <token>'.",
@@ -34,8 +36,26 @@ WORDS = {
     404: "There is nothing here that you can see.",
     405: "This address does not take that method.",
     413: "The request is too large.",
+    415: "This address does not take a body of that type.",
     500: "Something went wrong on the server. It has been logged.",
 }
+
+
+class UnsupportedBodyError(Exception):
+    """The body is of a type that the operation does not take; the message names those it takes."""
+
+    def __init__(self, sent: str, *, takes: str = "application/json") -> None:
+        super().__init__(f"The body was sent as {sent[:100] or 'nothing'}. Send it as {takes}.")
+
+
+class JsonParser(Parser):
+    """Reads a JSON body, and no other. Raises UnsupportedBodyError, or ValueError for what is not
+    JSON; Ninja makes an HttpError of either."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        if request.content_type != "application/json":
+            raise UnsupportedBodyError(request.content_type or "")
+        return super().parse_body(request)
 
 
 def problem(
@@ -59,7 +79,8 @@ def add_handlers(api: NinjaAPI) -> None:
     """Let the API answer every exception with a problem."""
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         ValidationError: _invalid,
-        HttpError: lambda request, error: problem(error.status_code, _own_words(error)),
+        UnsupportedBodyError: lambda request, error: problem(415, str(error)),
+        HttpError: _refused,
         Http404: lambda request, error: problem(404),
         RequestDataTooBig: lambda request, error: problem(413),
         BadRequest: lambda request, error: problem(400),
@@ -76,22 +97,33 @@ def add_handlers(api: NinjaAPI) -> None:
 
 class ProblemMiddleware:
     """Makes a problem of every other error below /api/: unknown addresses, wrong methods, hosts and
-    bodies."""
+    bodies. Says what is left of the minute's requests, and, with 401, how to sign in."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code < 400 or not request.path.startswith(MACHINE_PATHS):
+        if not request.path.startswith(MACHINE_PATHS):
             return response
-        if response.get("Content-Type", "").startswith(CONTENT_TYPE):
-            return response
-        replacement = problem(response.status_code)
-        for name in ("Allow", "Retry-After"):
-            if name in response:
-                replacement[name] = response[name]
-        return replacement
+        if response.status_code >= 400:
+            response = _as_problem(response)
+        if response.status_code == 401:
+            response["WWW-Authenticate"] = CHALLENGE
+        if (left := getattr(request, "allowance", None)) is not None:
+            for name, value in left.headers.items():
+                response[name] = value
+        return response
+
+
+def _as_problem(response: HttpResponse) -> HttpResponse:
+    if response.get("Content-Type", "").startswith(CONTENT_TYPE):
+        return response
+    replacement = problem(response.status_code)
+    for name in ("Allow", "Retry-After"):
+        if name in response:
+            replacement[name] = response[name]
+    return replacement
 
 
 def field_errors(errors: Sequence[Any]) -> list[FieldError]:
@@ -127,6 +159,15 @@ def _database_away(request: HttpRequest, error: Exception) -> HttpResponse:
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("%s %s failed.", request.method, request.path, exc_info=error)
     return problem(500)
+
+
+def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
+    cause = error.__cause__
+    if isinstance(cause, UnsupportedBodyError):
+        return problem(415, str(cause))
+    if isinstance(cause, ValueError):
+        return problem(error.status_code, f"The body is not JSON: {cause}.")
+    return problem(error.status_code, _own_words(error))
 
 
 def _own_words(error: HttpError) -> str:

@@ -10,24 +10,16 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from tasks_ui.models import State, TaskRun
+from tasks_ui.models import TaskRun
 from tasks_ui.runs import wording
+from tasks_ui.states import VERBS
 
 if TYPE_CHECKING:
     from tasks_ui.models import TaskEvent
 
 EVENTS_MAX = 500
 ACTS_MAX = 100
-STATES = {
-    "queued": State.PENDING,
-    "started": State.STARTED,
-    "progressing": State.PROGRESS,
-    "retrying": State.RETRY,
-    "cancelling": State.CANCELLING,
-    "revoked": State.REVOKED,
-    "succeeded": State.SUCCESS,
-    "failed": State.FAILURE,
-}
+STATES = {verb: state for state, verb in VERBS.items()}
 """The second half of an event's name, and the state that it tells of."""
 
 

@@ -22,6 +22,7 @@ from tasks_ui import kinds, publisher
 from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRun
 from tasks_ui.runs import dispatch, results, statements, wakeup
 from tasks_ui.runs.results import Outcome
+from tasks_ui.states import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,17 +46,6 @@ NEXT: dict[State, frozenset[State]] = {
     State.REVOKED: frozenset(),
 }
 """Which state may follow which: the diagram of ``TaskRun``."""
-
-VERBS = {
-    State.PENDING: "queued",
-    State.STARTED: "started",
-    State.PROGRESS: "progressing",
-    State.RETRY: "retrying",
-    State.CANCELLING: "cancelling",
-    State.REVOKED: "revoked",
-    State.SUCCESS: "succeeded",
-    State.FAILURE: "failed",
-}
 
 NEXT_SEQ = {"last_seq": F("last_seq") + 1}
 

@@ -151,7 +151,7 @@ def test_the_list_is_filtered(http: httpx.Client, queue_probe: Queue) -> None:
     assert ids(state="FAILURE") == {str(bad.pk)}
     assert ids(state=["FAILURE", "SUCCESS"]) == both
     assert ids(kind="probe") == both
-    assert ids(kind="other") == set()
+    assert ids(kind="process_assessment") == set()
     assert ids(queue=good.queue) == both
     assert ids(queue="reports") == set()
     assert ids(q="PIPE") == {str(bad.pk)}

@@ -30,7 +30,6 @@ from tasks_ui import reconciler
 from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
 from tasks_ui.runs.services import request_cancel
 from tasks_ui.runs.transitions import (
-    VERBS,
     Cancelled,
     Fenced,
     claim,
@@ -42,6 +41,7 @@ from tasks_ui.runs.transitions import (
     wait_for_children,
     write_progress,
 )
+from tasks_ui.states import VERBS
 from tasks_ui.worker.execute import release
 from tests.probe.models import Effect
 from tests.probe.runs import queue_probe

@@ -1,0 +1,99 @@
+"""What apps add to the vocabulary of tasks: codes of failures, and events with what they say.
+
+``tasks_ui`` registers its own here; an app adds to them when it is ready. Kinds of task have a
+registry of their own, ``tasks_ui.kinds``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks_ui.states import VERBS, State
+
+ERROR_CODES: dict[str, str] = {
+    "": "It has not failed, or failed without saying why.",
+    "error": "The code raised an error that is not expected to pass.",
+    "time_limit": "It took longer than a task may.",
+    "worker_lost": "The worker stopped answering in every attempt.",
+    "no_subject": "What it was to work on has been deleted.",
+    "no_such_task": "Its function is no longer there.",
+    "bad_result": "What it returned is not JSON.",
+}
+"""Why a run failed: the code and what it means."""
+
+
+class StateData(BaseModel):
+    """The state that a run has just entered, with enough to draw it."""
+
+    state: State
+    attempt: int
+    max_attempts: int
+    current: int
+    total: int
+    message: str
+    worker: str
+    next_retry_at: str | None
+    error_code: str
+    error: str
+
+
+class PartData(StateData):
+    """A part of a task as its parent's log tells of it."""
+
+    task_id: UUID
+    kind: str
+    title: str
+    stage: str
+    weight: float
+
+
+class ChildData(PartData):
+    """A part that changed its state. ``parent_current`` is how far the whole has come by that."""
+
+    parent_current: int
+
+
+class StageStarted(BaseModel):
+    """The parts of a stage, all queued."""
+
+    stage: str
+    children: list[PartData]
+
+
+class StageFinished(BaseModel):
+    """``parent_current`` is how far the whole has come. What else there is belongs to the kind of
+    task."""
+
+    model_config = ConfigDict(extra="allow")
+
+    stage: str
+    parent_current: int
+
+
+class Expedited(BaseModel):
+    """An operator moved the task to another queue."""
+
+    by: str
+    from_queue: str
+    queue: str
+
+
+EVENTS: dict[str, type[BaseModel]] = {
+    **{f"task.{verb}": StateData for verb in VERBS.values()},
+    **{f"child.{verb}": ChildData for verb in VERBS.values()},
+    "stage.started": StageStarted,
+    "stage.finished": StageFinished,
+    "task.expedited": Expedited,
+}
+"""What an event's ``data`` holds, by the event's name."""
+
+
+def register_error_codes(codes: Mapping[str, str]) -> None:
+    ERROR_CODES.update(codes)
+
+
+def register_events(events: Mapping[str, type[BaseModel]]) -> None:
+    EVENTS.update(events)
