@@ -98,3 +98,9 @@ def test_a_replay_of_the_past_does_not_change_what_the_snapshot_said(following: 
 def test_nothing_of_another_owner_is_sent(following: Following) -> None:
     frame = p.Progress(task_id=PARENT, attempt=1, current=99, total=100, message="", children={})
     assert not following.takes(frame, owner_id=2)
+
+
+def test_a_move_to_another_queue_is_an_event_that_changes_no_state(following: Following) -> None:
+    happen(following, 6, "task.expedited", by="olga", from_queue="default", queue="priority")
+    assert following.tasks[PARENT].seq == 6
+    assert takes(following, PARENT, 61)
