@@ -21,14 +21,18 @@ from tasks_ui.rest.problems import problem
 
 router = Router()
 
-FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+ANY_FILE = "application/octet-stream"
 DOWNLOAD = {
     "responses": {
         200: {
-            "description": "The file, under the name that Content-Disposition gives",
+            "description": "The file, under the name that Content-Disposition gives, as the type of"
+            f" its format, or, with Accept: {ANY_FILE}, as that.",
             "content": {
-                kind: {"schema": {"type": "object"}} if kind.endswith("json") else FILE
-                for kind in sorted({kind.partition(";")[0] for kind in CONTENT_TYPES.values()})
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in (
+                    ANY_FILE,
+                    *sorted({k.partition(";")[0] for k in CONTENT_TYPES.values()}),
+                )
             },
         }
     }
@@ -118,8 +122,8 @@ def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) 
     if report.content is None:
         return problem(409, "The report has not been written yet.", task_id=str(report.task_id))
     record(Event.DOWNLOADED, request=request, about=report.without_names)
-    response = HttpResponse(
-        bytes(report.content), content_type=CONTENT_TYPES[Report.Format(report.format)]
-    )
+    own = CONTENT_TYPES[Report.Format(report.format)]
+    kind = ANY_FILE if request.headers.get("Accept") == ANY_FILE else own
+    response = HttpResponse(bytes(report.content), content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{report.file_name}"'
     return response
