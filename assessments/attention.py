@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from assessments.scan.types import CoverageStatus, FileKind
+from assessments.scan.types import SEARCHED, CoverageStatus, FileKind
 
 if TYPE_CHECKING:
     from assessments.models import AssessmentRun
@@ -39,6 +39,7 @@ def reasons_of(run: AssessmentRun) -> list[Reason]:
     return [
         *_files("files_unread", "could not be read", failed),
         *_files("files_partly_read", "could not be read whole", partly),
+        *([_only_searched(run)] if was_only_searched(run) else []),
         *(
             Reason(
                 code="agent_failed",
@@ -53,7 +54,33 @@ def reasons_of(run: AssessmentRun) -> list[Reason]:
 
 def nothing_was_read(run: AssessmentRun) -> bool:
     """Files were uploaded, and no engine could read any of them."""
-    return bool(run.coverage) and not any(row["status"] in READ for row in run.coverage)
+    return bool(run.coverage) and not was_only_searched(run) and not _any_read(run)
+
+
+def was_only_searched(run: AssessmentRun) -> bool:
+    """No file is of a kind that is assessed, and some were searched for secrets (scripts, ``.env``
+    files)."""
+    kinds = {row["kind"] for row in run.coverage}
+    return kinds == {FileKind.UNKNOWN} and bool(_searched(run)) and not _any_read(run)
+
+
+def _any_read(run: AssessmentRun) -> bool:
+    return any(row["status"] in READ for row in run.coverage)
+
+
+def _searched(run: AssessmentRun) -> list[dict[str, Any]]:
+    return [row for row in run.coverage if SEARCHED in (row.get("reason") or "")]
+
+
+def _only_searched(run: AssessmentRun) -> Reason:
+    rows = _searched(run)
+    files = "1 file was" if len(rows) == 1 else f"{len(rows):,} files were"
+    return Reason(
+        code="only_searched",
+        message=f"No file is of a kind that is assessed. {files} {SEARCHED}.",
+        count=len(rows),
+        files=[row["path"] for row in rows[:NAMED]],
+    )
 
 
 def what_was_not_read(run: AssessmentRun) -> str:

@@ -51,6 +51,9 @@ def bound_bodies() -> None:
 class BoundedRequest(http_protocol.WebRequest):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Twisted would parse forms a second time, for nobody: Django reads the body itself. Its
+        # parser raises at some malformed ones, which closes the connection without an answer.
+        self._parsePOSTFormSubmission = False
         self._received = 0
         self._most = BODY_MAX_BYTES
         self._most_once_signed_in = BODY_MAX_BYTES

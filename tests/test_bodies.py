@@ -113,6 +113,14 @@ def test_no_continue_follows_a_refusal(shared_stack: Stack) -> None:
     assert b"Continue" not in body
 
 
+def test_a_form_that_can_not_be_parsed_gets_an_answer(shared_stack: Stack) -> None:
+    form = b"--x\r\nContent-Disposition: form-data; name*=a'b'c\r\n\r\na\r\n--x--\r\n"
+    kind = "Content-Type: multipart/form-data; boundary=x"
+    lines = [kind, f"Content-Length: {len(form)}", "Connection: close"]
+    status, _ = answer_to(shared_stack, head_of("/sign-in/", *lines), iter([form]))
+    assert status in {400, 403}
+
+
 @pytest.mark.parametrize("header", ["Cookie: sessionid=invented", "Authorization: Bearer invented"])
 def test_an_upload_with_an_invented_session_or_token_ends_after_a_megabyte(
     shared_stack: Stack, header: str

@@ -25,9 +25,14 @@ def with_gaps(
 ) -> AgentResult:
     """The answer with the files among ``coverage`` that ``agent`` would have used and that were not
     read whole, and with the ``resources`` of which the upload does not say how many there are, or
-    whether there are any. The latter leave the score: what is declared was looked at."""
-    unsettled = _unsettled(each for each in resources if each.origin in agent.looks_at)
+    whether there are any. The latter leave the score: what is declared was looked at. Blocks that
+    may be there or not were not."""
+    looked_at = [each for each in resources if each.origin in agent.looks_at]
+    unsettled = _unsettled(looked_at)
     told = _with_unread(agent, result, coverage)
+    if told.score == 100 and (unknown := sum(bool(each.open_blocks) for each in looked_at)):
+        words = f"{counted(unknown, 'resource')} may have more blocks than the upload shows"
+        told = _at_most(told, words)
     return told.replace(gaps=[*told.gaps, *unsettled]) if unsettled else told
 
 
@@ -35,7 +40,7 @@ def _unsettled(resources: Iterable[Resource]) -> list[str]:
     words = {
         f"{each.file}:{each.line_start} {each.address}: {_why(each)}": each
         for each in resources
-        if each.uncertain or not each.count_known
+        if each.uncertain or not each.count_known or each.open_blocks
     }
     named = sorted(words, key=lambda text: (words[text].file, words[text].line_start, text))
     more = len(named) - MAX_NAMED
@@ -46,7 +51,10 @@ def _unsettled(resources: Iterable[Resource]) -> list[str]:
 def _why(resource: Resource) -> str:
     if resource.uncertain:
         return resource.uncertain
-    return "at least 1; the upload does not say how many"
+    if not resource.count_known:
+        return "at least 1; the upload does not say how many"
+    blocks = ", ".join(resource.open_blocks[:MAX_NAMED])
+    return f"the upload does not say how many {blocks} blocks it has"
 
 
 def _with_unread(
@@ -69,8 +77,12 @@ def _with_unread(
         return told
     if result.score < 100:
         return told.replace(score_formula=f"{result.score_formula}. Of what was read: {words}")
+    return _at_most(told, words)
+
+
+def _at_most(result: AgentResult, words: str) -> AgentResult:
     formula = f"No score: at most 100 of what was read, and {words}. {result.score_formula}"
-    return told.replace(score=None, score_formula=formula)
+    return result.replace(score=None, score_formula=formula)
 
 
 def _named(unread: list[FileCoverage]) -> list[str]:

@@ -48,15 +48,21 @@ def run_level(
         scopes=[_scope_answer(scope, result) for scope, result in every],
     )
     if not answers:
-        return shared.replace(reason=" ".join(dict.fromkeys(filter(None, reasons))))
+        return shared.replace(
+            reason=" ".join(dict.fromkeys(filter(None, reasons))),
+            figures=_summed(agent.headline, every),
+            tables=_joined(every),
+        )
     worst = _worst(agent.headline, answers)
-    score, formula = _score(agent.headline, answers, worst)
+    score, formula = _score(agent.headline, answers, every, worst)
     return shared.replace(
         score=score,
         score_formula=formula,
-        summary=_summary(agent.headline, answers, worst),
-        figures=[*_summed(agent.headline, answers), *_worst_figures(agent.headline, worst)],
-        tables=[_by_scope(agent.headline, every), *_joined(answers)],
+        summary=_summary(
+            agent.headline, answers, worst, is_least=_is_partial(agent.headline, every)
+        ),
+        figures=[*_summed(agent.headline, every), *_worst_figures(agent.headline, worst)],
+        tables=[_by_scope(agent.headline, every), *_joined(every)],
         findings=_findings(answers),
     )
 
@@ -89,7 +95,10 @@ def _worst(headline: Headline, answers: Answers) -> tuple[Scope, AgentResult] | 
 
 
 def _score(
-    headline: Headline, answers: Answers, worst: tuple[Scope, AgentResult] | None
+    headline: Headline,
+    answers: Answers,
+    every: Answers,
+    worst: tuple[Scope, AgentResult] | None,
 ) -> tuple[int | None, str]:
     if headline.is_worst:
         if worst is None or worst[1].score is None:
@@ -99,8 +108,9 @@ def _score(
             result.score,
             f"The lowest of {_over(answers)}, {scope.label}: {result.score_formula}",
         )
-    withheld = [(scope.label, r.score_formula) for scope, r in answers if not r.share]
-    if withheld and _is_partial(headline, answers):
+    withheld = [(scope.label, r.score_formula) for scope, r in every if not r.share]
+    withheld = [(label, formula) for label, formula in withheld if formula]
+    if withheld and _is_partial(headline, every):
         return None, " ".join(f"{label}: {formula}" for label, formula in withheld[:MAX_NAMED])
     shares = [result.share for _, result in answers if result.share and result.share.whole]
     if not shares:
@@ -149,7 +159,13 @@ def _worst_figures(headline: Headline, worst: tuple[Scope, AgentResult] | None) 
     ]
 
 
-def _summary(headline: Headline, answers: Answers, worst: tuple[Scope, AgentResult] | None) -> str:
+def _summary(
+    headline: Headline,
+    answers: Answers,
+    worst: tuple[Scope, AgentResult] | None,
+    *,
+    is_least: bool,
+) -> str:
     if worst is not None and (headline.is_worst or headline.worst_by):
         scope, result = worst
         return f"Worst of {_over(answers)}: {scope.label}. {result.summary}"
@@ -162,7 +178,7 @@ def _summary(headline: Headline, answers: Answers, worst: tuple[Scope, AgentResu
     more = [f"the rest in {len(ranked) - MAX_NAMED} more"] if len(ranked) > MAX_NAMED else []
     unit = _leading_unit(headline, answers)
     unit = "finding" if total == 1 and unit == "findings" else unit
-    least = "At least " if _is_partial(headline, answers) else ""
+    least = "At least " if is_least else ""
     return f"{least}{_shown(total)} {unit} in {_over(answers)}: {', '.join([*named, *more])}."
 
 

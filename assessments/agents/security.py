@@ -31,7 +31,8 @@ from assessments.agents.types import (
     SeverityOrigin,
     Table,
 )
-from assessments.scan.types import CheckResult, Outcome
+from assessments.agents.wording import counted
+from assessments.scan.types import SEARCHED, CheckResult, Outcome
 
 MISSING = (
     "No security check ran. Add Terraform, a Terraform plan, CloudFormation, Kubernetes manifests,"
@@ -47,7 +48,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     every = saying(data.checks, data.resources)
     checks = owned(every, Owner.SECURITY)
     if not checks and not is_linted(data):
-        return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=MISSING)
+        return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=_missing(data))
     table = SeverityTable(every)
     tally, topics, findings = Tally(), dict[Topic, Tally](), list[AgentFinding]()
     for done, check in enumerate(checks, start=1):
@@ -63,6 +64,14 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         sorted_findings(findings),
         [c for c in checks if c.outcome == Outcome.SUPPRESSED],
     )
+
+
+def _missing(data: AgentInput) -> str:
+    searched = sum(SEARCHED in each.reason for each in data.coverage)
+    if not searched:
+        return MISSING
+    found = f"{counted(searched, 'file')} {'was' if searched == 1 else 'were'} {SEARCHED}"
+    return f"{found}, and none was found. {MISSING}"
 
 
 def _result(

@@ -164,10 +164,11 @@ class ScopeAnswer(Message, frozen=True, kw_only=True):
 class AgentResult(Message, frozen=True, kw_only=True):
     """An agent's answer.
 
-    ``status`` NOT_ASSESSED has no score, no figure and no finding; ``reason`` says why in one
-    sentence and ``missing`` names the fields of ``Requirements`` that would help. ``score`` is
-    0..100; ``score_formula`` spells it out with its inputs, and ``share`` is what it is the share
-    of (None where scores of several scopes can't be added).
+    ``status`` NOT_ASSESSED has no score and no finding, and figures and tables only of what was
+    left out; ``reason`` says why in one sentence and ``missing`` names the fields of
+    ``Requirements`` that would help. ``score`` is 0..100; ``score_formula`` spells it out with its
+    inputs, and ``share`` is what it is the share of (None where scores of several scopes can't be
+    added).
 
     ``gaps`` names, in words, the files that it would have used and that were not read whole; no
     score of 100 stands beside them.

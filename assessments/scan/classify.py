@@ -21,9 +21,10 @@ from assessments.scan.hcl import (
     calls,
     read_hcl,
 )
+from assessments.scan.secrets.texts import is_searched
 from assessments.scan.terraform import outline
 from assessments.scan.tofu import TOFU
-from assessments.scan.types import CoverageStatus, FileCoverage, FileKind
+from assessments.scan.types import SEARCHED, CoverageStatus, FileCoverage, FileKind
 
 if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
@@ -100,7 +101,7 @@ it is also a template or a Compose file."""
 def classify(file: InputFile) -> Classified:
     """Tell what ``file`` is."""
     if _ENGINE_SETTINGS.match(posixpath.basename(file.path)):
-        reason = "Settings of a linter. They are not followed, only searched for secrets."
+        reason = f"Settings of a linter. They are not followed, {SEARCHED}."
         return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
     kind = _kind_by_name(file.path)
     try:
@@ -374,7 +375,8 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
 
 
 def _unknown(file: InputFile) -> Classified:
-    reason = "Unsupported file type. It was only searched for secrets."
+    searched = f"It was {SEARCHED}." if is_searched(file) else "It is not text."
+    reason = f"Unsupported file type. {searched}"
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
 
 

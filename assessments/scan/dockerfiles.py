@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from assessments.scan.intake import InputFile
 
 MAX_LINES = 2_000
@@ -20,3 +22,33 @@ def first_lines(file: InputFile) -> InputFile:
     while lines and lines[-1].rstrip().endswith(b"\\"):
         lines.pop()
     return InputFile.of(file.path, b"\n".join(lines) + b"\n")
+
+
+_HEREDOC = re.compile(rb"<<(-?)[\"']?(\w{1,100})[\"']?")
+_INSTRUCTION = re.compile(rb"\s*(?:RUN|COPY|ADD)\s", re.IGNORECASE)
+
+
+def without_comments_after_heredocs(file: InputFile) -> InputFile:
+    """The file with a comment right after a here-document (docs.docker.com/reference/dockerfile,
+    "Here-Documents") made an empty line: hadolint 2 ends there, and reads nothing that follows.
+    Comments for hadolint itself stay."""
+    if b"<<" not in file.content:
+        return file
+    lines = file.content.split(b"\n")
+    changed = list(lines)
+    waiting: list[tuple[bool, bytes]] = []
+    ended = False
+    for number, line in enumerate(lines):
+        if waiting:
+            tabs, word = waiting[0]
+            text = line.rstrip(b"\r")
+            if (text.lstrip(b"\t") if tabs else text) == word:
+                del waiting[0]
+                ended = not waiting
+            continue
+        if ended and line.lstrip().startswith(b"#") and b"hadolint" not in line:
+            changed[number] = b""
+        ended = False
+        if _INSTRUCTION.match(line):
+            waiting = [(bool(found[1]), found[2]) for found in _HEREDOC.finditer(line)]
+    return InputFile.of(file.path, b"\n".join(changed))

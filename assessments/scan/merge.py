@@ -190,6 +190,7 @@ class _Placed:
             count_known=facts.count_known,
             region=facts.region,
             provider_alias=facts.provider_alias,
+            open_blocks=[name for name in facts.open_blocks if name not in resource.attributes],
         )
 
 

@@ -77,7 +77,7 @@ class Missing:
 @dataclass(frozen=True)
 class Facts:
     """Of one resource block: where it stands; ``total`` counts its instances, at least, over all of
-    its module's."""
+    its module's. ``open_blocks`` are its ``dynamic`` blocks whose number can't be told."""
 
     path: str
     line: int
@@ -85,6 +85,7 @@ class Facts:
     region: str
     provider_alias: str
     total: int
+    open_blocks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def outline(body: Block) -> Block:
 
 def _pruned(block: Block, kept: set[str]) -> Block:
     attributes = {name: each for name, each in block.attributes.items() if name in kept}
-    return Block(block.type, block.labels, block.line_start, block.line_end, attributes)
+    dynamic = tuple(_pruned(each, {"for_each"}) for each in block.blocks if each.type == "dynamic")
+    return Block(block.type, block.labels, block.line_start, block.line_end, attributes, dynamic)
 
 
 def modules_of(body: Block, *, path: str) -> Iterator[Module]:
@@ -286,6 +288,7 @@ class _Walk:
             region=regions.get(alias or default, ""),
             provider_alias=alias if alias != default else "",
             total=times * (1 if number is None else min(number, MAX_COUNT)),
+            open_blocks=_open_blocks(block, names),
         )
 
     def _module(
@@ -372,6 +375,16 @@ class _Walk:
         if len(chain) > MAX_MODULE_DEPTH:
             return f"The module {name} lies more than {MAX_MODULE_DEPTH} modules deep."
         return ""
+
+
+def _open_blocks(block: Block, names: _Names) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            each.labels[0]
+            for each in block.blocks
+            if each.labels and each_instances(names.value(each.attributes.get("for_each"))) is None
+        )
+    )
 
 
 def _first(collection: Any) -> Any:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
 
 TOFU = (".tofu", ".tofu.json")
 
@@ -22,9 +22,15 @@ def uploaded(path: str) -> str:
     return path.removesuffix(".tf.json") if path.endswith(".tofu.json.tf.json") else path
 
 
-def replaced(path: str, others: Any) -> bool:
+def replaced(path: str, others: Collection[str]) -> bool:
     """Whether OpenTofu reads another file instead: of ``main.tf`` and ``main.tofu`` the latter."""
+    return bool(replacement(path, others))
+
+
+def replacement(path: str, others: Collection[str]) -> str:
+    """The file that OpenTofu reads instead; empty where it reads this one."""
     for end in (".tf", ".tf.json"):
         if path.endswith(end) and not path.endswith(TOFU):
-            return path.removesuffix(end) + end.replace(".tf", ".tofu") in others
-    return False
+            other = path.removesuffix(end) + end.replace(".tf", ".tofu")
+            return other if other in others else ""
+    return ""

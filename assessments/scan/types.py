@@ -21,6 +21,10 @@ class FileKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+SEARCHED = "only searched for secrets"
+"""In the reason of each file of which no more is asked."""
+
+
 class CoverageStatus(StrEnum):
     READ = "read"
     PARTLY_READ = "partly_read"
@@ -188,8 +192,10 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     is then "at least 1" of it. ``region`` is where it will be (``eu-west-1``), by its own
     attributes or by the provider it uses; empty where that is not said. ``provider_alias`` names
     that provider where it is not the default one (``aws.west``). ``uncertain`` says in words why
-    it may not exist at all (a Condition that can't be decided). ``code`` holds the first redacted
-    lines of its declaration.
+    it may not exist at all (a Condition that can't be decided). ``open_blocks`` names its nested
+    blocks that are missing from ``attributes`` because the upload does not say how many there are
+    (a ``dynamic`` block over an unknown value). ``code`` holds the first redacted lines of its
+    declaration.
     """
 
     scope: str = ""
@@ -206,6 +212,7 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     region: str = ""
     provider_alias: str = ""
     uncertain: str = ""
+    open_blocks: list[str] = []
     attributes: dict[str, Any] = {}
     references: list[Reference] = []
     code: list[CodeLine] = []

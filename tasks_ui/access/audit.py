@@ -33,9 +33,15 @@ def record(
         actor=known,
         actor_name=known.get_username()[:150] if known else "",
         address=client_address(request) if request is not None else None,
-        about=about[:200],
+        about=_printable(about[:200]),
     )
     transaction.on_commit(partial(_log, entry), robust=True)
+
+
+def _printable(text: str) -> str:
+    """``text`` without what can't be stored or would be shown as something else (NUL, halves of
+    surrogate pairs, marks of direction): no request keeps itself out of the log by its address."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _log(entry: AuditEntry) -> None:

@@ -44,10 +44,27 @@ def test_a_file_of_a_kind_that_nothing_assesses_is_no_reason(alice: User) -> Non
 
 @pytest.mark.django_db
 def test_a_run_of_which_nothing_could_be_read_is_recognized(alice: User) -> None:
-    run = assessed(uploaded(alice, {"notes.txt": "nothing", "read.me": "nothing"}))
+    run = assessed(uploaded(alice, {"a.bin": "\0", "broken.tf": BROKEN}))
     assert nothing_was_read(run)
     run = assessed(uploaded(alice, {"good.tf": OPEN_SSH, "notes.txt": "nothing"}, name="two"))
     assert not nothing_was_read(run)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "secret", ["", "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYq8Zt5LmN0"]
+)
+def test_scripts_alone_are_searched_for_secrets_and_the_run_says_that_nothing_else_was_done(
+    alice: User, secret: str
+) -> None:
+    run = assessed(uploaded(alice, {".env": f"A=1\n{secret}\n", "run.sh": "#!/bin/sh\necho hi\n"}))
+    assert not nothing_was_read(run)
+    assert [(reason["code"], reason["count"]) for reason in run.attention] == [("only_searched", 2)]
+    assert run.findings.filter(file=".env").exists() == bool(secret)
+    security = run.reports.get(agent="security")
+    assert (security.status == "assessed") == bool(secret)
+    if not secret:
+        assert security.reason.startswith("2 files were only searched for secrets, and none was")
 
 
 @pytest.mark.django_db

@@ -13,9 +13,10 @@ from django.urls import reverse
 
 from assessments.models import AssessmentRun
 from assessments.requirements import Requirements
+from assessments.rest.examples import ASSESSMENT_ID
 from assessments.scan.types import CoverageStatus
 from assessments.services import create_assessment, start_analysis
-from tasks_ui.models import FINAL, ApiToken, State, TaskEvent, TaskRun
+from tasks_ui.models import FINAL, ApiToken, AuditEntry, State, TaskEvent, TaskRun
 from tasks_ui.worker.execute import words_of
 from tests.assessments.scanning import coverage_of, files_of, scan
 from tests.stack import Stack, wait_until
@@ -146,6 +147,13 @@ def test_nul_in_the_admins_filters_is_answered_in_words(query: str, admin_client
     assert answer.status_code in {200, 302, 400}, answer.content
 
 
+def test_an_action_of_the_admin_on_nul_is_logged_and_answered(admin_client: Client) -> None:
+    path = "/admin/django_celery_results/taskresult/a%00b/change/"
+    assert admin_client.post(path).status_code == 302
+    about = AuditEntry.objects.filter(event=AuditEntry.Event.ADMIN).get().about
+    assert about == path.replace("%00", "\N{REPLACEMENT CHARACTER}")
+
+
 @pytest.mark.parametrize("target", ["foo", "//evil.example", "%", "\0", "javascript:x"])
 def test_a_next_that_is_no_address_of_ours_leads_to_the_dashboard(alice: User, target: str) -> None:
     client = Client()
@@ -157,6 +165,15 @@ def test_a_next_that_is_no_address_of_ours_leads_to_the_dashboard(alice: User, t
         {"login": "alice", "password": "a password of alice", "next": target},
     )
     assert signed_in.status_code in {200, 302} and "evil" not in signed_in.get("Location", "")
+
+
+def test_a_form_where_json_is_expected_is_answered_in_words(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(alice)
+    client.cookies["csrftoken"] = "a" * 32
+    reports = f"/api/v1/assessments/{ASSESSMENT_ID}/reports"
+    answer = client.post(reports, {"a": "b"}, headers={"X-CSRFToken": "a" * 32})
+    assert (answer.status_code, answer.json()["status"]) == (415, 415)
 
 
 def test_a_form_in_another_encoding_is_answered_in_words(alice: User) -> None:

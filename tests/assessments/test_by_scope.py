@@ -332,6 +332,19 @@ def test_no_cost_score_of_one_scope_stands_for_another_that_has_too_few_prices()
     assert PROD in result.score_formula
 
 
+def test_a_scope_without_any_price_makes_the_sum_a_least_and_is_listed() -> None:
+    data = both()
+    bus = declared(STAGING, "aws_msk_cluster", "bus")
+    result = answer("cost", data.replace(resources=[*environment(PROD), bus]))
+    assert of_scope(result, STAGING).status == AgentStatus.NOT_ASSESSED
+    assert result.summary.startswith("At least ")
+    assert (result.score, figure(result, "unpriced")) == (None, 2)
+    listed = [row for table in result.tables if table.key == "unpriced" for row in table.rows]
+    assert [row[:2] for row in listed] == [[STAGING, "aws_msk_cluster.bus"]]
+    none = answer("cost", data.replace(resources=[bus]))
+    assert [row[1] for table in none.tables for row in table.rows] == ["aws_msk_cluster.bus"]
+
+
 def test_why_no_scope_is_assessed_is_said_once_whatever_each_lacks() -> None:
     data = both()
     unread = [

@@ -256,6 +256,28 @@ def test_cloudformation_costs_the_same_as_terraform() -> None:
     assert "standby" in rows(result, "unpriced")[0][2]
 
 
+def test_what_has_no_price_at_all_is_listed_all_the_same() -> None:
+    result = assess(
+        declared("google_sql_database_instance", "db"), declared("aws_msk_cluster", "m")
+    )
+    assert (result.status, result.score) == (AgentStatus.NOT_ASSESSED, None)
+    assert "2 billable resources" in result.reason
+    assert {row[0] for row in rows(result, "unpriced")} == {
+        "google_sql_database_instance.db",
+        "aws_msk_cluster.m",
+    }
+    assert figure(result, "unpriced") == 2
+
+
+def test_blocks_of_which_the_number_is_unknown_have_no_price() -> None:
+    machine = declared("aws_instance", "web", instance_type="m5.large")
+    result = assess(machine.replace(open_blocks=["ebs_block_device"]))
+    assert result.summary.startswith("At least ")
+    assert ["aws_instance.web", "ebs_block_device"] in [
+        [row[0], row[2]] for row in rows(result, "partly_priced")
+    ]
+
+
 def test_nothing_billable_is_not_assessed() -> None:
     assert assess(declared("aws_iam_role", "x")).status is AgentStatus.NOT_ASSESSED
     assert assess().status is AgentStatus.NOT_ASSESSED

@@ -166,3 +166,10 @@ def test_a_truncated_tar_is_refused() -> None:
     archive = _tar((_member("a.tf"), bytes(range(256)) * 100))
     with pytest.raises(UploadError):
         read_upload([("p.tgz", archive[: len(archive) // 2])])
+
+
+def test_files_alike_but_for_case_are_two_files() -> None:
+    found = read_upload(
+        [("a.tf", b"1"), ("A.tf", b"2"), ("x/Dockerfile", b""), ("X/Dockerfile", b"")]
+    )
+    assert [file.path for file in found] == ["A.tf", "X/Dockerfile", "a.tf", "x/Dockerfile"]

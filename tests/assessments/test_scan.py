@@ -443,3 +443,14 @@ def test_a_scope_that_takes_too_long_is_a_gap_and_the_others_are_assessed() -> N
         ("b", "b/m/main.tf"),
     }
     assert all("took longer than 12 s" in gap.reason for gap in output.coverage)
+
+
+def test_a_comment_after_a_here_document_does_not_end_hadolint() -> None:
+    dockerfile = (
+        "FROM alpine:3.20\nRUN <<EOF\napk update\nEOF\n# a comment\n"
+        "RUN <<B cat\n# no comment\nB\n# a comment\n# another\nMAINTAINER me\n"
+    )
+    result = scan(files_of(Dockerfile=dockerfile), engines=["hadolint"])
+    assert result.gaps == []
+    deprecated = [check for check in result.checks if check.rule == "DL4000"]
+    assert [check.line_start for check in deprecated] == [11]

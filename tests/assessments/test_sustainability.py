@@ -68,6 +68,24 @@ def test_carbon_is_energy_times_the_regions_grid() -> None:
     )
 
 
+def test_each_resource_runs_on_the_grid_of_its_own_region() -> None:
+    here = declared("aws_instance", "here", instance_type="m5.large")
+    away = declared("aws_instance", "away", instance_type="m5.large")
+    north = away.replace(region="eu-north-1")
+    both = assess(here, north)
+    alone = assess(here), assess(away, regions=["eu-north-1"])
+    assert figure(both, "region") == "eu-north-1, us-east-1"
+    assert figure(both, "carbon") == pytest.approx(
+        sum(figure(each, "carbon") for each in alone), abs=0.011
+    )
+    assert min(e.score or 0 for e in alone) < (both.score or 0) < max(e.score or 0 for e in alone)
+    table = next(each for each in both.tables if each.key == "carbon")
+    assert {(row[0], row[2]) for row in table.rows} == {
+        ("aws_instance.here", "us-east-1"),
+        ("aws_instance.away", "eu-north-1"),
+    }
+
+
 def test_the_default_utilisation_is_said_to_be_assumed() -> None:
     machine = declared("aws_instance", "web", instance_type="m5.large")
     default, stated = assess(machine), assess(machine, average_utilisation_percent=10)

@@ -144,3 +144,35 @@ def test_tofu_files_are_terraform() -> None:
     result = scan(files_of(**{"main.tofu": 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'}))
     assert [each.address for each in result.resources] == ["aws_s3_bucket.b"]
     assert {check.file for check in result.checks} == {"main.tofu"}
+
+
+def test_what_opentofu_passes_over_is_named() -> None:
+    bucket = 'resource "aws_s3_bucket" "b" {\n  bucket = "b"\n}\n'
+    result = scanned(**{"main.tofu": bucket, "main.tf": bucket, "other.tf": ""})
+    (gap,) = result.gaps
+    assert (gap.path, gap.scope, gap.status) == ("main.tf", ".", CoverageStatus.NOT_ASSESSED)
+    assert "OpenTofu reads main.tofu instead" in gap.reason
+    assert [each.file for each in result.resources] == ["main.tofu"]
+
+
+def test_a_dynamic_block_over_an_unknown_value_is_unknown_and_not_absent() -> None:
+    block = (
+        'resource "aws_instance" "{0}" {{\n  instance_type = "m5.large"\n'
+        '  dynamic "ebs_block_device" {{\n    for_each = {1}\n'
+        "    content {{\n      volume_size = 10\n    }}\n  }}\n}}\n"
+    )
+    result = scanned(
+        **{
+            "main.tf": 'variable "disks" {}\n'
+            + block.format("open", "var.disks")
+            + block.format("none", "[]")
+            + block.format("two", "[1, 2]")
+        }
+    )
+    found = {key: each.open_blocks for key, each in resources(result).items()}
+    assert found == {
+        "aws_instance.open": ["ebs_block_device"],
+        "aws_instance.none": [],
+        "aws_instance.two": [],
+    }
+    assert len(resources(result)["aws_instance.two"].attributes["ebs_block_device"]) == 2

@@ -93,6 +93,7 @@ def price_entries(estate: Estate) -> Iterator[Entry]:
     """The components in the order of the inventory, then resources that it has no place for. What
     may not exist has no price, so that the sum remains the least."""
     counted_once: dict[str, Resource] = {}
+    with_open_blocks: dict[str, Resource] = {}
     for entry in _all(estate):
         if entry.resource.uncertain:
             why = f"it may not exist: {entry.resource.uncertain}"
@@ -101,9 +102,14 @@ def price_entries(estate: Estate) -> Iterator[Entry]:
         yield entry
         if isinstance(entry, Line) and not entry.resource.count_known:
             counted_once[entry.resource.address] = entry.resource
+        if isinstance(entry, Line) and entry.resource.open_blocks:
+            with_open_blocks[entry.resource.address] = entry.resource
     for resource in counted_once.values():
         why = "count or for_each can't be told from the upload: it is priced once, as the least"
         yield Unpriced(resource, "further instances of it", why)
+    for resource in with_open_blocks.values():
+        why = "the upload does not say how many of these blocks it has: none is priced"
+        yield Unpriced(resource, ", ".join(resource.open_blocks), why)
 
 
 def _all(estate: Estate) -> Iterator[Entry]:

@@ -37,16 +37,24 @@ def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentRe
             " of the nodes."
         )
     elif unpriced:
+        count = counted(len({each.resource.address for each in unpriced}), "billable resource")
         reason = (
-            "No price is held for any of the billable resources found; the price lists cover AWS"
-            " only."
+            f"No price is held for any of the {count} found, which are listed with the reasons; the"
+            " price lists cover AWS only."
         )
     else:
         reason = (
             "No billable resource was found: add Terraform, a plan, or CloudFormation that declares"
             " some."
         )
-    return AgentResult(status=AgentStatus.NOT_ASSESSED, reason=reason, missing=[])
+    return AgentResult(
+        status=AgentStatus.NOT_ASSESSED,
+        reason=reason,
+        missing=[],
+        score_formula=_withheld([], unpriced) if unpriced else "",
+        figures=[_unpriced_figure(unpriced)] if unpriced else [],
+        tables=[_unpriced_table(unpriced)] if unpriced else [],
+    )
 
 
 def result_of(
@@ -176,12 +184,7 @@ def _figures(
         unit="USD a month",
         source="sum of the savings in the findings, each its price before minus its price after",
     )
-    yield Figure(
-        key="unpriced",
-        label="Unpriced components",
-        value=len(unpriced),
-        source="count of the rows of the tables of what is not priced",
-    )
+    yield _unpriced_figure(unpriced)
     if egress and wanted.egress_gb_month:
         source = (
             f"{wanted.egress_gb_month:g} GB (requirements, egress_gb_month) over the"
@@ -209,6 +212,26 @@ def _figures(
         )
 
 
+def _unpriced_figure(unpriced: list[Unpriced]) -> Figure:
+    return Figure(
+        key="unpriced",
+        label="Unpriced components",
+        value=len(unpriced),
+        source="count of the rows of the tables of what is not priced",
+    )
+
+
+def _unpriced_table(unpriced: list[Unpriced]) -> Table:
+    return Table(
+        key="unpriced",
+        title="Not priced, and why",
+        columns=["resource", "component", "reason"],
+        units=["", "", ""],
+        rows=[[each.resource.address, each.component, each.reason] for each in unpriced],
+        source="resources for which no price, size or usage is known; they are not counted as 0",
+    )
+
+
 def _tables(
     region: Region, lines: list[Line], unpriced: list[Unpriced], egress: Price | None
 ) -> Iterator[Table]:
@@ -228,16 +251,7 @@ def _tables(
     )
     whole, partly = _by_resource(lines, unpriced)
     if whole:
-        yield Table(
-            key="unpriced",
-            title="Not priced, and why",
-            columns=["resource", "component", "reason"],
-            units=["", "", ""],
-            rows=[[each.resource.address, each.component, each.reason] for each in whole],
-            source=(
-                "resources for which no price, size or usage is known; they are not counted as 0"
-            ),
-        )
+        yield _unpriced_table(whole)
     if partly:
         yield Table(
             key="partly_priced",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from assessments.agents.families import GRAVITON_PAGE
 from assessments.agents.inventory import Region
 from assessments.agents.resource_findings import finding_about
-from assessments.agents.sustainability.carbon import grid_factors, source
+from assessments.agents.sustainability.carbon import grid_factor, grid_factors, source
 from assessments.agents.sustainability.usage import Usage
 from assessments.agents.types import AgentFinding, Severity
 
@@ -20,13 +20,12 @@ CLEANER = 0.8
 """A region is suggested when its grid emits at most this share of the present one's."""
 
 
-def processor_findings(
-    usages: list[Usage], total_kwh: float, factor: float
-) -> Iterator[AgentFinding]:
+def processor_findings(usages: list[Usage], total_kwh: float) -> Iterator[AgentFinding]:
     for usage in usages:
         if not usage.thriftier or usage.resource is None:
             continue
         saved = usage.energy.kwh - usage.thriftier_kwh
+        factor, _ = grid_factor(usage.region)
         yield finding_about(
             usage.resource,
             rule="im-sus-processor",
@@ -43,35 +42,42 @@ def processor_findings(
         )
 
 
-def region_findings(region: Region, total_kwh: float, resource: Resource) -> Iterator[AgentFinding]:
+def region_findings(usual: Region, usages: list[Usage]) -> Iterator[AgentFinding]:
+    """One for each region in use, about its largest user of energy."""
+    for name in sorted({each.region for each in usages}):
+        here = [each for each in usages if each.region == name]
+        largest = min(
+            (each for each in here if each.resource),
+            key=lambda each: (-each.energy.kwh, each.address),
+            default=None,
+        )
+        assumed = usual.assumed and name == usual.name
+        if largest is not None and largest.resource is not None and not assumed:
+            yield from _cleaner(name, sum(each.energy.kwh for each in here), largest.resource)
+
+
+def _cleaner(region: str, kwh: float, resource: Resource) -> Iterator[AgentFinding]:
     """The cleanest grid in the same part of the world, where it emits at most ``CLEANER`` of the
     present one."""
     factors = grid_factors()
-    area = region.name.split("-")[0]
+    area = region.split("-")[0]
     near = sorted(
         (value, name)
         for name, value in factors.items()
         if name.split("-")[0] == area and "gov" not in name
     )
-    if (
-        region.name not in factors
-        or region.assumed
-        or not near
-        or near[0][0] > CLEANER * factors[region.name]
-    ):
+    if region not in factors or not near or near[0][0] > CLEANER * factors[region]:
         return
     better, name = near[0]
-    saved = total_kwh * (factors[region.name] - better)
+    saved = kwh * (factors[region] - better)
     yield finding_about(
         resource,
         rule="im-sus-region",
         title="A region nearby runs on cleaner power",
         severity=Severity.LOW,
         expected=f"{name}: {better} kgCO2e a kWh",
-        actual=f"{region.name}: {factors[region.name]} kgCO2e a kWh",
-        why=(
-            f"The same {total_kwh:.1f} kWh would emit {saved:.2f} kgCO2e less a month ({source()})."
-        ),
+        actual=f"{region}: {factors[region]} kgCO2e a kWh",
+        why=f"The same {kwh:.1f} kWh would emit {saved:.2f} kgCO2e less a month ({source()}).",
         remediation=(
             "For new workloads, weigh it against latency, price and where the data may lie."
         ),

@@ -36,17 +36,12 @@ def result_of(
     utilisation: float,
     left_out: list[Resource],
 ) -> AgentResult:
-    factor, factor_source = grid_factor(region.name)
-    kwh = sum(each.energy.kwh for each in usages)
-    attainable = sum(each.attainable_kwh for each in usages)
-    largest = min(
-        (each for each in usages if each.resource),
-        key=lambda each: (-each.energy.kwh, each.address),
-    )
-    findings = list(processor_findings(usages, kwh, factor)) if kwh else []
-    if largest.resource:
-        findings += region_findings(region, kwh, largest.resource)
-    score, formula = _score(region, factor, kwh, attainable)
+    """``region`` is that of what names none of its own."""
+    kwh, kg = sum(each.energy.kwh for each in usages), sum(each.kg for each in usages)
+    grids = _grids(usages)
+    findings = list(processor_findings(usages, kwh)) if kwh else []
+    findings += region_findings(region, usages)
+    score, formula = _score(usages, grids)
     missing = [
         name
         for name in ("average_utilisation_percent", "regions")
@@ -57,56 +52,76 @@ def result_of(
         missing=missing,
         score=score,
         score_formula=formula,
-        share=_share(factor, kwh, attainable),
+        share=Share(good=kwh * _good(usages), whole=kwh, unit="kWh a month"),
         summary=(
-            f"{kwh:.1f} kWh and {kwh * factor:.2f} kgCO2e a month in {region.name} at"
+            f"{kwh:.1f} kWh and {kg:.2f} kgCO2e a month in {', '.join(grids)} at"
             f" {utilisation:.0%} utilisation{_without(len(left_out))}."
         ),
-        figures=list(
-            _figures(wanted, region, kwh, factor, factor_source, utilisation, len(left_out))
-        ),
-        tables=list(_tables(usages, factor, factor_source, left_out)),
+        figures=list(_figures(wanted, region, usages, utilisation, len(left_out))),
+        tables=list(_tables(usages, left_out)),
         findings=sorted(
             findings, key=lambda each: (-each.severity, each.rule, each.file, each.resource)
         ),
     )
 
 
+def _grids(usages: list[Usage]) -> dict[str, float]:
+    """kWh by region, by name."""
+    found: dict[str, float] = {}
+    for usage in sorted(usages, key=lambda each: each.region):
+        found[usage.region] = found.get(usage.region, 0.0) + usage.energy.kwh
+    return found
+
+
 def _without(number: int) -> str:
     return f"; {counted(number, 'resource')} could not be estimated" if number else ""
 
 
-def _score(region: Region, factor: float, kwh: float, attainable: float) -> tuple[int, str]:
-    factors = grid_factors().values()
-    no_cleaner = sum(each >= factor for each in factors)
-    formula = (
-        "50 x share of regions whose grid is no cleaner + 50 x attainable / present energy = 50 x"
-        f" {no_cleaner} / {len(factors)} ({region.name}) + 50 x {attainable:.2f} / {kwh:.2f} kWh,"
-        " rounded to the nearest whole number"
+def _score(usages: list[Usage], grids: dict[str, float]) -> tuple[int, str]:
+    kwh = sum(grids.values())
+    attainable = sum(each.attainable_kwh for each in usages)
+    shares = " + ".join(
+        f"{_no_cleaner(name)} / {len(grid_factors())} ({name}"
+        + (f", {used:.2f} kWh)" if len(grids) > 1 else ")")
+        for name, used in grids.items()
     )
-    return round(100 * _good(factor, kwh, attainable)), formula
+    weighted, grid = ("", shares) if len(grids) == 1 else (", weighted by energy,", f"({shares})")
+    formula = (
+        f"50 x share of regions whose grid is no cleaner{weighted} + 50 x attainable / present"
+        f" energy = 50 x {grid} + 50 x {attainable:.2f} / {kwh:.2f} kWh, rounded to the nearest"
+        " whole number"
+    )
+    return round(100 * _good(usages)), formula
 
 
-def _good(factor: float, kwh: float, attainable: float) -> float:
-    """Half for the grid, half for the processors: 0..1."""
-    factors = grid_factors().values()
-    no_cleaner = sum(each >= factor for each in factors) / len(factors)
-    return (no_cleaner + (attainable / kwh if kwh else 1.0)) / 2
+def _no_cleaner(region: str) -> int:
+    factor, factors = grid_factor(region)[0], grid_factors().values()
+    return sum(each >= factor for each in factors)
 
 
-def _share(factor: float, kwh: float, attainable: float) -> Share:
-    return Share(good=kwh * _good(factor, kwh, attainable), whole=kwh, unit="kWh a month")
+def _good(usages: list[Usage]) -> float:
+    """Half for the grids, half for the processors: 0..1."""
+    grids = _grids(usages)
+    kwh = sum(grids.values())
+    shares = {name: _no_cleaner(name) / len(grid_factors()) for name in grids}
+    if not kwh:
+        return (sum(shares.values()) / len(shares) + 1) / 2
+    grid = sum(shares[name] * used for name, used in grids.items()) / kwh
+    return (grid + sum(each.attainable_kwh for each in usages) / kwh) / 2
 
 
 def _figures(
     wanted: Requirements,
     region: Region,
-    kwh: float,
-    factor: float,
-    factor_source: str,
+    usages: list[Usage],
     utilisation: float,
     left_out: int,
 ) -> Iterator[Figure]:
+    grids = _grids(usages)
+    kwh, kg = sum(grids.values()), sum(each.kg for each in usages)
+    terms = [
+        f"{used:.2f} kWh x {grid_factor(name)[0]} kgCO2e a kWh" for name, used in grids.items()
+    ]
     given = wanted.average_utilisation_percent is not None
     stated = (
         "requirements, average_utilisation_percent"
@@ -123,11 +138,17 @@ def _figures(
     yield Figure(
         key="carbon",
         label="Carbon",
-        value=round(kwh * factor, 2),
+        value=round(kg, 2),
         unit="kgCO2e a month",
-        source=f"{kwh:.2f} kWh x {factor} kgCO2e a kWh; {factor_source}",
+        source=f"{' + '.join(terms)}; {_factor_sources(grids)}",
     )
-    yield Figure(key="region", label="Region of the grid", value=region.name, source=region.source)
+    usual = list(grids) == [region.name]
+    yield Figure(
+        key="region",
+        label="Region of the grid",
+        value=", ".join(grids),
+        source=region.source if usual else "each resource's own region",
+    )
     value = round(100 * utilisation, 1)
     yield Figure(
         key="utilisation", label="Mean CPU utilisation", value=value, unit="%", source=stated
@@ -140,26 +161,29 @@ def _figures(
     )
 
 
-def _tables(
-    usages: list[Usage], factor: float, factor_source: str, left_out: list[Resource]
-) -> Iterator[Table]:
+def _factor_sources(grids: dict[str, float]) -> str:
+    return "; ".join(dict.fromkeys(grid_factor(name)[1] for name in grids))
+
+
+def _tables(usages: list[Usage], left_out: list[Resource]) -> Iterator[Table]:
     ranked = sorted(usages, key=lambda each: (-each.energy.kwh, each.address, each.component))
     yield Table(
         key="carbon",
         title="Energy and carbon by component",
-        columns=["resource", "component", "energy", "carbon", "formula"],
-        units=["", "", "kWh a month", "kgCO2e a month", ""],
+        columns=["resource", "component", "region", "energy", "carbon", "formula"],
+        units=["", "", "", "kWh a month", "kgCO2e a month", ""],
         rows=[
             [
                 each.address,
                 each.component,
+                each.region,
                 round(each.energy.kwh, 3),
-                round(each.energy.kwh * factor, 3),
+                round(each.kg, 3),
                 each.energy.formula,
             ]
             for each in ranked
         ],
-        source=f"{sources()}; {factor_source}",
+        source=f"{sources()}; {_factor_sources(_grids(usages))}",
     )
     if left_out:
         yield Table(

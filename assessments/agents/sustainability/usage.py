@@ -11,6 +11,7 @@ from assessments.agents.sustainability.carbon import (
     Energy,
     compute_energy,
     default_utilisation,
+    grid_factor,
     has_own_constants,
     storage_energy,
 )
@@ -37,6 +38,17 @@ class Usage:
     instance_type: str = ""
     thriftier: str = ""
     thriftier_kwh: float = 0.0
+    default_region: str = ""
+
+    @property
+    def region(self) -> str:
+        """The resource's own region; the scope's where it has none."""
+        return (self.resource.region if self.resource else "") or self.default_region
+
+    @property
+    def kg(self) -> float:
+        """kgCO2e a month."""
+        return self.energy.kwh * grid_factor(self.region)[0]
 
     @property
     def address(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import posixpath
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+from assessments.scan.dockerfiles import without_comments_after_heredocs
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
     EngineRun,
@@ -37,10 +39,11 @@ def hadolint(run: EngineRun) -> ShardOutput:
     """Comments in a file may ask hadolint to leave rules out, which it does without a trace. So it
     is run without regard to them, and where there are any once more with it."""
     run.progress(0, len(run.files), run.files[0].path)
+    lines = lines_of(run)
+    run = _readable(run)
     found = _lint(run, "--disable-ignore-pragma")
     kept = _kept(run)
     by_path = {file.path: file for file in run.files}
-    lines = lines_of(run)
     checks: list[CheckResult] = []
     coverage: list[FileCoverage] = []
     for match in found:
@@ -60,6 +63,13 @@ def hadolint(run: EngineRun) -> ShardOutput:
         checks=checks[:MAX_CHECKS],
         coverage=coverage,
     )
+
+
+def _readable(run: EngineRun) -> EngineRun:
+    items = [
+        replace(item, file=without_comments_after_heredocs(item.file)) for item in run.classified
+    ]
+    return replace(run, classified=items, files=[item.file for item in items])
 
 
 def _kept(run: EngineRun) -> dict[str, set[Key]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assessments.scan.hcl import Block
 from assessments.scan.hcl_counts import large_counts
-from assessments.scan.scope_kinds.unit import Unit, partly
+from assessments.scan.scope_kinds.unit import Unit, not_assessed, partly
 from assessments.scan.terraform import (
     MAX_COUNT,
     MAX_EXPANSIONS,
@@ -20,7 +21,7 @@ from assessments.scan.terraform import (
     follow,
     modules_of,
 )
-from assessments.scan.tofu import replaced
+from assessments.scan.tofu import replaced, replacement
 from assessments.scan.types import FileKind, Scope, ScopeKind
 
 if TYPE_CHECKING:
@@ -35,9 +36,14 @@ def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     variables: dict[str, Block] = {}
     files = list(files)
     names = {item.file.path for item in files}
+    left_out = [
+        item.file.path
+        for item in files
+        if item.kind is FileKind.TERRAFORM and replaced(item.file.path, names)
+    ]
     for item in files:
         path = item.file.path
-        if item.kind is FileKind.TERRAFORM and not replaced(path, names):
+        if item.kind is FileKind.TERRAFORM and path not in left_out:
             # A file that can't be parsed is still a file of its root, and the root's gap.
             folders[item.folder][path] = item.hcl or Block("", (), 1, 1)
         elif item.kind is FileKind.TERRAFORM_VARS and item.hcl is not None:
@@ -45,7 +51,26 @@ def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     for folder in _root_folders(folders):
         always, named = _variable_files(folder, variables, folders)
         for name in named or [""]:
-            yield _unit(folder, [*always, *([name] if name else [])], name, folders, variables)
+            unit = _unit(folder, [*always, *([name] if name else [])], name, folders, variables)
+            yield _naming(unit, left_out, names)
+
+
+def _naming(unit: Unit, left_out: Iterable[str], names: Collection[str]) -> Unit:
+    """With the files that OpenTofu passes over in the unit's folders, each a gap."""
+    folders = {posixpath.dirname(path) for path in unit.scope.paths}
+    passed = [path for path in left_out if posixpath.dirname(path) in folders]
+    gaps = [
+        not_assessed(
+            unit.scope.key,
+            path,
+            FileKind.TERRAFORM,
+            f"OpenTofu reads {posixpath.basename(replacement(path, names))} instead of this file,"
+            " and so does the scan. Terraform would read this one: to have it assessed, upload it"
+            " without the other.",
+        )
+        for path in passed
+    ]
+    return replace(unit.with_paths(passed), gaps=(*unit.gaps, *gaps)) if gaps else unit
 
 
 def _root_folders(folders: Folders) -> list[str]:
