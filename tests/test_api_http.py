@@ -171,6 +171,14 @@ def test_a_cursor_from_elsewhere_is_not_found(api: Client, run: AssessmentRun) -
     assert answer.status_code == 404
 
 
+def test_what_is_deprecated_says_since_when_and_until_when(api: Client, run: AssessmentRun) -> None:
+    address = f"/api/v1/assessments/{run.assessment_id}/findings"
+    assert "Deprecation" not in api.get(address)
+    answer = api.get(f"{address}?offset=1")
+    assert answer["Deprecation"] == "@1795564800"
+    assert answer["Sunset"] == "Mon, 31 May 2027 00:00:00 GMT"
+
+
 def test_runs_are_paged(api: Client, run: AssessmentRun) -> None:
     for number in (2, 3):
         AssessmentRun.objects.create(assessment=run.assessment, number=number)

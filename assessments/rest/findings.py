@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel
 
@@ -24,10 +25,12 @@ from assessments.rest.shared import (
     visible,
 )
 from tasks_ui.protocol import Words
+from tasks_ui.rest.deprecation import deprecate
 from tasks_ui.rest.problems import problem
 
 router = Router()
 
+OFFSET_SINCE, OFFSET_UNTIL = date(2026, 11, 25), date(2027, 5, 31)
 ORDER = ("-severity", "file", "line_start", "rule", "fingerprint", "id")
 
 
@@ -161,6 +164,7 @@ def severity_name(row: Finding | Recommendation) -> SeverityName:
 @router.get("/{uuid:assessment_id}/findings", response=FindingPage, operation_id="list_findings")
 def list_findings(
     request: HttpRequest,
+    response: HttpResponse,
     assessment_id: UUID,
     run: RunNumber = None,
     agent: AskedAgent | None = None,
@@ -180,6 +184,8 @@ def list_findings(
     chosen = run_of(visible(request, assessment_id), run)
     if scope is not None and not _has_scope(chosen, scope):
         return problem(422, f"The run has no scope {scope[:60]!r}. Its page names those it has.")
+    if offset:
+        deprecate(response, since=OFFSET_SINCE, until=OFFSET_UNTIL)
     every = Finding.objects.filter(run=chosen)
     rows = every.filter(agent=agent) if agent else every.counted()
     rows = rows.filter(severity=Severity[severity.upper()]) if severity else rows
