@@ -3,8 +3,10 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /app
 ENV PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 COPY requirements-uv.txt requirements.txt requirements-scanner.txt ./
+COPY client client
 RUN pip install --require-hashes -r requirements-uv.txt \
  && python -m venv .venv && uv pip install -p .venv/bin/python --require-hashes -r requirements.txt \
+ && uv pip install -p .venv/bin/python --no-deps ./client \
  && python -m venv .venv-scanner && uv pip install -p .venv-scanner/bin/python --require-hashes -r requirements-scanner.txt
 
 FROM python:3.12-slim-bookworm

@@ -100,14 +100,16 @@ clean:
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r $< || echo "uv can't be had; pip takes its place."
 	@touch $@
 
-.venv/.runtime: requirements.txt | .venv/.uv
+.venv/.runtime: requirements.txt client/pyproject.toml | .venv/.uv
 	@echo "Installing what Infra Mind runs on"
 	@scripts/install .venv $<
+	@scripts/install-client
 	@touch $@
 
-.venv/.dev: requirements-dev.txt | .venv/.uv
+.venv/.dev: requirements-dev.txt client/pyproject.toml | .venv/.uv
 	@echo "Installing what Infra Mind and its tests run on"
 	@scripts/install .venv $<
+	@scripts/install-client
 	@touch $@ .venv/.runtime
 
 .node/.installed: $(wildcard docs/lint/*)

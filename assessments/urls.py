@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assessments.pages import storage, views
+from assessments.pages import pipelines, storage, views
 
 urlpatterns = [
     path("assessments/", storage.assessments, name="assessments"),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("findings/<uuid:finding_id>/unmute/", views.unmute, name="unmute_finding"),
     path("recommendations/", views.recommendations, name="recommendations"),
     path("recommendations/<uuid:recommendation_id>/", views.decide, name="decide_recommendation"),
+    path("pipelines/", pipelines.pipelines, name="pipelines"),
     path("reports/", views.reports, name="reports"),
     path("reports/<uuid:report_id>/", views.download_report, name="download_report"),
     path("runs/<uuid:task_id>/", views.task_page, name="task_page"),

@@ -243,6 +243,9 @@ SECURE_CSP = {
 }
 HTTPS = env_bool("HTTPS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+_OWN_URL = f"http://127.0.0.1:{env('PORT', '8000')}"
+_OWN_URL = f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if HTTPS else _OWN_URL
+PUBLIC_URL = env("PUBLIC_URL", _OWN_URL).rstrip("/")  # for files that leave, such as SARIF
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS

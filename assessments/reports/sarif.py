@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
+from functools import cache
 from typing import Any
 from urllib.parse import quote
+
+from django.conf import settings
 
 from assessments.scan.types import CoverageStatus
 
@@ -23,32 +27,64 @@ SECURITY_SEVERITIES = {
 """Middles of the bands that GitHub code scanning reads back into words: above 9.0 critical, 7.0
 high, 4.0 medium, 0.1 low (GitHub Docs, "SARIF support for code scanning", reportingDescriptor
 object)."""
+MAX_RESULTS = 25_000
+MAX_TAGS = 20
+"""What GitHub takes of one run, and of one rule; more is refused whole (GitHub Docs, "SARIF results
+exceed one or more limits", 2026-11)."""
+RULE_PAGES = (
+    (re.compile(r"^(DL\d{4})$"), "https://github.com/hadolint/hadolint/wiki/{}"),
+    (re.compile(r"^(SC\d{4})$"), "https://www.shellcheck.net/wiki/{}"),
+)
+"""Where engines document their rules, for those that give no address themselves."""
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
 SINCE = {"new": "new", "persisting": "unchanged"}
 """``since`` as a baselineState (section 3.27.24)."""
 
 
 def as_sarif(document: dict[str, Any]) -> bytes:
-    """One run with a rule for each rule that fired. Files that were not read whole are
-    notifications."""
-    findings = document["findings"]
+    """One run with a rule for each rule that fired. Files that were not read whole, and findings
+    past the limit, are notifications.
+
+    ``automationDetails.id`` ends with a slash: all of it is the category under which GitHub
+    compares one upload with the next.
+    """
+    findings = document["findings"][:MAX_RESULTS]
     rules = _rules(findings)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
     about = document["about"]
     run = {
-        "tool": {"driver": {"name": "Infra Mind", "rules": rules}},
-        "automationDetails": {
-            "id": f"infra-mind/{about['report_type']}/{about['assessment_id']}/run {about['run']}"
-        },
+        "tool": {"driver": _driver(rules)},
+        "automationDetails": {"id": f"infra-mind/{about['report_type']}/{about['assessment_id']}/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [
-            {"executionSuccessful": True, "toolExecutionNotifications": _gaps(document["coverage"])}
+            {
+                "executionSuccessful": True,
+                "toolExecutionNotifications": [
+                    *_left_out(len(document["findings"])),
+                    *_gaps(document["coverage"]),
+                ],
+            }
         ],
         "results": [_result(finding, index) for finding in findings],
-        "properties": {"scores": _scores(document["agents"])},
+        "properties": {"scores": _scores(document["agents"]), "run": about["run"]},
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=1, ensure_ascii=False).encode()
+
+
+def _driver(rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": "Infra Mind",
+        "version": _version(),
+        "informationUri": f"{settings.PUBLIC_URL}/",
+        "rules": rules,
+    }
+
+
+@cache
+def _version() -> str:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
 
 
 def _rules(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -69,13 +105,25 @@ def _rule(name: str, finding: dict[str, Any]) -> dict[str, Any]:
         "id": name,
         "shortDescription": {"text": finding["title"]},
         "fullDescription": {"text": finding.get("why") or finding["title"]},
+        "helpUri": _help_uri(finding),
         "help": {"text": finding.get("remediation") or finding.get("expected") or finding["title"]},
         "defaultConfiguration": {"level": LEVELS[finding["severity"]]},
         "properties": {
             "security-severity": SECURITY_SEVERITIES[finding["severity"]],
-            "tags": [finding["agent"], *finding.get("frameworks", [])],
+            "tags": [finding["agent"], *finding.get("frameworks", [])][:MAX_TAGS],
         },
     }
+
+
+def _help_uri(finding: dict[str, Any]) -> str:
+    """The rule's page where its engine has one, else our own list of what it found."""
+    for each in finding.get("references") or ():
+        if re.fullmatch(r"https?://[!-~]+", each):
+            return str(each)
+    for pattern, page in RULE_PAGES:
+        if match := pattern.match(finding["rule"]):
+            return page.format(match[1])
+    return f"{settings.PUBLIC_URL}/findings/?q={quote(finding['rule'])}"
 
 
 def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
@@ -86,7 +134,7 @@ def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
         "level": LEVELS[finding["severity"]],
         "message": {"text": _message(finding)},
         "locations": _locations(finding),
-        "partialFingerprints": {"infraMind/v1": finding["fingerprint"]},
+        "partialFingerprints": _fingerprints(finding["fingerprint"]),
         "suppressions": _suppressions(finding),
         "properties": {
             key: finding[key]
@@ -96,6 +144,12 @@ def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
     if finding["since"]:
         result["baselineState"] = SINCE[finding["since"]]
     return result
+
+
+def _fingerprints(fingerprint: str) -> dict[str, str]:
+    """Where ``primaryLocationLineHash`` is missing, GitHub computes it from the line's text, and
+    takes two findings of one line for one. Ours is the finding's own, wherever its lines are."""
+    return {"primaryLocationLineHash": f"{fingerprint[:16]}:1", "infraMind/v1": fingerprint}
 
 
 def _message(finding: dict[str, Any]) -> str:
@@ -143,6 +197,13 @@ def _suppressions(finding: dict[str, Any]) -> list[dict[str, Any]]:
         if mute
         else []
     )
+
+
+def _left_out(total: int) -> list[dict[str, Any]]:
+    if total <= MAX_RESULTS:
+        return []
+    words = f"{total:,} findings, of which the first {MAX_RESULTS:,}, the worst first, are here."
+    return [{"level": "warning", "message": {"text": words}}]
 
 
 def _gaps(coverage: list[dict[str, Any]]) -> list[dict[str, Any]]:

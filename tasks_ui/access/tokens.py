@@ -38,13 +38,6 @@ class TokenForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = "in"
 
-    def issue(self, *, owner: object) -> tuple[ApiToken, str]:
-        """The token and its key, which can't be read again."""
-        days = self.cleaned_data["days"]
-        expires_at = timezone.now() + timedelta(days=int(days)) if days else None
-        name, scope = self.cleaned_data["name"], self.cleaned_data["scope"]
-        return ApiToken.issue(owner=owner, name=name, scope=scope, expires_at=expires_at)
-
 
 @login_required
 @never_cache  # the page holds a key once
@@ -54,16 +47,25 @@ def tokens(request: SignedInRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     made: tuple[ApiToken, str] | None = None
     if request.method == "POST" and form.is_valid():
-        if _live(request).count() >= TOKENS_MAX:
-            form.add_error(
-                None, f"You have {TOKENS_MAX} tokens. Revoke one that is not used any more."
-            )
+        made, error = create_token(request, **form.cleaned_data)
+        if error:
+            form.add_error(None, error)
         else:
-            made = form.issue(owner=request.user)
-            record(Event.TOKEN, request=request, about=str(made[0]))
             form = TokenForm()
     context = {"form": form, "made": made, "tokens": _live(request), "now": timezone.now()}
     return render(request, "tasks_ui/tokens.html", context)
+
+
+def create_token(
+    request: SignedInRequest, *, name: str, scope: str, days: str
+) -> tuple[tuple[ApiToken, str] | None, str]:
+    """A token of the caller's with its key, which can't be read again; or None, and why not."""
+    if _live(request).count() >= TOKENS_MAX:
+        return None, f"You have {TOKENS_MAX} tokens. Revoke one that is not used any more."
+    expires_at = timezone.now() + timedelta(days=int(days)) if days else None
+    made = ApiToken.issue(owner=request.user, name=name, scope=scope, expires_at=expires_at)
+    record(Event.TOKEN, request=request, about=str(made[0]))
+    return made, ""
 
 
 @login_required

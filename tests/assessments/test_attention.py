@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +15,8 @@ from tasks_ui.models import State, TaskRun
 from tasks_ui.runs.wording import view_state
 from tests.assessments.rows import assessed, uploaded
 from tests.assessments.test_analysis import analysed, terraform
+from tests.client.test_analyze import OPEN_SSH
 from tests.stack import Stack
-from tests.test_analyze import OPEN_SSH, at, status_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -100,13 +99,3 @@ def test_a_run_that_could_not_read_a_file_is_done_in_part_everywhere(
     assert "broken.tf" in page
     answer = client.get(f"/api/v1/assessments/{mixed.pk}").json()
     assert answer["runs"][0]["needs_attention"][0]["files"][0].startswith("broken.tf")
-
-
-def test_the_command_exits_with_2_for_a_file_that_it_could_not_read_and_names_it(
-    shared_stack: Stack, alice: User, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "good.tf").write_text(OPEN_SSH)
-    (tmp_path / "broken.tf").write_text(BROKEN)
-    command = [tmp_path, "--fail-on", "critical", *at(shared_stack, alice)]
-    assert status_of(*command) == 2
-    assert "broken.tf" in capfd.readouterr().err

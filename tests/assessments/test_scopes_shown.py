@@ -11,7 +11,7 @@ from assessments.models import AssessmentRun, Finding
 from assessments.reports.layout import blocks_of, shown
 from tasks_ui.models import TaskRun
 from tests.assessments.rows import assessed, document_of, uploaded, written
-from tests.test_analyze import OPEN_SSH
+from tests.client.test_analyze import OPEN_SSH
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra_mind.client import ApiError, Client, UnreachableError
+from infra_mind_client import ApiError, Client, UnreachableError
 from tasks_ui.models import FINAL, TaskRun
 from tasks_ui.runs.services import request_cancel
 from tasks_ui.runs.transitions import emit

@@ -3,6 +3,7 @@ step."""
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from infra_mind.client import FINAL, Frame
+from infra_mind_client.live import FINAL, Frame
+from infra_mind_client.wording import plain
 
 STEPS = {"stage.started", "stage.finished", "child.failed", "child.retrying"}
 KEPT_STAGE = "agents"  # whose bars stay when they are done
@@ -30,7 +32,7 @@ class Bars:
     def __init__(self, console: Console, *, title: str) -> None:
         self._console = console
         self._title = title
-        self._is_live = console.is_terminal
+        self._is_live = _is_live(console)
         self._rows: dict[str, TaskID] = {}
         self._stages: dict[str, str] = {}
         self._progress = Progress(
@@ -92,7 +94,7 @@ class Bars:
             if len(self._rows) >= ROWS_MAX:
                 return
             self._rows[task["task_id"]] = self._progress.add_task(
-                _plain(name), total=task["total"], words=""
+                plain(name), total=task["total"], words=""
             )
         words = task["error"] if task["state"] == "FAILURE" else task["message"]
         self._move(task["task_id"], task["current"], task["total"], words)
@@ -101,17 +103,19 @@ class Bars:
         row = self._rows.get(task_id)
         if row is None:
             return
-        more: dict[str, Any] = {} if words is None else {"words": _plain(words)[:60]}
+        more: dict[str, Any] = {} if words is None else {"words": plain(words)[:60]}
         self._progress.update(row, completed=current, total=max(1, total), **more)
 
 
+def _is_live(console: Console) -> bool:
+    """Whether bars can move: a log keeps every frame of them, whatever colors CI asks for."""
+    return console.is_terminal and console.file.isatty() and not os.environ.get("CI")
+
+
 def _line(event: Frame) -> str:
-    data = event["data"]
-    about = data.get("title") or data.get("stage") or ""
-    why = data.get("error") or ""
-    return _plain(f"{event['event']} {about}{': ' + why if why else ''}")[:200]
-
-
-def _plain(words: str) -> str:
-    """One line without control characters: titles and messages come from people's files."""
-    return "".join(letter if letter.isprintable() else " " for letter in words)
+    data, name = event["data"], event["event"]
+    about = data.get("title") or str(data.get("stage") or "").capitalize()
+    why = data.get("error") or (data.get("message") if name.startswith("task.") else "")
+    words = {"stage.started": "started", "stage.finished": "done", "child.retrying": "tried again"}
+    said = words.get(name) or name.rpartition(".")[2]
+    return plain(f"{about or 'Run'}: {said}{': ' + why if why else ''}")[:500]

@@ -1,0 +1,14 @@
+"""Words that come from people's files, made safe to print."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+
+def plain(words: str) -> str:
+    """One line without control characters, or characters that no encoding has."""
+    return "".join(letter if letter.isprintable() else " " for letter in words)
+
+
+def said(words: str, *, style: str = "") -> Text:
+    return Text("\n".join(map(plain, words.split("\n"))), style=style)
