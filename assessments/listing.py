@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.urls import reverse
 
-from assessments.models import AssessmentRun, Finding, Report, SourceFile
+from assessments.models import AssessmentRun, Finding, Report, VersionFile
 from assessments.scan.types import FileKind
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import TaskRun
@@ -33,13 +33,13 @@ def describe_analyses(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts]:
     """Name, files, and counts of findings of ``process_assessment`` runs."""
     runs = _runs_of(tasks)
     counts = severities_of(list(runs))
-    notes = file_notes({run.assessment_id for run in runs.values()})
+    notes = file_notes({run.version_id for run in runs.values()})
     reports = _newest_reports(list(runs))
     return {
         task.pk: RunFacts(
             title=run.assessment.name,
             suffix=f"run {run.number}",
-            note=notes.get(run.assessment_id, "Questionnaire only"),
+            note=notes.get(run.version_id) or _without_files(run),
             link=run_path(run),
             severities=counts.get(run.pk, {}),
             outcome=_outcome(run, counts.get(run.pk)),
@@ -110,18 +110,22 @@ def severities_of(run_ids: Sequence[Any]) -> dict[UUID, dict[int, int]]:
     return counts
 
 
-def file_notes(assessment_ids: set[UUID]) -> dict[UUID, str]:
-    """``Terraform 31, Kubernetes 6`` by assessment; ``37 files`` before a run has told their
-    kinds."""
+def file_notes(version_ids: set[UUID]) -> dict[UUID, str]:
+    """``Terraform 31, Kubernetes 6`` by version; ``37 files`` before a run has told their kinds."""
     parts: dict[UUID, list[tuple[FileKind, int]]] = defaultdict(list)
-    files = SourceFile.objects.filter(assessment__in=assessment_ids).order_by()
-    for assessment_id, kind, count in (
-        files.values_list("assessment", "kind")
+    files = VersionFile.objects.filter(version__in=version_ids).order_by()
+    for version_id, kind, count in (
+        files.values_list("version", "kind")
         .annotate(n=Count("pk"))
-        .order_by("assessment", "-n", "kind")
+        .order_by("version", "-n", "kind")
     ):
-        parts[assessment_id].append((FileKind(kind), count))
+        parts[version_id].append((FileKind(kind), count))
     return {key: _kinds_line(kinds) for key, kinds in parts.items()}
+
+
+def _without_files(run: AssessmentRun) -> str:
+    count = run.version.file_count
+    return wording.plural(count, "file") if count else "Questionnaire only"
 
 
 def _kinds_line(kinds: Sequence[tuple[FileKind, int]]) -> str:
@@ -134,8 +138,8 @@ def _runs_of(tasks: Sequence[TaskRun]) -> dict[UUID | None, AssessmentRun]:
     found = AssessmentRun.objects.filter(pk__in=_subjects(tasks))
     return {
         run.pk: run
-        for run in found.select_related("assessment").only(
-            "number", "attention", "assessment__name"
+        for run in found.select_related("assessment", "version").only(
+            "number", "attention", "assessment__name", "version__file_count"
         )
     }
 

@@ -23,14 +23,16 @@ class AssessmentQuerySet(OwnedQuerySet["Assessment"]):
 
 
 class Assessment(models.Model):
-    """A named set of files and the requirements of the workload that they make up."""
+    """A workload by name: its files, in versions, and its requirements."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assessments")
     name = models.CharField(max_length=120)
     requirements = models.JSONField(default=dict, blank=True)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULL is not unique)
-    stored_bytes = models.BigIntegerField(default=0, help_text="The sum of its files' sizes")
+    stored_bytes = models.BigIntegerField(
+        default=0, help_text="Of its versions' files, each content once"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = AssessmentQuerySet.as_manager()
@@ -51,30 +53,108 @@ class Assessment(models.Model):
     def stated(self) -> Requirements:
         return Requirements.model_validate(self.requirements)
 
+    @property
+    def newest_version(self) -> Version:
+        """There is always one, if without files."""
+        return self.versions.order_by("-number")[0]
 
-class SourceFileQuerySet(OwnedQuerySet["SourceFile"]):
+
+class BlobQuerySet(OwnedQuerySet["Blob"]):
+    pass
+
+
+class Blob(models.Model):
+    """The content of a file, stored once per owner however many versions hold it.
+
+    ``sha256`` is hex and of ``content``; ``size`` is in bytes. A blob goes with the last version
+    that holds it (``versions.free``).
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    objects = BlobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "sha256"], include=["size"], name="one_blob_per_content"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class VersionQuerySet(OwnedQuerySet["Version"]):
     owner_id = "assessment__owner_id"
 
 
-class SourceFile(models.Model):
-    """One file as it was uploaded. ``path`` is relative, with forward slashes, and stays within the
-    upload."""
+class Version(models.Model):
+    """An immutable set of files of an assessment; ``number`` counts 1, 2, 3 ... within it.
 
-    assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="files")
+    ``files_dropped_at``: its files are no longer kept (``VERSIONS_KEPT``); the results of its runs
+    are.
+    """
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload"
+        EDIT = "edit"
+        API = "api"
+        SAMPLE = "sample"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    source = models.CharField(max_length=10, choices=Source, default=Source.UPLOAD)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    file_count = models.PositiveIntegerField(default=0)
+    files_dropped_at = models.DateTimeField(null=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULL is not unique)
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(fields=["assessment", "number"], name="one_version_per_number"),
+            models.UniqueConstraint(
+                fields=["assessment", "idempotency_key"], name="one_version_per_idempotency_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assessment} version {self.number}"
+
+
+class VersionFileQuerySet(OwnedQuerySet["VersionFile"]):
+    owner_id = "version__assessment__owner_id"
+
+
+class VersionFile(models.Model):
+    """One file of a version as it was uploaded. ``path`` is relative, with forward slashes, and
+    stays within the upload; ``kind`` is what the first run of the version took it for."""
+
+    version = models.ForeignKey(Version, models.CASCADE, related_name="files")
     path = models.CharField(max_length=512)
     kind = models.CharField(
         max_length=20, choices=[(k.value, k.value) for k in FileKind], default=FileKind.UNKNOWN
     )
-    size = models.PositiveIntegerField()
-    sha256 = models.CharField(max_length=64)
-    content = models.BinaryField()
+    blob = models.ForeignKey(  # a blob in use can't be deleted: the database refuses
+        Blob, models.DO_NOTHING, related_name="files"
+    )
 
-    objects = SourceFileQuerySet.as_manager()
+    objects = VersionFileQuerySet.as_manager()
 
     class Meta:
         ordering = ("path",)
         constraints = [
-            models.UniqueConstraint(fields=["assessment", "path"], name="one_file_per_path")
+            models.UniqueConstraint(fields=["version", "path"], name="one_version_file_per_path")
         ]
 
     def __str__(self) -> str:
@@ -108,6 +188,9 @@ class AssessmentRun(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()
+    version = models.ForeignKey(
+        Version, models.CASCADE, related_name="runs", help_text="The files that it reads"
+    )
     task = models.OneToOneField(TaskRun, models.SET_NULL, null=True, related_name="assessment_run")
     completes = models.ForeignKey(
         "self",

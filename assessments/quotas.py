@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Sum
 
 from assessments import kinds
-from assessments.models import Assessment, Report
+from assessments.models import Assessment, Blob, Report, Version
 from tasks_ui.models import State, TaskRun
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def lock(*user_ids: int) -> None:
     list(people.select_for_update(no_key=True).values_list("pk"))
 
 
-def check_upload(owner_id: int, *, size: int) -> None:
-    """Raises QuotaError where one more assessment with ``size`` bytes of files is too much."""
+def check_assessments(owner_id: int) -> None:
+    """Raises QuotaError where one more assessment is too much."""
     limit = settings.QUOTA_ASSESSMENTS
     if limit and assessments_of(owner_id) >= limit:
         raise QuotaError(
@@ -55,6 +55,11 @@ def check_upload(owner_id: int, *, size: int) -> None:
             " of an account. Delete assessments that are no longer needed.",
             status=FULL,
         )
+
+
+def check_files(owner_id: int, *, size: int, count: int) -> None:
+    """Raises QuotaError where a version with ``count`` files, of which ``size`` bytes are not
+    stored yet, is too much."""
     allowed = settings.QUOTA_STORED_MB * MB
     used = stored_bytes_of(owner_id) if allowed else 0
     if allowed and used + size > allowed:
@@ -62,6 +67,13 @@ def check_upload(owner_id: int, *, size: int) -> None:
             f"There is no room for these files: they take {_mb(size)}, {_mb(used)} of"
             f" {settings.QUOTA_STORED_MB:,} MB are in use. Delete assessments that are no longer"
             " needed, or leave out files that are not code.",
+            status=FULL,
+        )
+    limit = settings.QUOTA_FILES
+    if limit and files_of(owner_id) + count > limit:
+        raise QuotaError(
+            f"There is no room for this version: it has {count:,} files, and an account may have"
+            f" {limit:,} in all versions together. Delete assessments that are no longer needed.",
             status=FULL,
         )
 
@@ -94,9 +106,15 @@ def assessments_of(owner_id: int) -> int:
 
 
 def stored_bytes_of(owner_id: int) -> int:
-    """Of the files that were uploaded, as they are, unpacked."""
-    sums = Assessment.objects.filter(owner=owner_id).aggregate(bytes=Sum("stored_bytes", default=0))
+    """Of the files that were uploaded, unpacked; the same content counts once."""
+    sums = Blob.objects.filter(owner=owner_id).aggregate(bytes=Sum("size", default=0))
     return int(sums["bytes"])
+
+
+def files_of(owner_id: int) -> int:
+    """In all versions whose files are kept."""
+    kept = Version.objects.filter(assessment__owner=owner_id, files_dropped_at=None)
+    return int(kept.aggregate(files=Sum("file_count", default=0))["files"])
 
 
 def waiting_of(owner_id: int) -> TaskRunQuerySet:

@@ -11,17 +11,18 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from assessments import kinds, quotas
+from assessments import kinds, quotas, versions
 from assessments.models import (
     AgentReport,
     Assessment,
     AssessmentRun,
     Report,
-    SourceFile,
+    Version,
     subject_of,
 )
 from assessments.requirements import Requirements
-from assessments.scan.intake import Limits, UploadError, read_upload
+from assessments.scan.intake import InputFile, UploadError, read_upload
+from assessments.versions import Change
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import TaskRun, TaskRunQuerySet
 from tasks_ui.runs.erasing import erase
@@ -29,7 +30,7 @@ from tasks_ui.runs.services import cancel_all
 from tasks_ui.runs.transitions import create_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from django.contrib.auth.models import AbstractBaseUser
     from django.db.models import QuerySet
@@ -41,12 +42,14 @@ DELETED = "Deleted assessment"
 SAMPLE = settings.BASE_DIR / "assessments" / "samples" / "webshop"
 
 
-def upload_limits() -> Limits:
-    return Limits(
-        total_bytes=settings.UPLOAD_MAX_BYTES,
-        files=settings.UPLOAD_MAX_FILES,
-        file_bytes=settings.UPLOAD_MAX_FILE_BYTES,
-    )
+class VersionDroppedError(Exception):
+    """The version's files are no longer kept, so it can't be read again."""
+
+    def __init__(self, version: Version) -> None:
+        super().__init__(
+            f"The files of version {version.number} are no longer kept. Upload them as a new"
+            " version."
+        )
 
 
 def create_assessment(
@@ -55,46 +58,92 @@ def create_assessment(
     name: str,
     requirements: Requirements,
     uploads: Iterable[tuple[str, bytes]],
+    source: Version.Source = Version.Source.UPLOAD,
     idempotency_key: str | None = None,
 ) -> Assessment:
-    """Store the files of ``uploads`` ((path, content), archives are unpacked) under a new
-    assessment. The same ``idempotency_key`` gives the same assessment.
+    """Store the files of ``uploads`` ((path, content), archives are unpacked) as the first version
+    of a new assessment. The same ``idempotency_key`` gives the same assessment.
 
     Raises, with nothing stored, UploadError for what can't be taken, and when there is neither a
     file nor a requirement to work from; QuotaError where the owner has no room for it.
     """
-    files = read_upload(uploads, limits=upload_limits())
-    stated = requirements.model_dump(mode="json", exclude_defaults=True)
-    if not files and not stated:
-        raise UploadError(
-            "There is nothing to assess. Add a file, or answer at least one question on the"
-            " workload."
+    return _create(
+        read_upload(uploads, limits=versions.upload_limits()),
+        owner=owner,
+        name=name,
+        requirements=requirements,
+        source=source,
+        idempotency_key=idempotency_key,
+    )
+
+
+def change_assessment(
+    assessment: Assessment,
+    change: Change,
+    *,
+    by: AbstractBaseUser,
+    name: str | None = None,
+    requirements: Requirements | None = None,
+    source: Version.Source = Version.Source.UPLOAD,
+    idempotency_key: str | None = None,
+) -> Version:
+    """Add a version; a name and requirements that are stated replace the assessment's. Raises
+    UploadError and QuotaError, with nothing stored."""
+    with transaction.atomic():
+        version = versions.add_version(
+            assessment, change, by=by, source=source, idempotency_key=idempotency_key
         )
-    size = sum(file.size for file in files)
+        if name and name != assessment.name:
+            assessment.name = name
+            assessment.save(update_fields=["name"])
+        if requirements and requirements.model_dump(exclude_defaults=True):
+            state_requirements(assessment, requirements=requirements)
+    return version
+
+
+def analyze_upload(
+    *,
+    owner: AbstractBaseUser,
+    name: str,
+    requirements: Requirements,
+    change: Change | None,
+    assessment: Assessment | None = None,
+    reuse: bool = False,
+    idempotency_key: str | None = None,
+) -> TaskRun:
+    """Start a run of an upload: a new version of ``assessment``, or (``reuse``) of the owner's
+    newest of this ``name``, or a new assessment. The same ``idempotency_key`` gives the same run.
+
+    Without a ``change`` the run reads the newest version. Requirements that are stated replace
+    those of the assessment. Raises UploadError and QuotaError, with nothing stored.
+    """
     with transaction.atomic():
         quotas.lock(owner.pk)
-        earlier = _earlier(Assessment.objects.all(), owner=owner, key=idempotency_key)
+        earlier = _earlier(TaskRun.objects.all(), owner=owner, key=idempotency_key)
         if earlier:
             return earlier
-        quotas.check_upload(owner.pk, size=size)
-        assessment = Assessment.objects.create(
-            owner_id=owner.pk,
-            name=name,
-            requirements=stated,
-            idempotency_key=idempotency_key,
-            stored_bytes=size,
-        )
-        SourceFile.objects.bulk_create(
-            SourceFile(
-                assessment=assessment,
-                path=file.path,
-                size=file.size,
-                sha256=file.sha256,
-                content=file.content,
+        quotas.check_waiting(owner.pk)
+        if assessment is None and reuse:
+            assessment = Assessment.objects.visible_to(owner).filter(name=name).first()
+        if assessment is None:
+            assessment = _create(
+                change.files if change else [],
+                owner=owner,
+                name=name,
+                requirements=requirements,
+                source=Version.Source.API,
             )
-            for file in files
-        )
-    return assessment
+        elif change:
+            change_assessment(
+                assessment,
+                change,
+                by=owner,
+                requirements=requirements,
+                source=Version.Source.API,
+            )
+        elif requirements.model_dump(exclude_defaults=True):
+            state_requirements(assessment, requirements=requirements)
+        return start_analysis(assessment, by=owner, idempotency_key=idempotency_key)
 
 
 def create_sample(*, owner: AbstractBaseUser) -> Assessment:
@@ -106,12 +155,13 @@ def create_sample(*, owner: AbstractBaseUser) -> Assessment:
         name=SAMPLE_NAME,
         requirements=Requirements.model_validate(json.loads(stated.read_text())),
         uploads=[(path.relative_to(SAMPLE).as_posix(), path.read_bytes()) for path in files],
+        source=Version.Source.SAMPLE,
     )
 
 
 def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser | None) -> None:
-    """Delete an assessment with its files and all that was found. Every task about it is cancelled,
-    and forgotten, or, while it is still ending, no longer shows the name.
+    """Delete an assessment with its versions and all that was found. Every task about it is
+    cancelled, and forgotten, or, while it is still ending, no longer shows the name.
 
     Tasks are cancelled before the deletion, so that workers stop writing, and again after it, as
     one may have queued the next meanwhile. The locks keep new runs and reports out in between.
@@ -119,10 +169,12 @@ def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser | None) ->
     cancel_all(tasks_about(assessment), by=by)
     name = assessment.name
     with transaction.atomic():
+        quotas.lock(assessment.owner_id)
         Assessment.objects.select_for_update().filter(pk=assessment.pk).first()
         list(assessment.runs.select_for_update().values_list("pk"))
-        left = tasks_about(assessment)
+        left, blobs = tasks_about(assessment), versions.blobs_of(assessment)
         assessment.delete()
+        versions.free(assessment.owner_id, blobs)
     cancel_all(left, by=by)
     erase(left, name=name, title=DELETED)
 
@@ -140,12 +192,14 @@ def start_analysis(
     idempotency_key: str | None = None,
     again_of: TaskRun | None = None,
     completes: AssessmentRun | None = None,
+    version: Version | None = None,
 ) -> TaskRun:
-    """Queue a run of the assessment and return at once. The same ``idempotency_key`` gives the same
-    run.
+    """Queue a run of a version of the assessment, the newest where none is named, and return at
+    once. The same ``idempotency_key`` gives the same run.
 
-    ``completes`` is an earlier run whose scan and answers are taken over: only its failed agents
-    are asked again. Raises QuotaError, with nothing stored.
+    ``completes`` is an earlier run whose version, scan and answers are taken over: only its failed
+    agents are asked again. Raises, with nothing stored, QuotaError, and VersionDroppedError where
+    the version's files are no longer kept.
     """
     with transaction.atomic():
         quotas.lock(by.pk)
@@ -159,12 +213,13 @@ def start_analysis(
             idempotency_key=idempotency_key,
             again_of=again_of,
             completes=completes,
+            version=completes.version if completes else version,
         )
 
 
 def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
-    """Queue the work of a finished run once more, as a new run linked to the old, which stays as it
-    is.
+    """Queue the work of a finished run once more, on the same version, as a new run linked to the
+    old, which stays as it is.
 
     ``only_failed`` asks only the agents that failed. Raises CannotRunAgainError, QuotaError.
     """
@@ -178,7 +233,8 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
             report.run, by=by, kind=report.kind, format=report.format, again_of=task
         )
         return TaskRun.objects.get(document=document)
-    run = AssessmentRun.objects.select_related("assessment").filter(pk=str(task.subject_id)).first()
+    runs = AssessmentRun.objects.select_related("assessment", "version")
+    run = runs.filter(pk=str(task.subject_id)).first()
     if run is None or task.kind not in {kinds.PROCESS.name, kinds.RECOMMENDATIONS.name}:
         raise CannotRunAgainError(
             "This kind of task is not run again by itself; run its assessment again."
@@ -192,9 +248,16 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
         run.reports.filter(status=AgentReport.FAILED).exists() and hasattr(run, "scan")
     ):
         raise CannotRunAgainError("No agent of this run failed. Run the whole assessment again.")
-    return start_analysis(
-        run.assessment, by=by, again_of=task, completes=run if only_failed else None
-    )
+    try:
+        return start_analysis(
+            run.assessment,
+            by=by,
+            again_of=task,
+            completes=run if only_failed else None,
+            version=run.version,
+        )
+    except VersionDroppedError as error:
+        raise CannotRunAgainError(str(error)) from None
 
 
 def queue_recommendations(run: AssessmentRun, *, again_of: TaskRun | None = None) -> TaskRun:
@@ -277,6 +340,35 @@ def run_summary(run: AssessmentRun) -> dict[str, Any]:
     }
 
 
+def _create(
+    files: Sequence[InputFile],
+    *,
+    owner: AbstractBaseUser,
+    name: str,
+    requirements: Requirements,
+    source: Version.Source,
+    idempotency_key: str | None = None,
+) -> Assessment:
+    stated = requirements.model_dump(mode="json", exclude_defaults=True)
+    if not files and not stated:
+        raise UploadError(
+            "There is nothing to assess. Add a file, or answer at least one question on the"
+            " workload."
+        )
+    with transaction.atomic():
+        quotas.lock(owner.pk)
+        earlier = _earlier(Assessment.objects.all(), owner=owner, key=idempotency_key)
+        if earlier:
+            return earlier
+        quotas.check_assessments(owner.pk)
+        assessment = Assessment.objects.create(
+            owner_id=owner.pk, name=name, requirements=stated, idempotency_key=idempotency_key
+        )
+        first = Version(assessment=assessment, number=1, source=source, created_by_id=owner.pk)
+        versions.store(first, files)
+    return assessment
+
+
 def _earlier[M: (Assessment, TaskRun)](
     rows: QuerySet[M], *, owner: AbstractBaseUser, key: str | None
 ) -> M | None:
@@ -308,14 +400,19 @@ def _start(
     idempotency_key: str | None,
     again_of: TaskRun | None,
     completes: AssessmentRun | None,
+    version: Version | None,
 ) -> TaskRun:
     Assessment.objects.select_for_update(no_key=True).get(
         pk=assessment.pk
-    )  # numbers are counted one after another
+    )  # numbers are counted one after another, and no version is dropped meanwhile
+    found = assessment.versions.get(pk=version.pk) if version else assessment.newest_version
+    if found.files_dropped_at and completes is None:
+        raise VersionDroppedError(found)
     last = assessment.runs.aggregate(last=Max("number"))["last"] or 0
     run = AssessmentRun.objects.create(
         assessment=assessment,
         number=last + 1,
+        version=found,
         requirements=assessment.requirements,
         completes=completes,
     )

@@ -430,6 +430,8 @@ FIXES_MAX_S = env_int("FIXES_MAX_S", 30)  # spent on proving a run's fixes
 # of one person; 0: no limit
 QUOTA_STORED_MB = env_int("QUOTA_STORED_MB", 1000)
 QUOTA_ASSESSMENTS = env_int("QUOTA_ASSESSMENTS", 500)
+QUOTA_FILES = env_int("QUOTA_FILES", 1_000_000)
+VERSIONS_KEPT = env_int("VERSIONS_KEPT", 100)  # 0: the files of all
 QUOTA_WAITING_RUNS = env_int("QUOTA_WAITING_RUNS", 1000)
 QUOTA_REPORTS = env_int("QUOTA_REPORTS", 2000)
 ASSESSMENTS_RETENTION_DAYS = env_int("ASSESSMENTS_RETENTION_DAYS", 0)  # 0: kept until deleted

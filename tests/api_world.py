@@ -25,9 +25,10 @@ def make_world(owner: User) -> None:
         AssessmentRun,
         Finding,
         Report,
+        Version,
         subject_of,
     )
-    from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
+    from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID, RUN_ID
     from tasks_ui.models import State, TaskRun
     from tasks_ui.rest.examples import TASK_ID
 
@@ -43,7 +44,13 @@ def make_world(owner: User) -> None:
         state=State.SUCCESS,
     )
     run = AssessmentRun.objects.create(
-        assessment=assessment, number=1, status="completed", task=task, finished_at="2026-11-23T16Z"
+        pk=RUN_ID,
+        assessment=assessment,
+        version=Version.objects.create(assessment=assessment, number=1),
+        number=1,
+        status="completed",
+        task=task,
+        finished_at="2026-11-23T16Z",
     )
     TaskRun.objects.filter(pk=TASK_ID).update(**subject_of(run))
     agent = AgentReport.objects.create(run=run, agent="security", position=0)

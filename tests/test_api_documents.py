@@ -166,7 +166,14 @@ def call(
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", str(parameter["example"]))
-    return http.request(method, path, **({"json": body} if body is not None else {}))
+    asked = {each["name"]: each["example"] for each in operation["parameters"] if is_asked(each)}
+    return http.request(
+        method, path, params=asked, **({"json": body} if body is not None else {})
+    )
+
+
+def is_asked(parameter: dict[str, Any]) -> bool:
+    return parameter["in"] == "query" and bool(parameter.get("required"))
 
 
 def breaches(response: dict[str, Any], answer: httpx.Response) -> list[str]:

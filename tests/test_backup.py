@@ -15,8 +15,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from assessments.models import SourceFile
-from assessments.rest.examples import ASSESSMENT_ID
+from assessments.models import Blob, Version
 from infra_mind import embedded, supervisor
 from tasks_ui.models import FINAL, TaskRun
 from tests.api_world import make_world
@@ -34,7 +33,9 @@ STILL = (  # nothing writes to them meanwhile
     "assessments_agentreport",
     "assessments_finding",
     "assessments_report",
-    "assessments_sourcefile",
+    "assessments_blob",
+    "assessments_version",
+    "assessments_versionfile",
     "auth_user",
 )
 TORN = (
@@ -101,9 +102,8 @@ def test_a_backup_under_load_restores_every_run_and_every_file(
 ) -> None:
     make_world(ada)
     content = bytes(range(256)) * 4000
-    SourceFile.objects.create(
-        assessment_id=ASSESSMENT_ID, path="main.tf", content=content, size=len(content)
-    )
+    blob = Blob.objects.create(owner=ada, content=content, size=len(content))
+    Version.objects.get().files.create(path="main.tf", blob=blob)
     done = [queue_noop(owner=ada) for _ in range(30)]
     finished = TaskRun.objects.filter(pk__in=[run.pk for run in done], state__in=FINAL)
     wait_until(lambda: finished.count() == len(done), timeout_s=60, what="the first runs")

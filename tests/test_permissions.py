@@ -20,7 +20,7 @@ from django.utils import timezone
 
 import infra_mind.urls  # noqa: F401  (puts the API together)
 from assessments.models import Assessment
-from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID
+from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID, RUN_ID
 from tasks_ui.admin import TaskRunAdmin
 from tasks_ui.models import ApiToken, PausedQueue, TaskRun
 from tasks_ui.rest.api import api
@@ -54,7 +54,12 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/assessments/{uuid:assessment_id}"): READ,
     ("DELETE", "/assessments/{uuid:assessment_id}"): WRITE,
     ("POST", "/assessments/{uuid:assessment_id}/analyze"): WRITE,
+    ("POST", "/assessments/analyze"): OWN,
+    ("GET", "/assessments/{uuid:assessment_id}/versions"): READ,
+    ("POST", "/assessments/{uuid:assessment_id}/versions"): WRITE,
+    ("GET", "/assessments/{uuid:assessment_id}/versions/{int:number}"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/runs/{int:number}"): READ,
+    ("GET", "/runs/{uuid:run_id}/compare"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/findings"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/runs"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/recommendations"): READ,
@@ -68,6 +73,8 @@ ROUTES: dict[tuple[str, str], str] = {
 BODIES: dict[str, Any] = {
     "/tasks/bulk": EXAMPLES["BulkIn"][0],
     "/assessments/": EXAMPLES["AssessmentIn"][1],
+    "/assessments/analyze": EXAMPLES["AnalyzeIn"][0],
+    "/assessments/{uuid:assessment_id}/versions": EXAMPLES["VersionIn"][0],
     "/assessments/{uuid:assessment_id}/reports": EXAMPLES["ReportIn"][0],
     "/assessments/{uuid:assessment_id}/mutes": EXAMPLES["MuteIn"][0],
 }
@@ -75,6 +82,7 @@ IDS = {
     "task_id": TASK_ID,
     "assessment_id": ASSESSMENT_ID,
     "number": "1",
+    "run_id": RUN_ID,
     "report_id": REPORT_ID,
     "finding_id": FINDING_ID,
     "fingerprint": FINGERPRINT,
@@ -174,7 +182,8 @@ def plain(path: str) -> str:
 
 
 def address(path: str) -> str:
-    return "/api/v1" + re.sub(r"\{(?:\w+:)?(\w+)\}", lambda found: IDS[found[1]], path)
+    asked = f"?with={RUN_ID}" if path.endswith("/compare") else ""
+    return "/api/v1" + re.sub(r"\{(?:\w+:)?(\w+)\}", lambda found: IDS[found[1]], path) + asked
 
 
 def test_every_route_has_a_row() -> None:

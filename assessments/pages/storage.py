@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from assessments import quotas
-from assessments.models import Assessment, Finding, Recommendation, Report
+from assessments.models import Assessment, Finding, Recommendation, Report, VersionFile
 from assessments.services import delete_assessment, tasks_about
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
@@ -70,7 +70,8 @@ def parts(assessment: Assessment) -> list[tuple[int, str]]:
     """What is deleted with the assessment: how many of what."""
     of_runs: dict[str, Any] = {"run__assessment": assessment}
     return [
-        (assessment.files.count(), "file"),
+        (assessment.versions.count(), "version"),
+        (VersionFile.objects.filter(version__assessment=assessment).count(), "file"),
         (assessment.runs.count(), "run"),
         (Finding.objects.filter(**of_runs).count(), "finding"),
         (Recommendation.objects.filter(**of_runs).count(), "recommendation"),
@@ -84,6 +85,7 @@ def usage(owner_id: int) -> list[tuple[str, int, int]]:
     megabytes = -(-quotas.stored_bytes_of(owner_id) // quotas.MB)
     return [
         ("MB of files", megabytes, settings.QUOTA_STORED_MB),
+        ("files in all versions", quotas.files_of(owner_id), settings.QUOTA_FILES),
         ("assessments", quotas.assessments_of(owner_id), settings.QUOTA_ASSESSMENTS),
         ("reports", quotas.reports_of(owner_id).count(), settings.QUOTA_REPORTS),
         ("waiting runs", quotas.waiting_of(owner_id).count(), settings.QUOTA_WAITING_RUNS),

@@ -3,56 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Count
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from assessments import services
-from assessments.models import Assessment
+from assessments.models import Assessment, Version
 from assessments.quotas import QuotaError
-from assessments.requirements import Requirements
 from assessments.rest.runs import RunOut
-from assessments.rest.shared import Key, visible
+from assessments.rest.shared import Key, invalid_body, visible
+from assessments.rest.uploads import AssessmentIn, body_of, read_body
 from assessments.scan.intake import UploadError
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
-from tasks_ui.protocol import FieldError, Words
+from tasks_ui.protocol import FieldError
 from tasks_ui.rest.api import Limit, api
 from tasks_ui.rest.openapi import answers
-from tasks_ui.rest.problems import UnsupportedBodyError, field_errors, problem
+from tasks_ui.rest.problems import problem
 
 router = Router()
 
 RUNS_SHOWN = 50
-BODY_TYPES = ("application/json", "multipart/form-data")
-
-
-class FileIn(BaseModel):
-    """A text file; ``path`` is relative, with forward slashes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    path: str = Field(min_length=1, max_length=1000)
-    content: str
-
-
-class AssessmentIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: Words = Field(min_length=1, max_length=120)
-    requirements: Requirements = Requirements.model_validate({})
-    files: Annotated[list[FileIn], Field(max_length=settings.UPLOAD_MAX_FILES)] = []
 
 
 class AssessmentOut(BaseModel):
+    """``version`` is the number of the newest version, ``files`` the number of its files."""
+
     id: UUID
     name: str
     created_at: datetime
+    version: int
     files: int
 
 
@@ -67,43 +51,6 @@ class AssessmentPage(BaseModel):
     total: int
     assessments: list[AssessmentOut]
     next_cursor: UUID | None
-
-
-CREATE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/AssessmentIn"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {
-                        "name": {"type": "string", "maxLength": 120},
-                        "requirements": {
-                            "type": "string",
-                            "description": "The requirements as JSON",
-                        },
-                        "files": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": (
-                                "Files, or archives (.zip, .tar.gz, .tgz), which are unpacked"
-                            ),
-                        },
-                        "paths": {
-                            "type": "array",
-                            "items": {"type": "string"},
-                            "description": (
-                                "The path of each file, in their order, where it is not its name"
-                            ),
-                        },
-                    },
-                }
-            },
-        },
-    }
-}
 
 
 @api.exception_handler(UploadError)
@@ -124,7 +71,7 @@ def no_room(request: HttpRequest, error: QuotaError) -> HttpResponse:
 @router.post(
     "/",
     response={201: AssessmentDetail},
-    openapi_extra={**CREATE_BODY, **answers(201, "Location")},
+    openapi_extra={**body_of(AssessmentIn), **answers(201, "Location")},
     operation_id="create_assessment",
     url_name="create",
 )
@@ -132,18 +79,15 @@ def create(request: HttpRequest, idempotency_key: Key = None) -> Any:
     """Upload files and requirements. Nothing is analyzed yet. A request that is repeated with its
     Idempotency-Key gives the assessment that the first one created."""
     try:
-        name, requirements, uploads = _read_body(request)
+        body, uploads = read_body(request, AssessmentIn)
     except ValidationError as error:
-        return problem(
-            422,
-            "The assessment has fields that are not valid.",
-            errors=field_errors(error.errors()),
-        )
+        return invalid_body(error, what="assessment")
     assessment = services.create_assessment(
         owner=caller(request),
-        name=name,
-        requirements=requirements,
+        name=body.name,
+        requirements=body.requirements,
         uploads=uploads,
+        source=Version.Source.API,
         idempotency_key=idempotency_key,
     )
     answer = HttpResponse(
@@ -161,12 +105,13 @@ def list_assessments(
     rows = Assessment.objects.visible_to(request.user).order_by("-id")
     total = rows.count()
     rows = rows.filter(pk__lt=cursor) if cursor else rows
+    newest = Version.objects.filter(assessment=OuterRef("pk")).order_by("-number")[:1]
     found = list(
-        rows.annotate(n=Count("files")).values_list("id", "name", "created_at", "n")[: limit + 1]
+        rows.annotate(
+            version=Subquery(newest.values("number")), files=Subquery(newest.values("file_count"))
+        ).values("id", "name", "created_at", "version", "files")[: limit + 1]
     )
-    shown = [
-        AssessmentOut(id=pk, name=name, created_at=at, files=n) for pk, name, at, n in found[:limit]
-    ]
+    shown = [AssessmentOut(**each) for each in found[:limit]]
     return AssessmentPage(
         total=total,
         assessments=shown,
@@ -190,45 +135,23 @@ def delete_assessment(request: HttpRequest, assessment_id: UUID) -> Any:
 
 
 def _detail(assessment: Assessment) -> AssessmentDetail:
-    runs = assessment.runs.only(
-        "number", "status", "task_id", "created_at", "finished_at", "assessment_id", "attention"
+    runs = assessment.runs.select_related("version").only(
+        "number",
+        "status",
+        "task_id",
+        "created_at",
+        "finished_at",
+        "assessment_id",
+        "attention",
+        "version__number",
     )
+    newest = assessment.newest_version
     return AssessmentDetail(
         id=assessment.pk,
         name=assessment.name,
         created_at=assessment.created_at,
-        files=assessment.files.count(),
+        version=newest.number,
+        files=newest.file_count,
         requirements=assessment.requirements,
         runs=[RunOut.of(run) for run in runs[:RUNS_SHOWN]],
-    )
-
-
-def _read_body(request: HttpRequest) -> tuple[str, Requirements, list[tuple[str, bytes]]]:
-    """Name, requirements and files of a JSON or a multipart body. Raises
-    pydantic.ValidationError, UnsupportedBodyError."""
-    if request.content_type not in BODY_TYPES:
-        raise UnsupportedBodyError(request.content_type or "", takes=" or ".join(BODY_TYPES))
-    if request.content_type == "application/json":
-        body = AssessmentIn.model_validate_json(request.body)
-        return (
-            body.name,
-            body.requirements,
-            [(file.path, file.content.encode()) for file in body.files],
-        )
-    stated = request.POST.get("requirements") or "{}"
-    # Names are checked like JSON's: an empty one gets the same words.
-    body = AssessmentIn(
-        name=request.POST.get("name", ""), requirements=Requirements.model_validate_json(stated)
-    )
-    files = request.FILES.getlist("files")
-    paths = request.POST.getlist("paths") or [file.name or "" for file in files]
-    if len(paths) != len(files):
-        raise UploadError(
-            f"There are {len(files)} files and {len(paths)} paths. Send one path for each file, or"
-            " none."
-        )
-    return (
-        body.name,
-        body.requirements,
-        [(path, file.read()) for path, file in zip(paths, files, strict=True)],
     )

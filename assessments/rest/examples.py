@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tasks_ui.rest import examples
 from tasks_ui.rest.examples import TASK_ID
 
 ASSESSMENT_ID = "019ab3ef-9d0f-7d5e-8f2a-6b1c0d9e8f7a"
 FINDING_ID = "019ab3f1-3c4d-7e2f-9a0b-1c2d3e4f5a6b"
 FINGERPRINT = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+RUN_ID = "019ab3f0-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
 REPORT_ID = "019ab3f2-7e5d-7f10-b3c4-d5e6f7a8b9c0"
 
 TERRAFORM = 'resource "aws_s3_bucket" "logs" {\n  bucket = "shop-logs"\n}\n'
 RUN = {
+    "id": RUN_ID,
     "number": 1,
+    "version": 1,
     "status": "running",
     "task_id": TASK_ID,
     "created_at": "2026-11-23T16:00:00Z",
     "finished_at": None,
     "needs_attention": [],
 }
-ABOUT = {"id": ASSESSMENT_ID, "name": "shop", "created_at": "2026-11-23T16:00:00Z", "files": 1}
+ABOUT = {
+    "id": ASSESSMENT_ID,
+    "name": "shop",
+    "created_at": "2026-11-23T16:00:00Z",
+    "version": 1,
+    "files": 1,
+}
+VERSION = {
+    "number": 2,
+    "source": "api",
+    "created_by": "ada",
+    "created_at": "2026-11-24T09:00:00Z",
+    "file_count": 1,
+    "files_dropped_at": None,
+}
+VERSION_FILE = {
+    "path": "terraform/main.tf",
+    "kind": "unknown",
+    "size": 61,
+    "sha256": "0c1a0c1cbf7a2f3ba58ed0a1b3d1d3f9a4d0f0a3a0f5a9c8b7d6e5f4a3b2c1d0",
+}
+COMPARED_RUN = {"id": RUN_ID, "assessment_id": ASSESSMENT_ID, "number": 1, "version": 1}
+NONE = {"total": 0, "findings": []}
+SAME = {"before": None, "now": None, "change": None}
+MEASURE: dict[str, Any] = {**SAME, "unit": "", "is_partial": False, "total": 0, "resources": []}
 QUEUED = {
     "assessment_id": ASSESSMENT_ID,
     "task_id": TASK_ID,
@@ -41,6 +70,8 @@ REPORT = {
 examples.PARAMETERS |= {
     "assessment_id": ASSESSMENT_ID,
     "number": 1,
+    "run_id": RUN_ID,
+    "with": RUN_ID,
     "report_id": REPORT_ID,
     "fingerprint": FINGERPRINT,
 }
@@ -59,6 +90,28 @@ examples.EXAMPLES |= {
     ],
     "AssessmentDetail": [{**ABOUT, "requirements": {"uptime_target_percent": 99.9}, "runs": [RUN]}],
     "AssessmentPage": [{"total": 1, "assessments": [ABOUT], "next_cursor": None}],
+    "VersionIn": [
+        {"mode": "change", "files": [{"path": "terraform/main.tf", "content": TERRAFORM}]},
+        {"files": [{"path": "terraform/main.tf", "content": TERRAFORM}]},
+    ],
+    "VersionDetail": [{**VERSION, "files": [VERSION_FILE]}],
+    "VersionPage": [{"total": 1, "versions": [VERSION], "next_cursor": None}],
+    "AnalyzeIn": [
+        {"assessment": "shop", "files": [{"path": "terraform/main.tf", "content": TERRAFORM}]}
+    ],
+    "ComparisonOut": [
+        {
+            "run": COMPARED_RUN,
+            "before": COMPARED_RUN,
+            "findings": dict.fromkeys(
+                ("new", "reopened", "persisting", "fixed", "unchecked"), NONE
+            ),
+            "scores": [{"agent": "security", **SAME}],
+            "cost": MEASURE,
+            "energy": MEASURE,
+            "carbon": MEASURE,
+        }
+    ],
     "AnalyzeOut": [QUEUED],
     "MuteIn": [
         {

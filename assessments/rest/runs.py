@@ -16,18 +16,19 @@ from pydantic import BaseModel
 
 from assessments.models import AssessmentRun
 from assessments.muting import muted_count, severity_counts
-from assessments.rest.shared import AgentName, Key, run_of, visible
+from assessments.rest.shared import AgentName, Key, VersionNumber, run_of, version_of, visible
 from assessments.scan.types import ScopeKind
-from assessments.services import start_analysis
+from assessments.services import VersionDroppedError, start_analysis
 from tasks_ui.access.auth import caller
 from tasks_ui.models import State, TaskRun
-from tasks_ui.rest.api import Limit, status_of
+from tasks_ui.rest.api import Limit, api, status_of
 from tasks_ui.rest.openapi import answers
 from tasks_ui.rest.problems import problem
 
 router = Router()
 
 WAIT_STEP_S = 0.25
+KEY_USED = "This Idempotency-Key was used for another assessment. Choose a new one."
 
 
 class ReasonOut(BaseModel):
@@ -42,9 +43,11 @@ class ReasonOut(BaseModel):
 class RunOut(BaseModel):
     """``recommending``: all findings are there, the recommendations are being written.
     ``needs_attention`` is empty where every file of an assessed kind was read and every agent
-    answered."""
+    answered. ``version`` is the number of the version that it reads."""
 
+    id: UUID
     number: int
+    version: int
     status: AssessmentRun.Status
     task_id: UUID | None
     created_at: datetime
@@ -53,9 +56,9 @@ class RunOut(BaseModel):
 
     @classmethod
     def of(cls, run: AssessmentRun) -> RunOut:
-        names = ("number", "status", "task_id", "created_at", "finished_at")
+        names = ("id", "number", "status", "task_id", "created_at", "finished_at")
         own = {name: getattr(run, name) for name in names}
-        return cls(needs_attention=run.attention, **own)
+        return cls(version=run.version.number, needs_attention=run.attention, **own)
 
 
 AnswerStatus = Literal["", "assessed", "not_assessed", "failed"]
@@ -142,17 +145,26 @@ async def analyze(
     request: HttpRequest,
     assessment_id: UUID,
     background: bool = True,
+    version: VersionNumber = None,
     idempotency_key: Key = None,
 ) -> Any:
     """Start a run: 202 at once, or, with ``background=false``, its result; 504 where that takes too
     long."""
-    run = await database_sync_to_async(_start)(request, assessment_id, idempotency_key)
+    run = await database_sync_to_async(_start)(request, assessment_id, version, idempotency_key)
     if run is None:
-        return problem(
-            409, "This Idempotency-Key was used for another assessment. Choose a new one."
-        )
+        return problem(409, KEY_USED)
     if not background:
         return await _wait_for_result(run, assessment_id)
+    return queued(run, assessment_id)
+
+
+@api.exception_handler(VersionDroppedError)
+def files_gone(request: HttpRequest, error: VersionDroppedError) -> HttpResponse:
+    return problem(409, str(error))
+
+
+def queued(run: TaskRun, assessment_id: UUID) -> HttpResponse:
+    """202 with where to ask for the status."""
     answer = AnalyzeOut(
         assessment_id=assessment_id,
         task_id=run.pk,
@@ -201,10 +213,17 @@ def get_run(request: HttpRequest, assessment_id: UUID, number: int) -> RunDetail
     return RunDetail(**RunOut.of(run).model_dump(), **more, agents=agents)
 
 
-def _start(request: HttpRequest, assessment_id: UUID, key: str | None) -> TaskRun | None:
+def _start(
+    request: HttpRequest, assessment_id: UUID, version: int | None, key: str | None
+) -> TaskRun | None:
     """The run, new or (by ``key``) begun before; None where the key was used for something else."""
     assessment = visible(request, assessment_id)
-    run = start_analysis(assessment, by=caller(request), idempotency_key=key)
+    run = start_analysis(
+        assessment,
+        by=caller(request),
+        version=version_of(assessment, version),
+        idempotency_key=key,
+    )
     if not AssessmentRun.objects.filter(task=run, assessment=assessment).exists():
         return None
     return run

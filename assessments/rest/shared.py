@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query
+from pydantic import ValidationError
 
 from assessments.agents import AGENTS
-from assessments.models import Assessment, AssessmentRun
+from assessments.models import Assessment, AssessmentRun, Version
 from tasks_ui.protocol import OneOf
+from tasks_ui.rest.problems import field_errors, problem
 
 Key = Annotated[
     str | None,
@@ -36,13 +38,31 @@ AgentName = Annotated[str, OneOf(lambda: AGENTS)]
 AskedAgent = Annotated[str, OneOf(lambda: AGENTS, is_asked=True)]
 
 
+VersionNumber = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="The newest version, where none is named")
+]
+
+
+def invalid_body(error: ValidationError, *, what: str) -> HttpResponse:
+    return problem(
+        422, f"The {what} has fields that are not valid.", errors=field_errors(error.errors())
+    )
+
+
+def version_of(assessment: Assessment, number: int | None) -> Version:
+    """The version of that number, or the newest. Raises Http404."""
+    if number is None:
+        return assessment.newest_version
+    return get_object_or_404(assessment.versions, number=number)
+
+
 def visible(request: HttpRequest, assessment_id: UUID) -> Assessment:
     return get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
 
 
 def run_of(assessment: Assessment, number: int | None) -> AssessmentRun:
     """The run of that number, or the newest. Raises Http404."""
-    rows = assessment.runs.defer("resources")
+    rows = assessment.runs.select_related("version").defer("resources")
     run = rows.filter(number=number).first() if number is not None else rows.first()
     if run is None:
         raise Http404

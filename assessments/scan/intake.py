@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 ARCHIVE_SUFFIXES = (".zip", ".tar.gz", ".tgz")
 CHUNK = 64 * 1024
@@ -104,6 +104,21 @@ def read_upload(
         found[path] = InputFile.of(path, content)
     _refuse_file_as_folder(found)
     return [found[path] for path in sorted(found)]
+
+
+def check_together(sizes: Mapping[str, int], *, limits: Limits) -> None:
+    """Whether files of several uploads (sizes in bytes by path) make up one. Raises UploadError."""
+    if len(sizes) > limits.files:
+        raise UploadError(
+            f"Together with the files that are there, more than {limits.files:,}. Remove some, or"
+            " upload everything again."
+        )
+    if sum(sizes.values()) > limits.total_bytes:
+        raise UploadError(
+            f"Together with the files that are there, more than {_mb(limits.total_bytes)}. Remove"
+            " some, or upload fewer."
+        )
+    _refuse_file_as_folder(sizes)
 
 
 def safe_path(name: str, *, limits: Limits) -> str:
@@ -294,10 +309,11 @@ def _is_clutter(path: str) -> bool:
     }
 
 
-def _refuse_file_as_folder(found: dict[str, InputFile]) -> None:
-    for path in found:
+def _refuse_file_as_folder(found: Iterable[str]) -> None:
+    paths = set(found)
+    for path in sorted(paths):
         for parent in PurePosixPath(path).parents:
-            if str(parent) in found:
+            if str(parent) in paths:
                 raise UploadError(
                     f"{parent} is both a file and a folder (of {path}). Rename one of them.", path
                 )

@@ -9,7 +9,7 @@ from assessments import kinds
 from assessments.models import (
     AssessmentRun,
     ScanShard,
-    SourceFile,
+    VersionFile,
 )
 from assessments.scan.classify import Classified, classify
 from assessments.scan.shards import Shard, shards_of
@@ -41,10 +41,11 @@ def read_files(work: Work, run: AssessmentRun) -> dict[str, Any]:
 
 def store_intake(run: AssessmentRun, read: list[Classified], shards: list[Shard]) -> None:
     kind_of = {item.file.path: item.kind for item in read}
-    rows = list(run.assessment.files.only("path"))
-    for row in rows:
+    rows = list(VersionFile.objects.filter(version=run.version_id).only("path", "kind"))
+    told = [row for row in rows if row.kind != kind_of[row.path]]
+    for row in told:
         row.kind = kind_of[row.path]
-    SourceFile.objects.bulk_update(rows, ["kind"], batch_size=500)
+    VersionFile.objects.bulk_update(told, ["kind"], batch_size=500)
     ScanShard.objects.bulk_create(
         ScanShard(
             run=run,
@@ -58,5 +59,6 @@ def store_intake(run: AssessmentRun, read: list[Classified], shards: list[Shard]
 
 
 def intake_facts(run: AssessmentRun) -> dict[str, Any]:
-    counts = Counter(run.assessment.files.values_list("kind", flat=True))
+    files = VersionFile.objects.filter(version=run.version_id)
+    counts = Counter(files.values_list("kind", flat=True))
     return {"files": sum(counts.values()), "not_assessed": counts[FileKind.UNKNOWN.value]}

@@ -19,6 +19,7 @@ from assessments.agents.types import Part
 from assessments.models import (
     AssessmentRun,
     MergedScan,
+    VersionFile,
     subject_of,
 )
 from assessments.scan.intake import InputFile
@@ -135,13 +136,16 @@ def confinement() -> Level:
 
 
 def inputs(run: AssessmentRun, *, paths: list[str] | None = None) -> list[InputFile]:
-    """The run's files as they were uploaded, all or those of ``paths``."""
-    rows = (
-        run.assessment.files.all() if paths is None else run.assessment.files.filter(path__in=paths)
-    )
+    """The files of the run's version as they were uploaded, all or those of ``paths``."""
+    rows = VersionFile.objects.filter(version=run.version_id).select_related("blob")
     return [
-        InputFile(path=row.path, content=bytes(row.content), sha256=row.sha256, size=row.size)
-        for row in rows
+        InputFile(
+            path=row.path,
+            content=bytes(row.blob.content),
+            sha256=row.blob.sha256,
+            size=row.blob.size,
+        )
+        for row in (rows if paths is None else rows.filter(path__in=paths))
     ]
 
 

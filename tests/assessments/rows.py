@@ -18,7 +18,7 @@ from assessments.scan.intake import read_upload
 from assessments.scan.merge import ScanResult
 from assessments.services import SAMPLE, create_assessment, start_analysis
 from assessments.stages import ask, synthesis
-from assessments.stages.stage import packed_parts
+from assessments.stages.stage import inputs, packed_parts
 from tasks_ui.worker.work import Work
 from tests.assessments.scanning import scan
 
@@ -55,7 +55,7 @@ def assessed(
     it is left out unless asked for."""
     assert assessment.owner_id is not None
     run = AssessmentRun.objects.get(task=start_analysis(assessment, by=assessment.owner))
-    files = tuple((file.path, bytes(file.content).decode()) for file in assessment.files.all())
+    files = tuple((file.path, file.content.decode()) for file in inputs(run))
     result = scanned.__wrapped__(files) if scan_anew else scanned(files)
     MergedScan.objects.create(run=run, **packed_parts(result))
     ask.make_agents(run)

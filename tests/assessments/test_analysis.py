@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from assessments import versions
 from assessments.models import Assessment, AssessmentRun, Report
 from assessments.requirements import Requirements
 from assessments.services import create_assessment, create_sample, run_again, start_analysis
+from assessments.versions import Change
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
 from tests.assessments.scanning import PLAIN
@@ -97,7 +99,7 @@ def test_the_sample_is_assessed_by_all_agents(shared_stack: Stack, alice: User) 
     assert run.findings.count() > 20
     assert run.summary["sandbox"] == PLAIN.confinement()
     assert run.recommendations.count() > 5
-    paths = set(run.assessment.files.values_list("path", flat=True))
+    paths = set(run.version.files.values_list("path", flat=True))
     assert set(run.findings.exclude(file="").values_list("file", flat=True)) <= paths
     html = bytes(Report.objects.get(run=run).content or b"").decode()
     assert run.findings.counted().first().title.split('"')[0] in html  # type: ignore[union-attr]
@@ -141,7 +143,7 @@ def test_a_second_run_says_what_is_new_what_stays_and_what_is_fixed(
 ) -> None:
     assessment = terraform(alice, OPEN_GROUP)
     first = analysed(assessment, alice)
-    assessment.files.update(content=LONE_BUCKET.encode())
+    versions.add_version(assessment, Change.of([("main.tf", LONE_BUCKET.encode())]), by=alice)
     second = analysed(assessment, alice)
     comparison = second.summary["comparison"]
     assert comparison["run"] == first.number

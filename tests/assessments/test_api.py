@@ -13,7 +13,7 @@ import httpx
 import pytest
 from django.test import Client
 
-from assessments.models import Assessment, AssessmentRun, Report, SourceFile
+from assessments.models import Assessment, AssessmentRun, Report, Version, VersionFile
 from tasks_ui.models import FINAL, ApiToken, State, TaskRun
 from tests.stack import Stack, wait_until
 from tests.tasks_ui.test_api_tasks import is_problem
@@ -186,7 +186,7 @@ def test_files_come_as_multipart_with_archives_and_paths(http: httpx.Client) -> 
     files = [("files", ("main.tf", TERRAFORM.encode())), ("files", ("all.zip", packed.getvalue()))]
     answer = http.post("/api/v1/assessments", data=form, files=files)
     assert answer.status_code == 201, answer.text
-    assert set(SourceFile.objects.values_list("path", flat=True)) == {
+    assert set(VersionFile.objects.values_list("path", flat=True)) == {
         "infra/main.tf",
         "k8s/web.yaml",
     }
@@ -251,7 +251,8 @@ def test_bob_gets_404_for_everything_of_alices(
     shared_stack: Stack, http: httpx.Client, bob: User
 ) -> None:
     assessment = created(http)
-    run = AssessmentRun.objects.create(assessment_id=assessment, number=1)
+    version = Version.objects.get(assessment_id=assessment)
+    run = AssessmentRun.objects.create(assessment_id=assessment, version=version, number=1)
     report = Report.objects.create(run=run, content=b"secret")
     assert (
         http.get(f"/api/v1/assessments/{assessment}/reports/{report.pk}/download").content

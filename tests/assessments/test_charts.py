@@ -145,7 +145,9 @@ def test_a_run_is_compared_with_any_earlier_one(alice: User) -> None:
     first = analysed(alice)
     completed = AssessmentRun.Status.COMPLETED
     for number in (2, 3):
-        AssessmentRun.objects.create(assessment=first.assessment, number=number, status=completed)
+        AssessmentRun.objects.create(
+            assessment=first.assessment, version=first.version, number=number, status=completed
+        )
     client: Client = signed_in(alice)
     address = reverse("run", args=[first.assessment_id, 3])
     for asked, number in (("", 2), ("1", 1), ("3", 2), ("x", 2), ("²", 2)):

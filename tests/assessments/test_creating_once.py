@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from assessments.models import Assessment, SourceFile
+from assessments.models import Assessment, VersionFile
 from tasks_ui.models import ApiToken
 from tests.stack import Stack
 
@@ -32,7 +32,7 @@ def test_four_simultaneous_posts_with_one_key_create_one_assessment(
     assert {status for status, _ in answers} == {201}
     assert len({assessment_id for _, assessment_id in answers}) == 1
     assert Assessment.objects.count() == 1
-    assert SourceFile.objects.count() == 1
+    assert VersionFile.objects.count() == 1
     assert post(shared_stack, token, "two")[1] != answers[0][1]
     other = post(shared_stack, ApiToken.issue(owner=bob, name="test")[1], "one")
     assert other[0] == 201

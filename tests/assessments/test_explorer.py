@@ -51,7 +51,10 @@ def test_findings_of_the_newest_run_of_each_assessment_are_listed(
 ) -> None:
     old = analysed(alice, name="orders")
     newer = AssessmentRun.objects.create(
-        assessment=old.assessment, number=2, status=AssessmentRun.Status.COMPLETED
+        assessment=old.assessment,
+        version=old.version,
+        number=2,
+        status=AssessmentRun.Status.COMPLETED,
     )
     Finding.objects.filter(run=old).update(title="of the old run")
     analysed(alice, name="billing")

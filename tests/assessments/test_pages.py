@@ -20,6 +20,7 @@ from assessments.forms import LOOKS, RequirementsForm
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Report
 from assessments.requirements import Requirements
 from assessments.services import create_assessment, start_analysis
+from assessments.stages.stage import inputs
 from tasks_ui.models import State, TaskRun
 
 if TYPE_CHECKING:
@@ -139,9 +140,7 @@ def test_pasted_text_becomes_a_run_whose_page_opens_at_once(
     run = AssessmentRun.objects.get(assessment__owner=alice)
     assert answer.redirect_chain[-1][0] == reverse("run", args=[run.assessment_id, 1])
     assert run.assessment.requirements == {"rps_peak": 900.0}
-    assert [(f.path, bytes(f.content).decode()) for f in run.assessment.files.all()] == [
-        ("main.tf", MAIN_TF)
-    ]
+    assert [(f.path, f.content.decode()) for f in inputs(run)] == [("main.tf", MAIN_TF)]
     assert run.task is not None and run.task.state == State.PENDING
 
 
@@ -168,7 +167,8 @@ def test_the_paths_of_a_folder_are_kept(browser_of_alice: Client) -> None:
     assert browser_of_alice.post(reverse("new_assessment"), sent).status_code == 302
     assessment = Assessment.objects.get()
     assert assessment.name == "infra"
-    assert [file.path for file in assessment.files.all()] == ["infra/a/main.tf", "infra/b/main.tf"]
+    paths = assessment.newest_version.files.values_list("path", flat=True)
+    assert list(paths) == ["infra/a/main.tf", "infra/b/main.tf"]
 
 
 def test_an_archive_is_unpacked(browser_of_alice: Client) -> None:
@@ -178,7 +178,10 @@ def test_an_archive_is_unpacked(browser_of_alice: Client) -> None:
     sent = {"upload": SimpleUploadedFile("shop.zip", packed.getvalue())}
     assert browser_of_alice.post(reverse("new_assessment"), sent).status_code == 302
     assessment = Assessment.objects.get()
-    assert (assessment.name, assessment.files.get().path) == ("shop", "modules/db/main.tf")
+    assert (assessment.name, assessment.newest_version.files.get().path) == (
+        "shop",
+        "modules/db/main.tf",
+    )
 
 
 @pytest.mark.parametrize("paths", ['["a"]', '{"a": 1}', "[1, 2]", "nonsense"])

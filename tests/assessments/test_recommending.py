@@ -37,7 +37,8 @@ MANY_BUCKETS = "".join(
 @pytest.fixture
 def run(alice: User) -> AssessmentRun:
     assessment = Assessment.objects.create(owner=alice, name="shop")
-    return AssessmentRun.objects.create(assessment=assessment, number=1)
+    version = assessment.versions.create(number=1)
+    return AssessmentRun.objects.create(assessment=assessment, version=version, number=1)
 
 
 def found(run: AssessmentRun, rule: str, severity: Severity, **fields: Any) -> Finding:

@@ -26,7 +26,7 @@ def new_run(owner: User) -> AssessmentRun:
     assessment = create_assessment(
         owner=owner, name="a", requirements=Requirements(), uploads=[("main.tf", bucket)]
     )
-    return AssessmentRun.objects.create(assessment=assessment, number=1)
+    return assessment.runs.create(version=assessment.newest_version, number=1)
 
 
 def test_a_server_that_cannot_shut_engines_in_ends_the_run_and_says_what_to_do(

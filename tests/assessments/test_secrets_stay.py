@@ -28,7 +28,7 @@ from tests.tasks_ui.sockets import greeted
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-UPLOADS = "assessments_sourcefile"
+UPLOADS = "assessments_blob"
 UPLOADED = {**FILES, **{f"more/{path}": text for path, text in SECRET_FILES.items()}}
 SECRETS = PLANTED | HOSTILE_SECRETS
 

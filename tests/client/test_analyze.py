@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
-from assessments.models import Assessment, SourceFile
+from assessments.models import Assessment, VersionFile
 from infra_mind import embedded, supervisor
 from infra_mind_client.cli import cli
 from infra_mind_client.files import MARKER
@@ -121,7 +121,7 @@ def test_a_pipeline_fails_by_the_severity_that_it_names(
     assert "main.tf:" in ended.stdout and "CKV_AWS_24" in ended.stdout and "of 100" in ended.stdout
     assert "Scan: done\n" in ended.stderr  # no terminal: a line for each step
     assert "\x1b" not in ended.stdout
-    assert list(SourceFile.objects.values_list("path", flat=True)) == [MARKER, "main.tf"]
+    assert list(VersionFile.objects.values_list("path", flat=True)) == [MARKER, "main.tf"]
     assert Assessment.objects.get().requirements == {"uptime_target_percent": 99.9}
     (found,) = json.loads((folder / "out.sarif").read_text())["runs"]
     uris = {
