@@ -259,6 +259,7 @@ def test_bob_gets_404_for_everything_of_alices(
         == b"secret"
     )
     bobs = Assessment.objects.create(owner=bob, name="bob's")
+    bobs.versions.create(number=1)
     with shared_stack.http(token=key_of(bob)) as of_bob:
         for route in (
             "",
@@ -267,6 +268,8 @@ def test_bob_gets_404_for_everything_of_alices(
             "/recommendations",
             "/reports",
             f"/reports/{report.pk}/download",
+            "/versions",
+            "/versions/1",
         ):
             assert is_problem(of_bob.get(f"/api/v1/assessments/{assessment}{route}"), 404), route
         assert is_problem(
