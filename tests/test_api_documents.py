@@ -167,9 +167,7 @@ def call(
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", str(parameter["example"]))
     asked = {each["name"]: each["example"] for each in operation["parameters"] if is_asked(each)}
-    return http.request(
-        method, path, params=asked, **({"json": body} if body is not None else {})
-    )
+    return http.request(method, path, params=asked, **({"json": body} if body is not None else {}))
 
 
 def is_asked(parameter: dict[str, Any]) -> bool:
