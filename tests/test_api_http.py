@@ -181,7 +181,7 @@ def test_what_is_deprecated_says_since_when_and_until_when(api: Client, run: Ass
 
 def test_runs_are_paged(api: Client, run: AssessmentRun) -> None:
     for number in (2, 3):
-        AssessmentRun.objects.create(assessment=run.assessment, number=number)
+        run.assessment.runs.create(version=run.version, number=number)
     address = f"/api/v1/assessments/{run.assessment_id}/runs?limit=2"
     first = api.get(address).json()
     assert ([each["number"] for each in first["runs"]], first["total"]) == ([3, 2], 3)

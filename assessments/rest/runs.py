@@ -191,7 +191,8 @@ def list_runs(
     cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> RunPage:
     """The runs of an assessment, newest first."""
-    every = visible(request, assessment_id).runs.defer("resources", "coverage", "summary")
+    every = visible(request, assessment_id).runs.select_related("version")
+    every = every.defer("resources", "coverage", "summary")
     rows = every.filter(number__lt=cursor) if cursor else every
     found = [RunOut.of(run) for run in rows[: limit + 1]]
     more = len(found) > limit
