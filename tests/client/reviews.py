@@ -51,6 +51,7 @@ def nasty_review() -> Review:
         new=[finding(1), nasty, finding(3, file="", line=0)],
         fixed=[finding(4, severity="critical")],
         persisting=[finding(5, line=0)],
+        unchecked=[finding(7)],
         accepted=[finding(6, accepted="muted on the server")],
         unread=[Unread(path=NASTY, reason=NASTY, line=3), Unread(path="b.tf", reason="no")],
         gates=[

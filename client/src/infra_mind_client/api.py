@@ -106,6 +106,16 @@ class Client:
                 raise UnreachableError("The recommendations were not written in time.")
             time.sleep(RECOMMENDATIONS_POLL_S)
 
+    def unchecked(self, run_id: str, *, before: str) -> set[str] | None:
+        """Fingerprints of findings of the run ``before`` that are gone in the other, but that it
+        could not have found: their file was not read, or their agent did not answer. None where
+        there are too many to list."""
+        found = self.get(f"/runs/{run_id}/compare", **{"with": before, "limit": PAGE})
+        gone = found["findings"]["unchecked"]
+        if gone["total"] > len(gone["findings"]):
+            return None
+        return {each["fingerprint"] for each in gone["findings"]}
+
     def report(
         self, assessment_id: str, *, kind: str, format: str, run: int | None = None
     ) -> bytes:

@@ -160,7 +160,7 @@ class Assessor:
     ) -> Review:
         known = before.by_fingerprint if before else {}
         counted = [each for each in run.findings if not each.accepted]
-        now = run.by_fingerprint
+        fixed, unchecked = self._gone(run, before) if before else ([], [])
         number = run.detail["number"]
         stayed = [Unread(path=path, reason=why) for path, why in upload.unread.items()]
         return Review(
@@ -171,15 +171,26 @@ class Assessor:
             base=base.label if base else "",
             new=sort(each for each in counted if each.fingerprint not in known),
             persisting=sort(each for each in counted if each.fingerprint in known),
-            fixed=sort(
-                each for each in known.values() if each.fingerprint not in now and not each.accepted
-            ),
+            fixed=sort(fixed),
+            unchecked=sort(unchecked),
             accepted=sort(each for each in run.findings if each.accepted),
             scores=scores_of(run.detail, before.detail if before else None),
             figures=figures_of(run.detail, before.detail if before else None),
             unread=[*stayed, *unread_of(run.detail)],
             scopes={each["key"]: each["label"] for each in run.detail["scopes"]},
         )
+
+    def _gone(self, run: _Run, before: _Run) -> tuple[list[Finding], list[Finding]]:
+        """What the base has and the run has not: fixed, and those that nobody looked for. The
+        server says which."""
+        now = run.by_fingerprint
+        gone = [each for each in before.findings if each.fingerprint not in now]
+        gone = [each for each in gone if not each.accepted]
+        unchecked = self._client.unchecked(run.detail["id"], before=before.detail["id"])
+        if unchecked is None:
+            return [], gone
+        fixed = [each for each in gone if each.fingerprint not in unchecked]
+        return fixed, [each for each in gone if each.fingerprint in unchecked]
 
     def _say(self, upload: Upload) -> None:
         for note in upload.notes:

@@ -99,7 +99,8 @@ class Gate:
 @dataclass(kw_only=True)
 class Review:
     """Without a base every finding is in ``new``. ``base`` names what the change is compared
-    with."""
+    with. ``unchecked`` are gone, but their file was not read or their agent did not answer: nobody
+    knows whether they are fixed."""
 
     assessment: str
     assessment_id: str
@@ -109,6 +110,7 @@ class Review:
     new: list[Finding] = field(default_factory=list)
     persisting: list[Finding] = field(default_factory=list)
     fixed: list[Finding] = field(default_factory=list)
+    unchecked: list[Finding] = field(default_factory=list)
     accepted: list[Finding] = field(default_factory=list)
     scores: list[Change] = field(default_factory=list)
     figures: list[Change] = field(default_factory=list)

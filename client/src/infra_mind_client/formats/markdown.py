@@ -47,6 +47,9 @@ def _parts(review: Review, shown: int) -> Iterator[str]:
     if review.fixed:
         yield f"**Fixed: {len(review.fixed)}**"
         yield from _findings(review.fixed, shown, review)
+    if review.unchecked:
+        yield f"**Gone, but not looked for: {len(review.unchecked)}**"
+        yield from _findings(review.unchecked, shown, review)
     if changes := [*_changes(review.figures), *_changes(review.scores)]:
         yield _table(["", "before" if review.base else "", "now", "change"], changes, review)
     yield f"[Run {review.run}]({review.url})"

@@ -26,6 +26,7 @@ def write_text(review: Review, file: IO[str], *, limit: int) -> None:
         out.print(said(f"Compared with {review.base}"))
     _findings(out, "New" if review.base else "", review.new, review, limit)
     _findings(out, "Fixed", review.fixed, review, limit)
+    _findings(out, "Gone, but not looked for", review.unchecked, review, limit)
     _counts(out, review)
     _changes(out, [*review.figures, *review.scores])
     _unread(out, review.unread)
