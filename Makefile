@@ -78,11 +78,15 @@ lint-api: .node/.installed
 	cd .node && REDOCLY_TELEMETRY=off node_modules/.bin/redocly lint --config redocly.yaml ../docs/openapi.json
 	cd .node && node asyncapi.js ../docs/asyncapi.json
 
-# The linters find their settings above the files, so these are copied beside the linters.
+# The linters find their settings above the files, so these are copied beside the linters. The font is a copy of a file
+# of a package: make run has to work without npm, and PyPI has no package with a variable woff2. So it is compared.
+FONTS := tasks_ui/static/tasks_ui/fonts
 lint-pages: .node/.installed
 	@rm -rf .node/pages && mkdir -p .node/pages
 	@cp -r --parents tasks_ui/static assessments/static .node/pages/
 	cd .node && node_modules/.bin/eslint pages
+	@cmp .node/node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2 $(FONTS)/inter-latin-wght-normal.woff2
+	@cmp .node/node_modules/@fontsource-variable/inter/LICENSE $(FONTS)/LICENSE
 	cd .node && node_modules/.bin/stylelint "pages/**/*.css"
 
 clean:

@@ -223,12 +223,13 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
-STATIC_ROOT = env("STATIC_ROOT") or None  # set where files are collected, in the container image
+COLLECTED_HERE = INFRA_MIND_HOME / "static"  # by manage.py up; the container image has its own
+STATIC_ROOT = env("STATIC_ROOT") or (str(COLLECTED_HERE) if COLLECTED_HERE.is_dir() else None)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "infra_mind.static.CollectedStorage"},
 }
-WHITENOISE_USE_FINDERS = True  # a fresh clone needs no collectstatic
+WHITENOISE_USE_FINDERS = True  # where nothing has been collected
 
 SECURE_CSP = {
     "default-src": [CSP.SELF],

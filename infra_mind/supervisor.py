@@ -199,6 +199,7 @@ class Supervisor:
     def _prepare_database(self) -> bool:
         """Migrate; at the first start make the demo account and its sample. A process of its own:
         it needs Django."""
+        (self.options.home / "static").mkdir(exist_ok=True)  # prepare collects into it
         command = executable(["python", "manage.py", "prepare"])
         if not os.environ.get("DATABASE_URL"):
             is_private = hosts.is_loopback(self.options.host)

@@ -3,6 +3,7 @@ behind."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -143,6 +144,29 @@ def living(processes: list[psutil.Process]) -> list[str]:
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 alive.append(" ".join(process.cmdline()))
     return alive
+
+
+def test_static_files_are_compressed_and_kept_for_ever_by_their_hash(shared_up: Up) -> None:
+    page = httpx.get(f"{shared_up.url}sign-in/").text
+    addresses = re.findall(r'(?:href|src)="/(static/[^"#]+)', page)
+    assert any("inter-latin" in address for address in addresses)
+    module = re.search(r"static/tasks_ui/page\.\w+\.js", modules_of(shared_up))
+    assert module
+    for address in {*addresses, module[0]}:
+        answer = httpx.get(shared_up.url + address)
+        assert "immutable" in answer.headers["Cache-Control"], address
+        if address.endswith((".css", ".js")):
+            assert answer.headers["Content-Encoding"] == "gzip", address
+    imports = re.findall(r'from "\./(.+?)"', httpx.get(shared_up.url + module[0]).text)
+    assert imports and all(re.fullmatch(r"\w+\.\w{12}\.js", name) for name in imports), imports
+
+
+def modules_of(up: Up) -> str:
+    """The names of the collected files, as the manifest has them."""
+    return "\n".join(
+        f"static/{name}"
+        for name in json.loads((up.home / "static/staticfiles.json").read_text())["paths"].values()
+    )
 
 
 def test_a_second_up_says_that_one_is_running(shared_up: Up) -> None:

@@ -118,11 +118,9 @@ def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
     if not findings:
         passed = f"All {total} security checks that ran passed{_suppressed(tally)}."
         return passed if total or tally.suppressed else NOTHING_FOUND
-    worst = findings[0]
     return (
         f"{tally.failed_count} of {total} security checks failed"
-        f"{also_listed(tally)}{_suppressed(tally)}. "
-        f"Worst: {worst.title} ({worst.resource or worst.file})."
+        f"{also_listed(tally)}{_suppressed(tally)}."
     )
 
 

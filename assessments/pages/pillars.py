@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from assessments.forms import LOOKS
 from assessments.models import AgentReport, AssessmentRun
 from tasks_ui.models import TaskRun
 from tasks_ui.runs import wording
+
+HEADLINE_CHARS = 140
+FIRST_SENTENCE = re.compile(r".+?[.!?](?=\s+[A-Z]|\s*\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,13 @@ class Pillar:
     @property
     def has_failed(self) -> bool:
         return self.report.status == AgentReport.FAILED
+
+    @property
+    def headline(self) -> str:
+        """The summary, or of a long one its first sentence: never a part of a sentence."""
+        summary = self.report.summary
+        first = FIRST_SENTENCE.match(summary)
+        return first[0] if first and len(summary) > HEADLINE_CHARS else summary
 
     @property
     def change(self) -> str:

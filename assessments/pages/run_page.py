@@ -56,6 +56,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "is_active": is_active,
         "place": waiting.places([task]).get(task.pk) if task else None,
         "trouble": waiting.trouble([task]) if task else "",
+        "usual": waiting.usual_times([task]).get(task.kind) if task else None,
         "stages": stages,
         "percent": percent_of_stages(stages),
         "agents": agent_lanes(children, reports, by_agent),

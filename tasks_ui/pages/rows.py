@@ -13,8 +13,8 @@ from django.db.models import Q
 from tasks_ui import kinds
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import ACTIVE, State, TaskRun, TaskRunQuerySet
-from tasks_ui.querysets import NEEDS_ATTENTION, as_uuid
-from tasks_ui.runs.waiting import places
+from tasks_ui.querysets import NEEDS_ATTENTION, Page, as_uuid
+from tasks_ui.runs.waiting import Bounds, places, usual_times
 from tasks_ui.runs.wording import COUNTED
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Tab:
     label: str
     cells: tuple[Q, ...] = ()
 
+
+WAITING = Q(state=State.PENDING)
 
 TABS = {
     "": Tab("All"),
@@ -51,6 +53,8 @@ class Row:
     can_run_again: bool
     place: int | None = None
     """In the queue, 1 is next; None where it does not wait in one."""
+    usual: Bounds | None = None
+    """What such runs took, in seconds, for one at work."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +92,15 @@ class Filters:
     def narrow(self, runs: TaskRunQuerySet) -> TaskRunQuerySet:
         """All filters but the state's, which the tabs count.
 
-        Follow-ups that are done fold away, as what they follow offers their outcome, unless their
-        kind or id is asked for.
+        Follow-ups show only where one failed, unless their kind or id is asked for: the page of
+        what they follow shows them, and rows that come and go by themselves would move the buttons
+        of the others.
         """
         if self.kind:
             runs = runs.filter(kind=self.kind)
         elif not as_uuid(self.q):
-            runs = runs.exclude(
-                kind__in=kinds.follow_ups(), state__in=[State.SUCCESS, State.REVOKED]
-            )
+            quiet = [state for state in State if state != State.FAILURE]
+            runs = runs.exclude(kind__in=kinds.follow_ups(), state__in=quiet)
         if not self.q:
             return runs
         found = runs.search(self.q).values_list("pk", flat=True)[: COUNTED + 1]
@@ -125,12 +129,12 @@ def listing(runs: TaskRunQuerySet, *, filters: Filters) -> Listing:
     counts = count_by_tab(narrowed)
     head, (label, names) = sections_of(filters)
     parts = [
-        (TABS[name].label, counts[name], narrowed.page(PAGE, cells=TABS[name].cells).runs)
+        (TABS[name].label, counts[name], page_of(narrowed, names=[name]).runs)
         for name in head
         if counts[name]
     ]
-    cells = [cell for name in names if counts[name] for cell in TABS[name].cells]
-    paged = narrowed.page(PAGE, cells=cells, after=filters.before)
+    counted = [name for name in names if counts[name]]
+    paged = page_of(narrowed, names=counted, after=filters.before)
     parts.append((label, min(COUNTED + 1, sum(counts[name] for name in names)), paged.runs))
     rows = iter(as_rows([run for *_, group in parts for run in group]))
     groups = [Group(label, count, [next(rows) for _ in group]) for label, count, group in parts]
@@ -140,6 +144,27 @@ def listing(runs: TaskRunQuerySet, *, filters: Filters) -> Listing:
         next_before=str(paged.next_cursor or ""),
         is_cut=bool(filters.q) and runs.search_limit() is not None,
     )
+
+
+def page_of(
+    runs: TaskRunQuerySet, *, names: Sequence[str], after: UUID | None = None
+) -> Page[TaskRun]:
+    """The runs of some tabs past the run ``after``: what is at work before what waits, each by age.
+
+    A run that starts between two pages is shown on both; none is left out.
+    """
+    cells = [cell for name in names for cell in TABS[name].cells]
+    if WAITING not in cells:
+        return runs.page(PAGE, cells=cells, after=after)
+    if after and runs.filter(WAITING, pk=after).exists():
+        return runs.page(PAGE, cells=[WAITING], after=after)
+    at_work = runs.page(PAGE, cells=[cell for cell in cells if cell != WAITING], after=after)
+    room = PAGE - len(at_work.runs)
+    if not room:
+        is_last = not at_work.next_cursor and not runs.filter(WAITING).exists()
+        return Page(at_work.runs, None if is_last else at_work.runs[-1].pk)
+    waiting = runs.page(room, cells=[WAITING])
+    return Page([*at_work.runs, *waiting.runs], waiting.next_cursor)
 
 
 def sections_of(filters: Filters) -> tuple[list[str], tuple[str, list[str]]]:
@@ -160,8 +185,8 @@ def as_rows(runs: Sequence[TaskRun]) -> list[Row]:
         kind = kinds.find(name)
         if kind and kind.describe:
             facts |= kind.describe(of_kind)
-    waiting = places(runs)
-    return [_row(run, facts.get(run.pk), waiting.get(run.pk)) for run in runs]
+    waiting, usual = places(runs), usual_times(runs)
+    return [_row(run, facts.get(run.pk), waiting.get(run.pk), usual.get(run.kind)) for run in runs]
 
 
 def count_by_tab(runs: TaskRunQuerySet) -> dict[str, int]:
@@ -181,7 +206,9 @@ def count_by_tab(runs: TaskRunQuerySet) -> dict[str, int]:
     return {"": min(COUNTED + 1, sum(counts.values())), **counts}
 
 
-def _row(run: TaskRun, facts: RunFacts | None, place: int | None) -> Row:
+def _row(run: TaskRun, facts: RunFacts | None, place: int | None, usual: Bounds | None) -> Row:
     kind = kinds.find(run.kind)
     label = kind.label if kind else run.kind
-    return Row(run, facts or RunFacts(title=run.title), label, bool(kind and kind.run_again), place)
+    return Row(
+        run, facts or RunFacts(title=run.title), label, bool(kind and kind.run_again), place, usual
+    )

@@ -103,7 +103,7 @@ def run_again(request: SignedInRequest, task_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def bulk(request: SignedInRequest) -> HttpResponse:
-    """Cancel, or run again, the runs that are marked in the list: at most BULK_MAX, each for
+    """Cancel, or run again, the runs that are selected in the list: at most BULK_MAX, each for
     itself."""
     ids = [
         task_id for text in request.POST.getlist("task")[:BULK_MAX] if (task_id := as_uuid(text))
@@ -115,7 +115,7 @@ def bulk(request: SignedInRequest) -> HttpResponse:
     reasons = [act(run, request.user) for run in runs]
     done = reasons.count("")
     words = "asked to stop" if request.POST["act"] == "cancel" else "queued again"
-    outcome = f"{done} of {len(runs)} runs {words}." if runs else "No run was marked."
+    outcome = f"{done} of {len(runs)} runs {words}." if runs else "No run was selected."
     why = Counter(reason for reason in reasons if reason).most_common(REASONS_SHOWN)
     _say_outcome(
         request,

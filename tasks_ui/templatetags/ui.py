@@ -106,9 +106,18 @@ def severity(level: int, text: str = "") -> SafeString:
     )
 
 
-@register.simple_tag
-def severities(counts: Mapping[Any, int] | None) -> SafeString:
-    """Counts by level (or by its name in lower case), from critical to info, zeros left out."""
+@register.simple_tag(takes_context=True)
+def severities(
+    context: template.Context,
+    counts: Mapping[Any, int] | None,
+    page: str = "",
+    **filters: str,
+) -> SafeString:
+    """Counts by level (or by its name in lower case), from critical to info, zeros left out.
+
+    With ``filters`` each count links to this page's findings of that level which fit them, with
+    ``page`` to those of the page at that address.
+    """
     found = counts or {}
     both = (
         (level, found.get(level) or found.get(word.lower()) or 0)
@@ -119,10 +128,18 @@ def severities(counts: Mapping[Any, int] | None) -> SafeString:
         '<span class="sevs">{}</span>',
         format_html_join(
             "",
-            '<span title="{}"><span class="sev" data-sev="{}">{}<b>{}</b><span class="vh">'
-            " {}</span></span></span>",
+            '<{} title="{}"><span class="sev" data-sev="{}">{}<b>{}</b><span class="vh">'
+            " {}</span></span></{}>",
             (
-                (SEVERITIES[n], n, _bars(n), f"{count:,}", SEVERITIES[n].lower())
+                (
+                    _tag(context, n, page, filters),
+                    SEVERITIES[n],
+                    n,
+                    _bars(n),
+                    f"{count:,}",
+                    SEVERITIES[n].lower(),
+                    "a" if page or filters else "span",
+                )
                 for n, count in present
             ),
         ),
@@ -214,13 +231,16 @@ def place_words(place: int) -> str:
 
 
 @register.simple_tag
-def time_left(run: TaskRun) -> SafeString:
+def time_left(run: TaskRun, usual: waiting.Bounds | None = None) -> SafeString:
     """The range of the time that is left, followed by the page as the bar moves; empty while
     nothing is known."""
     if run.is_final or run.started_at is None or run.attempt > 1:
         return mark_safe("")
     return format_html(
-        '<span data-left="{}">{}</span>', run.started_at.isoformat(), waiting.left_words(run)
+        '<span data-left="{}" data-usual="{}">{}</span>',
+        run.started_at.isoformat(),
+        f"{usual[0]:.1f} {usual[1]:.1f}" if usual else "",
+        waiting.left_words(run, usual=usual),
     )
 
 
@@ -247,6 +267,18 @@ def with_query(context: template.Context, **changes: Any) -> str:
         else:
             query[key] = str(value)
     return f"?{query.urlencode()}" if query else "?"
+
+
+def _tag(
+    context: template.Context, level: int, page: str, filters: Mapping[str, str]
+) -> SafeString:
+    """The opening tag of one count: a link where it leads somewhere."""
+    if page:
+        return format_html('a href="{}?severity={}#findings"', page, level)
+    if not filters:
+        return mark_safe("span")
+    query = with_query(context, **filters, severity=level)
+    return format_html('a href="{}#findings"', query)
 
 
 def _bars(level: int) -> SafeString:

@@ -18,10 +18,12 @@ from django.utils import timezone
 
 from assessments.forms import LOOKS, RequirementsForm
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Report
+from assessments.muting import mute_finding
 from assessments.requirements import Requirements
 from assessments.services import create_assessment, start_analysis
 from assessments.stages.stage import inputs
 from tasks_ui.models import State, TaskRun
+from tests.assessments.rows import assessed, uploaded
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -200,6 +202,12 @@ def test_nothing_to_assess_is_refused_in_words(browser_of_alice: Client) -> None
     assert "There is nothing to assess." in answer.content.decode()
 
 
+def test_a_refused_form_names_the_files_to_choose_again(browser_of_alice: Client) -> None:
+    sent = {"upload": SimpleUploadedFile("vpc.tf", MAIN_TF.encode()), "rpo_minutes": "-5"}
+    page = browser_of_alice.post(reverse("new_assessment"), sent).content.decode()
+    assert re.search(r"Choose\s+this file again.*vpc\.tf", page, re.DOTALL)
+
+
 def test_an_unsafe_path_is_refused_and_named(browser_of_alice: Client) -> None:
     answer = browser_of_alice.post(reverse("new_assessment"), form(paste_name="../../etc/passwd"))
     assert answer.status_code == 422
@@ -230,6 +238,40 @@ def test_the_sample_starts_with_one_press(browser_of_alice: Client, alice: User)
     answer = browser_of_alice.post(reverse("try_sample"), follow=True)
     assert answer.status_code == 200
     assert AssessmentRun.objects.get().assessment.owner == alice
+
+
+def test_a_tile_shows_whole_sentences_and_its_counts_lead_to_their_findings(
+    browser_of_alice: Client, alice: User
+) -> None:
+    run = analysed(alice)
+    long = f"12 of 96 security checks failed. {'Each of them has a line of its own. ' * 6}"
+    run.reports.filter(agent="security").update(summary=long)
+    address = reverse("run", args=[run.assessment_id, run.number])
+    page = browser_of_alice.get(address).content.decode()
+    tile = page[page.index('id="pillars"') :].partition("</section>")[0]
+    assert ">12 of 96 security checks failed.<" in tile
+    (link,) = set(re.findall(r'href="(\?agent=security[^"]*)#findings"', tile))
+    shown = browser_of_alice.get(address + link.replace("&amp;", "&")).context["findings"]
+    assert [(finding.agent, finding.severity) for finding in shown] == [("security", 3)]
+    listed = browser_of_alice.get(reverse("dashboard")).content.decode()
+    assert f'href="{address}?severity=3#findings"' in listed
+
+
+def test_no_summary_names_a_muted_finding(browser_of_alice: Client, alice: User) -> None:
+    run = assessed(uploaded(alice, {"main.tf": MAIN_TF}))
+    for found in run.findings.all():
+        mute_finding(found, by=alice, reason="It is a test bucket.")
+    page = browser_of_alice.get(reverse("run", args=[run.assessment_id, run.number]))
+    titles = set(run.findings.values_list("title", flat=True))
+    assert titles and not [title for title in titles if title in page.content.decode()]
+
+
+def test_staff_are_led_to_the_administration(alice: User) -> None:
+    link = f'href="{reverse("admin:index")}"'
+    assert link not in signed_in(alice).get(reverse("dashboard")).content.decode()
+    alice.is_staff = True
+    alice.save()
+    assert link in signed_in(alice).get(reverse("dashboard")).content.decode()
 
 
 def test_a_finished_run_shows_score_place_and_what_to_add(

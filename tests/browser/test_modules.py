@@ -185,14 +185,22 @@ def test_the_page_writes_spans_as_the_server_does(modules: Page) -> None:
 
 def test_the_page_writes_the_time_left_as_the_server_does(modules: Page) -> None:
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    cases = [(s, p) for s in (0, 2.5, 3, 7.25, 20, 61, 600, 4000, 90_000) for p in range(101)]
+    earlier: list[waiting.Bounds | None] = [None, (18.0, 24.5), (3.0, 700.0)]
+    cases = [
+        (elapsed, percent, usual)
+        for elapsed in (0, 2.5, 3, 7.25, 20, 61, 600, 4000, 90_000)
+        for percent in range(101)
+        for usual in earlier
+    ]
 
-    def from_server(elapsed: float, percent: int) -> str:
+    def from_server(elapsed: float, percent: int, usual: waiting.Bounds | None) -> str:
         run = TaskRun(state=State.PROGRESS, current=percent, total=100, attempt=1)
         run.started_at = now - timedelta(seconds=elapsed)
-        return waiting.left_words(run, now)
+        return waiting.left_words(run, now, usual=usual)
 
-    on_page = call(modules, "leftWords", [[elapsed, percent / 100] for elapsed, percent in cases])
+    on_page = call(
+        modules, "leftWords", [[elapsed, percent / 100, usual] for elapsed, percent, usual in cases]
+    )
     assert on_page == [from_server(*case) for case in cases]
 
 

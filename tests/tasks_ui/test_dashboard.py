@@ -122,7 +122,7 @@ def test_many_runs_take_as_many_queries_as_few(browser_of_alice: Client, alice: 
     for state in State:
         for _ in range(12):
             a_run(alice, state=state)
-    assert queries() == few <= 15
+    assert queries() <= few <= 15
 
 
 def test_alice_does_not_see_bobs_runs_nor_children(
@@ -231,17 +231,43 @@ def test_the_line_under_a_bar_says_why(alice: User, fields: dict[str, Any], word
     assert wording.status_line(a_run(alice, **fields)) == words
 
 
-def test_follow_ups_stand_in_the_list_only_while_they_work_or_need_someone(
+def test_what_is_at_work_stands_before_what_waits(browser_of_alice: Client, alice: User) -> None:
+    a_run(alice, "at work", state=State.PROGRESS)
+    a_run(alice, "again", state=State.RETRY)
+    for number in range(PAGE + 3):
+        a_run(alice, f"waits {number:02}", state=State.PENDING)
+    waiting_titles = [f"waits {number:02}" for number in reversed(range(PAGE + 3))]
+    expected = ["again", "at work", *waiting_titles]
+    assert titles(browser_of_alice.get(reverse("dashboard"))) == expected[:PAGE]
+    first = browser_of_alice.get(reverse("dashboard"), {"state": "active"})
+    more = {"state": "active", "before": first.context["page"].next_before}
+    second = browser_of_alice.get(reverse("dashboard"), more)
+    assert titles(first) + titles(second) == expected
+    assert second.context["page"].next_before == ""
+
+
+def test_a_full_page_at_work_leads_to_what_waits_and_to_no_empty_page(
+    browser_of_alice: Client, alice: User
+) -> None:
+    for _ in range(PAGE):
+        a_run(alice, "at work", state=State.PROGRESS)
+    active = {"state": "active"}
+    assert browser_of_alice.get(reverse("dashboard"), active).context["page"].next_before == ""
+    a_run(alice, "waits", state=State.PENDING)
+    first = browser_of_alice.get(reverse("dashboard"), active)
+    more = {**active, "before": first.context["page"].next_before}
+    assert titles(browser_of_alice.get(reverse("dashboard"), more)) == ["waits"]
+
+
+def test_follow_ups_stand_in_the_list_only_where_they_need_someone(
     browser_of_alice: Client, alice: User
 ) -> None:
     for state in State:
         a_run(alice, f"report {state}", state=state, kind="generate_report")
     listed = browser_of_alice.get(reverse("dashboard"))
-    assert set(titles(listed)) == {
-        f"report {state}" for state in State if state not in {State.SUCCESS, State.REVOKED}
-    }
+    assert titles(listed) == ["report FAILURE"]
     counts = {name: count for name, _, count in listed.context["tabs"]}
-    assert counts == {"": 6, "active": 5, "attention": 1, "done": 0, "cancelled": 0}
+    assert counts == {"": 1, "active": 0, "attention": 1, "done": 0, "cancelled": 0}
     asked_for = browser_of_alice.get(reverse("dashboard"), {"kind": "generate_report"})
     assert len(titles(asked_for)) == len(State)
     done = TaskRun.objects.get(state=State.SUCCESS)
@@ -316,7 +342,8 @@ def test_places_are_ordinals(place: int, words: str) -> None:
         (25, 20, "35-85 s left"),  # 60 s at the mean rate, 2 / sqrt(25) = 40 % around it
         (64, 36, "15-30 s left"),  # 20.25 s, 25 % around it
         (99, 20, "up to 5 s left"),
-        (10, 60, "3-15 min left"),  # 540 s, 63 %
+        (10, 60, ""),  # a rate alone says too little so early
+        (20, 60, "2-6 min left"),  # 240 s, 45 %
     ],
 )
 def test_the_time_left_is_a_range_around_the_mean_rate(
@@ -336,6 +363,34 @@ def test_the_time_left_is_a_range_around_the_mean_rate(
     assert said == words
     run.attempt = 2
     assert waiting.left_words(run, now) == ""
+
+
+@pytest.mark.parametrize(
+    ("took_s", "words"),
+    [
+        ([20.0, 22.0], ""),  # two runs are no measure, and a rate says too little so early
+        ([18.0, 20.0, 24.0], "10-20 s left"),
+        ([3.0, 4.0, 5.0], ""),  # this run is already longer than those
+    ],
+)
+def test_the_time_left_is_measured_on_earlier_runs_of_the_kind(
+    alice: User, bob: User, took_s: list[float], words: str
+) -> None:
+    now = timezone.now()
+    for owner, seconds in [(bob, 600.0), (bob, 600.0), (bob, 600.0), *((alice, s) for s in took_s)]:
+        ended = now - timedelta(hours=1)
+        a_run(
+            owner,
+            state=State.SUCCESS,
+            started_at=ended - timedelta(seconds=seconds),
+            finished_at=ended,
+        )
+    began = now - timedelta(seconds=7)
+    run = a_run(alice, state=State.PROGRESS, current=6, attempt=1, started_at=began)
+    usual = waiting.usual_times([run]).get("probe")
+    said = waiting.left_words(run, now, usual=usual)
+    plain = said.replace("\N{NO-BREAK SPACE}", " ").replace("\N{EN DASH}", "-")
+    assert plain == words
 
 
 def test_a_paused_queue_and_lost_workers_are_named_beside_what_waits(
@@ -391,7 +446,7 @@ def test_bulk_takes_only_what_it_knows(browser_of_alice: Client, alice: User) ->
     )
     assert browser_of_alice.get(reverse("bulk_tasks")).status_code == 405
     answer = browser_of_alice.post(reverse("bulk_tasks"), {"act": "again"}, follow=True)
-    assert "No run was marked." in answer.content.decode()
+    assert "No run was selected." in answer.content.decode()
 
 
 def test_a_toast_is_said_of_an_end_but_not_of_follow_ups_that_went_well(

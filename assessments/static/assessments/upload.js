@@ -1,4 +1,8 @@
-/** Dropping, choosing and removing files. The form stays a plain form: it is sent with the files that are listed. */
+/**
+ * Dropping, choosing and removing files. The form is sent with the files that are listed, in the background: a browser
+ * does not send the files of a refused form again, so the page stays, and shows what the server's rendering says.
+ */
+import { send } from "./send.js"
 
 const form = document.getElementById("new")
 const input = document.getElementById("id_upload")
@@ -14,8 +18,11 @@ input.classList.add("vh")
 input.addEventListener("change", () => add([...input.files].map((file) => [file.name, file])))
 folder.addEventListener("change", () => add([...folder.files].map((file) => [file.webkitRelativePath, file])))
 form.addEventListener("input", ready)
-form.addEventListener("submit", send)
-addEventListener("pageshow", () => delete form.dataset.sent) // back to the form from the run
+form.addEventListener("submit", (event) => {
+  event.preventDefault()
+  send(form, files, { onRefused: list })
+})
+for (const part of [drop, table]) part.dataset.loaded = "yes" // a rendering of the server's knows nothing of the files
 
 for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => over(event, true))
 for (const name of ["dragleave", "drop"]) drop.addEventListener(name, (event) => over(event, false))
@@ -128,17 +135,6 @@ function ready() {
     lane.dataset.state = isReady ? "SUCCESS" : "PENDING"
     lane.querySelector("use").setAttribute("href", `${form.dataset.sprite}#${isReady ? "SUCCESS" : "PENDING"}`)
   }
-}
-
-function send(event) {
-  if (form.dataset.sent) return event.preventDefault()
-  form.dataset.sent = "once"
-  const sorted = [...files.keys()].sort()
-  const transfer = new DataTransfer()
-  for (const path of sorted) transfer.items.add(files.get(path))
-  input.files = transfer.files
-  form.elements.paths.value = sorted.length ? JSON.stringify(sorted) : ""
-  document.getElementById("analyze").textContent = "Sending"
 }
 
 function total() {

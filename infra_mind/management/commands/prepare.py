@@ -1,4 +1,5 @@
-"""``manage.py prepare``: what has to be in the database before the processes start."""
+"""``manage.py prepare``: what has to be in the database, and for browsers, before the processes
+start."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from assessments.services import create_sample
+from infra_mind.static import collect
 from infra_mind.supervisor import ADMIN_USERNAME, DEMO_PASSWORD, DEMO_USERNAME
 
 
@@ -28,6 +30,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         self.stdout.write("The database is up to date.")
+        if str(settings.COLLECTED_HERE) == settings.STATIC_ROOT and collect():
+            self.stdout.write("Static files are collected.")
         if options["demo"]:
             self._let_demo_in()
         else:

@@ -17,7 +17,12 @@ function count(now) {
     set(until, left > 0 ? `in ${clock(left)}` : "now")
   }
   for (const words of document.querySelectorAll("[data-left]"))
-    set(words, leftWords((now - Date.parse(words.dataset.left)) / 1000, share(words)))
+    set(words, leftWords((now - Date.parse(words.dataset.left)) / 1000, share(words), usual(words)))
+}
+
+/** What such runs took, in seconds, where the server knows it. */
+function usual(element) {
+  return element.dataset.usual ? element.dataset.usual.split(" ").map(Number) : null
 }
 
 /** The part of the work that is done, of the run that an element belongs to. */

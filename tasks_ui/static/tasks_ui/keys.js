@@ -1,4 +1,6 @@
 /** Keys, off while typing, and altogether where a person has turned them off in the list that ? shows. */
+import { clearSelection } from "./selection.js"
+
 const OFF = "keys-off"
 const dialog = document.getElementById("keys")
 let first = ""
@@ -28,7 +30,7 @@ const KEYS = {
   "[": () => step(".find > summary", -1),
   c: () => press("c"),
   r: () => press("r"),
-  x: () => mark(),
+  x: () => select(),
   n: () => go("a[data-new]"),
   t: () => focus(document.querySelector(".events")),
   "g d": () => go(".brand"),
@@ -57,19 +59,18 @@ function step(selector, by) {
   return focus(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by))])
 }
 
-function mark() {
+function select() {
   const box = document.activeElement.closest(".run")?.querySelector(".pick")
   if (!box) return false
   box.click()
 }
 
-/** Takes the marks off, else closes what is open. */
+/** Clears the selection, else closes what is open. */
 function clear() {
-  const marked = [...document.querySelectorAll(".pick:checked")]
-  for (const box of marked) box.checked = false
+  if (clearSelection()) return true
   const open = document.querySelector(".find[open]")
-  if (!marked.length && open) open.open = false
-  return marked.length > 0 || open !== null
+  if (open) open.open = false
+  return open !== null
 }
 
 /** Acts on the focused row; on the page of one run, on that run. */

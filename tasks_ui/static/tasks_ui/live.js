@@ -7,6 +7,7 @@ import { ask } from "./ask.js"
 import { drawNumber, drawProgress } from "./bars.js"
 import { Feed } from "./socket.js"
 import { morph } from "./morph.js"
+import { drawSelection } from "./selection.js"
 import { tick } from "./clocks.js"
 import { countUnseen, onEnd } from "./toasts.js"
 import { announce, describeConnection } from "./say.js"
@@ -135,6 +136,7 @@ async function read() {
   const added = morph(shown, fresh)
   document.title = page.title
   drawNumber()
+  drawSelection()
   for (const element of added) window.htmx?.process(element)
   light(added)
   follow()

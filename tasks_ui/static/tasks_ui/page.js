@@ -2,6 +2,7 @@
 import { start } from "./live.js"
 import { offerCopies } from "./copy.js"
 import { listen } from "./keys.js"
+import { offerSelection } from "./selection.js"
 import { offerNotifications } from "./toasts.js"
 
 document.documentElement.classList.add("scripted")
@@ -29,4 +30,5 @@ document.getElementById("errors")?.focus()
 listen()
 offerNotifications()
 offerCopies()
+offerSelection()
 start()

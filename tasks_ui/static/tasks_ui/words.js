@@ -3,6 +3,7 @@
  * tasks_ui/runs/waiting.py (leftWords, where the formula is explained). A test compares the two on many values.
  */
 const LEAST_PERCENT = 5
+const LEAST_PERCENT_ALONE = 20
 const LEAST_S = 3
 const UNITS = [
   [86_400, "d", 3600, "h"],
@@ -31,15 +32,30 @@ export function when(at, now) {
   return `${at.getDate()} ${at.toLocaleDateString("en-US", { month: "short" })} ${at.getFullYear()}`
 }
 
-/** The time that is left, as a range, after `elapsed` seconds in which the part `share` (0..1) was done. */
-export function leftWords(elapsed, share) {
-  const done = Math.min(0.99, share)
-  if (100 * done < LEAST_PERCENT || elapsed < LEAST_S) return ""
-  const mean = (elapsed * (1 - done)) / done
-  const error = 2 / Math.sqrt(100 * done)
-  const [low, high] = [mean * (1 - error), mean * (1 + error)]
+/**
+ * The time that is left, as a range, after `elapsed` seconds in which the part `share` (0..1) was done. `usual`: what
+ * such runs took, [least, most] in seconds, or null.
+ */
+export function leftWords(elapsed, share, usual = null) {
+  const bounds = left(elapsed, Math.min(0.99, share), usual)
+  if (!bounds) return ""
+  const [low, high] = bounds
   const [step, size, unit] = high <= 90 ? [5, 1, "s"] : high <= 5400 ? [60, 60, "min"] : [3600, 3600, "h"]
   const least = (Math.floor(low / step) * step) / size
   const most = (Math.ceil(high / step) * step) / size
   return least > 0 ? `${least}\u2013${most}\u00a0${unit} left` : `up to ${most}\u00a0${unit} left`
+}
+
+function left(elapsed, done, usual) {
+  const isEarly = 100 * done < LEAST_PERCENT_ALONE
+  if (100 * done < LEAST_PERCENT || elapsed < LEAST_S || (isEarly && !usual)) return null
+  const mean = (elapsed * (1 - done)) / done
+  const error = 2 / Math.sqrt(100 * done)
+  const byRate = [mean * (1 - error), mean * (1 + error)]
+  if (!usual) return byRate
+  const byOthers = [Math.max(0, usual[0] - elapsed), usual[1] - elapsed]
+  const both = [Math.max(byRate[0], byOthers[0]), Math.min(byRate[1], byOthers[1])]
+  if (both[0] <= both[1]) return both
+  if (isEarly) return byOthers[1] > 0 ? byOthers : null
+  return byRate
 }

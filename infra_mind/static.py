@@ -1,0 +1,44 @@
+"""Static files for browsers: compressed, and under names with a hash of their content, so that a
+cache may keep them for ever.
+
+``manage.py up`` collects them into the home at a start after a change, the container image when it
+is built. Where nothing has been collected (tests, single commands) they have their own names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class CollectedStorage(CompressedManifestStaticFilesStorage):
+    support_js_module_import_aggregation = True  # modules import each other by hashed names
+
+    def stored_name(self, name: str) -> str:
+        return str(super().stored_name(name)) if self.hashed_files else name
+
+
+def collect() -> bool:
+    """Collect into STATIC_ROOT what has changed there since; False where nothing has."""
+    mark = Path(settings.STATIC_ROOT) / ".collected"
+    state = _state_of_sources()
+    if mark.exists() and mark.read_text() == state:
+        return False
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+    mark.write_text(state)
+    return True
+
+
+def _state_of_sources() -> str:
+    """A digest of every file's name, size and time."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            size, time = storage.size(name), storage.get_modified_time(name)
+            digest.update(f"{name}\0{size}\0{time.timestamp()}\0".encode())
+    return digest.hexdigest()
