@@ -17,7 +17,7 @@ help:
 	@echo "make audit    compare the locks with published advisories (needs the network)"
 	@echo "make format   let ruff put the code into shape"
 	@echo "make lock     compile the locks from pyproject.toml (UPGRADE=1 takes newer versions)"
-	@echo "make api      write docs/openapi.json and docs/asyncapi.json anew"
+	@echo "make api      write docs/openapi.json and docs/asyncapi.json"
 	@echo "make lint-api lint both (with npm)"
 	@echo "make bench-peers  compare with Celery, procrastinate, django-tasks-db, dramatiq, celery-progress"
 	@echo "make chaos    storms of kills, freezes and outages over hundreds of runs (SEEDS='1 2 3')"
@@ -98,10 +98,10 @@ clean:
 .venv/bin/python:
 	@python="$$(scripts/find-python)" && echo "Making .venv with $$python" && "$$python" -m venv --clear .venv
 
-# uv installs many times faster than pip. Where it can't be had or finds no index, pip does the work.
+# uv installs many times faster than pip. Where it isn't available or finds no index, pip does the work.
 .venv/.uv: requirements-uv.txt | .venv/bin/python
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null
-	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r $< || echo "uv can't be had; pip takes its place."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r $< || echo "uv isn't available; pip takes its place."
 	@touch $@
 
 .venv/.runtime: requirements.txt client/pyproject.toml | .venv/.uv

@@ -1,4 +1,4 @@
-"""Signing in, up and out, passwords, mail addresses and second factors.
+"""Signing in, up and out, passwords, email addresses and second factors.
 
 The names are django-allauth's, which its views and mails use, beside those that our pages have
 always used.

@@ -66,7 +66,7 @@ LOOKS: dict[str, Look] = {
     "replicas": Look(
         group="Load", label="Replicas now", unit="units", used_by="Where the code is silent"
     ),
-    "average_utilisation_percent": Look(group="Load", label="Mean CPU utilisation", unit="%"),
+    "average_utilisation_percent": Look(group="Load", label="Average CPU utilization", unit="%"),
     "data_gb": Look(group="Load", label="Data size", unit="GB"),
     "egress_gb_month": Look(group="Load", label="Egress per month", unit="GB"),
     "uptime_target_percent": Look(
@@ -191,7 +191,7 @@ class NewAssessmentForm(RequirementsForm):
         is_list = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
         if not is_list or (paths and len(paths) != len(self.cleaned_data.get("upload") or [])):
             raise forms.ValidationError(
-                "The list of files did not arrive whole. Add the files again."
+                "The list of files arrived incomplete. Add the files again."
             )
         return paths
 
@@ -199,7 +199,7 @@ class NewAssessmentForm(RequirementsForm):
         cleaned = super().clean()
         if cleaned.get("paste", "").strip() and not cleaned.get("paste_name"):
             self.add_error(
-                "paste_name", "Give the pasted text a file name: its ending says what it is."
+                "paste_name", "Give the pasted text a file name; its extension shows what it is."
             )
         return cleaned
 

@@ -125,7 +125,7 @@ def file_notes(version_ids: set[UUID]) -> dict[UUID, str]:
 
 def _without_files(run: AssessmentRun) -> str:
     count = run.version.file_count
-    return wording.plural(count, "file") if count else "Questionnaire only"
+    return wording.plural(count, "file") if count else "Workload details only"
 
 
 def _kinds_line(kinds: Sequence[tuple[FileKind, int]]) -> str:

@@ -326,7 +326,7 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
     owner_id = "run__assessment__owner_id"
 
     def counted(self) -> Self:
-        """Each thing to mend once: compliance tells the others' findings again, by requirement."""
+        """Each thing to fix once: compliance tells the others' findings again, by requirement."""
         return self.exclude(agent="compliance")
 
     def muted(self) -> Self:
@@ -335,12 +335,12 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
 
     def unmuted(self) -> Self:
         """Without those that are muted now. Scores keep counting them: a mute says "I know", not
-        "it is mended"."""
+        "it is fixed"."""
         return self.filter(~_its_mute())
 
 
 class Finding(models.Model):
-    """One thing to mend. ``fingerprint`` is the same from run to run, and when its lines move."""
+    """One thing to fix. ``fingerprint`` is the same from run to run, and when its lines move."""
 
     class Since(models.TextChoices):
         """Against the run before; empty until synthesis has compared, and in a first run."""

@@ -32,9 +32,9 @@ def mute_finding(
     Raises MuteError."""
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON_CHARS or not reason.replace("\n", " ").isprintable():
-        raise MuteError(f"Say why, in 1 to {MAX_REASON_CHARS} characters.")
+        raise MuteError(f"Give a reason of 1 to {MAX_REASON_CHARS} characters.")
     if expires_at is not None and expires_at <= timezone.now():
-        raise MuteError("The mute would have ended already. Choose a time to come, or none.")
+        raise MuteError("That end date has passed. Choose a later one, or none.")
     mute, _ = FindingMute.objects.update_or_create(
         assessment=finding.run.assessment,
         fingerprint=finding.fingerprint,
@@ -62,7 +62,7 @@ def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:
 
 
 def severity_counts(run: AssessmentRun) -> dict[str, int]:
-    """Findings to mend by severity, the worst first; without the muted, and without compliance's,
+    """Findings to fix by severity, the worst first; without the muted, and without compliance's,
     which tell the others' again."""
     counts = dict.fromkeys((level.name.lower() for level in sorted(Severity, reverse=True)), 0)
     for level in run.findings.counted().unmuted().values_list("severity", flat=True).order_by():

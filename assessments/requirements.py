@@ -122,7 +122,7 @@ class Requirements(BaseModel):
         None, ge=1, le=1_000_000, description="Replicas running now, where the code is silent"
     )
     average_utilisation_percent: float | None = Field(
-        None, ge=0, le=100, description="Mean CPU utilisation, in percent, where it is known"
+        None, ge=0, le=100, description="Average CPU utilization, in percent, where it is known"
     )
 
 

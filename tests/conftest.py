@@ -36,7 +36,7 @@ __all__ = [
 
 @pytest.fixture
 def transactional_db(django_db_reset_sequences: None) -> None:
-    """Rows that other processes see. Sequences start anew after each test, so that the content
+    """Rows that other processes see. Sequences start again after each test, so that the content
     types, which flushing writes again, keep the ids that processes which stay up between tests have
     in memory."""
 

@@ -386,12 +386,12 @@ def test_a_queue_is_held_by_those_with_the_permission_alone(people: dict[str, Us
         client = Client()
         client.force_login(people[caller])
         assert client.get(page).status_code == status, caller
-        for deed in ("pause", "resume"):
-            done = client.post(f"{page}default/{deed}/")
+        for action in ("pause", "resume"):
+            done = client.post(f"{page}default/{action}/")
             held = PausedQueue.objects.filter(name="default").exists()
             may = caller in {"operator", "superuser"}
-            assert held == (may and deed == "pause"), (caller, deed)
-            assert done.status_code == (302 if may or status == 302 else 403), (caller, deed)
+            assert held == (may and action == "pause"), (caller, action)
+            assert done.status_code == (302 if may or status == 302 else 403), (caller, action)
 
 
 def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(

@@ -101,8 +101,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
 
 def is_tagged(resource: Resource) -> bool | None:
-    """Whether the code gives ``resource`` a tag; None where it can't be told (a reference) or isn't
-    asked."""
+    """Whether the code gives ``resource`` a tag; None where it can't be determined (a
+    reference) or isn't asked."""
     if resource_type(resource) not in TAGGABLE:
         return None
     attributes = attributes_of(resource)

@@ -129,7 +129,7 @@ def _downtime(reports: Sequence[AgentReport]) -> Iterator[Against]:
     )
     scale = ROOM * max(value, limit, 0.1)
     yield Against(
-        label="Downtime promised",
+        label="Downtime by SLA",
         words=f"{value:,.1f} min a month",
         limit=f"target {limit:,.1f}",
         width=round(100 * value / scale, 2),

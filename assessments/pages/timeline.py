@@ -68,7 +68,7 @@ def _retrying(event: TaskEvent) -> Words:
 
 
 def _cancelling(event: TaskEvent) -> Words:
-    return State.CANCELLING, "Cancel asked for", "Running work is being stopped", False
+    return State.CANCELLING, "Cancel requested", "Running work is being stopped", False
 
 
 def _revoked(event: TaskEvent) -> Words:
@@ -114,7 +114,7 @@ def _agent_finished(event: TaskEvent) -> Words:
     if event.data["status"] == "not_assessed":
         return "SKIPPED", f"{label} not assessed", event.data["reason"], False
     score = event.data["score"]
-    return State.SUCCESS, f"{label} answered", f"Score {score}" if score is not None else "", False
+    return State.SUCCESS, f"{label} finished", f"Score {score}" if score is not None else "", False
 
 
 def _findings_found(event: TaskEvent) -> Words:
@@ -145,8 +145,8 @@ _WORDS: dict[str, Callable[[TaskEvent], Words]] = {
     "stage.finished": _stage_finished,
     "child.queued": _child(State.PENDING, "queued", minor=True),
     "child.started": _child(State.STARTED, "started", minor=True),
-    "child.progressing": _child(State.PROGRESS, "has counted its work", minor=True),
-    "child.retrying": _child(State.RETRY, "will be tried again", minor=False),
+    "child.progressing": _child(State.PROGRESS, "counted its work", minor=True),
+    "child.retrying": _child(State.RETRY, "will be retried", minor=False),
     "child.cancelling": _child(State.CANCELLING, "is being stopped", minor=True),
     "child.revoked": _child(State.REVOKED, "was cancelled", minor=True),
     "child.succeeded": _child(State.SUCCESS, "is done", minor=True),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from assessments.scan.terraform import Counted, Root
 
 ANY = "(unknown)"
-"""The key of the one instance that stands for a collection that can't be told."""
+"""The key of the one instance that stands for a collection that can't be determined."""
 Edits = dict[str, list[tuple[int, int, str]]]
 """By path: byte ranges and what takes their place."""
 
@@ -34,7 +34,7 @@ def bounded(root: Root) -> Edits:
 
 
 def with_one_of_the_unknown(root: Root) -> Edits:
-    """Each count that can't be told becomes 1, and the others above MAX_COUNT are bounded."""
+    """Each count that can't be determined becomes 1, and the others above MAX_COUNT are bounded."""
     unknown = ((c, "1", [ANY]) for c in root.counted.values() if c.number is None)
     return _joined(bounded(root), _edits(unknown))
 

@@ -80,7 +80,7 @@ def evaluate(
 def _looped(
     loop: For, collection: Any, lookup: Lookup, value: Callable[[Expression, Lookup], Any]
 ) -> Any:
-    """UNKNOWN where it can't be told how many items the loop gives."""
+    """UNKNOWN where it can't be determined how many items the loop gives."""
     if not isinstance(collection, dict | list):
         return UNKNOWN
     pairs = list(collection.items() if isinstance(collection, dict) else enumerate(collection))

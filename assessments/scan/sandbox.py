@@ -36,7 +36,7 @@ TERM_GRACE_S = 0.5
 PROBE_AGAIN_S = 60.0
 
 CANNOT_CONFINE = 97
-"""Exit status of confine.py where the level can't be had."""
+"""Exit status of confine.py where the level isn't available."""
 
 Level = Literal["isolated", "confined", "open"]
 LEVELS: tuple[Level, ...] = ("isolated", "confined", "open")

@@ -43,9 +43,9 @@ class Stack:
         self._decided: dict[str, bool | None] = {}
 
     def condition(self, name: str) -> bool | None:
-        """Whether a named condition holds; None where it can't be told."""
+        """Whether a named condition holds; None where it can't be determined."""
         if name not in self._decided:
-            self._decided[name] = None  # One that refers to itself can't be told.
+            self._decided[name] = None  # One that refers to itself can't be determined.
             conditions = self.template.get("Conditions")
             written = conditions.get(name) if isinstance(conditions, dict) else None
             self._decided[name] = self._holds(written, depth=0)

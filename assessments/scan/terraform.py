@@ -91,8 +91,8 @@ class Facts:
 @dataclass(frozen=True)
 class Counted:
     """The ``count`` or ``for_each`` of a block: ``start`` and ``end`` are its byte range in the
-    file, ``number`` is how many instances it gives, None where that can't be told, and ``first``
-    are the first MAX_COUNT items of the collection."""
+    file, ``number`` is how many instances it gives, None where that can't be determined, and
+    ``first`` are the first MAX_COUNT items of the collection."""
 
     path: str
     line: int
@@ -349,7 +349,7 @@ class _Walk:
 
     def _note(self, counted: Counted) -> None:
         """A block of a module that is called several times may have several numbers: the one that
-        can't be told counts most, then the largest."""
+        can't be determined counts most, then the largest."""
         key = (counted.path, counted.start)
         known = self.root.counted.get(key)
         if known is None or (

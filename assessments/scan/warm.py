@@ -1,7 +1,7 @@
 """The warm way: a fork server in the scanner's environment that has the engines imported already.
 
 The first job that finds no server starts one and waits for it, which costs what a plain start
-costs. A server that can't be had is no error: the caller goes the plain way.
+costs. A server that isn't available is no error: the caller goes the plain way.
 """
 
 from __future__ import annotations

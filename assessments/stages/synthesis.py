@@ -48,7 +48,7 @@ def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:
         }
     work.report(3, steps, "Settling scores")
     work.save_with_result(lambda: store_synthesis(run, data, summary, known if before else None))
-    work.report(4, steps, "Scores are settled")
+    work.report(4, steps, "Calculating scores")
     return {"findings": len(found)}
 
 

@@ -391,7 +391,7 @@ class TaskRunAdmin(TaskRunBase):
             path("rows/", view(self.rows), name="tasks_ui_rows"),
             path("queues/", view(partial(queues.show, self)), name="tasks_ui_queues"),
             path(
-                "queues/<str:name>/<str:deed>/",
+                "queues/<str:name>/<str:action>/",
                 view(partial(queues.hold, self)),
                 name="tasks_ui_hold_queue",
             ),

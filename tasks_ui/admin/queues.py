@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks_ui.models import TaskRun, Worker
 
-DEEDS = {
+ACTIONS = {
     "pause": (
         queues.pause,
         "Nothing more starts in {}. What runs goes on.",
@@ -55,16 +55,16 @@ def show(model_admin: ModelAdmin[TaskRun], request: HttpRequest) -> HttpResponse
 
 
 def hold(
-    model_admin: ModelAdmin[TaskRun], request: HttpRequest, name: str, deed: str
+    model_admin: ModelAdmin[TaskRun], request: HttpRequest, name: str, action: str
 ) -> HttpResponse:
     """POST: pause or resume a queue."""
     if not (model_admin.has_view_permission(request) and may_read(request.user)):
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    if deed not in DEEDS:
+    if action not in ACTIONS:
         raise Http404
-    act, done, nothing_to_do = DEEDS[deed]
+    act, done, nothing_to_do = ACTIONS[action]
     try:
         was_changed = act(name, by=cast("User", request.user))
     except queues.NoSuchQueueError:

@@ -34,11 +34,11 @@ REASONS_SHOWN = 3
 
 
 CONNECTION_CHECKS = (
-    ("http", "The server answers"),
-    ("origin", "It is addressed as the browser addresses it"),
+    ("http", "The server responds"),
+    ("origin", "Server and browser use the same address"),
     ("session", "The session cookie arrives at the API"),
     ("socket", "A WebSocket opens"),
-    ("news", "Frames come back"),
+    ("news", "Messages come back"),
 )
 
 
@@ -81,7 +81,7 @@ def cancel(request: SignedInRequest, task_id: UUID) -> HttpResponse:
     run = get_object_or_404(TaskRun.objects.visible_to(request.user), pk=task_id)
     after = request_cancel(run, by=request.user)
     if after.cancel_requested_at is None:
-        messages.info(request, f"Could not cancel {run.title}: it had finished.")
+        messages.info(request, f"Could not cancel {run.title}: it had already finished.")
     return back(request)
 
 
@@ -114,12 +114,14 @@ def bulk(request: SignedInRequest) -> HttpResponse:
         raise Http404
     reasons = [act(run, request.user) for run in runs]
     done = reasons.count("")
-    words = "asked to stop" if request.POST["act"] == "cancel" else "queued again"
-    outcome = f"{done} of {len(runs)} runs {words}." if runs else "No run was selected."
+    asked = f"{done} of {len(runs)} runs"
+    is_cancel = request.POST["act"] == "cancel"
+    outcome = f"Cancel requested for {asked}." if is_cancel else f"{asked} queued again."
+    outcome = outcome if runs else "No run was selected."
     why = Counter(reason for reason in reasons if reason).most_common(REASONS_SHOWN)
     _say_outcome(
         request,
-        " ".join([outcome, *(f"{count} not: {reason}" for reason, count in why)]),
+        " ".join([outcome, *(f"{count} skipped: {reason}" for reason, count in why)]),
         whole=done == len(runs),
     )
     return back(request)
@@ -156,7 +158,7 @@ def connection(request: SignedInRequest) -> HttpResponse:
 def _cancel_one(run: TaskRun, by: User) -> str:
     """Why not, where it was not done."""
     if run.is_final or request_cancel(run, by=by).cancel_requested_at is None:
-        return "It had finished."
+        return "It had already finished."
     return ""
 
 

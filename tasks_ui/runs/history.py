@@ -94,7 +94,7 @@ def _started(type: str, data: dict[str, Any]) -> tuple[str, str]:
 
 
 def _retrying(type: str, data: dict[str, Any]) -> tuple[str, str]:
-    return f"Attempt {data['attempt']} of {data['max_attempts']} failed; it is tried again", data[
+    return f"Attempt {data['attempt']} of {data['max_attempts']} failed; it will be retried", data[
         "error"
     ]
 

@@ -68,15 +68,15 @@ def trouble(runs: Sequence[TaskRun]) -> str:
         names = " and ".join(f"“{name}”" for name in paused)
         return (
             f"The queue{'s' if len(paused) > 1 else ''} {names}"
-            f" {'are' if len(paused) > 1 else 'is'} paused by an operator. What waits there starts"
+            f" {'are' if len(paused) > 1 else 'is'} paused by an operator. Waiting runs start"
             " when it is resumed."
         )
     seen = list(Worker.objects.filter(stopped_at=None))
     if seen and not any(worker.is_up for worker in seen):
         last = max(worker.last_seen_at for worker in seen)
         return (
-            "No worker has been heard of for"
-            f" {int((timezone.now() - last).total_seconds())}{NBSP}s. Runs wait."
+            "No worker has responded for"
+            f" {int((timezone.now() - last).total_seconds())}{NBSP}s. Runs are waiting."
         )
     return ""
 

@@ -75,10 +75,10 @@ def retry_line(run: TaskRun) -> str:
     return f"{line} · {first_line(run.error)}" if run.error else line
 
 
-def revoked_line(run: TaskRun) -> str:
+def revoked_line(run: TaskRun, *, who: str = "Cancelled") -> str:
     if run.started_at is None:
-        return "Cancelled before it started."
-    return f"Cancelled at {run.percent}{NBSP}%. What was done is kept."
+        return f"{who} before it started."
+    return f"{who} at {run.percent}{NBSP}%. Finished work is kept."
 
 
 def failure_line(run: TaskRun) -> str:

@@ -215,6 +215,13 @@ def status_line(run: TaskRun) -> str:
     return wording.status_line(run)
 
 
+@register.simple_tag(takes_context=True)
+def cancelled_words(context: template.Context, run: TaskRun) -> str:
+    """``You cancelled this run at 50 %. Finished work is kept.``, to whoever asked for it."""
+    by_reader = run.cancel_requested_by_id == context["request"].user.pk
+    return wording.revoked_line(run, who="You cancelled this run" if by_reader else "Cancelled")
+
+
 @register.filter
 def what_next(run: TaskRun) -> str:
     return wording.what_next(run)

@@ -49,14 +49,14 @@ def uploaded(
 
 
 def assessed(
-    assessment: Assessment, *, scan_anew: bool = False, with_fixes: bool = False
+    assessment: Assessment, *, scan_again: bool = False, with_fixes: bool = False
 ) -> AssessmentRun:
     """A completed run, with its findings and recommendations. Proving their fixes takes seconds, so
     it is left out unless asked for."""
     assert assessment.owner_id is not None
     run = AssessmentRun.objects.get(task=start_analysis(assessment, by=assessment.owner))
     files = tuple((file.path, file.content.decode()) for file in inputs(run))
-    result = scanned.__wrapped__(files) if scan_anew else scanned(files)
+    result = scanned.__wrapped__(files) if scan_again else scanned(files)
     MergedScan.objects.create(run=run, **packed_parts(result))
     ask.make_agents(run)
     for report in run.reports.all():

@@ -34,7 +34,7 @@ PLAIN = Sandbox(scanner_python=SCANNER_PYTHON, work_dir=WORK, warm=False)
 
 @lru_cache(maxsize=1)
 def probe_all() -> dict[Level, str]:
-    """Why each level that can't be had here can't."""
+    """Why each level that isn't available here can't."""
     sandboxes = (replace(PLAIN, level=level) for level in LEVELS[:-1])
     return {s.level: reason for s in sandboxes if s.level and (reason := failure(s))}
 

@@ -87,7 +87,7 @@ def test_findings_are_filtered_by_severity_pillar_assessment_and_words(
     assert asked(agent="cost") == []
     assert asked(severity="x", agent="x", assessment="x", page="x") == asked()
     assert (
-        "No finding matches"
+        "No matching findings"
         in browser_of_alice.get(reverse("findings"), {"q": "nothing"}).content.decode()
     )
 

@@ -120,7 +120,7 @@ def held(request: pytest.FixtureRequest) -> Sandbox:
     level: Level = request.param
     failures = probe_all()
     if level in failures:
-        pytest.skip(f"{level} can't be had here: {failures[level]}")
+        pytest.skip(f"{level} isn't available here: {failures[level]}")
     return replace(PLAIN, level=level)
 
 

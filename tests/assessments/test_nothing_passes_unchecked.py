@@ -208,9 +208,9 @@ def test_fixing_one_finding_never_lowers_a_score(
         return
     one = failed[place % len(failed)]
     rest = [each for each in checks if each is not one]
-    mended = [*rest, one.replace(outcome=Outcome.PASSED, evidence=[])] if told else rest
+    fixed = [*rest, one.replace(outcome=Outcome.PASSED, evidence=[])] if told else rest
     for agent in ("security", "operations", "compliance"):
-        before, after = (assessed(agent, each, RESOURCES).score for each in (checks, mended))
+        before, after = (assessed(agent, each, RESOURCES).score for each in (checks, fixed))
         assert before is None or after is None or after >= before, agent
 
 

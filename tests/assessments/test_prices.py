@@ -495,7 +495,7 @@ def test_nodes_from_a_template_nobody_can_find_have_no_usual_type() -> None:
     nodes = declared(
         "aws_eks_node_group", "n", launch_template={}, scaling_config={"desired_size": 2}
     )
-    assert reasons(nodes)["instances"] == "their type can't be told from the code"
+    assert reasons(nodes)["instances"] == "their type can't be determined from the code"
     template = declared("aws_launch_template", "t", instance_type="m5.xlarge")
     named = Reference(to="aws_launch_template.t", at="launch_template.id", line=3)
     found = costs(nodes.replace(references=[named]), template)

@@ -267,4 +267,4 @@ def test_a_run_without_room_for_its_report_completes_and_says_so(
     recommending.store(run, [])
     assert Report.objects.count() == 1
     shown = browser_of(alice).get(reverse("run", args=[run.assessment_id, run.number]))
-    assert "The report that follows a run was not made." in shown.content.decode()
+    assert "The automatic report was not created." in shown.content.decode()

@@ -305,9 +305,9 @@ def test_the_report_and_the_api_say_the_same(sample_run: AssessmentRun, alice: U
 def test_the_same_input_twice_gives_the_same_bytes_but_for_ids_and_times(alice: User) -> None:
     first, second = (
         assessed(
-            uploaded(alice, sample_files(), requirements=sample_requirements()), scan_anew=anew
+            uploaded(alice, sample_files(), requirements=sample_requirements()), scan_again=again
         )
-        for anew in (False, True)
+        for again in (False, True)
     )
     documents = [json.loads(written(run, "json")) for run in (first, second)]
     for document in documents:

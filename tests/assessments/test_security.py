@@ -189,10 +189,10 @@ def test_what_a_linter_leaves_unsaid_is_no_pass_and_its_findings_weigh_nothing()
         resources=[compose_service("web")],
         coverage=[read("compose.yaml", FileKind.COMPOSE)],
     )
-    result, mended = run(data, silent), run(data.replace(checks=[]), silent)
+    result, fixed = run(data, silent), run(data.replace(checks=[]), silent)
     assert [each.rule for each in result.findings] == ["CL-0003"]
-    assert result.score is None and mended.score is None
-    assert mended.status == AgentStatus.ASSESSED and "no score" in mended.summary
+    assert result.score is None and fixed.score is None
+    assert fixed.status == AgentStatus.ASSESSED and "no score" in fixed.summary
     beside = run(data.replace(checks=[failed, passed("CKV_AWS_17")]), silent)
     assert beside.score == 100
     assert "linters report 1 more problem" in beside.summary

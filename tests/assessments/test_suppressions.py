@@ -122,7 +122,7 @@ def test_settings_for_engines_in_an_upload_are_not_followed() -> None:
 
 
 def test_the_run_page_and_reports_count_what_is_suppressed(alice: User, client: Client) -> None:
-    run = assessed(uploaded(alice, {"Dockerfile": DOCKERFILE}), scan_anew=True)
+    run = assessed(uploaded(alice, {"Dockerfile": DOCKERFILE}), scan_again=True)
     count = run.summary["checks"]["suppressed"]
     assert count
     TaskRun.objects.filter(assessment_run=run).update(state=State.SUCCESS)

@@ -257,8 +257,8 @@ def test_a_comment_moves_lines_and_nothing_else() -> None:
 
 
 def test_mending_one_finding_moves_only_its_own_numbers() -> None:
-    mended = TERRAFORM.replace("publicly_accessible = true", "publicly_accessible = false")
-    before, after = answers({"main.tf": TERRAFORM}), answers({"main.tf": mended})
+    fixed = TERRAFORM.replace("publicly_accessible = true", "publicly_accessible = false")
+    before, after = answers({"main.tf": TERRAFORM}), answers({"main.tf": fixed})
     gone = keys(before["security"]) - keys(after["security"])
     assert [key.split("|")[0] for key in gone] == ["CKV_AWS_17"]
     assert keys(after["security"]) < keys(before["security"])

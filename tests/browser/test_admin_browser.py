@@ -112,7 +112,7 @@ def test_an_operator_finds_a_users_tasks_watches_them_and_ends_them(
     page.evaluate("window.isTheSamePage = true")
     seen = percent(page, running)
     wait_until(lambda: percent(page, running) >= seen + 3, timeout_s=20, what="the bar to move")
-    assert page.evaluate("window.isTheSamePage"), "the page was loaded anew"
+    assert page.evaluate("window.isTheSamePage"), "the page was loaded again"
     for run in (running, waiting, *fillers):
         mark(page, run)
     act(page, "cancel_runs")

@@ -106,7 +106,7 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
 
     assert page.evaluate("document.documentElement.dataset.loaded") == "once", (
-        "the page was loaded anew"
+        "the page was loaded again"
     )
     seen: dict[str, list[Any]] = page.evaluate("window.seen")
     moved = [name for name, values in seen.items() if name != "percent" and len(values) >= 3]
@@ -126,7 +126,7 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
     assert re.fullmatch(r"\S+\.\S+:\d+", place)
     finding.locator(".t").click()
     expect(finding.locator(".code li.hit")).to_have_attribute("data-n", place.rpartition(":")[2])
-    finding.get_by_role("link", name="Its own page").click()
+    finding.get_by_role("link", name="Open finding").click()
     expect(page.locator("main")).to_contain_text(place)
     expect(page.locator(".code li.hit")).to_be_visible()
 
@@ -256,7 +256,7 @@ def test_a_wrong_password_is_told_and_the_name_kept(page: Page, shared_stack: St
 def test_nothing_yet_leads_to_the_sample_and_a_filter_that_finds_nothing_to_all_runs(
     page: Page, home: str
 ) -> None:
-    expect(page.get_by_role("heading", name="Nothing has been analysed yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing has been analyzed yet")).to_be_visible()
     start_sample(page)
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
     page.goto(home)

@@ -1,4 +1,4 @@
-"""Processes that are killed and frozen at will, and mended between tests, so that not every test
+"""Processes that are killed and frozen at will, and fixed between tests, so that not every test
 starts its own."""
 
 from __future__ import annotations

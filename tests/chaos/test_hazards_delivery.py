@@ -36,7 +36,7 @@ def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(
     runs = []
     for _ in range(
         5
-    ):  # a worker asks anew each second, and may be frozen just between two questions
+    ):  # a worker asks again each second, and may be frozen just between two questions
         runs = _queue_to_frozen_workers(harmed, queue_probe)
         if broker(harmed.servers).llen("default") < len(runs):
             break

@@ -35,7 +35,7 @@ def probe(work: Work) -> dict[str, Any]:
     if job.manner == "fail" or (job.manner == "flaky" and work.attempt == 1):
         raise RuntimeError("the probe was told to fail")
     if job.manner == "hopeless":
-        raise TaskFailed("main.tf:4 can't be mended", code="input_unreadable")
+        raise TaskFailed("main.tf:4 can't be fixed", code="input_unreadable")
     if job.manner == "grow":
         bytearray(GROWTH_MB * 1024 * 1024)
     if job.manner == "query":

@@ -70,7 +70,7 @@ def test_the_status_of_a_failed_task_has_its_error(http: httpx.Client, queue_pro
     run = finished(queue_probe(manner="hopeless"))
     status = http.get(f"/api/v1/tasks/{run.pk}/status").json()
     assert (status["state"], status["result"]) == ("FAILURE", None)
-    assert status["error"] == "main.tf:4 can't be mended"
+    assert status["error"] == "main.tf:4 can't be fixed"
 
 
 def test_a_task_comes_with_its_children(http: httpx.Client, queue_probe: Queue) -> None:

@@ -40,7 +40,7 @@ def titles(answer: Any) -> list[str]:
 
 def test_an_empty_dashboard_says_how_to_begin(browser_of_alice: Client) -> None:
     page = browser_of_alice.get(reverse("dashboard")).content.decode()
-    assert "Nothing has been analysed yet" in page
+    assert "Nothing has been analyzed yet" in page
     assert reverse("try_sample") in page
 
 
@@ -157,7 +157,7 @@ def test_cancel_does_not_lead_to_another_site(browser_of_alice: Client, alice: U
 def test_cancelling_a_finished_run_says_so(browser_of_alice: Client, alice: User) -> None:
     run = a_run(alice, state=State.SUCCESS)
     answer = browser_of_alice.post(reverse("cancel_task", args=[run.pk]), follow=True)
-    assert "Could not cancel orders: it had finished." in answer.content.decode()
+    assert "Could not cancel orders: it had already finished." in answer.content.decode()
 
 
 def test_bob_cannot_cancel_alices_run(alice: User, bob: User) -> None:
@@ -404,8 +404,7 @@ def test_a_paused_queue_and_lost_workers_are_named_beside_what_waits(
     assert "No worker" not in browser_of_alice.get(reverse("dashboard")).content.decode()
     a_run(alice, state=State.PENDING)
     assert (
-        "No worker has been heard of for"
-        in browser_of_alice.get(reverse("dashboard")).content.decode()
+        "No worker has responded for" in browser_of_alice.get(reverse("dashboard")).content.decode()
     )
     PausedQueue.objects.create(name="default")
     assert (
@@ -426,7 +425,7 @@ def test_marked_runs_are_cancelled_together_and_the_outcome_is_said(
     answer = browser_of_alice.post(
         reverse("bulk_tasks"), {"act": "cancel", "task": [*marked, "nonsense"]}, follow=True
     )
-    assert "2 of 3 runs asked to stop." in answer.content.decode()
+    assert "Cancel requested for 2 of 3 runs." in answer.content.decode()
     states = dict(TaskRun.objects.values_list("title", "state"))
     assert states == {
         "run 0": "REVOKED",

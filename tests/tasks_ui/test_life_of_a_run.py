@@ -67,7 +67,7 @@ def test_an_error_that_no_retry_mends_fails_at_once_in_words(
 ) -> None:
     run = ended(queue_probe(manner="hopeless"))
     assert (run.state, run.attempt, run.error_code) == (State.FAILURE, 1, "input_unreadable")
-    assert run.error == "main.tf:4 can't be mended"
+    assert run.error == "main.tf:4 can't be fixed"
     assert TaskResult.objects.get(task_id=str(run.pk)).status == "FAILURE"
 
 

@@ -39,7 +39,7 @@ def cache_entries(cache: Cache, region: str, resources: Mapping[str, Resource]) 
         yield Unpriced(cache.resource, "cache nodes", why)
         return
     if cache.nodes is None or node_type is None:
-        why = "their number or type can't be told from the code"
+        why = "their number or type can't be determined from the code"
         yield Unpriced(cache.resource, "cache nodes", why)
         return
     hours, name = HOURS * cache.nodes, f"{node_type} {engine} nodes"

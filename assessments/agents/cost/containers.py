@@ -40,7 +40,7 @@ def task_entries(
         return
     count = _tasks(resource, attributes)
     if count is None:
-        why = "their number can't be told from the code: declare desired_count"
+        why = "their number can't be determined from the code: declare desired_count"
         yield Unpriced(resource, "Fargate tasks", why)
         return
     yield from _shares(resource, launch, strategy, count, task, region)
@@ -63,7 +63,7 @@ def _shares(
     bases = [whole(each.get("base", 0)) for each in strategy]
     weights = [whole(each.get("weight", 0)) for each in strategy]
     if not strategy or None in names or None in bases or None in weights:
-        why = "whether they run on Fargate, and at what price, can't be told from the code"
+        why = "whether they run on Fargate, and at what price, can't be determined from the code"
         yield Unpriced(resource, "tasks", why)
         return
     total = sum(each or 0 for each in weights)
@@ -85,7 +85,7 @@ def _fargate(
         (_vcpus(task.get("cpu")), _gigabytes(task.get("memory"))) if task else (None, None)
     )
     if task is None or cpu is None or memory is None:
-        why = "the task definition's cpu and memory can't be told from the code"
+        why = "the task definition's cpu and memory can't be determined from the code"
         yield Unpriced(resource, counted(count, "Fargate task"), why)
         return
     platform = block(task.get("runtime_platform"))

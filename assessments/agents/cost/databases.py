@@ -123,11 +123,11 @@ def _why(database: Database, engine: str | None, declared: Mapping[str, Any], re
     if database.service != "rds":
         return f"no price is held for {database.service}"
     if engine is None:
-        return "its engine can't be told from the code: declare engine"
+        return "its engine can't be determined from the code: declare engine"
     if database.instance_class is None:
-        return "its class can't be told from the code: declare instance_class"
+        return "its class can't be determined from the code: declare instance_class"
     if database.multi_zone is None:
-        return "whether it has a standby in a second zone can't be told from the code"
+        return "whether it has a standby in a second zone can't be determined from the code"
     if engine.startswith("oracle") and _license(engine, declared) is None:
         return f"{engine} is sold with and without a license: declare license_model"
     shape = "multi-AZ" if database.multi_zone else "single-AZ"
@@ -143,13 +143,13 @@ def _storage(
         yield Unpriced(resource, "storage", "allocated_storage is not declared")
         return
     if database.multi_zone is None:
-        yield Unpriced(resource, "storage", "it doubles with a standby, which can't be told")
+        yield Unpriced(resource, "storage", "it doubles with a standby, which can't be determined")
         return
     copies = 2 if database.multi_zone else 1
     usual = "io1" if declared.get("iops") else "gp2"
     kind = text(declared.get("storage_type", usual))
     if kind is None:
-        yield Unpriced(resource, "storage", "its type can't be told: declare storage_type")
+        yield Unpriced(resource, "storage", "its type can't be determined: declare storage_type")
         return
     kind = kind.lower()
     amount = Decimal(str(size)) * copies
@@ -209,7 +209,7 @@ def aurora_instance_entries(
     cluster = referred(resource, "cluster_identifier", resources)
     shape = attributes_of(cluster) if cluster else {}
     if kind is None:
-        why = "its class can't be told from the code: declare instance_class"
+        why = "its class can't be determined from the code: declare instance_class"
         yield Unpriced(resource, "Aurora instance", why)
     elif kind == "db.serverless":
         why = "billed by capacity units: the ACU hours a month would settle it"

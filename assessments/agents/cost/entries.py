@@ -105,7 +105,9 @@ def price_entries(estate: Estate) -> Iterator[Entry]:
         if isinstance(entry, Line) and entry.resource.open_blocks:
             with_open_blocks[entry.resource.address] = entry.resource
     for resource in counted_once.values():
-        why = "count or for_each can't be told from the upload: it is priced once, as the least"
+        why = (
+            "count or for_each can't be determined from the upload: it is priced once, as the least"
+        )
         yield Unpriced(resource, "further instances of it", why)
     for resource in with_open_blocks.values():
         why = "the upload does not say how many of these blocks it has: none is priced"

@@ -28,7 +28,7 @@ EC2_SERVICES = ("ec2", "asg", "eks_nodes")
 METRICS = 7
 """Metrics of one machine under detailed monitoring (Amazon CloudWatch pricing page, examples)."""
 EBS_OPTIMIZED_FOR_A_FEE = ("c1", "c3", "g2", "i2", "m1", "m2", "m3", "r3")
-OPEN = "can't be told from the code"
+OPEN = "can't be determined from the code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def on_demand_linux(machines: Machines, images: Mapping[str, Resource]) -> list[
 
 
 def batches(machines: Machines, images: Mapping[str, Resource]) -> list[Batch] | str:
-    """The machines by type and market, or why they can't be told."""
+    """The machines by type and market, or why they can't be determined."""
     attributes = attributes_of(machines.resource)
     if machines.count is None:
         return f"their number {OPEN}"

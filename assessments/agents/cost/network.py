@@ -45,7 +45,7 @@ def endpoint_entries(
     (AWS PrivateLink pricing page)."""
     kind = text(attributes.get("vpc_endpoint_type", "Gateway"))
     if kind is None:
-        why = "whether it is a free gateway or a billed interface can't be told: declare its type"
+        why = "whether it is a free gateway or a billed interface is unknown: declare its type"
         yield Unpriced(resource, "endpoint", why)
         return
     if kind.lower() in FREE_ENDPOINTS:
@@ -55,7 +55,7 @@ def endpoint_entries(
     key = f"endpoint.{kind.lower()}.hour"
     yield priced(resource, f"{kind} endpoint by zone", HOURS * max(1, zones), "hours", key, region)
     if not zones:
-        why = "its subnets can't be told from the code: one zone is priced, as the least"
+        why = "its subnets can't be determined from the code: one zone is priced, as the least"
         yield Unpriced(resource, "endpoint in further zones", why)
     yield Unpriced(resource, "data processed", TRAFFIC)
 

@@ -20,7 +20,9 @@ from assessments.agents.instance_types import shape_of
 from assessments.scan.types import Resource
 
 YEARS_AT_FIRST_PRICE = 2
-NOT_TOLD = "its version can't be told from the code: old versions pay a fee for extended support"
+NOT_TOLD = (
+    "its version can't be determined from the code: old versions pay a fee for extended support"
+)
 DISABLED = "open-source-rds-extended-support-disabled"
 
 
@@ -69,7 +71,7 @@ def database_support(
         return
     shape = shape_of((instance_class or "").removeprefix("db."))
     if shape is None:
-        why = "charged by vCPU: how many the class has can't be told"
+        why = "charged by vCPU: how many the class has can't be determined"
         yield Unpriced(resource, "extended support", why)
         return
     judged = date.fromisoformat(load(FACTS)["support"]["judged_on"])

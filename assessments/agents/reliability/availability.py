@@ -62,3 +62,10 @@ def downtime_minutes(availability: float) -> float:
     """Minutes a month that may be lost at ``availability`` (a fraction), in a month of 730
     hours."""
     return (1 - availability) * MINUTES_PER_MONTH
+
+
+def percent_words(availability: float) -> str:
+    """``98.94 %``, rounded down; from 99.9 % on with four decimals, as they make the difference."""
+    digits = 4 if availability >= 0.999 else 2
+    shown = math.floor(round(availability * 100 * 10**digits, 4)) / 10**digits
+    return f"{shown:.{digits}f}".rstrip("0").rstrip(".") + " %"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.reliability.availability import MINUTES_PER_MONTH, downtime_minutes
+from assessments.agents.reliability.availability import (
+    MINUTES_PER_MONTH,
+    downtime_minutes,
+    percent_words,
+)
 from assessments.agents.reliability.controls import CONTROLS
 from assessments.agents.reliability.objectives import (
     DR_SOURCE,
@@ -77,7 +81,8 @@ def _summary(shown: Availability, findings: list[AgentFinding], wanted: Requirem
     if shown.worst:
         parts.append(
             f"{'The least available request path' if len(shown.paths) > 1 else 'The request path'}"
-            f" ({shown.worst.path.in_words()}) has {shown.worst.availability * 100:.4f} % by SLA."
+            f" ({shown.worst.path.in_words()}) has"
+            f" {percent_words(shown.worst.availability)} by SLA."
         )
     elif shown.paths:
         parts.append(f"A request takes {shown.paths[0].in_words()}; no SLA is published for it.")

@@ -151,7 +151,7 @@ def _figures(
     )
     value = round(100 * utilisation, 1)
     yield Figure(
-        key="utilisation", label="Mean CPU utilisation", value=value, unit="%", source=stated
+        key="utilisation", label="Average CPU utilization", value=value, unit="%", source=stated
     )
     yield Figure(
         key="not_estimated",

@@ -117,7 +117,7 @@ def _compute(
 
 
 def left_out_of(inventory: Inventory) -> list[Resource]:
-    """Machines, databases and caches whose energy can't be told: unknown type, number, or
+    """Machines, databases and caches whose energy can't be determined: unknown type, number, or
     accelerators."""
     rest = [
         m.resource

@@ -61,7 +61,7 @@ DEVICES = ("/dev/null", "/dev/urandom", "/dev/zero")
 JOB_UIDS = range(64_100, 65_100)
 """Unprivileged ids, one per running job, so that jobs can neither signal nor read each other."""
 CANNOT_CONFINE = 97
-"""Exit status of the program where the level can't be had; standard error then says why."""
+"""Exit status of the program where the level isn't available; standard error then says why."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -71,7 +71,7 @@ def enter(spec: dict[str, Any]) -> None:
 
     Keys: level, job (folder), read_only (paths kept visible), uid (or None), limits {memory_bytes,
     cpu_s, file_bytes, processes, open_files}, parent (process id that must still live). Raises
-    OSError when the level can't be had.
+    OSError when the level isn't available.
     """
     _die_with_parent(int(spec["parent"]))
     level, rules = spec["level"], None

@@ -123,7 +123,7 @@ function kindOf(path) {
   if (/^(docker-)?compose([.-].*)?\.ya?ml$/.test(name)) return "Compose"
   if (/^dockerfile|\.dockerfile$/.test(name)) return "Dockerfile"
   if (/\.github\/workflows\/.*\.ya?ml$/.test(path)) return "GitHub Actions"
-  return /\.(ya?ml|json|template)$/.test(name) ? "By its content" : "Not assessed, unknown type"
+  return /\.(ya?ml|json|template)$/.test(name) ? "Detected by content" : "Unsupported file type"
 }
 
 /** What will be assessed, as far as the form can tell. */

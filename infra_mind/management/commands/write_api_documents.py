@@ -1,4 +1,4 @@
-"""``manage.py write_api_documents``: the committed copies of both APIs' documents, made anew."""
+"""``manage.py write_api_documents``: the committed copies of both APIs' documents, made again."""
 
 from __future__ import annotations
 

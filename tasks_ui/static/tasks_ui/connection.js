@@ -17,8 +17,8 @@ const TESTS = {
   async http() {
     const from = performance.now()
     const answer = await ask("/health/live", { cache: "no-store" })
-    if (!answer.ok) throw new Error(`It answers ${answer.status}.`)
-    return `In ${Math.round(performance.now() - from)}\u00a0ms`
+    if (!answer.ok) throw new Error(`It responded with status ${answer.status}.`)
+    return `Responded in ${Math.round(performance.now() - from)}\u00a0ms`
   },
   async origin() {
     const seen = list.dataset.origin
@@ -82,7 +82,7 @@ function show(name, state, words) {
 
 async function test() {
   for (const name of Object.keys(TESTS)) {
-    show(name, "PROGRESS", "Being tested")
+    show(name, "PROGRESS", "Testing")
     try {
       show(name, "SUCCESS", await TESTS[name]())
     } catch (error) {

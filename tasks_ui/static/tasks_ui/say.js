@@ -8,7 +8,7 @@ const SENTENCES = {
   "task.cancelling": () => "The run is being cancelled.",
   "stage.finished": ({ stage }) => `${stage[0].toUpperCase()}${stage.slice(1)} is done.`,
   "agent.finished": ({ label, status }) => (status === "assessed" ? `${label} is done.` : `${label} is not assessed.`),
-  "child.retrying": ({ title }) => `${title} will be tried again.`,
+  "child.retrying": ({ title }) => `${title} will be retried.`,
 }
 
 let latest = ""
