@@ -188,7 +188,7 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     ``references`` are those of Terraform, whose evaluated attributes no longer show them; other
     kinds keep theirs in ``attributes``.
 
-    ``count_known`` is false where ``count`` or ``for_each`` can't be determined from the upload: there
+    ``count_known`` is false where the upload doesn't determine ``count`` or ``for_each``: there
     is then "at least 1" of it. ``region`` is where it will be (``eu-west-1``), by its own
     attributes or by the provider it uses; empty where that is not said. ``provider_alias`` names
     that provider where it is not the default one (``aws.west``). ``uncertain`` says in words why
