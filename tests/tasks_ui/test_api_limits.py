@@ -107,7 +107,7 @@ def test_who_has_the_answer_is_told_so_until_it_changes(
 
 @pytest.fixture(autouse=True)
 def nothing_counted_yet(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As earlier tests did not run: users' ids begin again, and after an outage Valkey is left alone
+    """As earlier tests did not run: users' ids begin at 1, and after an outage Valkey is left alone
     for a while."""
     monkeypatch.setattr(rate_limit, "_leave_alone_until", 0.0)
     with redis.Redis.from_url(settings.CHANNEL_REDIS_URL) as valkey:
