@@ -207,7 +207,7 @@ class NewAssessmentForm(RequirementsForm):
     def chosen(self) -> list[str]:
         """Names of the files that were sent: a page can't put them back into the form."""
         files = self.files.getlist("upload") if self.is_bound else []
-        return [file.name for file in files]
+        return [file.name or "" for file in files]
 
     def uploads(self) -> Iterator[tuple[str, bytes]]:
         """(path, content) of all that was added, one at a time."""

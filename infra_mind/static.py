@@ -8,7 +8,6 @@ is built. Where nothing has been collected (tests, single commands) they have th
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -25,7 +24,7 @@ class CollectedStorage(CompressedManifestStaticFilesStorage):
 
 def collect() -> bool:
     """Collect into STATIC_ROOT what has changed there since; False where nothing has."""
-    mark = Path(settings.STATIC_ROOT) / ".collected"
+    mark = settings.COLLECTED_HERE / ".collected"
     state = _state_of_sources()
     if mark.exists() and mark.read_text() == state:
         return False
