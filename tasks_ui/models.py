@@ -424,7 +424,7 @@ class AuditEntry(models.Model):
         FACTOR_ON = "second_factor.added", "added a second factor"
         FACTOR_OFF = "second_factor.removed", "removed a second factor"
         CODES = "second_factor.renewed", "made new recovery codes"
-        EMAIL = "email.changed", "changed email addresses"
+        EMAIL = "email.changed", "changed mail addresses"
         TOKEN = "token.created", "created a token"
         REVOKED = "token.revoked", "revoked a token"
         INVITED = "invitation.created", "invited somebody"
