@@ -18,6 +18,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 class CollectedStorage(CompressedManifestStaticFilesStorage):
     support_js_module_import_aggregation = True  # modules import each other by hashed names
 
+    def read_manifest(self) -> str | None:
+        return super().read_manifest() if self.location else None  # type: ignore[no-any-return]
+
     def stored_name(self, name: str) -> str:
         return str(super().stored_name(name)) if self.hashed_files else name
 
