@@ -7,6 +7,7 @@ from assessments.pages import pipelines, storage, views
 urlpatterns = [
     path("assessments/", storage.assessments, name="assessments"),
     path("assessments/new/", views.new_assessment, name="new_assessment"),
+    path("assessments/find/", storage.find, name="find_assessments"),
     path("assessments/sample/", views.try_sample, name="try_sample"),
     path("assessments/<uuid:assessment_id>/", views.assessment, name="assessment"),
     path("assessments/<uuid:assessment_id>/delete/", storage.delete, name="delete_assessment"),

@@ -3,13 +3,17 @@
 from django.urls import path
 
 from tasks_ui.access import tokens
-from tasks_ui.pages import views
+from tasks_ui.pages import filters, palette, views
 from tasks_ui.rest import api_pages
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("tasks/bulk/", views.bulk, name="bulk_tasks"),
     path("tasks/<uuid:task_id>/toast/", views.toast, name="toast"),
+    path("tasks/find/", palette.find_runs, name="find_runs"),
+    path("theme/", palette.set_theme, name="set_theme"),
+    path("filters/", filters.save, name="save_filter"),
+    path("filters/<int:filter_id>/delete/", filters.delete, name="delete_filter"),
     path("connection/", views.connection, name="connection"),
     path("tasks/<uuid:task_id>/cancel/", views.cancel, name="cancel_task"),
     path("tasks/<uuid:task_id>/again/", views.run_again, name="run_task_again"),

@@ -10,8 +10,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Max
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from assessments import quotas
@@ -19,6 +20,7 @@ from assessments.models import Assessment, Finding, Recommendation, Report, Vers
 from assessments.services import delete_assessment, tasks_about
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
+from tasks_ui.pages.palette import FOUND_MAX
 
 PER_PAGE = 50
 ORDERS = {
@@ -46,6 +48,20 @@ def assessments(request: SignedInRequest) -> HttpResponse:
         "retention_days": settings.ASSESSMENTS_RETENTION_DAYS,
     }
     return render(request, "assessments/assessments.html", context)
+
+
+@login_required
+@require_GET
+def find(request: SignedInRequest) -> JsonResponse:
+    """The newest assessments, or those whose name holds ``q``, for the command palette."""
+    found = Assessment.objects.visible_to(request.user).order_by("-id")
+    if words := request.GET.get("q", "").replace("\0", "").strip()[:100]:
+        found = found.filter(name__icontains=words)
+    items = [
+        {"label": name, "note": "Assessment", "href": reverse("assessment", args=[pk])}
+        for pk, name in found.values_list("pk", "name")[:FOUND_MAX]
+    ]
+    return JsonResponse({"items": items})
 
 
 @login_required

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from tasks_ui.models import State
+from tasks_ui.models import SavedFilter, State
 from tasks_ui.runs import waiting, wording
 from tasks_ui.runs.wording import COUNTED
 
@@ -25,6 +25,33 @@ register = template.Library()
 SEVERITIES = {4: "Critical", 3: "High", 2: "Medium", 1: "Low", 0: "Info"}
 BARS = ((0, 8), (3.6, 5.4), (7.2, 2.8), (10.8, 0.2))
 """x and y of the four rising bars of a severity, each 2.6 wide and standing on 12."""
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """``light`` or ``dark`` where the reader has chosen one; "" follows the system."""
+    request = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return chosen if chosen in {"light", "dark"} else ""
+
+
+@register.inclusion_tag("tasks_ui/_saved_filters.html", takes_context=True)
+def saved_filters(context: template.Context, are_set: bool) -> dict[str, Any]:
+    """The reader's saved filters of this list, and, where filters ``are_set``, a way to keep
+    them."""
+    request = context["request"]
+    query = request.GET.copy()
+    for place in ("before", "page"):
+        query.pop(place, None)
+    kept = SavedFilter.objects.visible_to(request.user).filter(path=request.path)
+    saved = [(each, each.query == query.urlencode()) for each in kept]
+    return {
+        "saved": saved,
+        "can_save": are_set and not any(is_shown for _, is_shown in saved),
+        "query": query.urlencode(),
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+    }
 
 
 @register.simple_tag

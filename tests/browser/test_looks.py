@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from assessments.agents import AGENTS
-from assessments.models import AgentReport, AssessmentRun
+from assessments.models import AgentReport, Assessment, AssessmentRun
 from assessments.requirements import Requirements
 from assessments.services import create_assessment, start_analysis
 from tasks_ui.models import State, TaskRun
@@ -221,3 +222,50 @@ def test_a_second_search_while_typing_breaks_no_rule(
         page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-settling')")
         page.locator("#q").fill("")
     assert complaints == []
+
+
+def test_the_palette_leads_by_keyboard_to_a_run_with_a_name_of_any_kind(
+    page: Page, shared_stack: Stack, alice: User
+) -> None:
+    run = finished_run(alice)
+    Assessment.objects.filter(pk=run.assessment_id).update(name="<b>orders</b>")
+    page.goto(f"{shared_stack.url}/reports/")
+    page.keyboard.press("Control+k")
+    palette = page.locator("#palette")
+    expect(palette.get_by_role("option").first).to_be_visible()
+    page.keyboard.type("<b>ord")
+    expect(palette.get_by_role("option", name="<b>orders</b> run 1")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(path_of(run) + "$"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("theme: dark")
+    expect(palette.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("no such thing")
+    expect(palette.get_by_text("Nothing found")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(palette).to_be_hidden()
+    page.keyboard.press("g")
+    page.keyboard.press("f")
+    expect(page.get_by_role("heading", name="Findings", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_is_hard_to_read_or_to_use(
+    page: Page, shared_stack: Stack, alice: User, theme: str
+) -> None:
+    run = finished_run(alice)
+    cookie = {"name": "theme", "value": theme, "url": shared_stack.url}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]
+    paths = ("/?q=orders", path_of(run), "/assessments/", "/assessments/new/", "/tokens/")
+    for path in paths:
+        page.goto(shared_stack.url + path)
+        page.keyboard.press("Control+k")
+        expect(page.locator("#palette li").first).to_be_visible()
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found] == [], path
+        page.keyboard.press("Escape")
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found] == [], path

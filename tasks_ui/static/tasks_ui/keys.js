@@ -3,7 +3,7 @@ import { clearSelection } from "./selection.js"
 
 const OFF = "keys-off"
 const dialog = document.getElementById("keys")
-let first = ""
+let first = false // G was pressed: the next key names a page
 let timer = 0
 
 export function listen() {
@@ -14,10 +14,10 @@ export function listen() {
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]") // a closed one may keep the focus for a while
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(OFF)) return
-    const act = KEYS[first + event.key]
-    first = event.key === "g" ? "g " : ""
+    const act = first ? () => go(`[data-jump="${CSS.escape(event.key)}"]`) : KEYS[event.key]
+    first = !first && event.key === "g"
     clearTimeout(timer)
-    timer = setTimeout(() => (first = ""), 1000)
+    timer = setTimeout(() => (first = false), 1000)
     if (act && act() !== false) event.preventDefault()
   })
 }
@@ -33,7 +33,6 @@ const KEYS = {
   x: () => select(),
   n: () => go("a[data-new]"),
   t: () => focus(document.querySelector(".events")),
-  "g d": () => go(".brand"),
   "?": list,
   Escape: () => clear(),
 }

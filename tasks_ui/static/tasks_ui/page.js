@@ -2,6 +2,7 @@
 import { start } from "./live.js"
 import { offerCopies } from "./copy.js"
 import { listen } from "./keys.js"
+import { offerPalette } from "./palette.js"
 import { offerSelection } from "./selection.js"
 import { offerNotifications } from "./toasts.js"
 
@@ -31,4 +32,5 @@ listen()
 offerNotifications()
 offerCopies()
 offerSelection()
+offerPalette()
 start()
