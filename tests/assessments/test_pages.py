@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from assessments.forms import LOOKS, RequirementsForm
+from assessments.listing import run_path
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Report
 from assessments.muting import mute_finding
 from assessments.requirements import Requirements
@@ -264,6 +265,24 @@ def test_no_summary_names_a_muted_finding(browser_of_alice: Client, alice: User)
     page = browser_of_alice.get(reverse("run", args=[run.assessment_id, run.number]))
     titles = set(run.findings.values_list("title", flat=True))
     assert titles and not [title for title in titles if title in page.content.decode()]
+
+
+def test_the_palette_finds_ones_own_runs_and_assessments(
+    browser_of_alice: Client, alice: User, bob: User
+) -> None:
+    run = analysed(alice)
+    analysed(alice, name="vpc")
+    analysed(bob, name="orders of bob")
+
+    def found(name: str, words: str) -> list[tuple[str, str]]:
+        items = browser_of_alice.get(reverse(name), {"q": words}).json()["items"]
+        return [(item["label"], item["href"]) for item in items]
+
+    assert found("find_runs", "ORDers") == [("orders run 1", run_path(run))]
+    assert found("find_assessments", "ORDers\0") == [
+        ("orders", reverse("assessment", args=[run.assessment_id]))
+    ]
+    assert len(found("find_runs", "")) == len(found("find_assessments", "")) == 2
 
 
 def test_staff_are_led_to_the_administration(alice: User) -> None:
