@@ -19,7 +19,7 @@ class CollectedStorage(CompressedManifestStaticFilesStorage):
     support_js_module_import_aggregation = True  # modules import each other by hashed names
 
     def read_manifest(self) -> str | None:
-        return super().read_manifest() if self.location else None  # type: ignore[no-any-return]
+        return super().read_manifest() if self.location else None
 
     def stored_name(self, name: str) -> str:
         return str(super().stored_name(name)) if self.hashed_files else name
