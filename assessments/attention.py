@@ -1,6 +1,6 @@
 """Why a finished run needs attention: what should have been read or answered, and was not.
 
-``completed`` alone means that every file of an assessed kind was read whole and that every agent
+``completed`` alone means that every file of an assessed kind was read in full and that every agent
 answered. Anything less is a reason here, and the reasons are shown on the dashboard, on the run's
 page, in the API, in each report's first lines, and in the exit status of ``analyze``.
 """
@@ -38,7 +38,7 @@ def reasons_of(run: AssessmentRun) -> list[Reason]:
     agents = list(run.reports.filter(status="failed"))
     return [
         *_files("files_unread", "could not be read", failed),
-        *_files("files_partly_read", "could not be read whole", partly),
+        *_files("files_partly_read", "could not be read in full", partly),
         *([_only_searched(run)] if was_only_searched(run) else []),
         *(
             Reason(
@@ -96,7 +96,7 @@ def what_was_not_read(run: AssessmentRun) -> str:
 
 
 def _should_have_been_read(row: dict[str, Any]) -> bool:
-    """A file of an assessed kind that was not read whole. A kind that nothing assesses is named on
+    """A file of an assessed kind that was not read in full. A kind that nothing assesses is named on
     the page, and is no reason."""
     return bool(row["status"] != CoverageStatus.READ and row["kind"] != FileKind.UNKNOWN)
 

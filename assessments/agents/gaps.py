@@ -1,6 +1,6 @@
 """What an agent could not look at, and what that does to its score.
 
-A file that was not read whole may hold anything, so a score of 100 beside it would be a promise
+A file that was not read in full may hold anything, so a score of 100 beside it would be a promise
 that nobody checked: it is withheld. A lower score stays: it is a score of what was read, and says
 so.
 """
@@ -24,7 +24,7 @@ def with_gaps(
     resources: Iterable[Resource] = (),
 ) -> AgentResult:
     """The answer with the files among ``coverage`` that ``agent`` would have used and that were not
-    read whole, and with the ``resources`` of which the upload does not say how many there are, or
+    read in full, and with the ``resources`` of which the upload does not say how many there are, or
     whether there are any. The latter leave the score: what is declared was looked at. Blocks that
     may be there or not were not."""
     looked_at = [each for each in resources if each.origin in agent.looks_at]
@@ -68,7 +68,7 @@ def _with_unread(
     if not unread:
         return result
     files = len({each.path for each in unread})
-    words = f"{counted(files, 'file')} {'was' if files == 1 else 'were'} not read whole"
+    words = f"{counted(files, 'file')} {'was' if files == 1 else 'were'} not read in full"
     told = result.replace(gaps=_named(unread))
     if result.status == AgentStatus.NOT_ASSESSED:
         return told.replace(reason=f"{result.reason} {words}.".strip())

@@ -170,7 +170,7 @@ class AgentResult(Message, frozen=True, kw_only=True):
     inputs, and ``share`` is what it is the share of (None where scores of several scopes can't be
     added).
 
-    ``gaps`` names, in words, the files that it would have used and that were not read whole; no
+    ``gaps`` names, in words, the files that it would have used and that were not read in full; no
     score of 100 stands beside them.
 
     ``scopes`` holds one answer per scope where there are several; the other fields are then the

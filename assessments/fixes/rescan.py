@@ -36,7 +36,7 @@ def identity(check: CheckResult) -> Check:
 @dataclass(frozen=True)
 class Scanned:
     """``failed`` counts, as one rule can fail on several lines of one file; ``unread`` are the
-    files that were not read whole."""
+    files that were not read in full."""
 
     failed: Counter[Check]
     passed: frozenset[Check]

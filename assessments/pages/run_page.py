@@ -108,7 +108,7 @@ def documents(run: AssessmentRun) -> list[Report]:
 
 
 def coverage(run: AssessmentRun) -> dict[str, Any]:
-    """Counts of files by how far they were read, and those that were not read whole, with the
+    """Counts of files by how far they were read, and those that were not read in full, with the
     reason."""
     counts = Counter(file["status"] for file in run.coverage)
     words = {

@@ -92,7 +92,7 @@ def _stage_started(event: TaskEvent) -> Words:
 def _stage_finished(event: TaskEvent) -> Words:
     said = ("files", "shards", "checks", "resources", "not_assessed")
     parts = [f"{event.data[key]:,} {key.replace('_', ' ')}" for key in said if event.data.get(key)]
-    return State.SUCCESS, f"{_stage(event)} is done", ", ".join(parts), False
+    return State.SUCCESS, f"{_stage(event)} finished", ", ".join(parts), False
 
 
 def _child(state: State, verb: str, *, minor: bool) -> Callable[[TaskEvent], Words]:

@@ -42,7 +42,7 @@ SINCE = {"new": "new", "persisting": "unchanged"}
 
 
 def as_sarif(document: dict[str, Any]) -> bytes:
-    """One run with a rule for each rule that fired. Files that were not read whole, and findings
+    """One run with a rule for each rule that fired. Files that were not read in full, and findings
     past the limit, are notifications.
 
     ``automationDetails.id`` ends with a slash: all of it is the category under which GitHub

@@ -115,7 +115,7 @@ class Scope(Message, frozen=True, kw_only=True, omit_defaults=True):
 class FileCoverage(Message, frozen=True, kw_only=True, omit_defaults=True):
     """How far one uploaded file was read.
 
-    ``reason`` says, in words for the user, why it was not read whole; ``line`` where that began,
+    ``reason`` says, in words for the user, why it was not read in full; ``line`` where that began,
     1-based. ``scope`` is the key of the scope that lacks something for it; empty where it is said
     of the file, whoever uses it.
     """

@@ -363,4 +363,4 @@ def test_why_no_scope_is_assessed_is_said_once_whatever_each_lacks() -> None:
     )
     assert result.status == AgentStatus.NOT_ASSESSED
     assert result.reason.count("Capacity needs") == 1
-    assert result.reason.endswith("3 files were not read whole.")
+    assert result.reason.endswith("3 files were not read in full.")

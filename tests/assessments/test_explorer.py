@@ -122,7 +122,7 @@ def test_a_mute_without_a_reason_is_refused_in_words(browser_of_alice: Client, a
     answer = browser_of_alice.post(
         reverse("mute_finding", args=[finding.pk]), {"reason": " "}, follow=True
     )
-    assert "Not muted. Say why" in answer.content.decode()
+    assert "Not muted. Give a reason" in answer.content.decode()
     assert not FindingMute.objects.exists()
 
 

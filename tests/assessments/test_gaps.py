@@ -48,7 +48,7 @@ def test_each_agent_names_a_module_that_is_not_in_the_upload(agent: str) -> None
         "infra/network.tf:2 was read in part: The module terraform-aws-modules/vpc/aws is not among"
         " the files."
     ]
-    assert "1 file was not read whole" in (result.summary or result.reason)
+    assert "1 file was not read in full" in (result.summary or result.reason)
     assert result.score != 100
 
 
@@ -134,4 +134,4 @@ def test_a_broken_file_and_a_missing_module_reach_the_agents_of_a_real_scan() ->
         assert any("terraform-aws-modules/vpc/aws" in gap for gap in result.gaps), agent
         assert result.score != 100
         if result.status == AgentStatus.NOT_ASSESSED:
-            assert "2 files were not read whole" in result.reason
+            assert "2 files were not read in full" in result.reason

@@ -233,7 +233,7 @@ def test_the_palette_leads_by_keyboard_to_a_run_with_a_name_of_any_kind(
     page.keyboard.press("Control+k")
     palette = page.locator("#palette")
     expect(palette.get_by_role("option").first).to_be_visible()
-    page.keyboard.type("<b>ord")
+    page.keyboard.type("orders")
     expect(palette.get_by_role("option", name="<b>orders</b> run 1")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(path_of(run) + "$"))

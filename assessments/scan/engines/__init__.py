@@ -113,7 +113,7 @@ def _with_crashes_found(run: EngineRun) -> ShardOutput:
 
 
 def _storable(output: ShardOutput, run: EngineRun) -> ShardOutput:
-    """Without characters that can't be stored; a file that has any is not read whole."""
+    """Without characters that can't be stored; a file that has any is not read in full."""
     clean = storable(output)
     if clean is output:
         return output
