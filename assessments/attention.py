@@ -96,7 +96,7 @@ def what_was_not_read(run: AssessmentRun) -> str:
 
 
 def _should_have_been_read(row: dict[str, Any]) -> bool:
-    """A file of an assessed kind that was not read in full. A kind that nothing assesses is named on
+    """A file of an assessed kind, not read in full. A kind that nothing assesses is named on
     the page, and is no reason."""
     return bool(row["status"] != CoverageStatus.READ and row["kind"] != FileKind.UNKNOWN)
 
