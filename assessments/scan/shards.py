@@ -207,7 +207,7 @@ def _file_shard(engine: str, items: Sequence[Classified], *, framework: str = ""
     return Shard(
         engine=engine,
         framework=framework,
-        label=_label(framework or engine, paths),
+        label=_label(_word_of(framework or engine), paths),
         paths=paths,
         units=units,
         weight=START_MS + units * MS_PER_UNIT[_key(engine, framework)],
@@ -251,13 +251,31 @@ def _shard(
     return Shard(
         engine=engine,
         framework=framework,
-        label=_label(f"{framework or engine}{' (graph)' if rules == 'graph' else ''}", paths),
+        label=_label(
+            f"{_word_of(framework or engine)}{' (graph)' if rules == 'graph' else ''}", paths
+        ),
         paths=paths,
         scopes=scopes,
         rules=rules,
         units=units,
         weight=START_MS + units * MS_PER_UNIT[_key(engine, framework)],
     )
+
+
+WORDS = {
+    "cloudformation": "CloudFormation",
+    "github_actions": "GitHub Actions",
+    "terraform_plan": "Terraform plan",
+    "tfparse": "Terraform values",
+    "cfn-lint": "cfn-lint",
+    "hadolint": "hadolint",
+    "compose-lint": "compose-lint",
+}
+"""Names that a capital letter alone does not give."""
+
+
+def _word_of(what: str) -> str:
+    return WORDS.get(what, what.replace("_", " ").capitalize())
 
 
 def _label(what: str, paths: list[str]) -> str:

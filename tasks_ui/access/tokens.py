@@ -27,10 +27,10 @@ class TokenForm(forms.Form):
         max_length=80, help_text="What it is for, such as the pipeline that uses it"
     )
     scope = forms.ChoiceField(
-        choices=ApiToken.Scope.choices, initial=ApiToken.Scope.READ, label="May"
+        choices=ApiToken.Scope.choices, initial=ApiToken.Scope.READ, label="Access"
     )
     days = forms.ChoiceField(
-        choices=list(DAYS.items()), initial="90", required=False, label="Ends after"
+        choices=list(DAYS.items()), initial="90", required=False, label="Expires after"
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:

@@ -32,6 +32,7 @@ CUT_FOCUS_RINGS = """() => {
   for (const element of document.querySelectorAll(all)) {
     if (!element.checkVisibility()) continue
     element.focus({ focusVisible: true })
+    element.scrollIntoView({ block: "nearest", inline: "nearest" })
     const style = getComputedStyle(element)
     if (style.outlineStyle === "none") continue
     const grow = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth)

@@ -109,6 +109,7 @@ function onKey(event) {
     ArrowDown: () => choose(chosen?.nextElementSibling ?? list.firstElementChild),
     ArrowUp: () => choose(chosen?.previousElementSibling ?? list.lastElementChild),
     Enter: () => run(chosen),
+    Escape: () => dialog.close(), // a search field would only empty itself
   }
   if (!moves[event.key]) return
   event.preventDefault()
