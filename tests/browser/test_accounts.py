@@ -77,7 +77,7 @@ def test_an_invited_person_signs_up_and_turns_on_the_second_factor(
     page.goto(f"{url}/sign-up/not-a-token/")
     look(page, "invitation-ended")
     page.goto(f"{url}/password/reset/")
-    expect(page.locator("main")).to_contain_text("This server sends no mail")
+    expect(page.locator("main")).to_contain_text("This server doesn't send email")
     look(page, "no-mail")
 
     page.goto(url + Invitation.objects.create().path)
