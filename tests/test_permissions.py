@@ -88,6 +88,7 @@ IDS = {
     "fingerprint": FINGERPRINT,
     "recommendation_id": FINDING_ID,
     "token_id": "1",
+    "filter_id": "1",
     "token": "not-signed",
     "uidb36": "1",
     "key": "no-key",
