@@ -77,6 +77,8 @@ def test_a_page_that_is_not_there_has_words_and_a_way_back(
     assert answer.status_code == 404
     assert "nothing here that you can see" in answer.content.decode()
     assert 'href="/"' in answer.content.decode()
+    client.cookies["theme"] = "dark"
+    assert 'data-theme="dark"' in client.get("/nowhere/").content.decode()
 
 
 def test_an_error_of_ours_has_words_of_ours(rf: RequestFactory) -> None:
