@@ -147,7 +147,7 @@ def living(processes: list[psutil.Process]) -> list[str]:
 
 
 def test_static_files_are_compressed_and_kept_for_ever_by_their_hash(shared_up: Up) -> None:
-    page = httpx.get(f"{shared_up.url}sign-in/").text
+    page = httpx.get(f"{shared_up.wait_until_ready().url}sign-in/").text
     addresses = re.findall(r'(?:href|src)="/(static/[^"#]+)', page)
     assert any("inter-latin" in address for address in addresses)
     module = re.search(r"static/tasks_ui/page\.\w+\.js", modules_of(shared_up))
