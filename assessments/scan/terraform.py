@@ -77,7 +77,7 @@ class Missing:
 @dataclass(frozen=True)
 class Facts:
     """Of one resource block: where it stands; ``total`` counts its instances, at least, over all of
-    its module's. ``open_blocks`` are its ``dynamic`` blocks whose number can't be told."""
+    its module's. ``open_blocks`` are its ``dynamic`` blocks whose number can't be determined."""
 
     path: str
     line: int

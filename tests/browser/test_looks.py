@@ -194,7 +194,7 @@ def test_a_refused_form_keeps_the_chosen_files(
     page.get_by_role("button", name="Analyze 1 file").click()
     expect(page).to_have_url(re.compile("/runs/1/$"))
     run = AssessmentRun.objects.get()
-    assert [file.path for file in run.assessment.files.all()] == ["main.tf"]
+    assert [file.path for file in run.assessment.newest_version.files.all()] == ["main.tf"]
     assert run.assessment.requirements == {"rpo_minutes": 5.0}
 
 
