@@ -1,10 +1,10 @@
 """Health of one container, asked from inside: ``python -m infra_mind.health web|worker``, exit
 status 0 or 1.
 
-web: /health/ready answers 200. worker: its consumer's loop beat within the last 30 s. Celery beats
-from that loop, once in two seconds, only while the worker is connected to its broker; a worker that
-hangs, or has lost its broker, stops beating. No remote control is involved, which would need the
-broker and the other side's goodwill.
+web: /health/serving answers 200, under any host name. worker: its consumer's loop beat within the
+last 30 s. Celery beats from that loop, once in two seconds, only while the worker is connected to
+its broker; a worker that hangs, or has lost its broker, stops beating. No remote control is
+involved, which would need the broker and the other side's goodwill.
 """
 
 from __future__ import annotations
@@ -35,12 +35,9 @@ def worker_is_healthy(home: Path, *, now: float) -> bool:
 
 
 def web_is_healthy(port: int) -> bool:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/health/ready",
-        headers={"Host": "localhost", "X-Forwarded-Proto": "https"},
-    )
+    url = f"http://127.0.0.1:{port}/health/serving"
     try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=5) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

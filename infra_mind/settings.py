@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -113,6 +114,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tasks_ui.health.ProbesMiddleware",
     "tasks_ui.rest.methods.ApiMethodsMiddleware",
     "tasks_ui.rest.problems.ProblemMiddleware",
     "tasks_ui.rest.middleware.RefusedValuesMiddleware",
@@ -255,7 +257,6 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # preloading can't be taken back: it is asked for
     *([] if HAS_MAIL else ["mail.E001"]),  # no mail is sent, and pages say so
 ]
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -417,6 +418,8 @@ RATE_LIMIT_PER_MINUTE = env_int(
     "RATE_LIMIT_PER_MINUTE", 3000
 )  # requests to the REST API, of one token or person
 SOCKETS_PER_USER = env_int("SOCKETS_PER_USER", 50)  # in each web process
+TASKS_DISK_FOLDERS = [INFRA_MIND_HOME, BASE_DIR, Path(tempfile.gettempdir())]
+TASKS_DISK_FREE_MB = env_int("DISK_FREE_MB", 200)  # less is "not ready"
 TASKS_RETENTION_DAYS = env_int("TASKS_RETENTION_DAYS", 30)
 AUDIT_RETENTION_DAYS = env_int("AUDIT_RETENTION_DAYS", 365)
 AUDIT_LOGGER = "infra_mind.audit"

@@ -7,7 +7,6 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 import assessments.rest.api  # noqa: F401  (adds its routes to the API)
-from tasks_ui import health
 from tasks_ui.rest.api import api
 
 admin.site.site_header = admin.site.site_title = "Infra Mind administration"
@@ -17,8 +16,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 own_password_page = RedirectView.as_view(pattern_name="password_change")
 
 urlpatterns = [
-    path("health/live", health.live),
-    path("health/ready", health.ready),
     path("api/v1/", api.urls),
     path("admin/password_change/", login_required(own_password_page)),
     path("admin/", admin.site.urls),

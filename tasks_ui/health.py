@@ -1,29 +1,149 @@
-"""Whether this web process serves: ``/health/live`` and ``/health/ready``."""
+"""Whether the service works, for whoever runs it: three questions, none of which needs an account.
+
+================  ==============================================  ================================
+path              asks                                            who asks
+================  ==============================================  ================================
+/health/live      does this process answer                        a liveness probe, our own pages
+/health/serving   can this process serve pages and take work      a proxy, a readiness probe
+/health/ready     does the whole service work, and if not, why    monitoring, ``manage.py up``
+================  ==============================================  ================================
+
+Missing workers are no reason to take the web processes out of a proxy: people could no longer see
+what is wrong, and work that they hand in waits in the database.
+"""
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import connection
 from django.http import JsonResponse
 
-from tasks_ui.runs import workers
+from tasks_ui.runs import queues, workers
+from tasks_ui.runs.patience import DATABASE_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest, HttpResponse
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason why the service isn't ready. ``code`` is for programs, ``detail`` for people."""
+
+    code: str
+    detail: str
+
+
+class ProbesMiddleware:
+    """Answers the probes before anything can refuse them: they come from a container's inside or
+    from a load balancer, under whatever host name and without TLS. Put it first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = PROBES.get(request.path_info)
+        return probe(request) if probe else self.get_response(request)
 
 
 def live(request: HttpRequest) -> HttpResponse:
     """The process answers."""
-    return JsonResponse({"status": "live"})
+    return _answer({"status": "live"})
+
+
+def serving(request: HttpRequest) -> HttpResponse:
+    """The database answers too."""
+    cause = _database_cause(for_writing=False)
+    return _not_ready([cause]) if cause else _answer({"status": "serving"})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """The database answers too. The broker is not asked: work is accepted without it, and rung for
-    later. Signed-in staff also read which workers are up, and what these say of themselves."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    """All that a run needs is there. Signed-in staff also read which workers are up, and what these
+    say about themselves.
+
+    The broker is not asked: work is accepted without it. Workers that have lost it fall silent,
+    which shows here after ``Worker.LOST_AFTER_S``.
+    """
+    if causes := find_causes():
+        return _not_ready(causes)
     answer: dict[str, object] = {"status": "ready"}
-    if request.user.is_staff:
+    if _is_staff(request):
         answer["workers"] = {w.hostname: w.facts for w in workers.seen() if w.is_up}
-    return JsonResponse(answer)
+    return _answer(answer)
+
+
+def find_causes() -> list[Cause]:
+    """Why the service isn't ready; empty when it is."""
+    database = _database_cause(for_writing=True)
+    causes = [database, _disk_cause()]
+    if database is None or database.code != "database_away":
+        causes.append(_worker_cause())
+    return [cause for cause in causes if cause]
+
+
+def _database_cause(*, for_writing: bool) -> Cause | None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('transaction_read_only')")
+            is_read_only = cursor.fetchone() == ("on",)
+    except DATABASE_ERRORS:
+        return Cause("database_away", "The database can't be reached.")
+    if is_read_only and for_writing:
+        return Cause(
+            "database_read_only",
+            "The database takes no writes: it is a standby, or was set to read-only.",
+        )
+    return None
+
+
+def _disk_cause() -> Cause | None:
+    full = [
+        f"The disk of {folder} has {free} MB left."
+        for folder in settings.TASKS_DISK_FOLDERS
+        if (free := shutil.disk_usage(folder).free // MB) < settings.TASKS_DISK_FREE_MB
+    ]
+    return Cause("disk_full", " ".join(full)) if full else None
+
+
+def _worker_cause() -> Cause | None:
+    try:
+        up = [worker for worker in workers.seen() if worker.is_up]
+    except DATABASE_ERRORS:
+        return Cause("database_away", "The database can't be reached.")
+    if not up:
+        return Cause(
+            "no_workers",
+            "No worker is up. One that has lost its broker counts as missing after half a minute.",
+        )
+    served = {queue for worker in up for queue in worker.queues}
+    if left := [name for name in queues.names() if name not in served]:
+        return Cause("queue_without_worker", f"No worker takes from: {', '.join(left)}.")
+    return None
+
+
+def _not_ready(causes: list[Cause]) -> HttpResponse:
+    answer = {"status": "not ready", "causes": [asdict(cause) for cause in causes]}
+    return _answer(answer, status=503)
+
+
+def _answer(answer: dict[str, object], *, status: int = 200) -> HttpResponse:
+    return JsonResponse(answer, status=status, headers={"Cache-Control": "no-store, private"})
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    """Whether a session of staff came with the request, which no middleware has looked at yet."""
+    if not hasattr(request, "session"):
+        SessionMiddleware(lambda _: JsonResponse({})).process_request(request)
+    return bool(getattr(get_user(request), "is_staff", False))
+
+
+PROBES = {"/health/live": live, "/health/serving": serving, "/health/ready": ready}

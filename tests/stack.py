@@ -195,7 +195,7 @@ class Stack:
     def is_connected(self) -> bool:
         """Whether the web process reaches its database, which a test before may have restarted."""
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health/serving", timeout=5).status_code == 200
         except httpx.HTTPError:
             return False
 
