@@ -29,6 +29,7 @@ run: .venv/.runtime .venv-scanner/.installed
 test: .venv/.dev .venv-scanner/.installed
 	@scripts/find-chromium
 	@scripts/find-rabbitmq
+	@scripts/find-prometheus
 	@if command -v npm >/dev/null; then $(MAKE) -s .node/.installed; fi
 	$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadgroup --no-loadscope-reorder)
 

@@ -8,7 +8,8 @@ class InfraMindConfig(AppConfig):
     verbose_name = "Infra Mind"
 
     def ready(self) -> None:
-        from infra_mind import health, privacy
+        from infra_mind import health, privacy, reporting
 
         privacy.keep_to_itself()
         health.watch_worker()
+        reporting.set_up()

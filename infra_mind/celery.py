@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
@@ -22,6 +23,8 @@ prepare_celery(app)
 def prepare_worker(**kwargs: Any) -> None:
     from infra_mind import privacy
 
+    # It is about pickled messages; ours are JSON, and engines get a user of their own.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     privacy.forget_secrets()
 
 

@@ -1,10 +1,19 @@
-"""Health of one container, asked from inside: ``python -m infra_mind.health web|worker``, exit
-status 0 or 1.
+"""Health of one container, asked from inside: ``python -m infra_mind.health PROCESS``.
 
-web: /health/serving answers 200, under any host name. worker: its consumer's loop beat within the
-last 30 s. Celery beats from that loop, once in two seconds, only while the worker is connected to
-its broker; a worker that hangs, or has lost its broker, stops beating. No remote control is
-involved, which would need the broker and the other side's goodwill.
+The exit status is 0 or 1. No remote control is involved, which would need the broker and the other
+side's goodwill.
+
+==============  ==================================================================================
+web             /health/serving answers 200, under any host name
+flower          /healthcheck answers 200
+worker          its consumer's loop beat lately. Celery beats from that loop, once in two seconds,
+                only while the worker is connected to its broker; a worker that hangs, or has lost
+                its broker, stops beating
+reconciler      its loop turned lately, which it does once a second
+beat            its loop turned lately, which it does at least every ten seconds
+==============  ==================================================================================
+
+Loops leave their time on a file in the home folder, of which a container has its own.
 """
 
 from __future__ import annotations
@@ -21,6 +30,7 @@ from typing import Any
 from celery.signals import heartbeat_sent
 
 STALE_AFTER_S = 30.0
+PAGES = {"web": (8000, "/health/serving"), "flower": (5555, "/healthcheck")}
 
 
 def watch_worker() -> None:
@@ -28,40 +38,42 @@ def watch_worker() -> None:
     heartbeat_sent.connect(_note_heartbeat, dispatch_uid="infra_mind.health")
 
 
-def worker_is_healthy(home: Path, *, now: float) -> bool:
-    """Whether a worker of this home beat lately (a container holds one). ``now`` in seconds since
-    the epoch."""
-    return any(now - file.stat().st_mtime < STALE_AFTER_S for file in (home / "alive").glob("*"))
+def is_turning(home: Path, process: str, *, now: float) -> bool:
+    """Whether a loop of ``process`` in this home turned lately. ``now`` in seconds since the
+    epoch."""
+    files = (home / "alive").glob(f"{process}*")
+    return any(now - file.stat().st_mtime < STALE_AFTER_S for file in files)
 
 
-def web_is_healthy(port: int) -> bool:
-    url = f"http://127.0.0.1:{port}/health/serving"
+def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 
 
-def main(what: str) -> int:
-    if what == "web":
-        return 0 if web_is_healthy(int(os.environ.get("PORT") or 8000)) else 1
-    return (
-        0
-        if worker_is_healthy(
-            Path(os.environ.get("INFRA_MIND_HOME") or ".infra_mind"), now=time.time()
-        )
-        else 1
-    )
+def turned(process: str) -> None:
+    """Called by a loop, each time it turns."""
+    from django.conf import settings
+
+    with suppress(OSError):  # a full disk must not end the process
+        file = settings.INFRA_MIND_HOME / "alive" / process.replace("/", "_")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def main(process: str) -> int:
+    if process in PAGES:
+        port, path = PAGES[process]
+        port = int(os.environ.get("FLOWER_PORT" if process == "flower" else "PORT") or port)
+        return 0 if answers(f"http://127.0.0.1:{port}{path}") else 1
+    home = Path(os.environ.get("INFRA_MIND_HOME") or ".infra_mind")
+    return 0 if is_turning(home, process, now=time.time()) else 1
 
 
 def _note_heartbeat(sender: Any, **kwargs: Any) -> None:
-    from django.conf import settings
-
-    with suppress(OSError):  # a full disk must not end the worker
-        file = settings.INFRA_MIND_HOME / "alive" / sender.eventer.hostname.replace("/", "_")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+    turned(f"worker {sender.eventer.hostname}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SECRETS = (
     "SECRET_KEY",
     "SMTP_URL",
     "OIDC_CLIENT_SECRET",
+    "METRICS_TOKEN",
 )
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 

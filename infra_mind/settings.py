@@ -9,21 +9,34 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.utils.csp import CSP
 from kombu import Queue
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from infra_mind.embedded import connection_urls, local_secret_key
 from infra_mind.hosts import is_loopback
+from tasks_ui.log_context import FIELDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def env(name: str, default: str = "") -> str:
-    return os.environ.get(name) or default
+    """A variable, or what is in the file of its name in ``SECRETS_DIR``, or ``default``."""
+    return os.environ.get(name) or _from_file(name) or default
+
+
+def _from_file(name: str) -> str:
+    """Where Kubernetes or Docker mounts secrets: no other program finds them in an environment."""
+    folder = os.environ.get("SECRETS_DIR")
+    try:
+        return Path(folder, name).read_text().strip() if folder else ""
+    except FileNotFoundError:
+        return ""
 
 
 def env_bool(name: str, default: bool) -> bool:
@@ -73,6 +86,12 @@ def oidc_apps() -> list[dict[str, Any]]:
     return [app | secret]
 
 
+def version() -> str:
+    """Of this release, from the one place where it stands."""
+    project = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
+
+
 # --- the place and the process -----------------------------------------------------------------
 
 INFRA_MIND_HOME = Path(env("INFRA_MIND_HOME", str(BASE_DIR / ".infra_mind"))).resolve()
@@ -114,7 +133,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "tasks_ui.health.ProbesMiddleware",
+    "infra_mind.metrics.ProbesMiddleware",
+    "infra_mind.access_log.AccessLogMiddleware",
     "tasks_ui.rest.methods.ApiMethodsMiddleware",
     "tasks_ui.rest.problems.ProblemMiddleware",
     "tasks_ui.rest.middleware.RefusedValuesMiddleware",
@@ -158,6 +178,7 @@ TEMPLATES = [
 HOST = env("HOST", "127.0.0.1")
 IS_LOOPBACK = is_loopback(HOST)  # nobody but this machine's users gets in
 SIGN_UP = env_bool("SIGN_UP", IS_LOCAL and IS_LOOPBACK)  # for everyone, else by invitation
+METRICS_TOKEN = env("METRICS_TOKEN")  # lets Prometheus in; without it, this machine alone
 CONTACT = env("CONTACT")  # whom people ask who can't get in
 DEMO_MARK = INFRA_MIND_HOME / "demo"  # there while the demo account has its well known password
 TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)  # in front, each adding to X-Forwarded-For
@@ -343,6 +364,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
+CELERY_BEAT_SCHEDULER = "infra_mind.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 10
 CELERY_BEAT_SCHEDULE = {
     "prune-tasks": {
         "task": "tasks_ui.prune_tasks",
@@ -405,6 +428,7 @@ CACHES = {
 
 TASKS = {"default": {"BACKEND": "tasks_ui.backend.TrackedBackend"}}  # Django's @task is tracked
 TASKS_SITE_NAME = "Infra Mind"
+TASKS_SITE_VERSION = version()
 TASKS_LEASE_S = env_int("TASKS_LEASE_S", 15)
 TASKS_HEARTBEAT_S = TASKS_LEASE_S / 3
 TASKS_CANCEL_GRACE_S = 10
@@ -447,15 +471,38 @@ BODY_DEADLINE_S = env_int("BODY_DEADLINE_S", 60)  # for a request to arrive; upl
 DATA_UPLOAD_MAX_NUMBER_FILES = UPLOAD_MAX_FILES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_FILES + 1000
 
+SENTRY_DSN = env("SENTRY_DSN")
+LOG_FORMAT = env("LOG_FORMAT", "text")
+if LOG_FORMAT not in {"text", "json"}:
+    raise SystemExit(f"LOG_FORMAT must be text or json, not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "context": {"()": "tasks_ui.log_context.ContextFilter"},
+        "route": {"()": "infra_mind.access_log.RouteFilter"},
+    },
     "formatters": {
-        "line": {"format": "%(levelname)s %(name)s %(message)s"},
+        "text": {
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s%(context)s",
+            "datefmt": "%H:%M:%S",
+        },
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": ["levelname", "name", "message", *FIELDS],
+            "rename_fields": {"levelname": "level", "name": "logger"},
+            "reserved_attrs": [*RESERVED_ATTRS, "context", "data", "request", "status_code"],
+            "timestamp": True,
+        },
         "bare": {"format": "%(message)s"},
     },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr},
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["context"],
+            "stream": sys.stderr,
+        },
         "audit": {
             "formatter": "bare",
             **(
@@ -473,8 +520,10 @@ LOGGING = {
     "loggers": {
         "django.channels.server": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        "django.request": {"level": "ERROR", "filters": ["route"]},  # the access log has the rest
         "httpx": {"level": "WARNING"},
         AUDIT_LOGGER: {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},  # its lines show what a task returns
     },
 }

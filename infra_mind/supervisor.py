@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import logging
 import os
 import selectors
 import signal
@@ -25,6 +26,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -41,8 +43,10 @@ QUEUES = "assessments,reports,default,priority"
 SOFT_SHUTDOWN_S = 4
 STOP_GRACE_S = 10.0
 BACKOFF_MAX_S = 30.0
+LOG_MAX_BYTES, LOG_FILES_KEPT = 10_000_000, 5
 LOOK_EVERY_S = 0.5
 STEADY_S = 60.0  # a process that lived this long starts its backoff again
+PREPARE = "prepare"
 COLOURS = (36, 32, 33, 35, 34, 31)
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 ADMIN_USERNAME = "admin"  # the first account where others than this machine's users get in
@@ -77,6 +81,7 @@ def process_commands(options: Options) -> dict[str, list[str]]:
     same ones."""
     worker = [
         "celery",
+        "-q",
         "-A",
         "infra_mind",
         "worker",
@@ -104,6 +109,7 @@ def process_commands(options: Options) -> dict[str, list[str]]:
         "reconciler": ["python", "manage.py", "reconcile", "--forever"],
         "beat": [
             "celery",
+            "-q",
             "-A",
             "infra_mind",
             "beat",
@@ -155,6 +161,9 @@ class Supervisor:
     ready: bool = False
     look_again_at: float = 0.0
 
+    def __post_init__(self) -> None:
+        self._log = _log_of(self.options.home)
+
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
@@ -204,7 +213,7 @@ class Supervisor:
         if not os.environ.get("DATABASE_URL"):
             is_private = hosts.is_loopback(self.options.host)
             command.append("--demo" if is_private else "--admin")
-        child = Child("prepare", command, COLOURS[0])
+        child = Child(PREPARE, command, COLOURS[0])
         self._start(child)
         while child.process is not None and not self.stop_requests:
             self._relay_output(timeout_s=0.25)
@@ -396,7 +405,29 @@ class Supervisor:
         prefix = f"{name:<10} | "
         if sys.stdout.isatty():
             prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
+        if name != PREPARE:  # it may print a new password, once
+            self._log.info("%-10s | %s", name, line)
         print(prefix + line, flush=True)  # noqa: T201
+
+
+class _PatientFile(RotatingFileHandler):
+    """A full disk costs lines, and nothing else."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
+def _log_of(home: Path) -> logging.Logger:
+    """What is printed goes to files in the home folder, too, of at most 60 MB together."""
+    folder = home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = _PatientFile(
+        folder / "infra-mind.log", maxBytes=LOG_MAX_BYTES, backupCount=LOG_FILES_KEPT, delay=True
+    )
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.Logger("infra_mind.relay")  # of its own: no other logger's settings hold here
+    log.addHandler(file)
+    return log
 
 
 def _require_free_port(options: Options) -> None:

@@ -23,6 +23,7 @@ VISIBILITY = {
 
 TASKS: dict[str, Any] = {
     "TASKS_SITE_NAME": "Tasks",
+    "TASKS_SITE_VERSION": "",
     "TASKS_LEASE_S": 15,
     "TASKS_CANCEL_GRACE_S": 10,
     "TASKS_MAX_ATTEMPTS": 4,

@@ -43,18 +43,6 @@ class Cause:
     detail: str
 
 
-class ProbesMiddleware:
-    """Answers the probes before anything can refuse them: they come from a container's inside or
-    from a load balancer, under whatever host name and without TLS. Put it first."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        probe = PROBES.get(request.path_info)
-        return probe(request) if probe else self.get_response(request)
-
-
 def live(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return _answer({"status": "live"})
@@ -131,8 +119,10 @@ def _worker_cause() -> Cause | None:
 
 
 def _not_ready(causes: list[Cause]) -> HttpResponse:
-    answer = {"status": "not ready", "causes": [asdict(cause) for cause in causes]}
-    return _answer(answer, status=503)
+    named = [asdict(cause) for cause in causes]
+    answer = _answer({"status": "not ready", "causes": named}, status=503)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # whoever asks, asks again and again
+    return answer
 
 
 def _answer(answer: dict[str, object], *, status: int = 200) -> HttpResponse:
@@ -147,3 +137,17 @@ def _is_staff(request: HttpRequest) -> bool:
 
 
 PROBES = {"/health/live": live, "/health/serving": serving, "/health/ready": ready}
+
+
+class ProbesMiddleware:
+    """Answers the probes before anything can refuse them: they come from a container's inside or
+    from a load balancer, under whatever host name and without TLS. Put it first."""
+
+    probes = PROBES
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = self.probes.get(request.path_info)
+        return probe(request) if probe else self.get_response(request)

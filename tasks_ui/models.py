@@ -32,6 +32,7 @@ __all__ = [
     "SavedFilter",
     "SocketTicket",
     "State",
+    "Tally",
     "TaskEvent",
     "TaskRun",
     "TaskRunQuerySet",
@@ -144,6 +145,11 @@ class TaskRun(models.Model):
             models.Index(fields=["queue", "-id"], name="run_queue"),
             models.Index(fields=["worker", "-id"], name="run_worker"),
             models.Index(fields=["-created_at"], name="run_created"),
+            models.Index(
+                fields=["finished_at"],
+                name="run_finished",
+                condition=models.Q(finished_at__isnull=False),
+            ),
             models.Index(fields=["subject_type", "subject_id", "-id"], name="run_subject"),
             models.Index(
                 "owner",
@@ -288,6 +294,24 @@ class Worker(models.Model):
         return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(
             seconds=self.LOST_AFTER_S
         )
+
+
+class Tally(models.Model):
+    """A count that no other row keeps (``tasks_ui.runs.tallies``), for the metrics: how often
+    ``name`` happened to ``label``, and when it last did."""
+
+    name = models.CharField(max_length=40)
+    label = models.CharField(max_length=100, blank=True)
+    value = models.FloatField(default=0)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "label"], name="one_tally_per_label")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.label}".strip()
 
 
 def digest(secret: str) -> str:

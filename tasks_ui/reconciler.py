@@ -17,7 +17,7 @@ from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, Value, Wh
 from django.db.models.functions import Extract, Least, Now, Power
 
 from tasks_ui.models import ACTIVE, RUNNING, PausedQueue, State, TaskRun
-from tasks_ui.runs import dispatch
+from tasks_ui.runs import dispatch, tallies
 from tasks_ui.runs.patience import DATABASE_ERRORS
 from tasks_ui.runs.transitions import confirm_cancelled, fan_in, lock_pk, retry_at, transition
 
@@ -32,36 +32,65 @@ BATCH = 200
 EVERY_S = 1.0
 RING_AGAIN_S = 10
 """A message is looked for no sooner than this after it was sent."""
+SEEN_EVERY_S = 5.0
+"""How often the reconciler leaves word in the database that it sweeps."""
+FOLD_EVERY_S = 60.0
+LOST, UNCONFIRMED, UNHEARD = (
+    "taken back from lost workers",
+    "cancels confirmed",
+    "rung for again",
+)
 RING_ANYWAY_S = 15
 """A run rung for n times is rung for after this x 2^n (30 s, a minute, ... four), whatever its
 queue looks like. That floods nothing: of each owner a window of runs is in a queue at most."""
 
 
-def reconcile_for_ever() -> None:
-    """Sweep once a second; ride out a database that is away."""
+def reconcile_for_ever(*, on_turn: Callable[[], None] = lambda: None) -> None:
+    """Sweep once a second; ride out a database that is away. ``on_turn`` is called each time."""
+    keeping_count = _KeepingCount()
     while True:
         started = time.monotonic()
+        on_turn()
         try:
             if moved := +reconcile():
                 logger.info(
                     "Reconciled: %s", ", ".join(f"{count} {what}" for what, count in moved.items())
                 )
+            keeping_count.after_sweep(started)
         except DATABASE_ERRORS as error:
             logger.warning("The database is away: %s", error)
             connection.close()
         time.sleep(max(0.0, EVERY_S - (time.monotonic() - started)))
 
 
+class _KeepingCount:
+    """What the metrics need from the reconciler besides its sweeps."""
+
+    def __init__(self) -> None:
+        self._sweeps, self._seen_at, self._folded_at = 0, 0.0, 0.0
+
+    def after_sweep(self, now: float) -> None:
+        self._sweeps += 1
+        if now >= self._seen_at + SEEN_EVERY_S:
+            tallies.add(tallies.SWEEPS, value=self._sweeps)
+            self._sweeps, self._seen_at = 0, now
+        if now >= self._folded_at + FOLD_EVERY_S:
+            tallies.fold()
+            self._folded_at = now
+
+
 def reconcile(*, dry_run: bool = False) -> Counter[str]:
     """One sweep. Returns how many runs each rule moved, or would move with ``dry_run``."""
     rules = {
-        "taken back from lost workers": (lost(), take_back),
-        "cancels confirmed": (cancelled_but_not_confirmed(), confirm),
-        "rung for again": (unheard(), ring),
+        LOST: (lost(), take_back),
+        UNCONFIRMED: (cancelled_but_not_confirmed(), confirm),
+        UNHEARD: (unheard(), ring),
     }
     moved: Counter[str] = Counter()
     for what, (found, move) in rules.items():
         moved[what] = found.count() if dry_run else _each(found, move)
+        if moved[what] and not dry_run:
+            tallies.add(tallies.RECONCILED, what, moved[what])
     if not dry_run:
         let_in_the_waiting()
     return moved

@@ -56,8 +56,16 @@ def test_the_image_starts_as_web_when_nothing_else_is_said(services: dict[str, A
 def test_three_workers_have_two_processors_and_two_gigabytes_each(services: dict[str, Any]) -> None:
     assert services["worker"]["deploy"] == {
         "replicas": 3,
-        "resources": {"limits": {"cpus": "2", "memory": "2G"}},
+        "resources": {"limits": {"cpus": "${WORKER_CPUS:-2}", "memory": "2G"}},
     }
+
+
+def test_no_service_fills_the_disk_or_the_memory_or_fails_unseen(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        size = service["logging"]["options"]
+        assert (size["max-size"], size["max-file"]) == ("10m", "5"), name
+        assert service["deploy"]["resources"]["limits"]["memory"], name
+        assert "healthcheck" in service or name == "migrate", name
 
 
 def test_every_secret_must_come_from_the_environment() -> None:
@@ -72,6 +80,16 @@ def test_every_secret_must_come_from_the_environment() -> None:
         uses = re.findall(r"\$\{" + name + r"[^}]*\}", text)
         assert uses, name
         assert all(f"{name}:?" in use for use in uses), f"{name} has a default"
+
+
+def test_secrets_can_be_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infra_mind.settings import env
+
+    (tmp_path / "SOME_KEY").write_text("from-the-file\n")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    assert (env("SOME_KEY"), env("NO_KEY", "none")) == ("from-the-file", "none")
+    monkeypatch.setenv("SOME_KEY", "from-the-environment")
+    assert env("SOME_KEY") == "from-the-environment"
 
 
 def test_containers_stop_later_than_a_worker_drains(services: dict[str, Any]) -> None:

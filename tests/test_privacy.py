@@ -44,7 +44,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "infra_mind.settings"
 django.setup()
 from django.core.management import call_command
 from tasks_ui.management.commands import reconcile
-reconcile.reconcile_for_ever = lambda: None
+reconcile.reconcile_for_ever = lambda **kwargs: None
 reconcile.reconcile = lambda **kwargs: {}
 call_command("reconcile", "--forever")
 """,

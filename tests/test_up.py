@@ -194,11 +194,15 @@ def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None
         "worker1@%h",
         "priority@%h",
         "reconcile --forever",
-        "celery -A infra_mind beat",
+        "celery -q -A infra_mind beat",
         "postgres",
         "valkey",
     ):
         assert process in commands, process
+    assert "superuser privileges" not in told  # Celery's warning to root
+    assert "[queues]" not in told  # nor its banner
+    kept = (up.home / "logs" / "infra-mind.log").read_text()
+    assert re.search(r"worker1 +\| .* ready\.", kept)
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(40) == 0
     assert living(family) == []
@@ -297,3 +301,19 @@ def test_a_command_without_a_running_infra_mind_says_how_to_start_it(home: Path)
     )
     assert done.returncode != 0
     assert done.stderr.strip() == "Infra Mind is not running here. Start it with: make run"
+
+
+def test_the_log_in_the_home_folder_does_not_outgrow_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(supervisor, "LOG_MAX_BYTES", 10_000)
+    running = supervisor.Supervisor(supervisor.Options(home=tmp_path))
+    for number in range(2_000):
+        running._say(f"line {number}", name="web")
+    running._say("the password is canary", name=supervisor.PREPARE)
+    files = list((tmp_path / "logs").iterdir())
+    assert len(files) == 1 + supervisor.LOG_FILES_KEPT
+    assert sum(file.stat().st_size for file in files) < 80_000
+    newest = (tmp_path / "logs" / "infra-mind.log").read_text()
+    assert "web        | line 1999" in newest
+    assert "canary" not in newest and "canary" in capsys.readouterr().out

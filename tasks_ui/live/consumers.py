@@ -19,7 +19,7 @@ from django.utils import timezone
 from tasks_ui import groups
 from tasks_ui import protocol as p
 from tasks_ui.access import auth
-from tasks_ui.live import incoming, transport
+from tasks_ui.live import counters, incoming, transport
 from tasks_ui.live.membership import Membership
 from tasks_ui.live.outgoing import Closed, Outgoing, Send
 from tasks_ui.live.poll import poll
@@ -48,6 +48,7 @@ async def consumer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         code = error.code if isinstance(error, auth.Refused) else 1013
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": code})
+        counters.CLOSES.labels(code).inc()
         return
     await send({"type": "websocket.accept"})
     await Socket(credential, receive, send).run()
@@ -189,6 +190,7 @@ class Socket:
 
     async def _close(self, code: int | None) -> None:
         """Report what has ended, and close. ``code`` is None where the client has gone."""
+        counters.CLOSES.labels(code or "client").inc()
         if code is None:
             return
         ended: list[UUID | None] = []

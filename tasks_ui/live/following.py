@@ -17,13 +17,14 @@ from tasks_ui.models import FINAL
 
 @dataclass
 class Followed:
-    """A task that a socket follows. ``seq`` is the newest event sent; ``by_scope`` is "" for one
-    that was asked for. ``since`` is the event up to which its snapshot knew it. ``reached`` holds,
-    for the task and its children, the attempt and the finished units of work that the client knows
-    of."""
+    """A task that a socket follows. ``seq`` is the newest event sent; ``root`` is the task or its
+    parent; ``by_scope`` is "" for one that was asked for. ``since`` is the event up to which its
+    snapshot knew it. ``reached`` holds, for the task and its children, the attempt and the finished
+    units of work that the client knows of."""
 
     seq: int
     since: int
+    root: UUID
     by_scope: str = ""
     is_final: bool = False
     done_children: set[UUID] = field(default_factory=set)
@@ -60,7 +61,8 @@ class Following:
     def begin(self, snapshot: p.Snapshot, *, seq: int, by_scope: str = "") -> None:
         """Follow the task of ``snapshot`` from the event after ``seq``. Of the tasks that came with
         a scope, the newest SCOPE_TASKS_MAX are kept."""
-        followed = Followed(seq=seq, since=snapshot.last_seq, by_scope=by_scope)
+        root = snapshot.task.parent_id or snapshot.task.task_id
+        followed = Followed(seq=seq, since=snapshot.last_seq, root=root, by_scope=by_scope)
         followed.is_final = snapshot.task.state in FINAL
         followed.done_children = {c.task_id for c in snapshot.children if c.state in FINAL}
         for task in (snapshot.task, *snapshot.children):

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from tasks_ui.access import auth
-from tasks_ui.live import reading
+from tasks_ui.live import counters, reading
 from tasks_ui.live.reading import Look, in_database
 from tasks_ui.runs.patience import DATABASE_ERRORS
 
@@ -53,11 +53,13 @@ class Poll:
 
     def add(self, follower: Follower) -> None:
         self._followers.add(follower)
+        counters.SOCKETS.set(len(self._followers))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look_for_ever())
 
     def remove(self, follower: Follower) -> None:
         self._followers.discard(follower)
+        counters.SOCKETS.set(len(self._followers))
 
     def count(self, user_id: Any) -> int:
         return sum(follower.credential.user.pk == user_id for follower in self._followers)

@@ -7,18 +7,23 @@ order, though messages of the layer may be lost, doubled or late.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import UUID
 
-from tasks_ui import groups
+from django.utils import timezone
+
+from tasks_ui import groups, log_context
 from tasks_ui import protocol as p
 from tasks_ui.access import auth
-from tasks_ui.live import reading
+from tasks_ui.live import counters, reading
 from tasks_ui.live.following import Following
 from tasks_ui.live.membership import Membership
 from tasks_ui.live.outgoing import Outgoing
 from tasks_ui.live.reading import Look, in_database
 from tasks_ui.models import TaskRun, TaskRunQuerySet
+
+logger = logging.getLogger(__name__)
 
 SUBSCRIPTIONS_MAX = 100
 
@@ -132,12 +137,27 @@ class Subscriptions:
             batch = await in_database(lambda seq=followed.seq: reading.events(task_id, after=seq))  # type: ignore[misc]
             for event in batch:
                 await self._send_event(event)
+            counters.REPLAYED.inc(len(batch))
             if len(batch) < reading.EVENTS_PER_BATCH:
                 return
 
     async def _send_event(self, event: p.Event) -> None:
         await self._outgoing.send(event)
+        followed = self.following.tasks[event.task_id]
+        if event.seq > followed.since:
+            counters.PUSH_LAG.observe((timezone.now() - event.at).total_seconds())
+        was_final = followed.is_final
         self.following.sent(event)
+        if followed.is_final and not was_final:
+            self._note_end(event, root=followed.root)
+
+    def _note_end(self, event: p.Event, *, root: UUID) -> None:
+        """The last line of a run's trace: its end has reached a client."""
+        ids = {"task_id": event.task_id, "user_id": self._credential.user.pk}
+        with log_context.bound(trace_id=log_context.trace_id(root), **ids):
+            logger.info("Pushed %s, event %s", event.event, event.seq)
+            began_ns = int(event.at.timestamp() * 1e9)
+            log_context.span_ended(f"push {event.event}", began_ns=began_ns)
 
     async def _refuse(self, code: Any, words: str, message: p.Subscribe) -> None:
         await self._outgoing.send(p.Error(code=code, message=words, ref=message.ref))

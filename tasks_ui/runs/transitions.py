@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
-from tasks_ui import kinds, publisher
+from tasks_ui import kinds, log_context, publisher
 from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRun
 from tasks_ui.runs import dispatch, results, statements, wakeup
 from tasks_ui.runs.results import Outcome
@@ -68,6 +68,7 @@ def create_run(**fields: Unpack[RunFields]) -> TaskRun:
         run = TaskRun(last_seq=1, **fields)
         _publish(run, statements.insert(run, type=f"task.{VERBS[State.PENDING]}"))
         dispatch.admit(run.owner_id, run.queue)
+    log_context.note_started(run)
     return run
 
 

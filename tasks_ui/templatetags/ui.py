@@ -61,6 +61,12 @@ def site_name() -> str:
 
 
 @register.simple_tag
+def site_version() -> str:
+    """The release that runs, or nothing where the project has none."""
+    return str(settings.TASKS_SITE_VERSION)
+
+
+@register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """An icon of the sprite, hidden from screen readers: words stand beside it."""
     return format_html(

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery import current_task, shared_task
@@ -23,8 +25,10 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, DataError
 
+from tasks_ui import log_context
 from tasks_ui.kinds import TaskKind
 from tasks_ui.models import State, TaskRun
+from tasks_ui.runs import tallies
 from tasks_ui.runs.fields import Changes
 from tasks_ui.runs.results import Outcome
 from tasks_ui.runs.transitions import (
@@ -38,7 +42,7 @@ from tasks_ui.runs.transitions import (
 
 if TYPE_CHECKING:
     from uuid import UUID
-from tasks_ui.runs.patience import patiently
+from tasks_ui.runs.patience import DATABASE_ERRORS, patiently
 from tasks_ui.runs.transitions import retry_at
 from tasks_ui.worker import connections
 from tasks_ui.worker.watch import watched
@@ -76,6 +80,23 @@ def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> An
     )
     if run is None:
         raise Ignore
+    began, began_ns, outcome = time.monotonic(), time.time_ns(), "succeeded"
+    with log_context.bound(**log_context.of_run(run)):
+        try:
+            return _attempt(body, run)
+        except Ignore:
+            outcome = "ended without a result"
+            raise
+        except BaseException:
+            outcome = "failed"
+            raise
+        finally:
+            took_s = time.monotonic() - began
+            logger.info("Attempt %s of %s %s in %.2f s", run.attempt, run.kind, outcome, took_s)
+            log_context.span_ended(f"{run.kind} {outcome}", began_ns=began_ns)
+
+
+def _attempt(body: Callable[[Work], Any], run: TaskRun) -> Any:
     work = Work(run)
     try:
         with watched(work):
@@ -90,6 +111,7 @@ def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> An
         _cancel_if_asked(work)
         raise Ignore from None
     except Fenced:
+        _note_fenced(work)
         raise Ignore from None
     except TaskFailed as error:
         _fail(work, error, code=error.code)
@@ -183,7 +205,7 @@ def _succeed(work: Work, value: Any) -> Any:
         )
     )
     if won is None:
-        _cancel_if_asked(work)
+        _end_late(work)
         raise Ignore
     return value
 
@@ -200,8 +222,10 @@ def _fail(work: Work, error: BaseException, *, code: str, words: str = "") -> No
             work.run, State.FAILURE, attempt=work.attempt, outcome=outcome, **changes
         )
     )
-    if won is None and _cancel_if_asked(work):
-        raise Ignore from error
+    if won is None:
+        if _cancel_if_asked(work):
+            raise Ignore from error
+        _note_fenced(work)
 
 
 def _retry(work: Work, error: Exception) -> bool:
@@ -215,7 +239,7 @@ def _retry(work: Work, error: Exception) -> bool:
         )
     )
     if waits is None:
-        _cancel_if_asked(work)
+        _end_late(work)
     return True
 
 
@@ -223,3 +247,16 @@ def _cancel_if_asked(work: Work) -> bool:
     """End as cancelled when the row says CANCELLING: whatever else happened, the cancel was
     accepted first."""
     return patiently(lambda: confirm_cancelled(work.run, attempt=work.attempt))
+
+
+def _end_late(work: Work) -> None:
+    """This attempt's write was refused: the run was cancelled meanwhile, or is another's."""
+    if not _cancel_if_asked(work):
+        _note_fenced(work)
+
+
+def _note_fenced(work: Work) -> None:
+    """Count, for the metrics, an attempt that found the run no longer its own."""
+    logger.info("Attempt %s of run %s came too late.", work.attempt, work.run.pk)
+    with suppress(*DATABASE_ERRORS):
+        tallies.add(tallies.FENCED, work.run.kind)

@@ -243,10 +243,11 @@ def _without_comment(value: str) -> str:
 ASSIGNMENT = re.compile(
     r"""(?<![\w.$:])(?<!\w-)(?P<key>[A-Za-z_][\w.-]{0,80})"""
     r"""(?P<op>["'\]]{0,2}(?::[ ]?[A-Za-z][\w.\[\]]{0,30}(?=[ ]?=[ ]?["']))?"""
-    r"""[ \t]{0,40}(?::=|=>|[:=](?![:=~]))[ \t]{0,40})"""
+    r"""[ \t]{0,40}(?::=|=>|=(?![:=~])|:(?![:=~?]))[ \t]{0,40})"""
     r"""(?P<value>"(?:[^"\\\n]|\\.){0,4000}+"|'[^'\n]{0,4000}+'|[^\s"',;}\])]{1,4000}+)"""
 )
-"""``key = value`` and its kin. The value is quoted, or runs to the next blank or bracket."""
+"""``key = value`` and its kin. The value is quoted, or runs to the next blank or bracket.
+``${KEY:?words}`` is none: Compose and shells say the words where KEY is not set."""
 NAME_VALUE = re.compile(
     r"""\b(?:name|ParameterKey)["']?\s{0,9}[:=]\s{0,9}["']?(?P<key>[\w.-]{1,80})["']?[\s,-]{0,99}+["']?"""
     r"""(?:value|ParameterValue)["']?[ \t]{0,9}[:=][ \t]{0,9}"""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra_mind import privacy
+from infra_mind import health, privacy
 from tasks_ui.management.commands import reconcile
 
 
 class Command(reconcile.Command):
+    def on_turn(self) -> None:
+        health.turned("reconciler")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["forever"]:
             privacy.forget_secrets()

@@ -12,6 +12,9 @@ from tasks_ui.reconciler import reconcile, reconcile_for_ever
 class Command(BaseCommand):
     help = "Take back lost runs, confirm cancels, and ring for runs whose message is gone."
 
+    def on_turn(self) -> None:
+        """Called once a second with ``--forever``."""
+
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--forever", action="store_true", help="once a second, until stopped")
@@ -21,6 +24,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["forever"]:
-            reconcile_for_ever()
+            reconcile_for_ever(on_turn=self.on_turn)
         for what, count in reconcile(dry_run=options["dry_run"]).items():
             self.stdout.write(f"{count} {what}")
