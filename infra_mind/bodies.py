@@ -40,7 +40,11 @@ LINGER_S = 5
 """How long what a refused client still sends is read and thrown away, so that it gets to see the
 answer: a connection that is closed on unread bytes is reset."""
 
-UPLOADS = re.compile(rb"/(assessments/new|api/v1/assessments)/?(\?|$)")
+ID = rb"[0-9a-f-]{36}"
+UPLOADS = re.compile(
+    rb"/(assessments/new|assessments/%b/versions/new"
+    rb"|api/v1/assessments(/analyze|/%b/versions)?(/upload)?)/?(\?|$)" % (ID, ID)
+)
 
 
 def bound_bodies() -> None:

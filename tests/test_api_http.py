@@ -253,6 +253,13 @@ def test_the_documents_name_what_exists() -> None:
     assert {"application/pdf", "text/html", "text/csv"} <= download["content"].keys()
 
 
+def test_an_operation_takes_one_type_of_body() -> None:
+    for path, operations in as_committed("openapi.json")["paths"].items():
+        for operation in operations.values():
+            content = operation.get("requestBody", {}).get("content", {})
+            assert len(content) <= 1, path
+
+
 def test_every_header_that_is_documented_exists() -> None:
     document = as_committed("openapi.json")
     named = {

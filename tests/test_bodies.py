@@ -8,12 +8,15 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import httpx
 import psutil
 import pytest
+from django.conf import settings
 
+from infra_mind.bodies import UPLOADS
 from tasks_ui.models import ApiToken
 from tests.stack import Stack
 from tests.tasks_ui.webs import another_web
@@ -140,6 +143,26 @@ def test_an_upload_of_several_megabytes_is_taken_from_a_user(
     with shared_stack.http(token=token) as client:
         answer = client.post("/api/v1/assessments/", json=body)
     assert answer.status_code == 201, answer.text
+
+
+def test_every_operation_that_takes_files_is_an_upload() -> None:
+    document = json.loads((settings.BASE_DIR / "docs" / "openapi.json").read_text())
+    taking = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if takes_files(operation)
+    }
+    assert len(taking) == 6
+    for path in taking:
+        assert UPLOADS.match(path.format(assessment_id=uuid4()).encode()), path
+    assert not UPLOADS.match(b"/api/v1/assessments/analyzer")
+
+
+def takes_files(operation: dict[str, Any]) -> bool:
+    content = operation.get("requestBody", {}).get("content", {})
+    wanted = ("AssessmentIn", "VersionIn", "AnalyzeIn")
+    return "multipart/form-data" in content or any(f"/{name}" in str(content) for name in wanted)
 
 
 def test_a_body_that_trickles_is_cut_at_its_deadline(shared_stack: Stack, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import subprocess
 import sys
@@ -75,6 +76,10 @@ def walk(made: Any, url: str, key: str) -> None:
     file = models.FileIn(path="main.tf", content=TERRAFORM)
     body = models.AssessmentIn(name="generated", files=[file])
     assessment = call("assessments", "create_assessment", body=body).id
+
+    more = importlib.import_module("made.types").File(io.BytesIO(b"FROM scratch\n"), "Dockerfile")
+    form = models.UploadVersionBody(mode=models.UploadVersionBodyMode.CHANGE, files=[more])
+    assert call("assessments", "upload_version", assessment, body=form).number == 2
 
     task = call("assessments", "analyze", assessment).task_id
     wait(lambda: call("tasks", "get_status", task).state == models.State.SUCCESS)

@@ -16,7 +16,7 @@ from assessments.models import Assessment, Version
 from assessments.quotas import QuotaError
 from assessments.rest.runs import RunOut
 from assessments.rest.shared import Key, invalid_body, visible
-from assessments.rest.uploads import AssessmentIn, body_of, read_body
+from assessments.rest.uploads import AssessmentIn, form_body, json_body, read_body
 from assessments.scan.intake import UploadError
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
@@ -69,14 +69,20 @@ def no_room(request: HttpRequest, error: QuotaError) -> HttpResponse:
 
 
 @router.post(
+    "/upload",
+    response={201: AssessmentDetail},
+    openapi_extra={**form_body(AssessmentIn), **answers(201, "Location")},
+    operation_id="upload_assessment",
+)
+@router.post(
     "/",
     response={201: AssessmentDetail},
-    openapi_extra={**body_of(AssessmentIn), **answers(201, "Location")},
+    openapi_extra={**json_body(AssessmentIn), **answers(201, "Location")},
     operation_id="create_assessment",
     url_name="create",
 )
 def create(request: HttpRequest, idempotency_key: Key = None) -> Any:
-    """Upload files and requirements. Nothing is analyzed yet. A request that is repeated with its
+    """Store files and requirements. Nothing is analyzed yet. A request that is repeated with its
     Idempotency-Key gives the assessment that the first one created."""
     try:
         body, uploads = read_body(request, AssessmentIn)

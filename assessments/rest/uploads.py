@@ -120,22 +120,28 @@ _ANALYZE_FIELDS: dict[str, Any] = {
 }
 
 
-def body_of(schema: type[FilesIn]) -> dict[str, Any]:
-    """``openapi_extra`` of an operation that takes ``schema`` as JSON or as a form."""
+def json_body(schema: type[FilesIn]) -> dict[str, Any]:
+    """``openapi_extra`` of an operation that takes ``schema`` as JSON."""
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}
+    return _body({"application/json": reference})
+
+
+def form_body(schema: type[FilesIn]) -> dict[str, Any]:
+    """``openapi_extra`` of its twin at ``/upload``, which takes a form.
+
+    Either address takes either type. The documents say one of each: generators of clients make
+    something usable of an operation with one type of body only.
+    """
     form = dict(_FORM_FIELDS)
     if issubclass(schema, VersionIn):
         form |= _VERSION_FIELDS
     if issubclass(schema, AnalyzeIn):
         form |= _ANALYZE_FIELDS
     required = {"required": ["name"]} if schema is AssessmentIn else {}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}},
-                "multipart/form-data": {
-                    "schema": {"type": "object", **required, "properties": form}
-                },
-            },
-        }
-    }
+    return _body(
+        {"multipart/form-data": {"schema": {"type": "object", **required, "properties": form}}}
+    )
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": content}}

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from assessments.models import AssessmentRun, Version
 from assessments.rest.runs import KEY_USED, AnalyzeOut, queued
 from assessments.rest.shared import Key, invalid_body, visible
-from assessments.rest.uploads import AnalyzeIn, VersionIn, body_of, read_body
+from assessments.rest.uploads import AnalyzeIn, VersionIn, form_body, json_body, read_body
 from assessments.scan.types import FileKind
 from assessments.services import analyze_upload, change_assessment
 from tasks_ui.access.auth import caller
@@ -89,9 +89,15 @@ def list_versions(
 
 
 @router.post(
+    "/{uuid:assessment_id}/versions/upload",
+    response={201: VersionDetail},
+    openapi_extra={**form_body(VersionIn), **answers(201, "Location")},
+    operation_id="upload_version",
+)
+@router.post(
     "/{uuid:assessment_id}/versions",
     response={201: VersionDetail},
-    openapi_extra={**body_of(VersionIn), **answers(201, "Location")},
+    openapi_extra={**json_body(VersionIn), **answers(201, "Location")},
     operation_id="create_version",
 )
 def create_version(
@@ -132,10 +138,16 @@ def get_version(request: HttpRequest, assessment_id: UUID, number: int) -> Versi
 
 
 @router.post(
+    "/analyze/upload",
+    response={202: AnalyzeOut},
+    openapi_extra={**form_body(AnalyzeIn), **answers(202, "Location")},
+    operation_id="analyze_upload",
+)
+@router.post(
     "/analyze",
     response={202: AnalyzeOut},
-    openapi_extra={**body_of(AnalyzeIn), **answers(202, "Location")},
-    operation_id="analyze_upload",
+    openapi_extra={**json_body(AnalyzeIn), **answers(202, "Location")},
+    operation_id="analyze_files",
 )
 def analyze(request: HttpRequest, idempotency_key: Key = None) -> HttpResponse:
     """Upload files and start a run of them: as a new version of the ``assessment`` that is named,
