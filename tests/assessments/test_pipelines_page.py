@@ -29,7 +29,7 @@ def test_a_token_is_shown_once_and_may_write(db: None, alice: User) -> None:
     page = client.post("/pipelines/", headers={"host": "localhost"}).content.decode()
     token = ApiToken.objects.get(owner=alice)
     assert token.scope == ApiToken.Scope.WRITE and token.expires_at is not None
-    key = page.split('<pre id="key">')[1].split("</pre>")[0]
+    key = page.split('id="key"><span>')[1].split("</span>")[0]
     found = ApiToken.find(key)
     assert found == token
     assert key not in client.get("/pipelines/", headers={"host": "localhost"}).content.decode()

@@ -151,11 +151,11 @@ def scores_of(run: Mapping[str, Any], base: Mapping[str, Any] | None) -> list[Ch
     return [
         Change(
             key=each["agent"],
-            label=each["agent"].capitalize(),
+            label=f"{each['agent'].capitalize()} score",
             unit="of 100",
             now=each["score"],
             before=before.get(each["agent"]),
-            note="" if each["score"] is not None else _why_not(each),
+            note="" if each["score"] is not None else f"none. {_why_not(each)}",
         )
         for each in run["agents"]
     ]

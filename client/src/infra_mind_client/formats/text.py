@@ -72,7 +72,7 @@ def _counts(out: Console, review: Review) -> None:
 
 def _changes(out: Console, changes: Sequence[Change]) -> None:
     for each in changes:
-        out.print(said(f"{each.label:>15}  {_value(each)}"))
+        out.print(said(f"{each.label:>20}  {_value(each)}"))
 
 
 def _value(change: Change) -> str:
