@@ -110,6 +110,14 @@ def test_the_text_counts_what_it_leaves_out_and_zero_leaves_out_nothing() -> Non
     assert "more" not in every and all(f"f{n}.tf:8" in every for n in range(30))
 
 
+def test_the_text_breaks_no_line_so_that_places_can_be_followed() -> None:
+    deep = "a-long-name/" * 30 + "main.tf"
+    (line,) = (
+        row for row in as_text(review(new=[finding(file=deep)])).splitlines() if "SSH" in row
+    )
+    assert f"{deep}:8" in line and line.endswith("(aws_security_group.web)")
+
+
 def test_the_text_moves_no_cursor() -> None:
     assert not {"\x1b", "\x00", "\ud800"} & set(as_text(FULL))
     assert NASTY.split()[0] in as_text(FULL)

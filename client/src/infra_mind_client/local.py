@@ -46,7 +46,8 @@ def local_server(*, user: str | None, log: IO[str]) -> Iterator[tuple[str, str]]
         try:
             lent = stack.enter_context(_lent_token(folder, user=user))
         except _NotRunningError:
-            print("Starting Infra Mind.", file=log)
+            words = "Starting Infra Mind. It stops with this command; make run shows what it keeps."
+            print(words, file=log)
             stack.enter_context(_server(folder))
             lent = stack.enter_context(_lent_token(folder, user=user))
         yield lent["url"], lent["token"]

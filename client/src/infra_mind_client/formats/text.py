@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from typing import IO
 
 from rich.console import Console
-from rich.table import Table
 
 from infra_mind_client.review import Change, Finding, Review, Unread, count_words
 from infra_mind_client.wording import plain, said
 
-WIDTH = 160
-"""Of lines in a log, where no terminal says how wide it is."""
+PLACE_WIDTH = 60
+"""Columns up to which places line up. No line is broken, so that each can be found and followed."""
 STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
 
 
 def write_text(review: Review, file: IO[str], *, limit: int) -> None:
     """At most ``limit`` findings of each kind; 0 is all."""
     is_terminal = file.isatty()
-    out = Console(
-        file=file, highlight=False, force_terminal=is_terminal, width=None if is_terminal else WIDTH
-    )
+    out = Console(file=file, highlight=False, force_terminal=is_terminal, soft_wrap=True)
     if review.base:
         out.print(said(f"Compared with {review.base}"))
     _findings(out, "New" if review.base else "", review.new, review, limit)
@@ -42,22 +39,23 @@ def _findings(
         return
     if title:
         out.print(said(f"\n{title}", style="bold"))
-    several = ["scope"] if len(review.scopes) > 1 else []
-    table = Table("severity", "rule", "where", *several, "what", box=None, pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    for each in findings[: limit or None]:
-        scope = [said(review.scopes.get(each.scope, each.scope))] if several else []
-        cells = (said(plain(each.rule)), said(plain(each.place)), *scope, said(plain(_what(each))))
-        table.add_row(said(each.severity, style=STYLES[each.severity]), *cells)
-    out.print(table)
+    shown = findings[: limit or None]
+    rules = max(len(each.rule) for each in shown)
+    places = min(PLACE_WIDTH, max(len(each.place) for each in shown))
+    for each in shown:
+        line = said(plain(f"{each.severity:8}"), style=STYLES[each.severity])
+        line.append(plain(f"  {each.rule:{rules}}  {each.place:{places}}  {_what(each, review)}"))
+        out.print(line, soft_wrap=True)
     if limit and len(findings) > limit:
         words = f"and {len(findings) - limit} more; --limit 0 shows all: {review.url}"
         out.print(said(words))
 
 
-def _what(finding: Finding) -> str:
-    return f"{finding.title} ({finding.resource})" if finding.resource else finding.title
+def _what(finding: Finding, review: Review) -> str:
+    named = finding.resource not in {"", finding.file}
+    about = f" ({finding.resource})" if named else ""
+    scope = review.scopes.get(finding.scope, finding.scope)
+    return f"{finding.title}{about}{f' in {scope}' if len(review.scopes) > 1 and scope else ''}"
 
 
 def _counts(out: Console, review: Review) -> None:
