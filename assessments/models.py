@@ -265,13 +265,15 @@ class MergedScan(models.Model):
     """A run's whole scan as the agents read it, secrets masked.
 
     Each column is a ``scan.merge.ScanResult`` with that part alone, as deflated JSON; ``about``
-    holds scopes, coverage and engines.
+    holds scopes, coverage and engines. ``diagram`` is the run's map without findings
+    (``diagram.types.Diagram``), None for runs from before there was one.
     """
 
     run = models.OneToOneField(AssessmentRun, models.CASCADE, primary_key=True, related_name="scan")
     checks = models.BinaryField()
     resources = models.BinaryField()
     about = models.BinaryField()
+    diagram = models.BinaryField(null=True)
 
     objects = MergedScanQuerySet.as_manager()
 

@@ -19,6 +19,12 @@ urlpatterns = [
         views.make_report,
         name="make_report",
     ),
+    path("assessments/<uuid:assessment_id>/runs/<int:number>/map/", views.run_map, name="run_map"),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/map.svg",
+        views.run_map_svg,
+        name="run_map_svg",
+    ),
     path("findings/", views.findings, name="findings"),
     path("findings/<uuid:finding_id>/", views.finding, name="finding"),
     path("findings/<uuid:finding_id>/mute/", views.mute, name="mute_finding"),

@@ -63,6 +63,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/assessments/{uuid:assessment_id}/versions/{int:number}"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/runs/{int:number}"): READ,
     ("GET", "/runs/{uuid:run_id}/compare"): READ,
+    ("GET", "/assessments/{uuid:assessment_id}/runs/{int:number}/map"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/findings"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/runs"): READ,
     ("GET", "/assessments/{uuid:assessment_id}/recommendations"): READ,

@@ -29,7 +29,7 @@ from assessments.models import (
     Report,
 )
 from assessments.muting import MuteError, mute_finding, unmute_finding
-from assessments.pages import explorer, run_page
+from assessments.pages import explorer, map_page, run_page
 from assessments.quotas import QuotaError
 from assessments.reports import CONTENT_TYPES
 from assessments.scan.intake import UploadError
@@ -135,6 +135,32 @@ def assessment(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBas
 def run(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
     found = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
     return render(request, "assessments/run.html", run_page.context_of(found, query=request.GET))
+
+
+@login_required
+@require_GET
+def run_map(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
+    """The run's resources as a diagram and as a table."""
+    found = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
+    return render(request, "assessments/map.html", map_page.context_of(found, query=request.GET))
+
+
+@login_required
+@require_GET
+def run_map_svg(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
+    """The diagram as a file. It is never shown within the site: it holds text of the upload."""
+    found = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
+    content = map_page.svg_file(found, query=request.GET)
+    if content is None:
+        raise Http404
+    return HttpResponse(
+        content,
+        content_type="image/svg+xml",
+        headers={
+            "Content-Disposition": f'attachment; filename="map-run-{found.number}.svg"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 @login_required

@@ -7,6 +7,7 @@ from assessments.rest import (
     compare,
     examples,  # noqa: F401  (adds to the API's examples)
     findings,
+    map,
     mutes,
     reports,
     runs,
@@ -17,6 +18,6 @@ from tasks_ui.rest.api import api
 
 api.description = f"Assess infrastructure as code. {api.description}"
 api.extra_schemas = [uploads.AssessmentIn, uploads.VersionIn, uploads.AnalyzeIn]
-for part in (assessments, versions, runs, findings, reports, mutes):
+for part in (assessments, versions, runs, map, findings, reports, mutes):
     api.add_router("/assessments", part.router, tags=["assessments"])
 api.add_router("/runs", compare.router, tags=["assessments"])

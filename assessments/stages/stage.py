@@ -16,6 +16,8 @@ from uuid import UUID
 from django.conf import settings
 
 from assessments.agents.types import Part
+from assessments.diagram.build import diagram
+from assessments.diagram.edges import edges_of
 from assessments.models import (
     AssessmentRun,
     MergedScan,
@@ -80,6 +82,7 @@ def packed_parts(scan: ScanResult) -> dict[str, bytes]:
         "checks": packed(ScanResult(checks=scan.checks)),
         "resources": packed(ScanResult(resources=scan.resources)),
         "about": packed(scan.replace(checks=[], resources=[])),
+        "diagram": packed(diagram(scan.resources, edges_of(scan.resources), (), scan.scopes)),
     }
 
 

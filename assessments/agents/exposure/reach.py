@@ -19,7 +19,7 @@ from assessments.agents.flow import SERVING, STORES, Flow
 from assessments.agents.references import Graph, kind_of, read_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from assessments.scan.types import Resource
 
@@ -64,14 +64,24 @@ def place_in(scope: str, file: str, address: str) -> Place:
 
 def exposures(graph: Graph) -> dict[str, Exposure]:
     aws = Aws(graph)
-    direct = [*aws.exposures(), *azure_exposures(graph), *google_exposures(graph)]
-    direct += container_exposures(graph)
-    # What may not exist at all (a Condition that can't be decided) is not exposed.
-    found = {each.resource.address: each for each in direct if not each.resource.uncertain}
+    found = {each.resource.address: each for each in _direct(graph, aws)}
     _add_reached(found, graph)
     _add_parts(found, graph)
     _add_groups(found, graph, aws)
     return dict(sorted(found.items()))
+
+
+def direct_exposures(graph: Graph) -> list[Exposure]:
+    """What the internet reaches without passing anything else, by its address."""
+    found = {each.resource.address: each for each in _direct(graph, Aws(graph))}
+    return [exposure for _, exposure in sorted(found.items())]
+
+
+def _direct(graph: Graph, aws: Aws) -> Iterator[Exposure]:
+    """What may not exist at all (a Condition that can't be decided) is not exposed."""
+    direct = [*aws.exposures(), *azure_exposures(graph), *google_exposures(graph)]
+    direct += container_exposures(graph)
+    yield from (each for each in direct if not each.resource.uncertain)
 
 
 def _add_reached(found: dict[str, Exposure], graph: Graph) -> None:

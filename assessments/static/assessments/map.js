@@ -1,0 +1,257 @@
+/**
+ * The map of a run: zoom, pan, search while typing, tracing of paths, arrow keys, and following links without leaving
+ * the place. The server draws, folds and finds; without this script the same links and the form do so by whole pages.
+ */
+const STEP = 1.25
+const LEAST = 0.15
+const READABLE = 0.62
+const MOST = 3
+const DRAG_STARTS_AT = 4
+
+let zoom = 0 // 0: as large as fits
+let drag = null
+let wasDragged = false
+
+const view = () => document.getElementById("map-view")
+const drawing = () => view()?.querySelector("svg.map")
+const search = () => document.getElementById("q")
+
+start()
+
+function start() {
+  for (const part of document.querySelectorAll("#map-page [data-scripted]")) part.hidden = false
+  document.addEventListener("click", onClick)
+  document.addEventListener("submit", onSubmit)
+  document.addEventListener("input", (event) => event.target.id === "q" && mark())
+  document.addEventListener("keydown", onKey)
+  for (const name of ["pointerover", "focusin"]) document.addEventListener(name, (event) => trace(event.target))
+  document.addEventListener("toggle", (event) => trace(event.target), true)
+  document.addEventListener("pointerdown", grab)
+  document.addEventListener("pointermove", pull)
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, letGo)
+  document.addEventListener("wheel", onWheel, { passive: false })
+  addEventListener("resize", draw)
+  addEventListener("popstate", () => location.reload())
+  new MutationObserver(draw).observe(document.getElementById("main"), {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["viewBox"],
+  })
+  draw()
+  if (drawing()?.querySelector(".box.on")) showPicked()
+  else showEntry()
+}
+
+/** Reading starts where requests come in. */
+function showEntry() {
+  const entry = drawing()?.querySelector(".internet rect")
+  if (entry) view().scrollTo(0, entry.y.baseVal.value * (zoom || fitting()) - view().clientHeight / 2)
+}
+
+/** The size that the drawing has at 100 %, whatever its attributes were made since. */
+function natural() {
+  const box = drawing()?.viewBox.baseVal
+  return box && { width: box.width, height: box.height }
+}
+
+/** As large as the view is wide, but readable: what is larger is scrolled. */
+function fitting() {
+  return Math.max(READABLE, Math.min(1, (view().clientWidth - 2) / natural().width))
+}
+
+function whole() {
+  const [size, area] = [natural(), view()]
+  return Math.min(1, (area.clientWidth - 2) / size.width, (area.clientHeight - 2) / size.height)
+}
+
+function draw() {
+  for (const part of document.querySelectorAll("#map-page [data-scripted]")) part.hidden = false
+  const size = natural()
+  if (!size) return
+  const scale = zoom || fitting()
+  const svg = drawing()
+  const [width, height] = [size.width * scale, size.height * scale].map((length) => length.toFixed(1))
+  if (svg.getAttribute("width") !== width) svg.setAttribute("width", width)
+  if (svg.getAttribute("height") !== height) svg.setAttribute("height", height)
+  svg.dataset.zoom = scale.toFixed(2)
+}
+
+/** Changes the scale and keeps what is at (x, y) of the view where it is. */
+function scaleTo(wanted, x = view().clientWidth / 2, y = view().clientHeight / 2) {
+  const before = zoom || fitting()
+  zoom = Math.min(MOST, Math.max(LEAST, wanted))
+  const area = view()
+  const [left, top] = [(area.scrollLeft + x) / before, (area.scrollTop + y) / before]
+  draw()
+  area.scrollTo(left * zoom - x, top * zoom - y)
+}
+
+function onClick(event) {
+  const button = event.target.closest("[data-zoom]")
+  if (button instanceof HTMLButtonElement) return zoomBy(button.dataset.zoom)
+  if (wasDragged && event.target.closest("#map-view")) return event.preventDefault()
+  const link = event.target.closest("#map-page a[data-map-link], #map-view a")
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return
+  event.preventDefault()
+  go(link.getAttribute("href"))
+}
+
+function zoomBy(way) {
+  if (way === "fit") {
+    zoom = Math.max(LEAST, whole())
+    draw()
+    view().scrollTo(0, 0)
+  } else scaleTo((zoom || fitting()) * (way === "in" ? STEP : 1 / STEP))
+}
+
+function onSubmit(event) {
+  if (!event.target.matches("[data-map-form]")) return
+  event.preventDefault()
+  const asked = new URLSearchParams(new FormData(event.target))
+  go(`?${asked}`)
+}
+
+/** Takes over the server's page for another choice; the focus and the place on the map stay. */
+async function go(href) {
+  const address = new URL(href, location.href)
+  const area = view()
+  const [left, top, focused] = [area.scrollLeft, area.scrollTop, placeOf(document.activeElement)]
+  history.pushState(null, "", address)
+  await window.htmx.ajax("GET", address.pathname + address.search, { target: "#map-page", select: "#map-page", swap: "outerHTML" })
+  draw()
+  view()?.scrollTo(left, top)
+  if (address.searchParams.get("q")) mark()
+  const isPick = address.hash === "#picked"
+  if (isPick) showPicked()
+  else find(focused)?.focus({ preventScroll: true })
+}
+
+function placeOf(element) {
+  return element?.id || element?.closest("[data-box]")?.dataset.box || ""
+}
+
+function find(place) {
+  if (!place) return null
+  return document.getElementById(place) ?? view()?.querySelector(`[data-box="${CSS.escape(place)}"] a`)
+}
+
+/** The picked resource comes into view, on the map and beside it. */
+function showPicked() {
+  const box = drawing()?.querySelector(".box.on")
+  if (!box) return
+  center(box)
+  const panel = document.getElementById("picked")
+  panel?.setAttribute("tabindex", "-1")
+  panel?.focus({ preventScroll: true })
+}
+
+function center(box) {
+  const scale = zoom || fitting()
+  const area = view()
+  const [x, y] = [Number(box.dataset.x) * scale, Number(box.dataset.y) * scale]
+  const isSeen =
+    x > area.scrollLeft && x < area.scrollLeft + area.clientWidth && y > area.scrollTop && y < area.scrollTop + area.clientHeight
+  if (!isSeen) area.scrollTo(x - area.clientWidth / 2, y - area.clientHeight / 2)
+}
+
+/** Marks what matches while a person types; Enter asks the server, which also looks into folded groups. */
+function mark() {
+  const svg = drawing()
+  if (!svg) return
+  const words = search().value.trim().toLowerCase()
+  svg.classList.toggle("searching", words !== "")
+  let count = 0
+  for (const box of svg.querySelectorAll(".box")) {
+    const isHit = words !== "" && box.dataset.text.includes(words)
+    box.classList.toggle("hit", isHit)
+    if (isHit && ++count === 1) center(box)
+  }
+  const said = document.getElementById("map-said")
+  said.textContent = words ? `${count} drawn ${count === 1 ? "box matches" : "boxes match"}. Enter searches folded groups, too.` : ""
+}
+
+/** Lights what a path, or the lines of a resource, touch. */
+function trace(target) {
+  if (!(target instanceof Element)) return
+  const svg = drawing()
+  if (!svg) return
+  const path = target.closest("[data-path]")?.dataset.path
+  const box = target.closest("#map-view [data-box]")?.dataset.box
+  const isOpenFrame = box && target.closest(".frame")
+  for (const each of svg.querySelectorAll(".lit")) each.classList.remove("lit")
+  svg.classList.toggle("tracing", Boolean(path))
+  if (!path && (!box || isOpenFrame)) return
+  for (const line of svg.querySelectorAll(".line")) {
+    const isOn = path ? line.dataset.paths.split(" ").includes(path) : [line.dataset.source, line.dataset.target].includes(box)
+    if (!isOn) continue
+    line.classList.add("lit")
+    for (const end of [line.dataset.source, line.dataset.target])
+      svg.querySelector(`[data-box="${CSS.escape(end)}"]`)?.classList.add("lit")
+  }
+}
+
+const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.target === search() && event.key === "Escape") {
+    search().value = ""
+    return mark()
+  }
+  if (!event.target.closest?.("#map-view")) return
+  const act = { "+": "in", "=": "in", "-": "out", 0: "fit" }[event.key]
+  if (act) zoomBy(act)
+  else if (WAYS[event.key]) step(event.target, WAYS[event.key])
+  else return
+  event.preventDefault()
+}
+
+/** From the focused box to the nearest one in that direction; from the view itself to the first. */
+function step(from, [dx, dy]) {
+  const boxes = [...drawing().querySelectorAll(".box")]
+  const current = from.closest(".box")
+  const next = current ? nearest(current, boxes, dx, dy) : boxes[0]
+  if (!next) return
+  next.querySelector("a").focus({ preventScroll: true })
+  center(next)
+}
+
+function nearest(current, boxes, dx, dy) {
+  const [x, y] = [Number(current.dataset.x), Number(current.dataset.y)]
+  let best = null
+  let least = Infinity
+  for (const box of boxes) {
+    const [ox, oy] = [Number(box.dataset.x) - x, Number(box.dataset.y) - y]
+    const ahead = ox * dx + oy * dy
+    const aside = Math.abs(ox * dy) + Math.abs(oy * dx)
+    const far = ahead + 2 * aside
+    if (box !== current && ahead > 1 && far < least) [best, least] = [box, far]
+  }
+  return best
+}
+
+function grab(event) {
+  wasDragged = false
+  if (event.button || event.pointerType === "touch" || !event.target.closest?.("#map-view svg")) return
+  drag = { x: event.clientX, y: event.clientY, left: view().scrollLeft, top: view().scrollTop }
+}
+
+function pull(event) {
+  if (!drag) return
+  const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y]
+  if (!wasDragged && Math.hypot(dx, dy) < DRAG_STARTS_AT) return
+  wasDragged = true
+  view().classList.add("dragging")
+  view().scrollTo(drag.left - dx, drag.top - dy)
+}
+
+function letGo() {
+  drag = null
+  view()?.classList.remove("dragging")
+}
+
+/** With Ctrl, or a pinch, which browsers report so. The wheel alone scrolls. */
+function onWheel(event) {
+  if (!event.ctrlKey || !event.target.closest?.("#map-view")) return
+  event.preventDefault()
+  const area = view().getBoundingClientRect()
+  scaleTo((zoom || fitting()) * Math.exp(-event.deltaY / 300), event.clientX - area.left, event.clientY - area.top)
+}
