@@ -18,6 +18,7 @@ from assessments.models import Assessment
 from assessments.requirements import Requirements
 from assessments.scan.intake import ARCHIVE_SUFFIXES
 from assessments.services import create_assessment
+from assessments.versions import Change, Mode
 
 PASTED_MAX_CHARS = 1_000_000
 
@@ -164,13 +165,10 @@ class FilesField(forms.FileField):
         return [super(FilesField, self).clean(one, initial) for one in data or []]
 
 
-class NewAssessmentForm(RequirementsForm):
-    """Files by upload or by pasting, and the workload. ``paths`` is the page's JSON list of the
-    files' paths in order: browsers send a file's bare name alone."""
+class UploadForm(forms.Form):
+    """Files by upload or by pasting. ``paths`` is the page's JSON list of the files' paths in
+    order: browsers send a file's bare name alone."""
 
-    name = forms.CharField(
-        max_length=120, required=False, widget=forms.TextInput(attrs={"class": "in"})
-    )
     upload = FilesField(required=False, widget=FilesInput(attrs={"class": "in"}))
     paths = forms.JSONField(required=False, widget=forms.HiddenInput)
     paste = forms.CharField(
@@ -196,7 +194,7 @@ class NewAssessmentForm(RequirementsForm):
         return paths
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        cleaned = super().clean() or self.cleaned_data
         if cleaned.get("paste", "").strip() and not cleaned.get("paste_name"):
             self.add_error(
                 "paste_name", "Give the pasted text a file name; its extension shows what it is."
@@ -222,6 +220,14 @@ class NewAssessmentForm(RequirementsForm):
         files: Sequence[UploadedFile[bytes]] = self.cleaned_data["upload"]
         return self.cleaned_data["paths"] or [file.name or "" for file in files]
 
+
+class NewAssessmentForm(UploadForm, RequirementsForm):
+    """Files, and the workload."""
+
+    name = forms.CharField(
+        max_length=120, required=False, widget=forms.TextInput(attrs={"class": "in"})
+    )
+
     @property
     def assessment_name(self) -> str:
         """As given, else after the folder, archive or file that was added."""
@@ -229,6 +235,35 @@ class NewAssessmentForm(RequirementsForm):
             self.cleaned_data["name"].strip()
             or _name_after([*self.upload_paths, self.cleaned_data["paste_name"]])
         )[:120]
+
+
+class NewVersionForm(UploadForm):
+    """Files that replace or change those of the newest version. ``remove`` lists paths, one a
+    line."""
+
+    mode = forms.ChoiceField(
+        choices=[
+            (Mode.CHANGE.value, "Change the files: add these, or overwrite those of the same path"),
+            (Mode.REPLACE.value, "Replace all files with these"),
+        ],
+        initial=Mode.CHANGE.value,
+        widget=forms.RadioSelect,
+    )
+    remove = forms.CharField(
+        label="Paths to remove",
+        required=False,
+        max_length=PASTED_MAX_CHARS,
+        widget=forms.Textarea(attrs={"class": "in paste", "rows": 3, "spellcheck": "false"}),
+    )
+
+    def change(self) -> Change:
+        """Raises UploadError."""
+        lines = self.cleaned_data["remove"].splitlines()
+        return Change.of(
+            self.uploads(),
+            mode=Mode(self.cleaned_data["mode"]),
+            remove=[line.strip() for line in lines if line.strip()],
+        )
 
 
 def assessment_of(form: NewAssessmentForm, *, owner: Any) -> Assessment:

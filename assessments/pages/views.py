@@ -62,7 +62,7 @@ def new_assessment(request: SignedInRequest) -> HttpResponseBase:
     )
     if request.method == "POST" and too_large:
         return _form_page(
-            request, NewAssessmentForm(initial={"key": uuid4()}), refusal=_too_large(), status=413
+            request, NewAssessmentForm(initial={"key": uuid4()}), refusal=too_large(), status=413
         )
     return _new_assessment(request)
 
@@ -362,7 +362,7 @@ def _requirements_page(
     return render(request, "assessments/requirements.html", context, status=status)
 
 
-def _too_large() -> UploadError:
+def too_large() -> UploadError:
     return UploadError(
         f"The upload is larger than {settings.UPLOAD_MAX_BYTES // 1024**2} MB. Leave out what is"
         " not code."
