@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from assessments.pages import pipelines, storage, views
+from assessments.pages import compare, pipelines, storage, versions, views
 
 urlpatterns = [
     path("assessments/", storage.assessments, name="assessments"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("assessments/<uuid:assessment_id>/delete/", storage.delete, name="delete_assessment"),
     path("assessments/<uuid:assessment_id>/analyze/", views.analyze, name="analyze"),
     path("assessments/<uuid:assessment_id>/requirements/", views.requirements, name="requirements"),
+    path(
+        "assessments/<uuid:assessment_id>/versions/new/", versions.new_version, name="new_version"
+    ),
+    path("runs/<uuid:run_id>/compare/", compare.compare, name="compare_runs"),
     path("assessments/<uuid:assessment_id>/runs/<int:number>/", views.run, name="run"),
     path(
         "assessments/<uuid:assessment_id>/runs/<int:number>/reports/",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from assessments.listing import DISTINCT, severities_of
+from assessments.comparing import Comparison
+from assessments.listing import severities_of
 from assessments.models import AssessmentRun
 
 
@@ -19,16 +20,19 @@ class Since:
     new: int
     persisting: int
     fixed: int
+    reopened: int
+    unchecked: int
     rows: list[tuple[int, int, int, str]]
 
     @property
     def widths(self) -> dict[str, float]:
         """Percent of the bar: fixed, persisting, new, side by side."""
-        whole = max(1, self.new + self.persisting + self.fixed)
+        appeared = self.new + self.reopened
+        whole = max(1, appeared + self.persisting + self.fixed)
         return {
             "fixed": round(100 * self.fixed / whole, 2),
             "persisting": round(100 * self.persisting / whole, 2),
-            "new": round(100 * self.new / whole, 2),
+            "new": round(100 * appeared / whole, 2),
             "new_from": round(100 * (self.fixed + self.persisting) / whole, 2),
         }
 
@@ -37,8 +41,7 @@ def since(run: AssessmentRun, before: AssessmentRun) -> Since:
     """New, persisting and fixed findings by fingerprint, and counts by severity, against
     ``before``."""
     now, then = (severities_of([each.pk]).get(each.pk, {}) for each in (run, before))
-    here, there = run.findings.filter(DISTINCT), before.findings.filter(DISTINCT)
-    known, found = there.values("fingerprint"), here.values("fingerprint")
+    compared = Comparison(run, before)
     rows: list[tuple[int, int, int, str]] = [
         (
             level,
@@ -51,9 +54,11 @@ def since(run: AssessmentRun, before: AssessmentRun) -> Since:
     ]
     return Since(
         run=before,
-        new=here.exclude(fingerprint__in=known).count(),
-        persisting=here.filter(fingerprint__in=known).count(),
-        fixed=there.exclude(fingerprint__in=found).count(),
+        new=compared.new.count(),
+        persisting=compared.persisting.count(),
+        fixed=compared.fixed.count(),
+        reopened=compared.reopened.count(),
+        unchecked=compared.unchecked.count(),
         rows=rows,
     )
 

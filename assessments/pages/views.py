@@ -56,11 +56,11 @@ FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
 @login_required
 @require_http_methods(["GET", "POST"])
 def new_assessment(request: SignedInRequest) -> HttpResponseBase:
-    too_large = (
+    is_too_large = (
         int(request.META.get("CONTENT_LENGTH") or 0)
         > settings.UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES
     )
-    if request.method == "POST" and too_large:
+    if request.method == "POST" and is_too_large:
         return _form_page(
             request, NewAssessmentForm(initial={"key": uuid4()}), refusal=too_large(), status=413
         )
@@ -335,7 +335,7 @@ def _complete(request: SignedInRequest, task: TaskRun) -> HttpResponseBase:
 
 def _runs(request: SignedInRequest) -> QuerySet[AssessmentRun]:
     visible = AssessmentRun.objects.visible_to(request.user)
-    return visible.select_related("assessment", "task").defer("resources")
+    return visible.select_related("assessment", "task", "version").defer("resources")
 
 
 def _form_page(

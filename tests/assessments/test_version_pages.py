@@ -71,13 +71,10 @@ def test_the_run_says_which_version_it_read_and_links_what_changed(
     browser: Client, shop: Assessment, alice: User
 ) -> None:
     first = assessed(shop)
-    AssessmentRun.objects.update(finished_at="2026-11-25T12Z")
     second = next_run(first, alice, main=CLOSED)
-    AssessmentRun.objects.update(finished_at="2026-11-25T12Z")
-    second.task = None
-    second.save()
+    AssessmentRun.objects.update(finished_at="2026-11-25T12Z", task=None)
     page = browser.get(reverse("run", args=[shop.pk, 2])).content.decode()
-    assert "Version 2, 2 files" in page
+    assert "Version 2, 2\N{NO-BREAK SPACE}files" in page
     address = reverse("compare_runs", args=[second.pk])
     assert f"{address}?with={first.pk}#fixed" in page
     compared = browser.get(address, {"with": str(first.pk)})
