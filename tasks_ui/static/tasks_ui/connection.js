@@ -8,7 +8,7 @@ const REFUSALS = {
   4401: "The server does not know this session. Sign in again.",
   4403: "The server refused the page's origin. Name it in CSRF_TRUSTED_ORIGINS, and let the proxy pass the Host header on.",
   4429: "Too many sockets are open in this account. Close other tabs.",
-  1013: "The server is too busy, or its database is away. The page tries again by itself.",
+  1013: "The server is too busy, or its database is away. The page will try again on its own.",
 }
 const NO_COOKIE =
   "The session cookie arrives with pages, but not with the WebSocket: a proxy drops the Cookie header from upgrade requests. Let it pass Cookie on for /ws/. Until then the pages poll."

@@ -2,9 +2,9 @@
 
 const ANNOUNCE_EVERY_MS = 5000
 const SENTENCES = {
-  "task.started": () => "The run has started.",
-  "task.succeeded": () => "The run is done.",
-  "task.revoked": () => "The run is cancelled.",
+  "task.started": () => "The run started.",
+  "task.succeeded": () => "The run finished.",
+  "task.revoked": () => "The run was cancelled.",
   "task.cancelling": () => "The run is being cancelled.",
   "stage.finished": ({ stage }) => `${stage[0].toUpperCase()}${stage.slice(1)} is done.`,
   "agent.finished": ({ label, status }) => (status === "assessed" ? `${label} is done.` : `${label} is not assessed.`),
@@ -49,9 +49,9 @@ function banner(status, seconds) {
   banner.hidden = !isStale
   if (!isStale) return
   const at = new Date(Date.now() - 1000 * seconds).toLocaleTimeString("en-GB")
-  const words = `What you see is the state at ${at}. Runs go on without this page.`
+  const words = `You are looking at the state of ${at}. Runs continue without this page.`
   document.getElementById("stale-words").textContent =
-    status === "offline" ? `Offline. ${words}` : `No news for ${seconds}\u00a0s. ${words} Reconnecting.`
+    status === "offline" ? `Offline. ${words}` : `No updates for ${seconds}\u00a0s. ${words} Reconnecting.`
 }
 
 function hold(button, isOffline) {
