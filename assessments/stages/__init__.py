@@ -67,7 +67,7 @@ STAGES = (
         name="synthesis",
         label="Synthesis",
         weight=10,
-        waiting="Settling scores",
+        waiting="Calculating scores",
         make=make_synthesis,
         must_succeed=True,
     ),

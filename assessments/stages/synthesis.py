@@ -46,7 +46,7 @@ def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:
             "persisting": len(found & known),
             "fixed": len(known - found),
         }
-    work.report(3, steps, "Settling scores")
+    work.report(3, steps, "Calculating scores")
     work.save_with_result(lambda: store_synthesis(run, data, summary, known if before else None))
     work.report(4, steps, "Calculating scores")
     return {"findings": len(found)}
