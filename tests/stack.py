@@ -178,9 +178,13 @@ class Stack:
         return self
 
     def stop(self) -> None:
-        """End all processes; nothing is drained, as the test is over."""
+        """End all processes at once; nothing is drained, as the test is over."""
         for process in self.processes.values():
-            process.kill()
+            for member in process.family() if process.running else []:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.kill()
+        for process in self.processes.values():
+            process.kill()  # waits for it
 
     def log_tails(self, *, lines: int = 25) -> str:
         parts = []

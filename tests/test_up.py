@@ -17,9 +17,11 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from infra_mind import hosts, supervisor
+from infra_mind.embedded import connection_urls
 from tests.stack import free_port, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -130,13 +132,6 @@ def shared_up() -> Iterator[Up]:
         up.end()
 
 
-@pytest.fixture
-def up(home: Path) -> Iterator[Up]:
-    up = Up(home, free_port())
-    yield up
-    up.end()
-
-
 def living(processes: list[psutil.Process]) -> list[str]:
     alive = []
     for process in processes:
@@ -208,45 +203,8 @@ def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None
     assert living(family) == []
 
 
-def test_up_starts_again_what_dies_and_keeps_its_data_over_a_kill_of_its_own(
-    up: Up, home: Path
-) -> None:
-    up.wait_until_ready()
-    made = up.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth.models import User; User.objects.create_user('kept')",
-    )
-    assert made.returncode == 0, made.stderr
-    reconciler, valkey = up.child("reconcile --forever"), up.child("valkey-server")
-    assert reconciler and valkey
-    reconciler.kill()
-    valkey.kill()
-    wait_until(
-        lambda: up.replaces(reconciler, "reconcile --forever"),
-        timeout_s=20,
-        what="a new reconciler",
-    )
-    wait_until(lambda: up.replaces(valkey, "valkey-server"), timeout_s=20, what="a new Valkey")
-
-    family = up.family()
-    up.process.kill()
-    up.process.wait()
-    again = Up(home, free_port())
-    try:
-        again.wait_until_ready()
-        assert living(family) == []
-        asked = again.manage(
-            "shell",
-            "-c",
-            "from django.contrib.auth.models import User; print(User.objects.count())",
-        )
-        assert asked.stdout.split()[-1] == "2"  # demo and kept: no second demo account was made
-    finally:
-        again.end()
-
-
-def test_up_for_others_makes_an_account_whose_password_is_shown_once(home: Path) -> None:
+def test_up_for_others_starts_again_what_dies_and_outlives_a_kill_of_its_own(home: Path) -> None:
+    """An account for the first start, whose password is shown once; the data stays."""
     port = free_port()
     first = Up(home, port, HOST="0.0.0.0")  # noqa: S104
     try:
@@ -261,16 +219,44 @@ def test_up_for_others_makes_an_account_whose_password_is_shown_once(home: Path)
         assert "infra-mind-demo" not in page.text and "Sign up" not in page.text
         (home.parent / "Dockerfile").write_text("FROM alpine:3.20\nUSER nobody\n")
         assert first.analyze(home.parent / "Dockerfile").returncode in {0, 1, 2}
+        restarts_what_dies(first)
+        family = first.family()
+        first.process.kill()
+        first.process.wait()
     finally:
         first.end()
+    port = free_port()
     second = Up(home, port, HOST="::")
     try:
         log = second.wait_until_ready().log()
+        assert living(family) == []
         assert "with the password" not in log
         assert f"ready:  http://[::1]:{port}/" in log
         assert httpx.get(f"http://[::1]:{port}/health/ready").status_code == 200
+        assert names_of_users(second) == ["admin"]
     finally:
         second.end()
+
+
+def restarts_what_dies(up: Up) -> None:
+    reconciler, valkey = up.child("reconcile --forever"), up.child("valkey-server")
+    assert reconciler and valkey
+    reconciler.kill()
+    valkey.kill()
+    wait_until(
+        lambda: up.replaces(reconciler, "reconcile --forever"),
+        timeout_s=20,
+        what="a new reconciler",
+    )
+    wait_until(lambda: up.replaces(valkey, "valkey-server"), timeout_s=20, what="a new Valkey")
+
+
+def names_of_users(up: Up) -> list[str]:
+    """Straight from its database."""
+    address, _ = connection_urls(up.home)
+    assert address
+    with psycopg.connect(address) as connection:
+        return [name for (name,) in connection.execute("SELECT username FROM auth_user")]
 
 
 def test_a_taken_port_is_named_and_nothing_is_started(home: Path) -> None:

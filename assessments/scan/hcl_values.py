@@ -72,13 +72,19 @@ def evaluate(
         case Operation(operator, operands):
             return _operated(operator, [value(operand) for operand in operands])
         case For():
-            return _looped(expression, value(expression.collection), lookup, value)
+            collection = value(expression.collection)
+            return _looped(expression, collection, lookup, value, budget=budget)
         case _:
             return UNKNOWN
 
 
 def _looped(
-    loop: For, collection: Any, lookup: Lookup, value: Callable[[Expression, Lookup], Any]
+    loop: For,
+    collection: Any,
+    lookup: Lookup,
+    value: Callable[[Expression, Lookup], Any],
+    *,
+    budget: Budget,
 ) -> Any:
     """UNKNOWN where it can't be determined how many items the loop gives."""
     if not isinstance(collection, dict | list):
@@ -86,6 +92,8 @@ def _looped(
     pairs = list(collection.items() if isinstance(collection, dict) else enumerate(collection))
     found: list[tuple[Any, Any]] = []
     for pair in pairs:
+        if budget.left < 0:
+            return UNKNOWN
         bound = dict(zip(reversed(loop.names), reversed(pair), strict=False))
 
         def names(parts: tuple[str, ...], bound: dict[str, Any] = bound) -> Any:

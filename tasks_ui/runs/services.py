@@ -94,6 +94,7 @@ def forget(run: TaskRun) -> bool:
     """Delete a finished task with its parts, events and results; what it found stays. False if not
     finished."""
     with transaction.atomic():
+        lock_pk(run.pk)  # the parent before its children, as in transitions
         family = TaskRun.objects.filter(Q(pk=run.pk) | Q(parent_id=run.pk))
         ids = [str(pk) for pk in family.values_list("pk", flat=True)]
         if not TaskRun.objects.filter(pk=run.pk, parent=None, state__in=FINAL).delete()[0]:

@@ -4,10 +4,17 @@ never more than it says."""
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
+import pytest
+
+from assessments.scan import terraform
+from assessments.scan.hcl import Call, Expression, For, Literal
+from assessments.scan.hcl_values import UNKNOWN, Budget, evaluate
 from assessments.scan.merge import ScanResult
+from assessments.scan.sandbox import ProcessLimits
 from assessments.scan.types import CoverageStatus, Resource
-from tests.assessments.scanning import files_of, scan
+from tests.assessments.scanning import WARM, files_of, scan
 
 QUEUE = 'resource "aws_sqs_queue" "q" {{\n  {0}\n  name = "queue"\n}}\n'
 
@@ -86,12 +93,25 @@ def test_collections_of_thousands_are_bounded_and_said() -> None:
         assert gap.status is CoverageStatus.PARTLY_READ and "5,000" in gap.reason, what
 
 
-def test_loops_in_loops_end_and_their_count_is_unknown() -> None:
+def test_loops_in_loops_end_and_their_count_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform, "MAX_STEPS", 100_000)  # a twentieth: the same end, sooner
     loop = "[for a in range(9000) : [for b in range(9000) : [for c in range(9000) : a]]]"
     started = time.monotonic()
-    result = scanned(**{"main.tf": QUEUE.format(f"count = length(flatten({loop}))")})
-    assert time.monotonic() - started < 200
+    hasty = replace(WARM, limits=ProcessLimits(wall_s=4))
+    files = files_of(**{"main.tf": QUEUE.format(f"count = length(flatten({loop}))")})
+    result = scan(files, engines=["tfparse"], sandbox=hasty)
+    assert time.monotonic() - started < 100
     assert [each.count_known for each in result.resources] == [False]
+
+
+def test_a_loop_ends_with_its_budget() -> None:
+    budget = Budget(1_000)
+    ninety = Call("range", (Literal(90),))
+    loop: Expression = Literal(1)
+    for _ in range(4):
+        loop = For(("a",), ninety, None, loop, None, False)
+    assert evaluate(loop, lambda parts: UNKNOWN, budget=budget) == UNKNOWN
+    assert budget.left > -100, "it went on without a budget"
 
 
 def test_thirty_modules_that_call_thirty_that_call_thirty_are_refused_before_an_engine() -> None:

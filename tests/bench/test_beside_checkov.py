@@ -33,7 +33,7 @@ REPOSITORIES = {
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", REPOSITORIES)
+@pytest.mark.parametrize("name", REPOSITORIES if IS_FULL else ["20 manifests"])
 def test_an_assessment_takes_less_time_than_checkov_alone(
     shared_stack: Stack, alice: User, tmp_path: Path, size: Callable[[int, int], int], name: str
 ) -> None:

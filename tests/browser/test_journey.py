@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -21,6 +21,9 @@ from playwright.sync_api import (
 
 from tasks_ui.models import State, TaskRun
 from tests.stack import Stack, wait_until
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 pytestmark = pytest.mark.browser
 
@@ -109,13 +112,15 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
         "the page was loaded again"
     )
     seen: dict[str, list[Any]] = page.evaluate("window.seen")
-    moved = [name for name, values in seen.items() if name != "percent" and len(values) >= 3]
-    assert len(moved) >= 5, seen
+    live = [name for name, values in seen.items() if len(values) > 1]
+    assert {"scan", "agents", "percent"} <= set(live) and len(live) >= 6, seen
+    # Short lanes may go from nothing to all between two frames; the longest stage never does.
+    assert len([value for value in seen["scan"] if 0 < value < 1]) >= 2, seen["scan"]
     for name, values in seen.items():
         numbers = [float(value) for value in values if value != "counting"]
         assert numbers == sorted(numbers), f"{name} went back: {values}"
-        moved = [value for value in values if value != 0]
-        assert "counting" not in moved[1:], f"{name} counted again: {values}"
+        after_start = [value for value in values if value != 0]
+        assert "counting" not in after_start[1:], f"{name} counted again: {values}"
     assert not page.evaluate("window.disagreements")
     assert len(seen["percent"]) >= 3 and "100" not in seen["percent"], seen["percent"]
 
@@ -414,9 +419,8 @@ def test_many_ends_at_once_leave_the_page_readable(page: Page, home: str) -> Non
 
     alice = User.objects.get(username=NAME)
     queues.pause("assessments", by=alice)
-    for _ in range(5):
-        page.goto(f"{home}/assessments/new/")
-        start_sample(page)
+    for name in ("orders", "billing", "search", "mail", "chat"):
+        start_questionnaire(alice, name=name)
     page.goto(f"{home}/reports/")
     expect(page.locator("#conn")).to_have_text("Live")
     page.evaluate(
@@ -474,43 +478,55 @@ def test_keys_alone_list_themselves_mark_runs_and_cancel_them(
     expect(page.locator(".pick:checked")).to_have_count(0)
 
 
+def start_questionnaire(owner: User, *, name: str) -> None:
+    """A run without files, which takes a second."""
+    from assessments.requirements import Requirements
+    from assessments.services import create_assessment, start_analysis
+
+    wanted = Requirements(rps_peak=10, service_time_ms=20)
+    start_analysis(
+        create_assessment(owner=owner, name=name, requirements=wanted, uploads=[]), by=owner
+    )
+
+
 @pytest.fixture
 def queue_runs(shared_stack: Stack) -> list[TaskRun]:
     """Two assessments of alice that wait in a queue which nobody works on."""
     from django.contrib.auth.models import User
 
     from assessments.models import AssessmentRun
-    from assessments.requirements import Requirements
-    from assessments.services import create_assessment, start_analysis
     from tasks_ui.models import PausedQueue
 
     PausedQueue.objects.create(name="assessments")
     alice = User.objects.get(username=NAME)
     for name in ("orders", "billing"):
-        wanted = Requirements(rps_peak=10, service_time_ms=20)
-        start_analysis(
-            create_assessment(owner=alice, name=name, requirements=wanted, uploads=[]), by=alice
-        )
+        start_questionnaire(alice, name=name)
     return [run.task for run in AssessmentRun.objects.select_related("task") if run.task]
 
 
-@pytest.mark.parametrize(
-    ("scheme", "width"),
-    [("light", 1280), ("dark", 1280), ("light", 390)],
-    ids=["light", "dark", "phone"],
-)
+LOOKS: list[tuple[Literal["light", "dark"], int]] = [
+    ("light", 1280),
+    ("dark", 1280),
+    ("light", 390),
+]
+
+
 def test_no_page_has_an_accessibility_violation_or_scrolls_sideways(
-    page: Page, home: str, scheme: Any, width: int
+    page: Page, home: str, shared_stack: Stack
 ) -> None:
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.set_viewport_size({"width": width, "height": 900})
     check(page)
     page.goto(f"{home}/assessments/new/")
     check(page)
     page.goto(home)
     start_sample(page)
     page.wait_for_selector("#agents [data-bar]", timeout=DONE_MS)
-    check(page)
+    for worker in shared_stack.workers:
+        worker.freeze()
+    try:
+        check(page)
+    finally:
+        for worker in shared_stack.workers:
+            worker.thaw()
     expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
     page.locator(".find .t").first.click()
     expect(page.locator(".find[open] [data-loaded]")).to_be_visible()
@@ -526,9 +542,17 @@ def test_no_page_has_an_accessibility_violation_or_scrolls_sideways(
 
 
 def check(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    told = [(v["id"], v["impact"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found]
-    assert not told, f"{page.url}: {json.dumps(told, indent=1)}"
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-        f"{page.url} scrolls sideways"
-    )
+    """In each look: light, dark, and on a phone."""
+    for scheme, width in LOOKS:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": 900})
+        violations = Axe().run(page).response["violations"]
+        found = [
+            (each["id"], each["impact"], [node["html"][:160] for node in each["nodes"][:3]])
+            for each in violations
+        ]
+        where = f"{page.url}, {scheme}, {width} px"
+        assert not found, f"{where}: {json.dumps(found, indent=1)}"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+            f"{where}: it scrolls sideways"
+        )

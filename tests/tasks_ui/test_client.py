@@ -81,7 +81,7 @@ def test_a_client_cut_fifty_times_gets_each_event_once_and_in_order(
             if proxy.cut() and proxy.cuts == CUTS // 2:
                 shared_stack.servers.valkey.kill()
                 shared_stack.servers.valkey.start()
-            time.sleep(random.uniform(0, 0.4))
+            time.sleep(random.uniform(0, 0.15))
         assert proxy.cuts == CUTS
         request_cancel(run, by=alice)
         wait_until(
