@@ -109,7 +109,7 @@ def test_a_loop_ends_with_its_budget() -> None:
     ninety = Call("range", (Literal(90),))
     loop: Expression = Literal(1)
     for _ in range(4):
-        loop = For(("a",), ninety, None, loop, None, False)
+        loop = For(("a",), ninety, loop)
     assert evaluate(loop, lambda parts: UNKNOWN, budget=budget) == UNKNOWN
     assert budget.left > -100, "it went on without a budget"
 
