@@ -94,7 +94,7 @@ clean:
 	rm -rf .venv .venv-scanner .venv-peers .node .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# --- the two virtual environments: the application's, and the scanner's, whose dependencies don't agree with it --------
+# The two virtual environments: the application's, and the scanner's, whose dependencies don't agree with it.
 
 .venv/bin/python:
 	@python="$$(scripts/find-python)" && echo "Making .venv with $$python" && "$$python" -m venv --clear .venv

@@ -92,7 +92,7 @@ def version() -> str:
     return str(project["version"])
 
 
-# --- the place and the process -----------------------------------------------------------------
+# The place and the process.
 
 INFRA_MIND_HOME = Path(env("INFRA_MIND_HOME", str(BASE_DIR / ".infra_mind"))).resolve()
 IS_WEB = env("INFRA_MIND_ROLE") == "web"  # set by asgi.py
@@ -106,7 +106,7 @@ SECRET_KEY = env("SECRET_KEY") or (local_secret_key(INFRA_MIND_HOME) if IS_LOCAL
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
-# --- Django -------------------------------------------------------------------------------------
+# Django.
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -173,7 +173,7 @@ TEMPLATES = [
     },
 ]
 
-# --- accounts
+# Accounts.
 
 HOST = env("HOST", "127.0.0.1")
 IS_LOOPBACK = is_loopback(HOST)  # nobody but this machine's users gets in
@@ -283,7 +283,7 @@ CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 
-# --- PostgreSQL, the truth ----------------------------------------------------------------------
+# PostgreSQL, the truth.
 
 
 def database(url: str) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def database(url: str) -> dict[str, Any]:
 
 DATABASES = {"default": database(DATABASE_URL or "postgresql://127.0.0.1:1/not-running")}
 
-# --- Celery, the doorbell -----------------------------------------------------------------------
+# Celery, the doorbell.
 
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", REDIS_URL or "redis://127.0.0.1:1/0")
 CELERY_RESULT_BACKEND = "tasks_ui.worker.result_backend:TaskResultBackend"
@@ -379,7 +379,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
-# --- Channels, the hint -------------------------------------------------------------------------
+# Channels, the hint.
 
 
 def redis_database(url: str, number: int) -> str:
@@ -424,7 +424,7 @@ CACHES = {
     }
 }
 
-# --- tasks_ui -----------------------------------------------------------------------------------
+# The dashboard, tasks_ui.
 
 TASKS = {"default": {"BACKEND": "tasks_ui.backend.TrackedBackend"}}  # Django's @task is tracked
 TASKS_SITE_NAME = "Infra Mind"
@@ -449,7 +449,7 @@ AUDIT_RETENTION_DAYS = env_int("AUDIT_RETENTION_DAYS", 365)
 AUDIT_LOGGER = "infra_mind.audit"
 AUDIT_LOG = env("AUDIT_LOG")  # a file, else standard error
 
-# --- assessments --------------------------------------------------------------------------------
+# Assessments.
 
 SCANNER_PYTHON = env("SCANNER_PYTHON", str(BASE_DIR / ".venv-scanner" / "bin" / "python"))
 ALLOW_OPEN_SANDBOX = env_bool("ALLOW_OPEN_SANDBOX", False)  # scan where engines can't be shut in

@@ -226,7 +226,7 @@ def test_a_stranger_sees_nothing(mailroom: Mailroom) -> None:
 
 def test_the_guide_shows_the_settings_of_the_example() -> None:
     settings = (EXAMPLES / "mailroom" / "settings.py").read_text()
-    ours = settings.split("# --- tasks_ui\n")[1].split("# --- end of tasks_ui")[0]
+    ours = settings.split("begins here.\n")[1].split("# What tasks_ui needs ends")[0]
     guide = (BASE_DIR / "docs" / "tasks_ui.md").read_text()
     assert ours.strip() in guide
     for name in ("celery.py", "asgi.py", "urls.py"):

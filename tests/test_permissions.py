@@ -248,9 +248,6 @@ def test_others_change_nothing_in_bulk(shared_stack: Stack, key: Key) -> None:
             assert http.post("/api/v1/tasks/bulk", json=by_filter).json()["results"] == []
 
 
-# --- pages -------------------------------------------------------------------------------------
-
-
 def pages() -> list[str]:
     """Every page's route below the site's root, but the API's and the admin's."""
 
@@ -299,9 +296,6 @@ def test_no_page_shows_or_changes_anothers(people: dict[str, User], caller: str)
     assert TaskRun.objects.count() == 1
 
 
-# --- the socket --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("caller", ["anonymous", "revoked token", "expired token"])
 def test_no_socket_opens_without_a_good_token(shared_stack: Stack, key: Key, caller: str) -> None:
     assert converse(shared_stack, token=key(caller)).closes() == 4401
@@ -336,9 +330,6 @@ def answer_to(socket: Any, **message: Any) -> list[str]:
     while (frame := socket.hear())["type"] != "pong":
         frames.append(frame.get("code") or frame["type"])
     return frames or (["pong"] if message["type"] == "ping" else [])
-
-
-# --- the admin ---------------------------------------------------------------------------------
 
 
 def test_admin_actions_are_offered_to_those_with_the_permission(people: dict[str, User]) -> None:

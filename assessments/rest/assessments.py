@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from ninja import Router, Status
 from pydantic import BaseModel, ValidationError
 
@@ -99,7 +100,7 @@ def create(request: HttpRequest, idempotency_key: Key = None) -> Any:
     answer = HttpResponse(
         _detail(assessment).model_dump_json(), status=201, content_type="application/json"
     )
-    answer["Location"] = f"/api/v1/assessments/{assessment.pk}"
+    answer["Location"] = reverse("api-v1:get_assessment", args=[assessment.pk])
     return answer
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from ninja import Router, Status
 from pydantic import BaseModel, ConfigDict
 
@@ -61,7 +62,7 @@ class ReportOut(BaseModel):
     @classmethod
     def of(cls, report: Report, *, is_ready: bool) -> ReportOut:
         names = ("id", "kind", "format", "task_id", "created_at")
-        url = f"/api/v1/assessments/{report.run.assessment_id}/reports/{report.pk}/download"
+        url = reverse("api-v1:download_report", args=[report.run.assessment_id, report.pk])
         own = {name: getattr(report, name) for name in names}
         return cls(run=report.run.number, is_ready=is_ready, url=url, **own)
 

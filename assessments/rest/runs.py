@@ -21,7 +21,7 @@ from assessments.scan.types import ScopeKind
 from assessments.services import VersionDroppedError, start_analysis
 from tasks_ui.access.auth import caller
 from tasks_ui.models import State, TaskRun
-from tasks_ui.rest.api import Limit, api, status_of
+from tasks_ui.rest.api import Limit, api, status_of, status_url
 from tasks_ui.rest.openapi import answers
 from tasks_ui.rest.problems import problem
 
@@ -170,10 +170,10 @@ def queued(run: TaskRun, assessment_id: UUID) -> HttpResponse:
         task_id=run.pk,
         status=STATUS_OF[State(run.state)],
         message="The analysis is queued." if run.state == State.PENDING else status_of(run).status,
-        check_status_url=_status_url(run),
+        check_status_url=status_url(run),
     )
     response = HttpResponse(answer.model_dump_json(), status=202, content_type="application/json")
-    response["Location"] = _status_url(run)
+    response["Location"] = status_url(run)
     return response
 
 
@@ -230,10 +230,6 @@ def _start(
     return run
 
 
-def _status_url(run: TaskRun) -> str:
-    return f"/api/v1/tasks/{run.pk}/status"
-
-
 async def _wait_for_result(run: TaskRun, assessment_id: UUID) -> Any:
     """Look at the row until it is final, holding no connection to the database meanwhile."""
     give_up_at = time.monotonic() + settings.ANALYZE_WAIT_MAX_S
@@ -244,10 +240,10 @@ async def _wait_for_result(run: TaskRun, assessment_id: UUID) -> Any:
                 f"The analysis takes longer than {settings.ANALYZE_WAIT_MAX_S} s. It goes on; ask"
                 " for its status."
             )
-            return problem(504, words, task_id=str(run.pk), check_status_url=_status_url(run))
+            return problem(504, words, task_id=str(run.pk), check_status_url=status_url(run))
         await asyncio.sleep(WAIT_STEP_S)
     return AnalyzeDone(
-        assessment_id=assessment_id, task_id=run.pk, check_status_url=_status_url(run), **answer
+        assessment_id=assessment_id, task_id=run.pk, check_status_url=status_url(run), **answer
     )
 
 

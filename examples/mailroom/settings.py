@@ -52,7 +52,7 @@ DATABASES = {
 }
 WEBHOOK_URL = os.environ.get("WEBHOOK_URL", "")  # where letters are delivered
 
-# --- tasks_ui
+# What tasks_ui needs begins here.
 REDIS_URL = os.environ["REDIS_URL"]
 INSTALLED_APPS += [
     "django.contrib.humanize",
@@ -79,4 +79,4 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL]},
     }
 }
-# --- end of tasks_ui
+# What tasks_ui needs ends here.

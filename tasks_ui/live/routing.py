@@ -8,6 +8,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from tasks_ui.live.consumers import consumer
+from tasks_ui.protocol import SOCKET_PATH
 
 
 async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -17,4 +18,4 @@ async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
 
-websocket = URLRouter([path("ws/v1/", consumer), re_path("", nowhere)])  # type: ignore[arg-type]
+websocket = URLRouter([path(SOCKET_PATH.removeprefix("/"), consumer), re_path("", nowhere)])  # type: ignore[arg-type]

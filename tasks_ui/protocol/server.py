@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from tasks_ui.protocol.client import Ref, Scope
 from tasks_ui.protocol.tasks import TaskEventOut, TaskOut
 
+SOCKET_PATH = "/ws/v1/"
 HEARTBEAT_S = 20
 
 

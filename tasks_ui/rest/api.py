@@ -14,6 +14,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.views.decorators.http import conditional_page
 from ninja import Query, Schema, Status
 from ninja.decorators import decorate_view
@@ -259,7 +260,7 @@ def retry_task(
         again = run_again(run, by=caller(request), only_failed=only == "failed")
     except CannotRunAgainError as error:
         return problems.problem(error.status, str(error), state=str(run.state))
-    response["Location"] = _status_url(again)
+    response["Location"] = status_url(again)
     return Status(202, _retried(again, of=run))
 
 
@@ -362,12 +363,12 @@ def _cancel_words(state: State) -> str:
 def _retried(again: TaskRun, *, of: TaskRun) -> p.RetryOut:
     words = "The task is queued once more."
     return p.RetryOut(
-        task_id=again.pk, again_of=of.pk, message=words, check_status_url=_status_url(again)
+        task_id=again.pk, again_of=of.pk, message=words, check_status_url=status_url(again)
     )
 
 
-def _status_url(run: TaskRun) -> str:
-    return f"/api/v1/tasks/{run.pk}/status"
+def status_url(run: TaskRun) -> str:
+    return reverse("api-v1:get_status", args=[run.pk])
 
 
 def _count_by_state(rows: TaskRunQuerySet) -> dict[State, int]:

@@ -16,6 +16,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 
+from tasks_ui.protocol import SOCKET_PATH
 from tasks_ui.rest import asyncapi
 from tasks_ui.rest.api import api
 
@@ -117,10 +118,11 @@ def socket(request: HttpRequest) -> HttpResponse:
         for side, references in sides.items()
     }
     about, _, codes = document["info"]["description"].partition("\nClose codes:\n")
+    scheme = document["servers"]["infra_mind"]["protocol"]
     context = {
         "about": [prose(part.replace("\n", " ")) for part in about.split("\n\n") if part.strip()],
         "codes": [line.removeprefix("- ").split(": ", 1) for line in codes.splitlines() if line],
-        "address": f"{document['servers']['infra_mind']['protocol']}://{request.get_host()}/ws/v1/",
+        "address": f"{scheme}://{request.get_host()}{SOCKET_PATH}",
         "sides": spoken,
         "types": _types(document["components"]["schemas"]),
     }

@@ -59,7 +59,7 @@ def _common() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {
             "socket": {
-                "address": "/ws/v1/",
+                "address": p.SOCKET_PATH,
                 "messages": {
                     f.__name__: {"$ref": f"#/components/messages/{f.__name__}"} for f, _ in frames
                 },

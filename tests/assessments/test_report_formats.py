@@ -74,9 +74,6 @@ def nasty_run(alice: User) -> AssessmentRun:
     return assessed(uploaded(alice, NASTY_FILES, name=NASTY))
 
 
-# --- sources -----------------------------------------------------------------------------------
-
-
 def numbers(node: Any, *, source: str = "", path: str = "") -> Iterator[tuple[str, str]]:
     """Every number with the nearest source around it. What lies in a file has the file for its
     source."""
@@ -149,9 +146,6 @@ def test_the_kinds_differ_as_their_readers_do(sample_run: AssessmentRun) -> None
     assert {finding["agent"] for finding in compliance["findings"]} == {"compliance"}
     assert [answer["agent"] for answer in cost["agents"]] == ["cost"]
     assert {row["agent"] for row in cost["recommendations"]} == {"cost"}
-
-
-# --- agreement ---------------------------------------------------------------------------------
 
 
 class Rows(HTMLParser):
@@ -317,9 +311,6 @@ def test_the_same_input_twice_gives_the_same_bytes_but_for_ids_and_times(alice: 
     assert texts[0] == texts[1]
 
 
-# --- what was uploaded is inert ----------------------------------------------------------------
-
-
 def test_json_keeps_every_character(nasty_run: AssessmentRun) -> None:
     document = json.loads(written(nasty_run, "json"))
     assert document["about"]["assessment"] == NASTY
@@ -412,8 +403,6 @@ def test_sarif_keeps_links_and_placeholders_from_arising(nasty_run: AssessmentRu
 def test_characters_that_cannot_be_seen_are_shown_as_such() -> None:
     assert clean("a\u202eb\x00c\nd") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c d"
 
-
-# --- SARIF -------------------------------------------------------------------------------------
 
 SARIF_SCHEMA = (
     settings.BASE_DIR / ".node/node_modules/@microsoft/sarif-multitool-linux/sarif-2.1.0.json"

@@ -3,6 +3,7 @@ and words that the server writes too."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, Route
 
 from tasks_ui.models import State, TaskRun
+from tasks_ui.protocol import SOCKET_PATH
 from tasks_ui.runs import waiting, wording
 
 pytestmark = pytest.mark.browser
@@ -175,6 +178,17 @@ def call(page: Page, name: str, arguments: list[list[Any]]) -> list[str]:
         [name, arguments],
     )
     return words
+
+
+def test_the_pages_ask_at_the_servers_addresses() -> None:
+    said = dict(
+        re.findall(r'export const (API|SOCKET) = "(\S+)"', (MODULES / "ask.js").read_text())
+    )
+    assert f"{said['API']}/tasks/" == reverse("api-v1:list_tasks")
+    assert said["SOCKET"] == SOCKET_PATH
+    for module in MODULES.glob("*.js"):
+        if module.name != "ask.js":
+            assert not re.search(r"/(api|ws)/v1", module.read_text()), module.name
 
 
 def test_the_page_writes_spans_as_the_server_does(modules: Page) -> None:

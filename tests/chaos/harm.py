@@ -22,9 +22,6 @@ from tests.stack import Process, Stack, wait_until
 READY_S = 90.0
 
 
-# --- harm --------------------------------------------------------------------------------------
-
-
 def broker(servers: Servers) -> redis.Redis:
     return redis.Redis.from_url(servers.valkey.url, socket_timeout=10)
 
@@ -110,9 +107,6 @@ def api(stack: Stack, owner: Any) -> httpx.Client:
     """A client of the REST API v1, signed in as ``owner``."""
     _, key = ApiToken.issue(owner=owner, name="chaos")
     return stack.http(token=key)
-
-
-# --- look --------------------------------------------------------------------------------------
 
 
 def is_final(run: TaskRun) -> bool:

@@ -1,4 +1,6 @@
 /** Requests to this server. One that is not answered in time fails: behind a frozen server, silence is no news. */
+export const API = "/api/v1"
+export const SOCKET = "/ws/v1/" // a test compares both with the server's own
 export const PATIENCE_MS = 8000
 
 export function ask(url, { accept = "text/html", patience = PATIENCE_MS, ...options } = {}) {
@@ -7,7 +9,7 @@ export function ask(url, { accept = "text/html", patience = PATIENCE_MS, ...opti
 
 /** Whether the session is still good, asked over HTTP. Rejects where the server can't be reached. */
 export async function isSignedIn() {
-  const answer = await ask("/api/v1/tasks/?limit=1", { accept: "application/json", cache: "no-store" })
+  const answer = await ask(`${API}/tasks/?limit=1`, { accept: "application/json", cache: "no-store" })
   if (!answer.ok && answer.status !== 401) throw new Error(answer.status)
   return answer.ok
 }

@@ -1,9 +1,9 @@
 /** Tests, one after another, what live updates need, and says what is wrong and who can fix it. */
-import { ask, isSignedIn } from "./ask.js"
+import { SOCKET, ask, isSignedIn } from "./ask.js"
 
 const SOCKET_PATIENCE_MS = 5000
 const list = document.getElementById("checks")
-const socketAddress = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/v1/`
+const socketAddress = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${SOCKET}`
 const REFUSALS = {
   4401: "The server does not know this session. Sign in again.",
   4403: "The server refused the page's origin. Name it in CSRF_TRUSTED_ORIGINS, and let the proxy pass the Host header on.",

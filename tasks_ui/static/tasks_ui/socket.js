@@ -1,5 +1,5 @@
 /**
- * The live connection: a WebSocket to /ws/v1/ that reconnects by itself, and HTTP where sockets are blocked.
+ * The live connection: a WebSocket that reconnects by itself, and HTTP where sockets are blocked.
  *
  * Frames are hints. Each durable event carries a seq; the feed asks again from the last one that it has, so none is
  * missed over any cut, and none is handed on twice. What it reports to its listener:
@@ -8,7 +8,7 @@
  *                             so long, or polling so often; reason: why sockets don't work, where that is known
  *   onPoll()                  read the page's state from the server; a promise
  */
-import { ask, isSignedIn } from "./ask.js"
+import { API, SOCKET, ask, isSignedIn } from "./ask.js"
 
 const POLL_S = 3
 const POLL_STALE_S = 3 * POLL_S
@@ -86,7 +86,7 @@ export class Feed {
   #connect() {
     clearTimeout(this.#retryTimer)
     const scheme = location.protocol === "https:" ? "wss" : "ws"
-    const socket = new WebSocket(`${scheme}://${location.host}/ws/v1/`)
+    const socket = new WebSocket(`${scheme}://${location.host}${SOCKET}`)
     this.#socket = socket
     socket.onmessage = (message) => this.#receive(socket, JSON.parse(message.data))
     socket.onclose = (event) => this.#closed(socket, event.code)
@@ -186,7 +186,7 @@ export class Feed {
   }
 
   async #readEvents(id, seq) {
-    const answer = await ask(`/api/v1/tasks/${id}/events?after_seq=${seq}`, { accept: "application/json" })
+    const answer = await ask(`${API}/tasks/${id}/events?after_seq=${seq}`, { accept: "application/json" })
     if (answer.status === 404) return this.#watched.delete(id)
     if (answer.status === 401 && (await this.#isSignedOut())) return location.reload()
     if (!answer.ok) throw new Error(answer.status)
