@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from ninja import Query, Router
 from pydantic import BaseModel, ValidationError
 
@@ -122,7 +123,8 @@ def create_version(
     answer = HttpResponse(
         _detail(version).model_dump_json(), status=201, content_type="application/json"
     )
-    answer["Location"] = f"/api/v1/assessments/{assessment.pk}/versions/{version.number}"
+    place = [assessment.pk, version.number]
+    answer["Location"] = reverse("api-v1:get_version", args=place)
     return answer
 
 
