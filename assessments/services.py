@@ -26,7 +26,7 @@ from assessments.versions import Change
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import TaskRun, TaskRunQuerySet
 from tasks_ui.runs.erasing import erase
-from tasks_ui.runs.services import cancel_all
+from tasks_ui.runs.services import cancel_all, forget
 from tasks_ui.runs.transitions import create_run
 
 if TYPE_CHECKING:
@@ -179,6 +179,15 @@ def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser | None) ->
     erase(left, name=name, title=DELETED)
 
 
+def delete_report(report: Report, *, by: AbstractBaseUser | None) -> None:
+    """Delete one report. Its task is cancelled, and forgotten where it has finished."""
+    tasks = TaskRun.objects.filter(pk__in=[report.task_id] if report.task_id else [])
+    cancel_all(tasks, by=by)
+    report.delete()
+    for task in tasks.all():
+        forget(task)
+
+
 def state_requirements(assessment: Assessment, *, requirements: Requirements) -> None:
     """Replace what is known of the workload. Runs that exist keep what they were started with."""
     assessment.requirements = requirements.model_dump(mode="json", exclude_defaults=True)
@@ -228,7 +237,7 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
     if task.kind == kinds.REPORT.name:
         report = Report.objects.filter(pk=str(task.subject_id)).first()
         if report is None:
-            raise CannotRunAgainError("Its assessment was deleted.")
+            raise CannotRunAgainError("What it was about was deleted.")
         document = request_report(
             report.run, by=by, kind=report.kind, format=report.format, again_of=task
         )

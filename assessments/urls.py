@@ -37,6 +37,7 @@ urlpatterns = [
     path("recommendations/<uuid:recommendation_id>/", views.decide, name="decide_recommendation"),
     path("pipelines/", pipelines.pipelines, name="pipelines"),
     path("reports/", views.reports, name="reports"),
+    path("reports/<uuid:report_id>/delete/", storage.delete_report, name="delete_report"),
     path("reports/<uuid:report_id>/", views.download_report, name="download_report"),
     path("runs/<uuid:task_id>/", views.task_page, name="task_page"),
 ]

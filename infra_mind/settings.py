@@ -103,6 +103,7 @@ IS_LOCAL = not env("DATABASE_URL")  # embedded servers, for one person on one ma
 
 DEBUG = env_bool("DEBUG", False)
 SECRET_KEY = env("SECRET_KEY") or (local_secret_key(INFRA_MIND_HOME) if IS_LOCAL else "")
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")  # earlier ones, still accepted
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
@@ -153,6 +154,7 @@ MIDDLEWARE = [
     "tasks_ui.rest.middleware.DatabaseOutageMiddleware",
     "accounts.middleware.RefusalMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.StaffTotpMiddleware",
     "tasks_ui.access.audit.AdminAuditMiddleware",
 ]
 
@@ -180,6 +182,7 @@ IS_LOOPBACK = is_loopback(HOST)  # nobody but this machine's users gets in
 SIGN_UP = env_bool("SIGN_UP", IS_LOCAL and IS_LOOPBACK)  # for everyone, else by invitation
 METRICS_TOKEN = env("METRICS_TOKEN")  # lets Prometheus in; without it, this machine alone
 CONTACT = env("CONTACT")  # whom people ask who can't get in
+STAFF_TOTP = env_bool("STAFF_TOTP", False)  # the admin is for those with an authenticator app
 DEMO_MARK = INFRA_MIND_HOME / "demo"  # there while the demo account has its well known password
 TRUSTED_PROXIES = env_int("TRUSTED_PROXIES", 0)  # in front, each adding to X-Forwarded-For
 

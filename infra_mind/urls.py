@@ -15,6 +15,9 @@ admin.site.enable_nav_sidebar = False  # wide tables need the room
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 own_password_page = RedirectView.as_view(pattern_name="password_change")
 
+handler404 = "infra_mind.refusals.not_found"
+handler403 = "infra_mind.refusals.not_allowed"
+
 urlpatterns = [
     path("api/v1/", api.urls),
     path("admin/password_change/", login_required(own_password_page)),

@@ -70,6 +70,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/assessments/{uuid:assessment_id}/reports"): READ,
     ("POST", "/assessments/{uuid:assessment_id}/reports"): WRITE,
     ("GET", "/assessments/{uuid:assessment_id}/reports/{uuid:report_id}/download"): READ,
+    ("DELETE", "/assessments/{uuid:assessment_id}/reports/{uuid:report_id}"): WRITE,
     ("GET", "/assessments/{uuid:assessment_id}/mutes"): READ,
     ("POST", "/assessments/{uuid:assessment_id}/mutes"): WRITE,
     ("DELETE", "/assessments/{uuid:assessment_id}/mutes/{fingerprint}"): WRITE,

@@ -14,13 +14,14 @@ REPOSITORY = Path(__file__).parents[1]
 SAY = """
 import ctypes, json, os
 from django.conf import settings
-names = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY")
+names = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "SECRET_KEY_FALLBACKS")
 print(json.dumps({
     "left": [name for name in names if name in os.environ],
     "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
     "password": settings.DATABASES["default"]["PASSWORD"],
     "broker": settings.CELERY_BROKER_URL,
     "key": settings.SECRET_KEY,
+    "earlier": settings.SECRET_KEY_FALLBACKS,
 }))
 """
 ENTRIES = {
@@ -59,6 +60,7 @@ def test_a_long_lived_process_has_its_passwords_but_not_in_its_environment(entry
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "CELERY_BROKER_URL": "redis://:broker-canary@127.0.0.1:1/0",
         "SECRET_KEY": "key-canary-" * 6,
+        "SECRET_KEY_FALLBACKS": "old-canary,older-canary",
     }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", entry + SAY],
@@ -76,4 +78,5 @@ def test_a_long_lived_process_has_its_passwords_but_not_in_its_environment(entry
         "password": "db-canary",
         "broker": "redis://:broker-canary@127.0.0.1:1/0",
         "key": "key-canary-" * 6,
+        "earlier": ["old-canary", "older-canary"],
     }

@@ -10,17 +10,19 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Max
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from assessments import quotas
 from assessments.models import Assessment, Finding, Recommendation, Report, VersionFile
 from assessments.services import delete_assessment, tasks_about
+from assessments.services import delete_report as delete_one_report
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
 from tasks_ui.pages.palette import FOUND_MAX
+from tasks_ui.pages.views import back
 
 PER_PAGE = 50
 ORDERS = {
@@ -80,6 +82,17 @@ def delete(request: SignedInRequest, assessment_id: UUID) -> HttpResponse:
         "active": tasks_about(found).active().count(),
     }
     return render(request, "assessments/delete.html", context)
+
+
+@login_required
+@require_POST
+def delete_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBase:
+    visible = Report.objects.visible_to(request.user).select_related("run__assessment")
+    found = get_object_or_404(visible.defer("content"), pk=report_id)
+    delete_one_report(found, by=request.user)
+    record(Event.DELETED, request=request, about=found.without_names)
+    messages.success(request, "Deleted the report.")
+    return back(request, otherwise=reverse("reports"))
 
 
 def parts(assessment: Assessment) -> list[tuple[int, str]]:

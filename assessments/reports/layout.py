@@ -58,6 +58,13 @@ class Table:
 Block = Heading | Text | Code | Bars | Table
 
 
+SANDBOXES = {
+    "isolated": "an isolated sandbox",
+    "confined": "a confined sandbox",
+    "open": "an open sandbox: the engines were not shut in",
+}
+
+
 def title_of(document: dict[str, Any]) -> str:
     about = document["about"]
     return clean(f"{about['assessment']}, run {about['run']}: {about['report_type']} report")
@@ -67,7 +74,9 @@ def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
     """The whole report, in reading order: what is wrong and what to do first, how it was found
     after it. The title is not among the blocks."""
     if assessed_at := document["about"]["assessed_at"]:
-        yield Text(clean(f"Assessed {assessed_at} by Infra Mind"), is_dim=True)
+        sandbox = document["about"]["sandbox"]
+        where = f", scanned in {SANDBOXES[sandbox]}" if sandbox in SANDBOXES else ""
+        yield Text(clean(f"Assessed {assessed_at} by Infra Mind{where}"), is_dim=True)
     yield from _attention(document["about"]["needs_attention"])
     yield from _summary(document["summary"], document["agents"])
     for name, write in _SECTIONS.items():

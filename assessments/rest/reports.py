@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from assessments.models import Report
 from assessments.reports import CONTENT_TYPES
 from assessments.rest.shared import Cursor, PageLimit, RunNumber, page_of, run_of, visible
-from assessments.services import request_report
+from assessments.services import delete_report, request_report
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
 from tasks_ui.rest.problems import problem
@@ -128,3 +128,21 @@ def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) 
     response = HttpResponse(bytes(report.content), content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{report.file_name}"'
     return response
+
+
+@router.delete(
+    "/{uuid:assessment_id}/reports/{uuid:report_id}",
+    response={204: None},
+    operation_id="delete_report",
+)
+def delete(request: HttpRequest, assessment_id: UUID, report_id: UUID) -> Any:
+    """Delete one report. If it is still being written, that is cancelled."""
+    assessment = visible(request, assessment_id)
+    report = get_object_or_404(
+        Report.objects.select_related("run").defer("content"),
+        pk=report_id,
+        run__assessment=assessment,
+    )
+    delete_report(report, by=caller(request))
+    record(Event.DELETED, request=request, about=report.without_names)
+    return Status(204, None)

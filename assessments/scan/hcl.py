@@ -23,7 +23,7 @@ MAX_BYTES = 500_000
 """Parsing takes 1 s for a valid file of this size, and at most 4 s for the worst that was found
 (``"${`` over and over)."""
 MAX_DEPTH = 40
-_LANGUAGE = Language(language())
+LANGUAGE = Language(language())
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def read_hcl(text: str, *, path: str) -> HclFile:
     source = text.encode()
     if len(source) > MAX_BYTES:
         raise HclError(f"It is larger than {MAX_BYTES:,} bytes, so it is not read.")
-    root = Parser(_LANGUAGE).parse(source).root_node
+    root = Parser(LANGUAGE).parse(source).root_node
     error = _first_error(root) if root.has_error else None
     return HclFile(_block(root), error)
 
@@ -211,7 +211,7 @@ def _first_error(root: Node) -> HclError:
 
 def _block(node: Node, *, depth: int = 0) -> Block:
     heads = [child for child in node.children if child.type in {"identifier", "string_lit"}]
-    names = [_label(head) for head in heads] or [""]
+    names = [label_of(head) for head in heads] or [""]
     attributes: dict[str, Attribute] = {}
     blocks: list[Block] = []
     for body in node.children:
@@ -232,7 +232,7 @@ def _block(node: Node, *, depth: int = 0) -> Block:
     )
 
 
-def _label(node: Node) -> str:
+def label_of(node: Node) -> str:
     text = (node.text or b"").decode()
     return text.strip('"') if node.type == "string_lit" else text
 
@@ -243,7 +243,7 @@ def _attribute(node: Node) -> Attribute | None:
     if name is None or value is None:
         return None
     return Attribute(
-        name=_label(name),
+        name=label_of(name),
         expression=_expression(value, depth=0),
         line_start=node.start_point[0] + 1,
         line_end=value.end_point[0] + 1,
@@ -384,7 +384,7 @@ def _for(node: Node, depth: int) -> Expression:
     intro = next((child for child in loop.children if child.type == "for_intro"), None)
     if intro is None:
         return Unknown(_all(node.named_children, depth))
-    names = [_label(child) for child in intro.named_children if child.type == "identifier"]
+    names = [label_of(child) for child in intro.named_children if child.type == "identifier"]
     results = _all([child for child in loop.children if child.type == "expression"], depth)
     over = _all([child for child in intro.children if child.type == "expression"], depth)
     tests = [child for child in loop.children if child.type == "for_cond"]
@@ -462,7 +462,7 @@ def expression_of(value: Any, *, depth: int = 0) -> Expression:
 def _template(text: str) -> Expression:
     # In JSON the expression's own quotes are not escaped any more, so a heredoc takes it whole.
     source = f"x = <<IM_JSON_TEXT\n{text}\nIM_JSON_TEXT\n"
-    root = Parser(_LANGUAGE).parse(source.encode()).root_node
+    root = Parser(LANGUAGE).parse(source.encode()).root_node
     if root.has_error:
         return Unknown()
     attribute = _block(root).attributes.get("x")

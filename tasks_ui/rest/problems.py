@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.db import DataError
 from django.http import Http404, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.http.request import RawPostDataException
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
@@ -80,6 +81,10 @@ def add_handlers(api: NinjaAPI) -> None:
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         ValidationError: _invalid,
         UnsupportedBodyError: lambda request, error: problem(415, str(error)),
+        # The check against forgery has read the form, and Ninja looks at the body before it parses.
+        RawPostDataException: lambda request, error: problem(
+            415, str(UnsupportedBodyError(request.content_type or ""))
+        ),
         HttpError: _refused,
         Http404: lambda request, error: problem(404),
         RequestDataTooBig: lambda request, error: problem(413),

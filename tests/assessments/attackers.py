@@ -20,6 +20,10 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assessments.scan.types import ShardOutput
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "assessments" / "scan" / "scanner")]
@@ -126,20 +130,22 @@ say(lambda: [open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/environ
 
 def scan(folder: Path) -> dict[str, object]:
     """What came back of the uploads (``product``), of a program that tries to read by hand
-    (``by_hand``, and ``open``, where it may), and a digest of the sample's scan."""
+    (``by_hand``, and ``open``, where it may), and digests of a mixed upload's scan (``sample``, and
+    ``open_sample`` for an ordinary user)."""
     from assessments.scan.engines import run_shard
     from assessments.scan.intake import InputFile, read_upload
     from assessments.scan.merge import merge
     from assessments.scan.sandbox import Sandbox, ScanError, job_folder, probe, run_confined
     from assessments.scan.shards import make_shards
-    from assessments.scan.types import ShardOutput
 
     python = ROOT / ".venv-scanner" / "bin" / "python"
     work = folder / "work"
     sandbox = Sandbox(scanner_python=python, work_dir=work)
     heard: list[str] = []
 
-    def scanned(files: list[InputFile]) -> list[ShardOutput]:
+    weak = Sandbox(scanner_python=python, work_dir=work, level="open", allow_open=True)
+
+    def scanned(files: list[InputFile], sandbox: Sandbox = sandbox) -> list[ShardOutput]:
         outputs = []
         for shard in make_shards(files):
             try:
@@ -176,23 +182,42 @@ def scan(folder: Path) -> dict[str, object]:
         sample = ROOT / "assessments" / "samples" / "webshop"
         paths = sorted(path for path in sample.rglob("*") if path.is_file())
         good = read_upload((str(path.relative_to(sample)), path.read_bytes()) for path in paths)
-        digest = hashlib.sha256(b"".join(output.to_json() for output in scanned(good)))
-        weak = None
+        good += read_upload((path, text.encode()) for path, text in MIXED.items())
+        open_sample = digest_of(scanned(good, weak)) if os.getuid() else ""
+        seen = None
         with contextlib.suppress(ScanError):
-            weak = by_hand(Sandbox(scanner_python=python, level="open", allow_open=True))
+            seen = by_hand(weak)
         return {
             "level": sandbox.confinement(),
             "failures": probe(python).failures,
             "uid": os.getuid(),
             "product": "\n".join([*product, *heard]),
             "by_hand": by_hand(sandbox),
-            "open": weak,
+            "open": seen,
             "left": sorted(str(path) for path in work.rglob("*")),
-            "sample": digest.hexdigest(),
+            "sample": digest_of(scanned(good)),
+            "open_sample": open_sample,
         }
     finally:
         sibling.kill()
         sibling.wait()
+
+
+MIXED = {
+    "stack.yaml": (
+        "AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  Bucket:\n    Type: AWS::S3::Bucket\n"
+    ),
+    ".github/workflows/ci.yml": (
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: make\n"
+    ),
+    "deploy.sh": "export DB_PASSWORD=Tr0ub4dor-and-3-more\n",
+    "broken/main.tf": 'resource "a" {\n',
+}
+"""Beside the sample: what it has none of, so that every engine has work."""
+
+
+def digest_of(outputs: list[ShardOutput]) -> str:
+    return hashlib.sha256(b"".join(output.to_json() for output in outputs)).hexdigest()
 
 
 def leaks(text: str) -> list[str]:

@@ -176,6 +176,15 @@ def test_a_form_where_json_is_expected_is_answered_in_words(alice: User) -> None
     assert (answer.status_code, answer.json()["status"]) == (415, 415)
 
 
+def test_a_malformed_form_to_an_address_that_is_not_there_is_not_found(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(alice)
+    client.cookies["csrftoken"] = "a" * 32
+    for path in ("/nowhere/", f"/findings/{ASSESSMENT_ID}/unmute/"):
+        answer = client.post(path, b"", content_type="multipart/form-data")
+        assert answer.status_code in {400, 403, 404}, path
+
+
 def test_a_form_in_another_encoding_is_answered_in_words(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)

@@ -100,6 +100,31 @@ def test_recommendations_that_are_queued_during_the_deletion_are_cancelled_too(
     assert not TaskRun.objects.exists(), "cancelled, then forgotten"
 
 
+@pytest.mark.parametrize("by_api", [True, False])
+def test_one_report_is_deleted_alone(
+    alice: User, assessment: Assessment, client: Client, by_api: bool
+) -> None:
+    done = at_work(assessment, alice)
+    run = AssessmentRun.objects.get(task=done)
+    transition(done, State.SUCCESS, attempt=1)
+    gone, kept = (request_report(run, by=alice, kind="cost", format=f) for f in ("html", "csv"))
+    task = gone.task
+    assert task is not None
+    client.force_login(alice)
+    if by_api:
+        path = f"/api/v1/assessments/{assessment.pk}/reports/{gone.pk}"
+        key = ApiToken.issue(owner=alice, name="test")[1]
+        answer = client.delete(path, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 204
+    else:
+        Report.objects.filter(pk=gone.pk).update(task=None)
+        answer = client.post(f"/reports/{gone.pk}/delete/", {"next": "/reports/"})
+        assert answer["Location"] == "/reports/"
+    assert list(Report.objects.values_list("pk", flat=True)) == [kept.pk]
+    assert TaskRun.objects.filter(pk=task.pk).exists() == (not by_api)
+    assert AuditEntry.objects.get(event=AuditEntry.Event.DELETED).about.startswith("cost html")
+
+
 NAME = 'Quetzal "9" köln'
 EVERY_TEXT = """
     SELECT table_name, column_name FROM information_schema.columns

@@ -19,6 +19,7 @@ from assessments.scan.classify import classify
 from assessments.scan.documents import DocumentError, read_yaml
 from assessments.scan.engines import run_shard
 from assessments.scan.intake import InputFile
+from assessments.scan.merge import merge
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import (
     SCANNER,
@@ -250,6 +251,29 @@ def test_the_sample_scans_alike_at_every_level() -> None:
     ]
     assert len(first) > 10_000
     assert [other == first for other in others] == [True] * len(others)
+
+
+def test_what_is_refused_before_an_engine_starts_needs_no_sandbox() -> None:
+    """So it holds at the open level, too."""
+    module = 'module "m" {\n  count = 30\n  source = "./m"\n}\n'
+    outside = 'resource "aws_eip" "a" {\n  tags = { a = file("/etc/passwd") }\n}\n'
+    files = files_of(
+        **{
+            "outside/main.tf": outside,
+            "bomb/main.tf": module,
+            "bomb/m/main.tf": module,
+            "bomb/m/m/main.tf": 'resource "aws_eip" "a" {}\n',
+            ".checkov.yaml": "skip-check: [CKV2_AWS_19]\n",
+        }
+    )
+    reasons = {gap.path: gap.reason for gap in merge([], files=files).gaps}
+    assert "lies outside the upload" in reasons["outside/main.tf"]
+    assert "unfold to more than 500 instances" in reasons["bomb/main.tf"]
+    assert "not followed" in reasons[".checkov.yaml"]
+    seen = {
+        path for shard in make_shards(files) if shard.engine != "secrets" for path in shard.paths
+    }
+    assert seen == {"outside/main.tf"}
 
 
 @pytest.mark.parametrize(

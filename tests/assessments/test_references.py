@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from typing import TYPE_CHECKING
 
-from tests.assessments.scanning import ROOT, files_of, scan
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from assessments.scan.hcl_mentions import mentions_of
+from assessments.scan.terraform_references import MAX_STEPS, References, Sources
+from tests.assessments.scanning import files_of, scan
 
 WEB = """
 locals {
@@ -82,8 +78,8 @@ def test_names_are_followed_through_locals_variables_data_and_outputs() -> None:
         ("aws_lb_target_group.web[0]", "default_action.target_group_arn", 17),
     }
     assert found["aws_lambda_function.report"] == {
-        ("aws_db_instance.orders", "environment.variables", 35),
-        ("module.app.aws_ecs_service.app", "environment.variables", 35),
+        ("aws_db_instance.orders", "environment.variables.URL", 35),
+        ("module.app.aws_ecs_service.app", "environment.variables.APP", 35),
     }
     assert found["aws_instance.web"] == {
         ("aws_db_instance.orders", "user_data", 23),
@@ -105,31 +101,63 @@ def test_names_that_lead_in_a_circle_end() -> None:
     assert named({"main.tf": text}, engine="tfparse") == {"aws_lb.x": set()}
 
 
-def test_locals_that_all_name_each_other_are_followed_in_bounded_time(tmp_path: Path) -> None:
+def test_locals_that_all_name_each_other_are_followed_in_bounded_time() -> None:
     names = " + ".join(f"local.l{number}" for number in range(200))
     every = "\n".join(f"  l{number} = {names}" for number in range(200))
     users = "\n".join(
         f'resource "aws_lb" "x{number}" {{\n  name = local.l{number}\n}}' for number in range(50)
     )
-    text = f"locals {{\n{every}\n}}\n{users}\n"
-    (tmp_path / "main.tf").write_text(text)
-    program = (
-        "import references as r; blocks = [('locals', 'main.tf', 1, 202)]"
-        " + [(f'aws_lb.x{n}', 'main.tf', 203 + 3 * n, 205 + 3 * n) for n in range(50)];"
-        " found = r.References(blocks); print([found.of(*each) for each in blocks[1:]].count([]),"
-        " found._all_left > -2 * r.MAX_STEPS)"
-    )
-    environment = {"PYTHONPATH": str(ROOT / "assessments" / "scan" / "scanner")}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.split() == ["50", "True"]
+    files = files_of(**{"main.tf": f"locals {{\n{every}\n}}\n{users}\n"})
+    blocks = [("locals", "main.tf", 1)]
+    blocks += [(f"aws_lb.x{number}", "main.tf", 203 + 3 * number) for number in range(50)]
+    found = References(blocks, sources=Sources(files))
+    assert [found.of(*each) for each in blocks[1:]] == [[]] * 50
+    assert found.left > -2 * MAX_STEPS
+
+
+def test_names_are_found_wherever_an_expression_has_them() -> None:
+    found = mentions_of(EVERYWHERE, path="main.tf")
+    assert {(".".join(each.steps), each.indexes[1], each.at, each.line) for each in found[1]} == {
+        ("aws_lb.web.arn", "[0]", ("a",), 2),
+        ("module.m.out", "", ("b",), 3),
+        ("aws_x.y.0.id", "", ("b",), 3),
+        ("var.q", "", ("z", "for_each"), 5),
+        ("aws_s.t.id", '["a"]', ("z", "t", "k"), 8),
+        ("local.l", "[var.i]", ("z", "t", "q"), 9),
+        ("var.i", "", ("z", "t", "q"), 9),
+        ("each.value", "", ("c",), 13),
+    }
+
+
+EVERYWHERE = """resource "a" "b" {
+  a = true ? aws_lb.web[0].arn : null # aws_no.no.id
+  b = "${module.m[*].out}-$${aws_no.no.id}-${aws_x.y.0.id} aws_no.no.id"
+  dynamic "z" {
+    for_each = var.q
+    content {
+      t = {
+        k = aws_s.t["a"].id
+        "q" : [f(!local.l[var.i])]
+      }
+    }
+  }
+  c = (each.value)
+  d = <<-EOT
+    aws_no.no.id
+  EOT
+}
+"""
+
+
+def test_json_syntax_names_too() -> None:
+    source = {
+        "resource": {
+            "aws_lb": {"web": {"subnets": ["${aws_subnet.a.id}"]}},
+            "aws_subnet": {"a": {"cidr_block": "10.0.0.0/24"}},
+        }
+    }
+    found = named({"main.tf.json": json.dumps(source, indent=2)}, engine="tfparse")
+    assert {(to, at) for to, at, _ in found["aws_lb.web"]} == {("aws_subnet.a", "subnets")}
 
 
 def test_a_plan_keeps_the_names_that_its_values_leave_out() -> None:

@@ -471,3 +471,15 @@ def test_a_mute_that_has_ended_is_no_longer_in_the_report(sample_run: Assessment
     sample_run.assessment.mutes.update(expires_at=timezone.now() - timedelta(seconds=1))
     document = document_of(sample_run)
     assert not [finding for finding in document["findings"] if finding["muted"]]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("level", ["isolated", "confined", "open"])
+def test_a_report_says_how_the_engines_were_shut_in(alice: User, level: str) -> None:
+    run = assessed(uploaded(alice, {"main.tf": 'resource "aws_sqs_queue" "q" {}'}))
+    AssessmentRun.objects.filter(pk=run.pk).update(
+        summary={**run.summary, "sandbox": level}, finished_at=timezone.now()
+    )
+    run.refresh_from_db()
+    assert f"{level} sandbox" in written(run, format="markdown").decode()
+    assert json.loads(written(run, format="json"))["about"]["sandbox"] == level

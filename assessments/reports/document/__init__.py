@@ -43,6 +43,7 @@ def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> di
             ),
             "requirements": run.requirements,
             "needs_attention": run.attention,
+            "sandbox": run.summary.get("sandbox", ""),
             "scopes": run.scopes,
         }
     }

@@ -19,11 +19,11 @@ from assessments.scan.plan_references import without_indexes
 from assessments.scan.readers import provider_of
 from assessments.scan.sandbox import EngineCrashed, ScanFailed, ScanTimeout
 from assessments.scan.terraform import Root, follow
+from assessments.scan.terraform_references import References, Sources
 from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
     FileKind,
-    Reference,
     Resource,
     ShardOutput,
 )
@@ -77,9 +77,24 @@ def _ask(
     request = {"engine": "tfparse", "parts": [_part(scope) for scope in scopes]}
     changed = replace(part, files=edited(part.files, edits))
     try:
-        return ask_scanner(changed, request, wall_s=TFPARSE_WALL_S)
+        answers = ask_scanner(changed, request, wall_s=TFPARSE_WALL_S)
     except (ScanTimeout, ScanFailed) as error:
         return [EngineCrashed(str(error), is_of_a_file=False)]
+    sources = Sources(changed.files)
+    for answer in answers:
+        if not isinstance(answer, EngineCrashed):
+            _add_references(answer, sources)
+    return answers
+
+
+def _add_references(answer: dict[str, Any], sources: Sources) -> None:
+    blocks = [
+        (str(each["path"]), str(each["file"]), int(each["line_start"])) for each in answer["blocks"]
+    ]
+    references = References(blocks, sources=sources)
+    for block in answer["resources"]:
+        place = str(block["address"]), str(block["file"]), int(block["line_start"])
+        block["references"] = references.of(*place)
 
 
 def _with_unknown(
@@ -172,10 +187,7 @@ def _tf_resource(block: dict[str, Any]) -> Resource:
         line_end=max(1, int(block["line_end"])),
         exact=False,
         attributes=block["attributes"],
-        references=[
-            Reference(to=str(each["to"])[:400], at=str(each["at"]), line=max(1, int(each["line"])))
-            for each in block["references"]
-        ],
+        references=block["references"],
     )
 
 

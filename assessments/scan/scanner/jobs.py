@@ -23,7 +23,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from references import References
 
 OFFLINE = {
     "CHECKOV_PARALLELIZATION_TYPE": "none",
@@ -329,9 +328,14 @@ def _tfparse(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     root = job["root"]
     emit({"progress": {"done": 0, "total": 1, "message": root}})
     var_files = [os.path.relpath(path, root) for path in job["var_files"]]
-    resources = _blocks(_parse_root(root, errors, var_files=var_files), root=root)
+    resources, places = _blocks(_parse_root(root, errors, var_files=var_files), root=root)
     emit({"progress": {"done": 1, "total": 1, "message": ""}})
-    return {"version": version("tfparse"), "resources": resources, "errors": errors}
+    return {
+        "version": version("tfparse"),
+        "resources": resources,
+        "blocks": places,
+        "errors": errors,
+    }
 
 
 def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]) -> dict[str, Any]:
@@ -360,16 +364,18 @@ def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]
         return {}
 
 
-def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
-    """Resource blocks and providers. tfparse's random ids become the addresses they stand for."""
+def _blocks(
+    parsed: dict[str, Any], *, root: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Resource blocks and providers, and the places of all blocks. tfparse's random ids become the
+    addresses they stand for."""
     everything = [
         block for blocks in parsed.values() for block in blocks if isinstance(block, dict)
     ]
     names = {
         block["id"]: block["__tfmeta"].get("path", "") for block in everything if "id" in block
     }
-    places = {id(block): _place(block["__tfmeta"], root) for block in everything if "id" in block}
-    references = References(list(places.values()))
+    places = [_place(block["__tfmeta"], root) for block in everything if "id" in block]
     found = []
     for block in everything:
         meta = block.get("__tfmeta", {})
@@ -381,21 +387,22 @@ def _blocks(parsed: dict[str, Any], *, root: str) -> list[dict[str, Any]]:
                     "type": str(meta.get("label", ""))
                     if meta.get("type") == "resource"
                     else "provider",
-                    "file": os.path.normpath(str(Path(root) / meta.get("filename", ""))),
+                    "file": _file_of(meta, root),
                     "line_start": int(meta.get("line_start", 0)),
                     "line_end": int(meta.get("line_end", 0)),
                     "attributes": _named(block, names),
-                    "references": references.of(*_place(meta, root)),
                 }
             )
-    return found
+    return found, places
 
 
-def _place(meta: dict[str, Any], root: str) -> tuple[str, str, int, int]:
-    """Path, file, first and last line."""
-    file = os.path.normpath(str(Path(root) / meta.get("filename", "")))
-    lines = int(meta.get("line_start", 0)), int(meta.get("line_end", 0))
-    return (str(meta.get("path", "")), file, *lines)
+def _place(meta: dict[str, Any], root: str) -> dict[str, Any]:
+    line = int(meta.get("line_start", 0))
+    return {"path": str(meta.get("path", "")), "file": _file_of(meta, root), "line_start": line}
+
+
+def _file_of(meta: dict[str, Any], root: str) -> str:
+    return os.path.normpath(str(Path(root) / meta.get("filename", "")))
 
 
 def _named(value: Any, names: dict[str, str]) -> Any:
