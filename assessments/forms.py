@@ -21,6 +21,7 @@ from assessments.services import create_assessment
 from assessments.versions import Change, Mode
 
 PASTED_MAX_CHARS = 1_000_000
+MAX_TAGS, MAX_TAG_CHARS = 10, 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +119,12 @@ class RequirementsForm(forms.Form):
     is valid."""
 
     requirements: Requirements
+    names: tuple[str, ...] = tuple(LOOKS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, look in LOOKS.items():
+        for name in self.names:
+            look = LOOKS[name]
             self.fields[name] = _form_field(Requirements.model_fields[name].annotation, look)
 
     @property
@@ -132,7 +135,7 @@ class RequirementsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         given = {
             name: self.cleaned_data[name]
-            for name in LOOKS
+            for name in self.names
             if self.cleaned_data.get(name) not in (None, "", [])
         }
         try:
@@ -150,6 +153,73 @@ class RequirementsForm(forms.Form):
         """Unbound, filled with what is stated."""
         stated = requirements.model_dump(mode="json", exclude_none=True)
         return cls(initial={**stated, "regions": ", ".join(requirements.regions)})
+
+
+class CommaSeparatedField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        return [
+            item.strip() for item in (super().to_python(value) or "").split(",") if item.strip()
+        ]
+
+
+class AssumptionsForm(RequirementsForm):
+    """What cost and carbon assume of the usage. ``scopes`` are the keys and labels of a run's
+    scopes: where there are several, one of them has the traffic and the budget."""
+
+    names = (
+        "regions",
+        "egress_gb_month",
+        "monthly_budget_usd",
+        "average_utilisation_percent",
+        "scope",
+    )
+
+    def __init__(self, *args: Any, scopes: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(scopes) < 2:
+            del self.fields["scope"]
+            return
+        self.fields["scope"] = forms.ChoiceField(
+            label="Scope that traffic and budget describe",
+            choices=[("", "Not stated"), *scopes],
+            required=False,
+            widget=forms.Select(attrs={"class": "in"}),
+        )
+
+    @property
+    def rows(self) -> Iterator[tuple[forms.BoundField, str]]:
+        """The fields with their units."""
+        return ((self[name], LOOKS[name].unit) for name in self.fields)
+
+    def merged(self, stated: Requirements) -> Requirements:
+        """``stated`` with the form's fields replaced."""
+        kept = stated.model_dump(mode="json", exclude_defaults=True)
+        given = self.requirements.model_dump(mode="json", exclude_defaults=True)
+        others = {name: value for name, value in kept.items() if name not in self.fields}
+        return Requirements.model_validate({**others, **given})
+
+
+class NameForm(forms.Form):
+    """What an assessment is called, and its tags."""
+
+    name = forms.CharField(
+        max_length=120, widget=forms.TextInput(attrs={"class": "in", "autocomplete": "off"})
+    )
+    tags = CommaSeparatedField(
+        required=False,
+        max_length=400,
+        help_text=f"At most {MAX_TAGS}, with commas between them",
+        widget=forms.TextInput(attrs={"class": "in", "placeholder": "production, team-a"}),
+    )
+
+    def clean_tags(self) -> list[str]:
+        tags = list(dict.fromkeys(" ".join(tag.split()) for tag in self.cleaned_data["tags"]))
+        is_long = len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG_CHARS for tag in tags)
+        if is_long or not all(tag.isprintable() for tag in tags):
+            raise forms.ValidationError(
+                f"Enter at most {MAX_TAGS} tags of at most {MAX_TAG_CHARS} characters."
+            )
+        return tags
 
 
 class FilesInput(forms.ClearableFileInput):
@@ -313,13 +383,6 @@ def _form_field(annotation: Any, look: Look) -> forms.Field:
     return number(
         widget=widget, error_messages={"invalid": _number_words(look, whole=kind is int)}, **shared
     )
-
-
-class CommaSeparatedField(forms.CharField):
-    def to_python(self, value: Any) -> Any:
-        return [
-            item.strip() for item in (super().to_python(value) or "").split(",") if item.strip()
-        ]
 
 
 def _without_none(annotation: Any) -> Any:

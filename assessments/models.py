@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -30,6 +30,7 @@ class Assessment(models.Model):
     name = models.CharField(max_length=120)
     requirements = models.JSONField(default=dict, blank=True)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (NULL is not unique)
+    tags = models.JSONField(default=list, blank=True)
     stored_bytes = models.BigIntegerField(
         default=0, help_text="Of its versions' files, each content once"
     )
@@ -197,7 +198,10 @@ class AssessmentRun(models.Model):
         models.SET_NULL,
         null=True,
         related_name="+",
-        help_text="The run whose failed agents alone are asked again",
+        help_text="The run whose scan and answers are taken over: its failed agents are asked",
+    )
+    asks_all = models.BooleanField(
+        default=False, help_text="Of the run that it completes only the scan is taken over"
     )
     requirements = models.JSONField(default=dict)
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
@@ -281,6 +285,29 @@ class MergedScan(models.Model):
         return f"scan of {self.run}"
 
 
+class MaskedSourceQuerySet(OwnedQuerySet["MaskedSource"]):
+    owner_id = "run__assessment__owner_id"
+
+
+class MaskedSource(models.Model):
+    """What the code browser shows instead of the lines that hold a secret: path, line, masked text.
+
+    The other lines are read from the files. ``paths`` are the files that were looked at; no other
+    one is shown.
+    """
+
+    run = models.OneToOneField(
+        AssessmentRun, models.CASCADE, primary_key=True, related_name="source"
+    )
+    paths = models.JSONField(default=list)
+    lines = models.JSONField(default=dict)
+
+    objects = MaskedSourceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"source of {self.run}"
+
+
 class AgentReportQuerySet(OwnedQuerySet["AgentReport"]):
     owner_id = "run__assessment__owner_id"
 
@@ -335,6 +362,17 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
         """Those that a mute of their assessment accepts now."""
         return self.filter(_its_mute())
 
+    def with_assignee(self) -> Self:
+        """With ``assignee``: who takes care of each, None for nobody."""
+        assigned = FindingAssignment.objects.filter(
+            assessment=OuterRef("run__assessment"), fingerprint=OuterRef("fingerprint")
+        )
+        return self.annotate(assignee=Subquery(assigned.values("assignee")[:1]))
+
+    def with_mutes(self) -> Self:
+        """With ``is_muted``."""
+        return self.annotate(is_muted=_its_mute())
+
     def unmuted(self) -> Self:
         """Without those that are muted now. Scores keep counting them: a mute says "I know", not
         "it is fixed"."""
@@ -363,8 +401,14 @@ class Finding(models.Model):
     severity_origin = models.CharField(
         max_length=12, choices=[(s.value, s.value) for s in SeverityOrigin]
     )
+    problem = models.CharField(
+        max_length=200, blank=True, help_text="The same for all rules that see it: agents.problems"
+    )
     resource = models.CharField(max_length=300, blank=True)
     file = models.CharField(max_length=512, blank=True)
+    file_kind = models.CharField(
+        max_length=20, blank=True, choices=[(k.value, k.value) for k in FileKind]
+    )
     line_start = models.PositiveIntegerField(default=0)
     line_end = models.PositiveIntegerField(default=0)
     detail = models.JSONField(
@@ -386,6 +430,10 @@ class Finding(models.Model):
                 fields=["run", "-severity", "file", "line_start"], name="finding_run_severity"
             ),
             models.Index(fields=["run", "fingerprint"], name="finding_run_fingerprint"),
+            models.Index(fields=["run", "problem"], name="finding_run_problem"),
+            models.Index(fields=["run", "resource"], name="finding_run_resource"),
+            models.Index(fields=["run", "scope"], name="finding_run_scope"),
+            models.Index(fields=["run", "agent"], name="finding_run_agent"),
         ]
 
     def __str__(self) -> str:
@@ -454,6 +502,38 @@ class FindingMute(models.Model):
         return self.reason
 
 
+class FindingAssignmentQuerySet(OwnedQuerySet["FindingAssignment"]):
+    owner_id = "assessment__owner_id"
+
+
+class FindingAssignment(models.Model):
+    """Who takes care of a finding, in all runs of the assessment.
+
+    ``assignee`` is a name or a mail address in the owner's words. It gives nobody access: an
+    assessment is its owner's alone, and who fixes infrastructure often has no account here.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    assessment = models.ForeignKey(Assessment, models.CASCADE, related_name="assignments")
+    fingerprint = models.CharField(max_length=64)
+    assignee = models.CharField(max_length=120)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = FindingAssignmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assessment", "fingerprint"], name="one_assignment_per_finding"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.assignee
+
+
 class RecommendationQuerySet(OwnedQuerySet["Recommendation"]):
     owner_id = "run__assessment__owner_id"
 
@@ -497,6 +577,13 @@ class Recommendation(models.Model):
         help_text="A proven patch: see fixing.Fix. Empty without one; ``untried`` says why",
     )
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
+    verified_in = models.ForeignKey(
+        AssessmentRun,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="The later run that no longer finds the problem",
+    )
     findings = models.ManyToManyField(Finding, related_name="recommendations")
 
     objects = RecommendationQuerySet.as_manager()

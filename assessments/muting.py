@@ -16,13 +16,23 @@ from assessments.agents.types import Severity
 from assessments.models import Assessment, AssessmentRun, Finding, FindingMute
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.contrib.auth.models import AbstractBaseUser
 
+    from assessments.models import FindingQuerySet
+
 MAX_REASON_CHARS = 500
+BULK_MAX = 5_000
+"""Findings that one request may change."""
 
 
 class MuteError(Exception):
     """The finding can't be muted so; the message says what to change."""
+
+
+class TooManyError(Exception):
+    """More findings than one request may change; the message says how many it may."""
 
 
 def mute_finding(
@@ -30,11 +40,7 @@ def mute_finding(
 ) -> FindingMute:
     """Mute ``finding`` in all runs of its assessment. Muting it again renews reason and expiry.
     Raises MuteError."""
-    reason = reason.strip()
-    if not reason or len(reason) > MAX_REASON_CHARS or not reason.replace("\n", " ").isprintable():
-        raise MuteError(f"Give a reason of 1 to {MAX_REASON_CHARS} characters.")
-    if expires_at is not None and expires_at <= timezone.now():
-        raise MuteError("That end date has passed. Choose a later one, or none.")
+    reason = _checked(reason, expires_at)
     mute, _ = FindingMute.objects.update_or_create(
         assessment=finding.run.assessment,
         fingerprint=finding.fingerprint,
@@ -48,11 +54,55 @@ def mute_finding(
     return mute
 
 
+def mute_findings(
+    found: FindingQuerySet, *, by: AbstractBaseUser, reason: str, expires_at: datetime | None = None
+) -> int:
+    """Mute every finding of ``found``, as ``mute_finding`` does. Returns how many that were. Raises
+    MuteError, TooManyError."""
+    reason = _checked(reason, expires_at)
+    pairs = fingerprints_of(found)
+    FindingMute.objects.bulk_create(
+        (
+            FindingMute(
+                assessment_id=assessment,
+                fingerprint=fingerprint,
+                reason=reason,
+                expires_at=expires_at,
+                by_id=by.pk,
+            )
+            for assessment, fingerprint in pairs
+        ),
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["assessment", "fingerprint"],
+        update_fields=["reason", "expires_at", "by", "created_at"],
+    )
+    return len(pairs)
+
+
+def fingerprints_of(found: FindingQuerySet) -> list[tuple[UUID, str]]:
+    """The findings by assessment and fingerprint, each once. Raises TooManyError."""
+    pairs = found.order_by().values_list("run__assessment", "fingerprint").distinct()
+    first = list(pairs[: BULK_MAX + 1])
+    if len(first) > BULK_MAX:
+        raise TooManyError(f"At most {BULK_MAX:,} findings can be changed at once.")
+    return first
+
+
 def unmute_finding(assessment: Assessment, *, fingerprint: str) -> bool:
     """Lift a mute. False when there was none."""
     return (
         FindingMute.objects.filter(assessment=assessment, fingerprint=fingerprint).delete()[0] > 0
     )
+
+
+def _checked(reason: str, expires_at: datetime | None) -> str:
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON_CHARS or not reason.replace("\n", " ").isprintable():
+        raise MuteError(f"Give a reason of 1 to {MAX_REASON_CHARS} characters.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise MuteError("That end date has passed. Choose a later one, or none.")
+    return reason
 
 
 def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:

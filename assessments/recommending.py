@@ -21,6 +21,8 @@ from assessments.fixing import add_fixes
 from assessments.models import AssessmentRun, Finding, Recommendation
 from assessments.rules import known_rules
 from assessments.services import follow_with_report
+from assessments.sources import store_source
+from assessments.verifying import keys_of, reopenings, run_before, verify_solved
 
 if TYPE_CHECKING:
     from tasks_ui.worker.work import Work
@@ -43,17 +45,21 @@ MAX_EXPOSURES = 10
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
     """Write the run's recommendations, with a fix where one is proven. Units of work are problems:
-    each counts when it is written, and again when its fix is settled."""
+    each counts when it is written, and again when its fix is settled; and masking the source."""
     problems: dict[str, list[Finding]] = defaultdict(list)
     for finding in run.findings.counted().unmuted().order_by("fingerprint"):
         problems[problem_key(finding.rule, title=finding.title)].append(finding)
-    decided = decisions_before(run)
+    before = run_before(run)
+    decided, reopened = decisions_before(before), reopenings(run, before)
+    units = 2 * len(problems) + 1
     drafts: list[tuple[Recommendation, list[Finding]]] = []
     for number, (problem, findings) in enumerate(problems.items(), start=1):
         recommendation = draft(run, problem, findings)
         recommendation.status = decided.get(problem, Recommendation.Status.OPEN)
+        if problem in reopened:
+            recommendation.impact["reopened"] = reopened[problem]
         drafts.append((recommendation, findings))
-        work.report(number, 2 * len(problems), recommendation.title)
+        work.report(number, units, recommendation.title)
     drafts.sort(key=lambda pair: order_of(pair[0]))
     for priority, (recommendation, _) in enumerate(drafts, start=1):
         recommendation.priority = priority
@@ -61,11 +67,11 @@ def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
         work,
         run,
         drafts,
-        on_done=lambda settled: work.report(
-            len(drafts) + settled, 2 * len(drafts), "Trying fixes on a copy"
-        ),
+        on_done=lambda settled: work.report(len(drafts) + settled, units, "Trying fixes on a copy"),
     )
-    work.report(2 * len(drafts), 2 * len(drafts))
+    work.report(units - 1, units, "Masking secrets in the source")
+    store_source(run)
+    work.report(units, units)
     work.save_with_result(lambda: store(run, drafts))
     return {
         "assessment_id": str(run.assessment_id),
@@ -75,26 +81,17 @@ def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
     }
 
 
-def decisions_before(run: AssessmentRun) -> dict[str, Recommendation.Status]:
+def decisions_before(before: AssessmentRun | None) -> dict[str, Recommendation.Status]:
     """What was accepted or dismissed in the run before, by problem. What was done and came back is
     open."""
-    before = run.assessment.runs.filter(
-        number__lt=run.number, status=AssessmentRun.Status.COMPLETED
-    ).first()
     kept = [Recommendation.Status.ACCEPTED, Recommendation.Status.DISMISSED]
     if before is None:
         return {}
     return {
         problem: Recommendation.Status(row.status)
         for row in before.recommendations.filter(status__in=kept)
-        for problem in (row.problem, *_problems_now(row))
+        for problem in keys_of(row)
     }
-
-
-def _problems_now(row: Recommendation) -> set[str]:
-    """The problems that its rules belong to today: the table of rules grows."""
-    rules = [rule for rule in row.impact.get("rules", []) if rule in known_rules()]
-    return {problem_key(rule, title="") for rule in rules}
 
 
 def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommendation:
@@ -179,7 +176,9 @@ def order_of(recommendation: Recommendation) -> tuple[Any, ...]:
 
 
 def store(run: AssessmentRun, drafts: list[tuple[Recommendation, list[Finding]]]) -> None:
-    """Replace what an earlier attempt wrote, and queue the report that follows."""
+    """Replace what an earlier attempt wrote, verify what is solved, and queue the report that
+    follows."""
+    verify_solved(run, run_before(run))
     run.recommendations.all().delete()
     Recommendation.objects.bulk_create(recommendation for recommendation, _ in drafts)
     links = Recommendation.findings.through

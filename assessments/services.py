@@ -188,6 +188,12 @@ def delete_report(report: Report, *, by: AbstractBaseUser | None) -> None:
         forget(task)
 
 
+def describe(assessment: Assessment, *, name: str, tags: list[str]) -> None:
+    """Rename and tag an assessment. Its runs and reports carry the new name from now on."""
+    assessment.name, assessment.tags = name, tags
+    assessment.save(update_fields=["name", "tags"])
+
+
 def state_requirements(assessment: Assessment, *, requirements: Requirements) -> None:
     """Replace what is known of the workload. Runs that exist keep what they were started with."""
     assessment.requirements = requirements.model_dump(mode="json", exclude_defaults=True)
@@ -202,13 +208,14 @@ def start_analysis(
     again_of: TaskRun | None = None,
     completes: AssessmentRun | None = None,
     version: Version | None = None,
+    asks_all: bool = False,
 ) -> TaskRun:
     """Queue a run of a version of the assessment, the newest where none is named, and return at
     once. The same ``idempotency_key`` gives the same run.
 
     ``completes`` is an earlier run whose version, scan and answers are taken over: only its failed
-    agents are asked again. Raises, with nothing stored, QuotaError, and VersionDroppedError where
-    the version's files are no longer kept.
+    agents are asked again, or, with ``asks_all``, every agent on its scan. Raises, with nothing
+    stored, QuotaError, and VersionDroppedError where the version's files are no longer kept.
     """
     with transaction.atomic():
         quotas.lock(by.pk)
@@ -223,6 +230,18 @@ def start_analysis(
             again_of=again_of,
             completes=completes,
             version=completes.version if completes else version,
+            asks_all=asks_all,
+        )
+
+
+def recalculate(run: AssessmentRun, *, by: AbstractBaseUser, requirements: Requirements) -> TaskRun:
+    """Replace what is known of the workload, and queue a run that asks all agents on the scan of
+    ``run``: the same files would give the same scan. Raises QuotaError and VersionDroppedError,
+    with nothing stored."""
+    with transaction.atomic():
+        state_requirements(run.assessment, requirements=requirements)
+        return start_analysis(
+            run.assessment, by=by, again_of=run.task, completes=run, asks_all=True
         )
 
 
@@ -410,6 +429,7 @@ def _start(
     again_of: TaskRun | None,
     completes: AssessmentRun | None,
     version: Version | None,
+    asks_all: bool = False,
 ) -> TaskRun:
     Assessment.objects.select_for_update(no_key=True).get(
         pk=assessment.pk
@@ -424,6 +444,7 @@ def _start(
         version=found,
         requirements=assessment.requirements,
         completes=completes,
+        asks_all=asks_all,
     )
     run.task = create_run(
         owner_id=by.pk,

@@ -2,14 +2,27 @@
 
 from django.urls import path
 
-from assessments.pages import compare, pipelines, storage, versions, views
+from assessments.pages import (
+    code,
+    compare,
+    compliance,
+    costs,
+    findings,
+    inventory,
+    overview,
+    pipelines,
+    storage,
+    versions,
+    views,
+)
 
 urlpatterns = [
-    path("assessments/", storage.assessments, name="assessments"),
+    path("assessments/", overview.assessments, name="assessments"),
     path("assessments/new/", views.new_assessment, name="new_assessment"),
     path("assessments/find/", storage.find, name="find_assessments"),
     path("assessments/sample/", views.try_sample, name="try_sample"),
     path("assessments/<uuid:assessment_id>/", views.assessment, name="assessment"),
+    path("assessments/<uuid:assessment_id>/edit/", overview.edit, name="edit_assessment"),
     path("assessments/<uuid:assessment_id>/delete/", storage.delete, name="delete_assessment"),
     path("assessments/<uuid:assessment_id>/analyze/", views.analyze, name="analyze"),
     path("assessments/<uuid:assessment_id>/requirements/", views.requirements, name="requirements"),
@@ -18,6 +31,11 @@ urlpatterns = [
     ),
     path("runs/<uuid:run_id>/compare/", compare.compare, name="compare_runs"),
     path("assessments/<uuid:assessment_id>/runs/<int:number>/", views.run, name="run"),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/answers/<slug:agent>/",
+        views.answer,
+        name="answer",
+    ),
     path(
         "assessments/<uuid:assessment_id>/runs/<int:number>/reports/",
         views.make_report,
@@ -29,13 +47,47 @@ urlpatterns = [
         views.run_map_svg,
         name="run_map_svg",
     ),
-    path("findings/", views.findings, name="findings"),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/findings/",
+        findings.run_findings,
+        name="run_findings",
+    ),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/inventory/",
+        inventory.inventory,
+        name="run_inventory",
+    ),
+    path("assessments/<uuid:assessment_id>/runs/<int:number>/code/", code.code, name="run_code"),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/compliance/",
+        compliance.compliance,
+        name="run_compliance",
+    ),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/compliance.csv",
+        compliance.export,
+        name="run_compliance_csv",
+    ),
+    path("assessments/<uuid:assessment_id>/runs/<int:number>/cost/", costs.costs, name="run_costs"),
+    path("findings/", findings.findings, name="findings"),
+    path("findings/change/", findings.change, name="change_findings"),
+    path("findings.csv", findings.export, {"format": "csv"}, name="findings_csv"),
+    path("findings.json", findings.export, {"format": "json"}, name="findings_json"),
     path("findings/<uuid:finding_id>/", views.finding, name="finding"),
     path("findings/<uuid:finding_id>/mute/", views.mute, name="mute_finding"),
     path("findings/<uuid:finding_id>/unmute/", views.unmute, name="unmute_finding"),
     path("recommendations/", views.recommendations, name="recommendations"),
-    path("recommendations/<uuid:recommendation_id>/", views.decide, name="decide_recommendation"),
     path("pipelines/", pipelines.pipelines, name="pipelines"),
+    path(
+        "recommendations/<uuid:recommendation_id>/",
+        views.recommendation,
+        name="recommendation",
+    ),
+    path(
+        "recommendations/<uuid:recommendation_id>/decide/",
+        views.decide,
+        name="decide_recommendation",
+    ),
     path("reports/", views.reports, name="reports"),
     path("reports/<uuid:report_id>/delete/", storage.delete_report, name="delete_report"),
     path("reports/<uuid:report_id>/", views.download_report, name="download_report"),

@@ -95,6 +95,7 @@ IDS = {
     "finding_id": FINDING_ID,
     "fingerprint": FINGERPRINT,
     "recommendation_id": FINDING_ID,
+    "agent": "cost",
     "token_id": "1",
     "filter_id": "1",
     "token": "not-signed",

@@ -4,7 +4,7 @@ of each tells."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -12,11 +12,10 @@ from uuid import UUID
 
 from django.contrib.postgres.aggregates import BoolOr
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, Max, Prefetch, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, Exists, Max, OuterRef, QuerySet, Sum, When
 
 from assessments.agents import AGENTS
-from assessments.listing import DISTINCT
-from assessments.models import AssessmentRun, Finding, FindingQuerySet, Recommendation, Report
+from assessments.models import AssessmentRun, Recommendation, Report
 from assessments.recommending import EFFORT_RANK
 from tasks_ui.querysets import as_uuid
 
@@ -113,36 +112,11 @@ def newest_runs(user: AbstractBaseUser | AnonymousUser) -> list[AssessmentRun]:
     return list(newest.only("number", "assessment__name")[:RUNS])
 
 
-def findings_context(runs: Sequence[AssessmentRun], *, query: QueryDict) -> dict[str, Any]:
-    """A page of the runs' findings, the most severe first, and counts by severity without that
-    filter."""
-    filters = Filters.of(query)
-    found = _findings(runs, filters)
-    counts: Mapping[int, int] = dict(
-        found.order_by().values_list("severity").annotate(n=Count("pk"))
-    )
-    chosen = found if filters.severity is None else found.filter(severity=filters.severity)
-    page = Paginator(
-        chosen.select_related("run__assessment").defer("detail", *HEAVY), PER_PAGE
-    ).get_page(query.get("page", ""))
-    return {
-        **_shared(runs, filters),
-        "page": page,
-        "counts": [(level, label, counts.get(level, 0)) for level, label in SEVERITIES],
-        "total": sum(counts.values()),
-        "muted_count": _findings(runs, filters, muted=True).count() if not filters.muted else 0,
-    }
-
-
 def recommendations_context(runs: Sequence[AssessmentRun], *, query: QueryDict) -> dict[str, Any]:
     """A page of problems over all assessments, in the order to solve them, and counts by
     status."""
     filters = Filters.of(query)
-    found = Recommendation.objects.filter(run__in=_chosen(runs, filters))
-    if filters.agent:
-        found = found.filter(agent=filters.agent)
-    if filters.q:
-        found = found.filter(title__icontains=filters.q)
+    found = _narrowed(Recommendation.objects.filter(run__in=_chosen(runs, filters)), filters)
     counts = dict(found.order_by().values_list("status").annotate(n=Count("pk")))
     chosen = found.filter(status=filters.status)
     page = Paginator(ranked_problems(chosen), PER_PAGE).get_page(query.get("page", ""))
@@ -155,6 +129,70 @@ def recommendations_context(runs: Sequence[AssessmentRun], *, query: QueryDict) 
             for value, label in Recommendation.Status.choices
         ],
     }
+
+
+BOARD_SHOWN = 30
+"""Problems in one column of the board."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of the board; ``count`` problems are in it."""
+
+    status: str
+    label: str
+    problems: list[Problem]
+    count: int
+
+
+def board_context(
+    user: AbstractBaseUser | AnonymousUser, runs: Sequence[AssessmentRun], *, query: QueryDict
+) -> dict[str, Any]:
+    """Open, accepted and done problems beside each other. What a later run verified stays among the
+    done, unless a still later one finds it again."""
+    filters = Filters.of(query)
+    newest = Recommendation.objects.filter(run__in=_chosen(runs, filters))
+    again = newest.filter(run__assessment=OuterRef("run__assessment"), problem=OuterRef("problem"))
+    verified = Recommendation.objects.visible_to(user).filter(
+        ~Exists(again), verified_in__isnull=False, status=Recommendation.Status.DONE
+    )
+    if filters.assessment:
+        verified = verified.filter(run__assessment=filters.assessment)
+    status = Recommendation.Status
+    done = newest.filter(status=status.DONE) | verified
+    columns = [
+        _column(status.OPEN, newest.filter(status=status.OPEN), filters),
+        _column(status.ACCEPTED, newest.filter(status=status.ACCEPTED), filters),
+        _column(status.DONE, done, filters),
+    ]
+    dismissed = _narrowed(newest.filter(status=status.DISMISSED), filters)
+    return {
+        **_shared(runs, filters),
+        "columns": columns,
+        "problems": columns[0].problems,
+        "page": columns[0].problems,
+        "dismissed": dismissed.values("problem").distinct().count(),
+    }
+
+
+def _column(
+    status: Recommendation.Status, found: QuerySet[Recommendation], filters: Filters
+) -> Column:
+    found = _narrowed(found, filters)
+    ranked = ranked_problems(found)
+    keys = [row["problem"] for row in ranked[:BOARD_SHOWN]]
+    return Column(
+        status=status.value,
+        label=str(status.label).capitalize(),
+        problems=problems_of(keys, among=found),
+        count=len(keys) if len(keys) < BOARD_SHOWN else ranked.count(),
+    )
+
+
+def _narrowed(found: QuerySet[Recommendation], filters: Filters) -> QuerySet[Recommendation]:
+    if filters.agent:
+        found = found.filter(agent=filters.agent)
+    return found.filter(title__icontains=filters.q) if filters.q else found
 
 
 def ranked_problems(found: QuerySet[Recommendation]) -> QuerySet[Recommendation, Any]:
@@ -178,12 +216,10 @@ def ranked_problems(found: QuerySet[Recommendation]) -> QuerySet[Recommendation,
 
 
 def problems_of(keys: Sequence[str], *, among: QuerySet[Recommendation]) -> list[Problem]:
-    placed = Finding.objects.only("file", "line_start", "resource", "severity")
     rows = (
         among.filter(problem__in=keys)
-        .select_related("run__assessment")
-        .defer(*HEAVY)
-        .prefetch_related(Prefetch("findings", placed))
+        .select_related("run__assessment", "verified_in")
+        .defer("fix", "steps", "why", *HEAVY, *(f"verified_in__{name}" for name in HEAVY_RUN))
         .order_by("-severity", "-is_exposed", "-reach", "-run_id")
     )
     items: dict[str, list[Recommendation]] = defaultdict(list)
@@ -206,6 +242,7 @@ def reports_context(user: AbstractBaseUser | AnonymousUser, *, query: QueryDict)
     return {"filters": filters, "page": whole, "kinds": Report.Kind.choices}
 
 
+HEAVY_RUN = ("resources", "coverage", "summary", "requirements", "scopes", "attention")
 HEAVY = (
     "run__resources",
     "run__coverage",
@@ -213,22 +250,6 @@ HEAVY = (
     "run__requirements",
     "run__assessment__requirements",
 )
-SEVERITIES = ((4, "Critical"), (3, "High"), (2, "Medium"), (1, "Low"), (0, "Info"))
-
-
-def _findings(
-    runs: Sequence[AssessmentRun], filters: Filters, *, muted: bool | None = None
-) -> FindingQuerySet:
-    of_agent = Q(agent=filters.agent) if filters.agent else DISTINCT
-    found: FindingQuerySet = Finding.objects.filter(of_agent, run__in=_chosen(runs, filters))
-    if filters.q:
-        words = (
-            Q(title__icontains=filters.q)
-            | Q(file__icontains=filters.q)
-            | Q(resource__icontains=filters.q)
-        )
-        found = found.filter(words | Q(rule__iexact=filters.q))
-    return found.muted() if (filters.muted if muted is None else muted) else found.unmuted()
 
 
 def _chosen(runs: Sequence[AssessmentRun], filters: Filters) -> list[UUID]:

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 
 from assessments import kinds
 from assessments.agents import AGENTS
 from assessments.listing import severities_of
-from assessments.models import AgentReport, AssessmentRun, Finding, Recommendation, Report
+from assessments.models import AgentReport, AssessmentRun, Recommendation, Report
 from assessments.pages.charts import against_targets, cost_chart
 from assessments.pages.lanes import agent_lanes, percent_of_stages, shard_lanes, stage_bars
 from assessments.pages.pillars import pillars
@@ -32,7 +32,7 @@ EVENTS_SHOWN = 200
 
 GAPS_SHOWN = 200
 
-RECOMMENDATIONS_SHOWN = 100
+RECOMMENDATIONS_SHOWN = 10
 
 EARLIER_SHOWN = 50
 
@@ -85,6 +85,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "cost": None if is_active else cost_chart(reports),
         "against": [] if is_active else against_targets(reports),
         "recommendations": [] if is_active else recommendations(run),
+        "recommendation_count": 0 if is_active else run.recommendations.count(),
         "documents": [] if is_active else documents(run),
         "document_kinds": Report.Kind.choices,
         "document_formats": Report.Format.choices,
@@ -97,10 +98,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
 
 
 def recommendations(run: AssessmentRun) -> QuerySet[Recommendation]:
-    placed = Finding.objects.only("file", "line_start", "resource", "severity")
-    return run.recommendations.prefetch_related(Prefetch("findings", placed))[
-        :RECOMMENDATIONS_SHOWN
-    ]
+    return run.recommendations.defer("steps", "fix")[:RECOMMENDATIONS_SHOWN]
 
 
 def documents(run: AssessmentRun) -> list[Report]:

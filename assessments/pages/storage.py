@@ -8,8 +8,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.db.models import Count, Max
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -23,33 +21,6 @@ from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
 from tasks_ui.pages.palette import FOUND_MAX
 from tasks_ui.pages.views import back
-
-PER_PAGE = 50
-ORDERS = {
-    "": ("Newest", "-id"),
-    "size": ("Largest", "-stored_bytes"),
-    "unused": ("Longest unused", "last_run_at"),
-}
-
-
-@login_required
-@require_GET
-def assessments(request: SignedInRequest) -> HttpResponse:
-    """All assessments with their sizes, and how much of each limit is used."""
-    order = request.GET.get("order", "")
-    order = order if order in ORDERS else ""
-    rows = Assessment.objects.visible_to(request.user).annotate(
-        last_run_at=Max("runs__created_at"), run_count=Count("runs")
-    )
-    page = Paginator(rows.order_by(ORDERS[order][1], "-id"), PER_PAGE)
-    context = {
-        "page": page.get_page(request.GET.get("page", "")),
-        "order": order,
-        "orders": [(name, label) for name, (label, _) in ORDERS.items()],
-        "usage": usage(request.user.pk),
-        "retention_days": settings.ASSESSMENTS_RETENTION_DAYS,
-    }
-    return render(request, "assessments/assessments.html", context)
 
 
 @login_required

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from assessments.agents import AGENTS
 from assessments.fixing import fix_of
 from assessments.forms import READINESS, NewAssessmentForm, RequirementsForm, assessment_of
 from assessments.listing import run_path
@@ -30,6 +31,7 @@ from assessments.models import (
 )
 from assessments.muting import MuteError, mute_finding, unmute_finding
 from assessments.pages import explorer, map_page, run_page
+from assessments.pages.highlight import highlighted
 from assessments.quotas import QuotaError
 from assessments.reports import CONTENT_TYPES
 from assessments.scan.intake import UploadError
@@ -218,6 +220,7 @@ def finding(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
         "with_link": is_part,
         "mute": mute.select_related("by").first(),
         "fix": fix_of(found),
+        "snippet": snippet_of(found),
     }
     return render(request, template, {**context, "here": here or ""})
 
@@ -255,18 +258,14 @@ def unmute(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
 
 @login_required
 @require_GET
-def findings(request: SignedInRequest) -> HttpResponseBase:
-    context = explorer.findings_context(explorer.newest_runs(request.user), query=request.GET)
-    return render(request, "assessments/findings.html", context)
-
-
-@login_required
-@require_GET
 def recommendations(request: SignedInRequest) -> HttpResponseBase:
-    context = explorer.recommendations_context(
-        explorer.newest_runs(request.user), query=request.GET
-    )
-    return render(request, "assessments/recommendations.html", context)
+    """As a board, or with a status as the list of those."""
+    runs = explorer.newest_runs(request.user)
+    if "status" in request.GET:
+        context = explorer.recommendations_context(runs, query=request.GET)
+        return render(request, "assessments/recommendations.html", context)
+    context = explorer.board_context(request.user, runs, query=request.GET)
+    return render(request, "assessments/board.html", context)
 
 
 @login_required
@@ -277,6 +276,33 @@ def reports(request: SignedInRequest) -> HttpResponseBase:
         "assessments/reports.html",
         explorer.reports_context(request.user, query=request.GET),
     )
+
+
+@login_required
+@require_GET
+def recommendation(request: SignedInRequest, recommendation_id: UUID) -> HttpResponseBase:
+    """A recommendation's own page; for lists, its body alone."""
+    visible = Recommendation.objects.visible_to(request.user).select_related("run__assessment")
+    found = get_object_or_404(visible, pk=recommendation_id)
+    is_part = request.headers.get("HX-Request") == "true"
+    name = "_recommendation_body" if is_part else "recommendation"
+    here = request.htmx.current_url_abs_path if is_part else request.get_full_path()
+    return render(request, f"assessments/{name}.html", {"item": found, "here": here or ""})
+
+
+@login_required
+@require_GET
+def answer(
+    request: SignedInRequest, assessment_id: UUID, number: int, agent: str
+) -> HttpResponseBase:
+    """An agent's figures and tables, each with its source."""
+    run = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
+    report = get_object_or_404(run.reports, agent=agent)
+    is_part = request.headers.get("HX-Request") == "true"
+    name = "_answer" if is_part else "answer"
+    label = AGENTS[agent].label if agent in AGENTS else agent
+    context = {"run": run, "report": report, "label": label, "tab": "answer"}
+    return render(request, f"assessments/{name}.html", context)
 
 
 @login_required
@@ -322,6 +348,13 @@ def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBa
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+def snippet_of(found: Finding) -> list[tuple[int, str]]:
+    """The lines of evidence, numbered, as HTML."""
+    lines = found.detail.get("evidence", [])
+    shown = highlighted([line["text"] for line in lines], path=found.file)
+    return [(line["number"], code) for line, code in zip(lines, shown, strict=True)]
 
 
 def _complete(request: SignedInRequest, task: TaskRun) -> HttpResponseBase:

@@ -78,13 +78,8 @@ def merge(
     checks = _unique_checks(
         placed.existing(placed.spread(check for output in outputs for check in output.checks))
     )
-    flagged = {
-        (check.file, number)
-        for check in checks
-        if check.rule.startswith(PREFIXES) and check.outcome is not Outcome.PASSED
-        for number in range(check.line_start, check.line_end + 1)
-    }
-    values = _flagged_values(files, flagged)
+    flagged = flagged_lines(checks)
+    values = flagged_values(files, flagged)
     redactor = Redactor(values) if values else None
     gaps = _gaps(
         classified,
@@ -230,7 +225,17 @@ def _unique_resources(resources: Iterable[Resource]) -> list[Resource]:
     return [found[key] for key in sorted(found)]
 
 
-def _flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -> set[str]:
+def flagged_lines(checks: Iterable[CheckResult]) -> set[tuple[str, int]]:
+    """File and number of the lines that the search for secrets flags."""
+    return {
+        (check.file, number)
+        for check in checks
+        if check.rule.startswith(PREFIXES) and check.outcome is not Outcome.PASSED
+        for number in range(check.line_start, check.line_end + 1)
+    }
+
+
+def flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -> set[str]:
     """The secrets of the flagged lines. What only an engine recognized has a long word's form."""
     lines_of: dict[str, set[int]] = {}
     for path, number in flagged:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from assessments import kinds
 from assessments.agents import AGENTS
+from assessments.agents.problems import problem_key
 from assessments.agents.types import AgentFinding, AgentInput, AgentResult
 from assessments.models import (
     AgentReport,
@@ -47,7 +48,7 @@ NOT_STORED = frozenset({"findings", "share"})
 
 
 def make_agents(run: AssessmentRun) -> list[TaskRun]:
-    kept = copy_answers(run) if run.completes else set()
+    kept = copy_answers(run) if run.completes and not run.asks_all else set()
     reports = AgentReport.objects.bulk_create(
         AgentReport(run=run, agent=name, position=position)
         for position, name in enumerate(AGENTS)
@@ -89,7 +90,8 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
         requirements=Requirements.model_validate(report.run.requirements),
     )
     result = agent.run(data, work.report)
-    work.save_with_result(lambda: store_answer(report, result))
+    kinds_of = {file.path: file.kind.value for file in scanned.coverage}
+    work.save_with_result(lambda: store_answer(report, result, kinds_of=kinds_of))
     return {
         "agent": report.agent,
         "status": result.status,
@@ -98,10 +100,11 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
     }
 
 
-def store_answer(report: AgentReport, result: AgentResult) -> None:
+def store_answer(report: AgentReport, result: AgentResult, *, kinds_of: Mapping[str, str]) -> None:
+    """``kinds_of`` gives the kind of each file of the upload."""
     answer = result.to_builtins(exclude=NOT_STORED)
     AgentReport.objects.filter(pk=report.pk).update(**answer)
-    insert_findings(row_of(finding, report) for finding in result.findings)
+    insert_findings(row_of(finding, report, kinds_of) for finding in result.findings)
     counts = Counter(finding.severity.name.lower() for finding in result.findings)
     task = TaskRun.objects.get(assessment_run=report.run_id)
     data = {
@@ -136,7 +139,9 @@ def insert_findings(rows: Iterator[dict[str, Any]]) -> None:
             copy.write_row(tuple(row.values()))
 
 
-def row_of(finding: AgentFinding, report: AgentReport) -> dict[str, Any]:
+def row_of(
+    finding: AgentFinding, report: AgentReport, kinds_of: Mapping[str, str]
+) -> dict[str, Any]:
     """A finding by the columns of its table."""
     return {
         "id": uuid7(),
@@ -148,8 +153,10 @@ def row_of(finding: AgentFinding, report: AgentReport) -> dict[str, Any]:
         "title": finding.title[:300],
         "severity": int(finding.severity),
         "severity_origin": finding.severity_origin.value,
+        "problem": problem_key(finding.rule, title=finding.title)[:200],
         "resource": finding.resource[:300],
         "file": finding.file,
+        "file_kind": kinds_of.get(finding.file, ""),
         "line_start": finding.line_start,
         "line_end": finding.line_end,
         "detail": Jsonb(finding.to_builtins(exclude=SHOWN | KEPT)),

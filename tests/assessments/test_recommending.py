@@ -11,7 +11,9 @@ from django.urls import reverse
 from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Recommendation
+from assessments.muting import mute_finding
 from assessments.recommending import Effort, draft, effort_of, generate, order_of
+from assessments.verifying import verify_solved
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import Work
 from tests.assessments.rows import assessed, uploaded
@@ -116,7 +118,7 @@ def test_the_board_merges_a_problem_of_two_assessments_and_ranks_over_all(
     assessed(uploaded(alice, {"main.tf": MANY_BUCKETS}, name="many"))
     run = assessed(uploaded(alice, {"main.tf": CLEAR_TEXT_KEYS + ONE_BUCKET}, name="keys"))
     client.force_login(alice)
-    page = client.get(reverse("recommendations"))
+    page = client.get(reverse("recommendations"), {"status": "open"})
     problems = page.context["problems"]
     severities = [problem.items[0].severity for problem in problems]
     assert severities == sorted(severities, reverse=True)
@@ -178,3 +180,60 @@ def test_the_board_shows_actions_and_efforts(alice: User, client: Client) -> Non
     assert shown["Block public access to the bucket"] == Effort.SMALL
     assert shown["Encrypt the bucket with a KMS key"] == Effort.MEDIUM
     assert "Block public access to the bucket" in answer.content.decode()
+
+
+def test_what_the_next_run_no_longer_finds_is_done_and_verified(
+    alice: User, client: Client
+) -> None:
+    assessment = uploaded(alice, {"main.tf": ONE_BUCKET + CLEAR_TEXT_KEYS})
+    first = assessed(assessment)
+    marked = first.recommendations.all()[0]
+    Recommendation.objects.filter(pk=marked.pk).update(status="done")
+    client.force_login(alice)
+    page = client.get(reverse("recommendations"))
+    assert "Marked as done. The next run verifies it." in page.content.decode()
+
+    second = assessed(assessment)  # nothing was changed
+    again = second.recommendations.get(problem=marked.problem)
+    assert again.status == "open"
+    assert again.impact["reopened"] == "Marked as done in run 1, still found in run 2."
+    assert again.impact["reopened"] in client.get(reverse("recommendations")).content.decode()
+
+
+def test_a_solved_problem_is_verified_only_by_an_agent_that_looked(
+    alice: User, client: Client
+) -> None:
+    assessment = uploaded(alice, {"main.tf": ONE_BUCKET})
+    before, after = assessed(assessment), assessed(assessment)
+    row = before.recommendations.filter(agent="security").first()
+    assert row is not None
+    after.findings.filter(problem=row.problem).delete()
+    after.reports.filter(agent="security").update(status="failed")
+    verify_solved(after, before)
+    row.refresh_from_db()
+    assert (row.status, row.verified_in) == ("open", None)
+    after.reports.filter(agent="security").update(status="assessed")
+    verify_solved(after, before)
+    row.refresh_from_db()
+    assert (row.status, row.verified_in) == ("done", after)
+    after.recommendations.filter(problem=row.problem).delete()
+    client.force_login(alice)
+    board = client.get(reverse("recommendations"))
+    done = board.context["columns"][2]
+    assert [problem.key for problem in done.problems] == [row.problem]
+    assert "Verified: run 2 no longer finds it." in board.content.decode()
+    third = assessed(assessment)
+    back = third.recommendations.get(problem=row.problem)
+    assert back.impact["reopened"] == "Gone in run 2, found again in run 3."
+    columns = client.get(reverse("recommendations")).context["columns"]
+    assert columns[2].problems == [] and row.problem in {p.key for p in columns[0].problems}
+
+
+def test_a_muted_problem_is_not_solved(alice: User) -> None:
+    assessment = uploaded(alice, {"main.tf": ONE_BUCKET})
+    before = assessed(assessment)
+    for finding in before.findings.counted():
+        mute_finding(finding, by=alice, reason="known")
+    after = assessed(assessment)
+    assert not after.recommendations.exists()
+    assert not before.recommendations.exclude(status="open").exists()

@@ -120,6 +120,10 @@ def pages(owner: User, run: AssessmentRun) -> Iterator[tuple[str, str]]:
     client = Client()
     client.force_login(owner)
     yield "run", client.get(reverse("run", args=[run.assessment_id, 1])).content.decode()
+    for path in run.source.paths:
+        code = client.get(reverse("run_code", args=[run.assessment_id, 1]), {"path": path})
+        assert code.context["is_shown"], path
+        yield f"code of {path}", code.content.decode()
     for finding in run.findings.all()[:40]:
         yield (
             f"finding {finding.rule}",
