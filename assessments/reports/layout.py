@@ -55,7 +55,15 @@ class Table:
     numeric: set[int] = field(default_factory=set)
 
 
-Block = Heading | Text | Code | Bars | Table
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG document that this application drew: values in it are escaped already."""
+
+    kind: ClassVar = "drawing"
+    svg: str
+
+
+Block = Heading | Text | Code | Bars | Table | Drawing
 
 
 SANDBOXES = {
@@ -117,6 +125,30 @@ def _summary(summary: dict[str, Any], agents: list[dict[str, Any]]) -> Iterator[
     if comparison := summary["comparison"]:
         words = ", ".join(f"{comparison[key]} {key}" for key in ("new", "persisting", "fixed"))
         yield Text(clean(f"Against run {comparison['run']}: {words}. {comparison['source']}."))
+
+
+def _map(section: dict[str, Any]) -> Iterator[Block]:
+    if "svg" in section:
+        yield Heading(2, "Map")
+        yield Drawing(section["svg"])
+        yield Text("Red: ways from the internet to data. Groups may be folded.", is_dim=True)
+    yield Heading(2, "From the internet to data")
+    if not section["paths"]:
+        yield Text("The code shows no way from the internet to anything that keeps data.")
+    for path in section["paths"]:
+        names = [path[0]["from"], *(step["to"] for step in path)]
+        yield Heading(3, clean(" → ".join(names)))
+        rows = [
+            [
+                shown(f"{step['from']} → {step['to']}"),
+                shown(f"{step['why']} ({step['source']})"),
+                shown(step["opened_by"]),
+            ]
+            for step in path
+        ]
+        yield Table(["Step", "Why", "Opened by"], rows)
+    if section["more_paths"]:
+        yield Text(f"There are more; these are the first {len(section['paths'])}.", is_dim=True)
 
 
 def _agents(section: list[dict[str, Any]]) -> Iterator[Block]:
@@ -336,6 +368,7 @@ def _formulas(section: list[dict[str, Any]]) -> Iterator[Block]:
 
 
 _SECTIONS: dict[str, Callable[[Any], Iterator[Block]]] = {
+    "map": _map,
     "recommendations": _recommendations,
     "findings": _findings,
     "agents": _agents,

@@ -7,7 +7,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from assessments.reports.layout import Bars, Block, Code, Heading, Table, Text, blocks_of, title_of
+from assessments.reports.layout import (
+    Bars,
+    Block,
+    Code,
+    Drawing,
+    Heading,
+    Table,
+    Text,
+    blocks_of,
+    title_of,
+)
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$])")
 _AT_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
@@ -43,6 +53,8 @@ def _written(block: Block) -> Iterator[str]:
             )
         case Table():
             yield _table(block.columns, block.rows, block.numeric)
+        case Drawing():
+            return  # Markdown's document has no drawing
 
 
 def _fenced(lines: list[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import typst
 from django.conf import settings
 
-from assessments.reports.layout import Block, Table, Text, blocks_of, title_of
+from assessments.reports.layout import Block, Drawing, Table, Text, blocks_of, title_of
 
 _LONG_WORD = re.compile(r"\S{20,}")
 _BREAKS_AFTER = re.compile(r"(?<=[/_.:=,;|()-])(?=\S)")
@@ -60,6 +60,8 @@ def _left_out(total: int, what: str) -> str:
 
 def _as_data(block: Block) -> dict[str, Any]:
     data = {"kind": block.kind, **asdict(block)}
+    if isinstance(block, Drawing):
+        return data
     if isinstance(block, Table):
         data["numeric"] = sorted(block.numeric)
     return {key: _breakable(value) for key, value in data.items()}

@@ -23,7 +23,7 @@ from assessments.models import AssessmentRun, MergedScan
 from assessments.muting import mute_finding
 from assessments.scan.types import FileKind, Reference, Resource, Scope, ScopeKind
 from assessments.services import start_analysis
-from tests.assessments.rows import assessed, sample_files, uploaded
+from tests.assessments.rows import assessed, sample_files, uploaded, written
 from tests.assessments.scanning import files_of, scan
 
 if TYPE_CHECKING:
@@ -392,3 +392,13 @@ def test_choices_in_the_address_are_bounded(shop: AssessmentRun, alice: User) ->
         page="999999999999",
     )
     assert HOSTILE not in page and "No resource matches" in page
+
+
+def test_reports_show_the_drawing_and_the_paths(shop: AssessmentRun) -> None:
+    page = written(shop, "html", kind="technical").decode()
+    assert '<div class="drawing"><svg' in page and "From the internet to data" in page
+    assert "<script" not in page and "style=" not in page
+    assert written(shop, "pdf", kind="executive").startswith(b"%PDF")
+    told = json.loads(written(shop, "json", kind="full"))["map"]
+    assert "svg" not in told and told["paths"][0][0]["from"] == "Internet"
+    assert "From the internet to data" in written(shop, "markdown", kind="technical").decode()

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assessments.models import Report
-from assessments.reports.document import agents, findings, recommendations, sources, summary
+from assessments.reports.document import (
+    agents,
+    findings,
+    map,
+    recommendations,
+    sources,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,11 +24,19 @@ if TYPE_CHECKING:
 _ENDING = ("coverage", "data", "formulas")
 
 SECTIONS: dict[str, Sequence[str]] = {
-    Report.Kind.EXECUTIVE: ("summary", "agents", "recommendations", *_ENDING),
-    Report.Kind.TECHNICAL: ("summary", "agents", "recommendations", "findings", *_ENDING),
+    Report.Kind.EXECUTIVE: ("summary", "map", "agents", "recommendations", *_ENDING),
+    Report.Kind.TECHNICAL: ("summary", "map", "agents", "recommendations", "findings", *_ENDING),
     Report.Kind.COMPLIANCE: ("summary", "agents", "findings", *_ENDING),
     Report.Kind.COST: ("summary", "agents", "recommendations", "findings", *_ENDING),
-    Report.Kind.FULL: ("summary", "agents", "recommendations", "findings", "resources", *_ENDING),
+    Report.Kind.FULL: (
+        "summary",
+        "map",
+        "agents",
+        "recommendations",
+        "findings",
+        "resources",
+        *_ENDING,
+    ),
 }
 
 LISTS_OF_FINDINGS = {Report.Format.SARIF, Report.Format.CSV}
@@ -65,6 +80,7 @@ _BUILDERS: dict[str, Callable[[Report], Any]] = {
     "summary": summary.summary,
     "agents": agents.agents,
     "findings": findings.findings,
+    "map": map.map_section,
     "recommendations": recommendations.recommendations,
     "resources": sources.resources,
     "coverage": sources.coverage,
