@@ -45,7 +45,7 @@ def test_the_map_fills_during_a_run_and_is_read_by_mouse_keyboard_and_search(
     path = page.locator(".map-path").first
     path.locator("summary").click()
     expect(page.locator("svg.map.tracing .line.path.lit").first).to_be_attached()
-    expect(path.locator("ol > li").first).to_contain_text("port")
+    expect(path.locator("ol > li").first).to_contain_text("Port")
 
     reads_by_keyboard(page)
     folds_and_opens(page)
@@ -75,7 +75,7 @@ def reads_by_keyboard(page: Page) -> None:
         expect(focused).to_have_count(1)
     page.keyboard.press("ArrowRight")
     assert focused.get_attribute("data-box") and first
-    name = focused.locator(".name").inner_text()
+    name = focused.locator(".name").text_content() or ""
     page.keyboard.press("Enter")
     expect(page.locator("#picked")).to_be_focused()
     expect(page.locator("#picked-name")).to_have_text(name)
