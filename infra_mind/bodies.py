@@ -29,6 +29,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from daphne import http_protocol
 from django.conf import settings
+from twisted.web import http
 
 from tasks_ui.access.auth import is_signed_in
 from tasks_ui.runs.patience import DATABASE_ERRORS
@@ -48,8 +49,10 @@ UPLOADS = re.compile(
 
 
 def bound_bodies() -> None:
-    """Let Daphne use ``BoundedRequest`` for all requests of this process."""
+    """Let Daphne use ``BoundedRequest`` for all requests of this process, and answer those whose
+    address or header line is too long for Twisted (16 kB), which it would hang up on in silence."""
     http_protocol.WebRequest = BoundedRequest  # it offers no other way to choose the class
+    http.HTTPChannel.lineLengthExceeded = _line_too_long
 
 
 class BoundedRequest(http_protocol.WebRequest):
@@ -160,6 +163,18 @@ class BoundedRequest(http_protocol.WebRequest):
     def _stop_clock(self) -> None:
         if self._deadline.active():
             self._deadline.cancel()
+
+
+def _line_too_long(channel: http.HTTPChannel, line: bytes) -> None:
+    is_address = channel._HTTPChannel__first_line
+    if is_address:
+        status, words = HTTPStatus.REQUEST_URI_TOO_LONG, "The address is too long. Shorten it."
+    else:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        words = "A header is too long. Send less in it."
+    path = line.split(b" ")[1] if is_address and line.count(b" ") else b""
+    channel.transport.write(_response(status, words, path=path))
+    channel.transport.loseConnection()
 
 
 def _mb(size: int) -> str:

@@ -116,6 +116,18 @@ def test_no_continue_follows_a_refusal(shared_stack: Stack) -> None:
     assert b"Continue" not in body
 
 
+@pytest.mark.parametrize(
+    ("path", "header", "expected"),
+    [("/" + "x" * 20_000, "", 414), ("/api/v1/" + "x" * 20_000, "", 414), ("/", "x" * 20_000, 431)],
+)
+def test_an_address_or_header_that_is_too_long_gets_an_answer(
+    shared_stack: Stack, path: str, header: str, expected: int
+) -> None:
+    status, body = answer_to(shared_stack, head_of(path, f"X: {header}"), iter(()))
+    assert status == expected
+    assert b"too long" in body
+
+
 def test_a_form_that_can_not_be_parsed_gets_an_answer(shared_stack: Stack) -> None:
     form = b"--x\r\nContent-Disposition: form-data; name*=a'b'c\r\n\r\na\r\n--x--\r\n"
     kind = "Content-Type: multipart/form-data; boundary=x"
