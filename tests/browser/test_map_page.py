@@ -116,6 +116,7 @@ def finds(page: Page) -> None:
     expect(page.locator("#resources tbody tr")).to_have_count(1)
     expect(page.locator("svg.map .box.hit").first).to_be_visible()
     page.get_by_role("link", name="Reset").click()
+    expect(page.get_by_role("link", name="Reset")).to_have_count(0)
     expect(page.locator("svg.map.searching")).to_have_count(0)
 
 

@@ -11,6 +11,7 @@ const DRAG_STARTS_AT = 4
 let zoom = 0 // 0: as large as fits
 let drag = null
 let wasDragged = false
+let turn = Promise.resolve()
 
 const view = () => document.getElementById("map-view")
 const drawing = () => view()?.querySelector("svg.map")
@@ -109,8 +110,13 @@ function onSubmit(event) {
   go(`?${asked}`)
 }
 
+/** One after another: an answer that was on its way must not replace that of a later choice. */
+function go(href) {
+  turn = turn.then(() => load(href)).catch(() => location.assign(href))
+}
+
 /** Takes over the server's page for another choice; the focus and the place on the map stay. */
-async function go(href) {
+async function load(href) {
   const address = new URL(href, location.href)
   const area = view()
   const [left, top, focused] = [area.scrollLeft, area.scrollTop, placeOf(document.activeElement)]
