@@ -52,7 +52,7 @@ def bound_bodies() -> None:
     """Let Daphne use ``BoundedRequest`` for all requests of this process, and answer those whose
     address or header line is too long for Twisted (16 kB), which it would hang up on in silence."""
     http_protocol.WebRequest = BoundedRequest  # it offers no other way to choose the class
-    http.HTTPChannel.lineLengthExceeded = _line_too_long
+    http.HTTPChannel.lineLengthExceeded = _line_too_long  # type: ignore[method-assign]
 
 
 class BoundedRequest(http_protocol.WebRequest):
@@ -165,7 +165,7 @@ class BoundedRequest(http_protocol.WebRequest):
             self._deadline.cancel()
 
 
-def _line_too_long(channel: http.HTTPChannel, line: bytes) -> None:
+def _line_too_long(channel: Any, line: bytes) -> None:
     is_address = channel._HTTPChannel__first_line
     if is_address:
         status, words = HTTPStatus.REQUEST_URI_TOO_LONG, "The address is too long. Shorten it."
