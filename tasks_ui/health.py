@@ -24,7 +24,8 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import connection
 from django.http import JsonResponse
 
-from tasks_ui.runs import queues, workers
+from tasks_ui import kinds
+from tasks_ui.runs import dispatch, queues, workers
 from tasks_ui.runs.patience import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -113,9 +114,16 @@ def _worker_cause() -> Cause | None:
             "No worker is up. One that has lost its broker counts as missing after half a minute.",
         )
     served = {queue for worker in up for queue in worker.queues}
-    if left := [name for name in queues.names() if name not in served]:
+    if left := [name for name in _needed_queues() if name not in served]:
         return Cause("queue_without_worker", f"No worker takes from: {', '.join(left)}.")
     return None
+
+
+def _needed_queues() -> list[str]:
+    """Where tracked tasks may be put. A project's other queues may have workers that nobody here
+    knows of."""
+    used = {kind.queue for kind in kinds.every()} | {dispatch.PRIORITY}
+    return [name for name in queues.names() if name in used]
 
 
 def _not_ready(causes: list[Cause]) -> HttpResponse:

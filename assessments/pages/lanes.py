@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assessments.agents.types import AgentStatus
@@ -50,11 +50,22 @@ class StageBar:
         return self.state in {State.PROGRESS, State.RETRY, State.CANCELLING}
 
 
-def stage_bars(children: Sequence[TaskRun]) -> list[StageBar]:
-    return [
+def stage_bars(children: Sequence[TaskRun], *, reached: int = 0) -> list[StageBar]:
+    """The rail. ``reached`` is how far the run has come in lists, in percent, which never falls.
+
+    A part that is tried again starts from nothing; its stage's bar stays where it was, as it does
+    in a page that was open meanwhile, so that the page and the lists show one number.
+    """
+    bars = [
         _stage_bar(stage, [child for child in children if child.stage == stage.name])
         for stage in STAGES
     ]
+    lost = reached - sum(bar.weight * bar.percent for bar in bars) / 100
+    at = next((n for n, bar in enumerate(bars) if bar.is_current), None)
+    if lost > 0 and at is not None:
+        percent = min(99.0, bars[at].percent + 100 * lost / bars[at].weight)
+        bars[at] = replace(bars[at], percent=percent)
+    return bars
 
 
 def percent_of_stages(stages: Sequence[StageBar]) -> int:

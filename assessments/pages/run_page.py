@@ -46,7 +46,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
     filters = FindingFilters.of(query)
     is_active = task is not None and task.state in ACTIVE
     before = None if is_active else run_before(run, asked_for=query.get("with", ""))
-    stages = stage_bars(children)
+    stages = stage_bars(children, reached=task.current if task else 0)
     return {
         "run": run,
         "task": task,

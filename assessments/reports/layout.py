@@ -13,6 +13,15 @@ from typing import Any, ClassVar
 
 from assessments.agents.wording import counted
 
+COMPARED = {
+    "new": "new",
+    "reopened": "reopened",
+    "persisting": "persisting",
+    "fixed": "fixed",
+    "unchecked": "not checked again",
+}
+RARE = {"reopened", "unchecked"}
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -123,7 +132,7 @@ def _summary(summary: dict[str, Any], agents: list[dict[str, Any]]) -> Iterator[
     yield Bars(["Pillar", "Score", "What was found"], [_score(answer) for answer in agents])
     yield from _figures(summary["figures"])
     if comparison := summary["comparison"]:
-        words = ", ".join(f"{comparison[key]} {key}" for key in ("new", "persisting", "fixed"))
+        words = ", ".join(f"{comparison[key]} {words}" for key, words in _compared(comparison))
         yield Text(clean(f"Against run {comparison['run']}: {words}. {comparison['source']}."))
 
 
@@ -377,3 +386,10 @@ _SECTIONS: dict[str, Callable[[Any], Iterator[Block]]] = {
     "data": _data,
     "formulas": _formulas,
 }
+
+
+def _compared(comparison: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Counts to name with their words; those that are mostly 0 only where they are not."""
+    for key, words in COMPARED.items():
+        if key in comparison and (comparison[key] or key not in RARE):
+            yield key, words

@@ -7,12 +7,9 @@ from typing import Any
 
 from assessments import kinds
 from assessments.attention import reasons_of
+from assessments.comparing import Comparison
 from assessments.exposing import mark_exposed
-from assessments.models import (
-    AgentReport,
-    AssessmentRun,
-    Finding,
-)
+from assessments.models import AgentReport, AssessmentRun, Finding
 from assessments.muting import severity_counts
 from assessments.scan.merge import ScanResult
 from assessments.stages.scan import weakest_level
@@ -33,23 +30,12 @@ def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:
     before = run.assessment.runs.filter(
         number__lt=run.number, status=AssessmentRun.Status.COMPLETED
     ).first()
-    known = (
-        set(before.findings.counted().values_list("fingerprint", flat=True)) if before else set()
-    )
-    found = set(run.findings.counted().values_list("fingerprint", flat=True))
     work.report(2, steps, "Counting findings")
     summary = summary_of(run, data)
-    if before:
-        summary["comparison"] = {
-            "run": before.number,
-            "new": len(found - known),
-            "persisting": len(found & known),
-            "fixed": len(known - found),
-        }
     work.report(3, steps, "Calculating scores")
-    work.save_with_result(lambda: store_synthesis(run, data, summary, known if before else None))
+    work.save_with_result(lambda: store_synthesis(run, data, summary, before))
     work.report(4, steps, "Calculating scores")
-    return {"findings": len(found)}
+    return {"findings": run.findings.counted().count()}
 
 
 def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
@@ -66,7 +52,7 @@ def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
 
 
 def store_synthesis(
-    run: AssessmentRun, data: ScanResult, summary: dict[str, Any], known: set[str] | None
+    run: AssessmentRun, data: ScanResult, summary: dict[str, Any], before: AssessmentRun | None
 ) -> None:
     failed = TaskRun.objects.filter(parent=run.task_id, stage="agents").exclude(state=State.SUCCESS)
     for task in failed:
@@ -74,11 +60,11 @@ def store_synthesis(
             status=AgentReport.FAILED, reason=task.error or "The agent was cancelled."
         )
     mark_exposed(run, data.resources)
-    if known is not None:
-        run.findings.counted().filter(fingerprint__in=known).update(since=Finding.Since.PERSISTING)
-        run.findings.counted().exclude(fingerprint__in=known).update(since=Finding.Since.NEW)
     coverage = [file.to_builtins() for file in data.coverage]
     run.coverage = coverage
+    if before:
+        mark_since(run, before)
+        summary["comparison"] = compared(run, before)
     AssessmentRun.objects.filter(pk=run.pk).update(
         summary=summary,
         coverage=coverage,
@@ -92,3 +78,24 @@ def store_synthesis(
             for resource in data.resources
         ],
     )
+
+
+def mark_since(run: AssessmentRun, before: AssessmentRun) -> None:
+    known = before.findings.counted().values("fingerprint")
+    found = run.findings.counted()
+    found.filter(fingerprint__in=known).update(since=Finding.Since.PERSISTING)
+    found.exclude(fingerprint__in=known).update(since=Finding.Since.NEW)
+
+
+def compared(run: AssessmentRun, before: AssessmentRun) -> dict[str, int]:
+    """How many findings came, stayed and went. What went counts as fixed only where the run looked
+    for it: its coverage and its agents' answers are settled before."""
+    found = Comparison(run, before)
+    return {
+        "run": before.number,
+        "new": found.new.count(),
+        "reopened": found.reopened.count(),
+        "persisting": found.persisting.count(),
+        "fixed": found.fixed.count(),
+        "unchecked": found.unchecked.count(),
+    }

@@ -13,7 +13,7 @@ from assessments.models import AgentReport, AssessmentRun, Finding
 from assessments.requirements import Requirements
 from assessments.versions import Change, Mode
 from tasks_ui.models import ApiToken
-from tests.assessments.rows import assessed, uploaded
+from tests.assessments.rows import assessed, uploaded, written
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -97,6 +97,11 @@ def test_what_was_not_looked_for_is_not_fixed(alice: User) -> None:
     assert any(file["status"] != "read" for file in second.coverage)
     comparison = Comparison(second, first)
     assert SSH in rules(comparison.unchecked) and SSH not in rules(comparison.fixed)
+    stored = second.summary["comparison"]
+    assert stored["fixed"] == comparison.fixed.count()
+    assert stored["unchecked"] == comparison.unchecked.count() > 0
+    report = written(second, "markdown").decode()
+    assert f"{stored['unchecked']} not checked again" in report
     third = next_run(second, alice, remove=["main.tf"], app=MACHINE)
     assert SSH in rules(Comparison(third, first).fixed), "its file is gone, and it with it"
     AgentReport.objects.filter(run=third, agent="security").update(status=AgentReport.FAILED)

@@ -329,6 +329,37 @@ def test_a_waiting_run_counts_its_files_and_does_not_say_that_they_are_read(
     assert "The files are being read." in page
 
 
+def test_after_a_parts_retry_the_page_and_the_list_show_one_number(
+    browser_of_alice: Client, alice: User
+) -> None:
+    task = start_analysis(uploaded(alice, {"main.tf": MAIN_TF}), by=alice)
+    run = AssessmentRun.objects.get(task=task)
+    now = timezone.now()
+    TaskRun.objects.filter(pk=task.pk).update(
+        state=State.PROGRESS, attempt=1, current=24, started_at=now
+    )
+    for stage, weight, state in (("intake", 10, State.SUCCESS), ("scan", 40, State.STARTED)):
+        TaskRun.objects.create(
+            parent=task,
+            owner=alice,
+            kind=stage,
+            queue="assessments",
+            title=stage,
+            stage=stage,
+            weight=weight,
+            state=state,
+            attempt=2,
+            started_at=now,
+            finished_at=now if state == State.SUCCESS else None,
+        )
+    page = browser_of_alice.get(reverse("run", args=[run.assessment_id, 1])).content.decode()
+    listed = browser_of_alice.get(reverse("dashboard")).content.decode()
+    assert re.findall(r"data-number>(\d+)<", page) == ["24"]
+    assert re.findall(r"data-percent>\s*(\d+)", listed) == ["24"]
+    bars = re.findall(r'value="([\d.]+)"[^>]*data-stage-bar="(\w+)"', page)
+    assert [bar for bar in bars if bar[1] == "scan"] == [("35.00", "scan")]
+
+
 def test_a_failed_run_says_what_can_be_done(browser_of_alice: Client, alice: User) -> None:
     run = analysed(alice)
     run.reports.all().delete()
