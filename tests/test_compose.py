@@ -77,7 +77,7 @@ def test_every_secret_must_come_from_the_environment() -> None:
         "VALKEY_PASSWORD",
         "FLOWER_BASIC_AUTH",
     ):
-        uses = re.findall(r"\$\{" + name + r"[^}]*\}", text)
+        uses = re.findall(r"\$\{" + name + r"(?!\w)[^}]*\}", text)
         assert uses, name
         assert all(f"{name}:?" in use for use in uses), f"{name} has a default"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,7 +113,7 @@ def test_the_page_marks_the_line_and_no_other(
     page = client.get(reverse("finding", args=[one(run, "CKV_AWS_17").pk])).content.decode()
     assert page.count('class="hit"') == 1
     marked = page.split('class="hit"')[1].split("</li>")[0]
-    assert marked.endswith("publicly_accessible = true")
+    assert re.sub(r"<[^>]+>", "", marked).endswith("publicly_accessible = true")
     assert "main.tf:65" in page
 
 

@@ -111,7 +111,7 @@ def test_before_a_frozen_server_a_page_that_polls_says_that_it_is_stale(
         other["web"].freeze()
         try:
             expect(connection).to_have_text(re.compile("^Stale for"), timeout=30_000)
-            expect(page.locator("#stale")).to_contain_text("Runs go on without this page.")
+            expect(page.locator("#stale")).to_contain_text("Runs continue without this page.")
         finally:
             other["web"].thaw()
         expect(connection).to_have_attribute("data-conn", "polling", timeout=30_000)

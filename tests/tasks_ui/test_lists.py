@@ -10,12 +10,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.test import Client
 
-from tasks_ui.models import ApiToken, AuditEntry, PausedQueue, State, TaskRun, Worker
+from tasks_ui.models import ApiToken, AuditEntry, PausedQueue, State, Tally, TaskRun, Worker
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-NOBODYS = {AuditEntry, PausedQueue, Worker}  # for operators alone
+NOBODYS = {AuditEntry, PausedQueue, Tally, Worker}  # for operators alone
 
 
 @pytest.fixture
