@@ -26,7 +26,7 @@ from tasks_ui.worker.work import Work
 from tests.probe.runs import queue_probe
 from tests.scraping import Samples, of, parsed, scrape
 from tests.servers import Servers
-from tests.stack import Stack
+from tests.stack import Stack, wait_until
 from tests.tasks_ui.rows import finished_rows
 from tests.tasks_ui.sockets import greeted
 
@@ -60,6 +60,9 @@ def seen_now() -> Samples:
     return parsed(generate_latest(registry).decode())
 
 
+SWEPT = ("tasks_reconciler_age_seconds", frozenset[tuple[str, str]]())
+
+
 def never_falls(scrapes: list[Samples]) -> bool:
     counters = [key for key in scrapes[0] if key[0].endswith(("_total", "_count", "_bucket"))]
     return all(
@@ -78,6 +81,9 @@ def test_scrapes_under_load_agree_with_the_database(shared_stack: Stack, alice: 
         while TaskRun.objects.active().exists():
             time.sleep(0.3)
             scrapes.append(scrape(shared_stack.url))
+        wait_until(
+            lambda: SWEPT in scrape(shared_stack.url), timeout_s=30, what="word of the reconciler"
+        )
         time.sleep(1.1)  # an answer is kept for a second
         last = scrape(shared_stack.url)
     assert never_falls([*scrapes, last])

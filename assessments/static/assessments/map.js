@@ -34,7 +34,7 @@ function start() {
   addEventListener("resize", draw)
   addEventListener("popstate", () => location.reload())
   new MutationObserver(draw).observe(document.getElementById("main"), {
-    subtree: true, childList: true, attributes: true, attributeFilter: ["viewBox"],
+    subtree: true, childList: true, attributes: true, attributeFilter: ["viewBox", "hidden"],
   })
   draw()
   if (drawing()?.querySelector(".box.on")) showPicked()
