@@ -115,7 +115,7 @@ def test_a_repository_of_2000_files(
     assert {row["path"] for row in watched.run.coverage} == set(files)
     assert watched.percents == sorted(watched.percents), "the bar went back"
     assert len(set(watched.percents)) >= 4
-    # The short form was seen at 403 MB within the suite; why was not traced. The full form keeps the bound.
+    # The short form was seen at 403 MB within the suite; why was not traced.
     assert max(watched.most_mb.values()) < size(600, MOST_MB)
     assert watched.seconds < MOST_S * size(10, 1)
     assert not watched.run.reports.filter(status__in=["", "failed"]).exists()
