@@ -242,12 +242,14 @@ class UploadForm(forms.Form):
     upload = FilesField(required=False, widget=FilesInput(attrs={"class": "in"}))
     paths = forms.JSONField(required=False, widget=forms.HiddenInput)
     paste = forms.CharField(
+        label="Text",
         required=False,
         strip=False,
         max_length=PASTED_MAX_CHARS,
         widget=forms.Textarea(attrs={"class": "in paste", "rows": 8, "spellcheck": "false"}),
     )
     paste_name = forms.CharField(
+        label="File name",
         required=False,
         max_length=200,
         widget=forms.TextInput(attrs={"class": "in", "placeholder": "e.g. main.tf"}),

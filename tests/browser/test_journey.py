@@ -11,7 +11,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     BrowserContext,
-    ConsoleMessage,
     FilePayload,
     Page,
     Route,
@@ -62,22 +61,6 @@ def account(shared_stack: Stack) -> Iterator[None]:
     wait_until(
         lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of all runs"
     )
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """Everything that the browser's console complains of; the test fails on any but a form that was
-    refused (422)."""
-    heard: list[str] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and "status of 422" not in message.text:
-            heard.append(message.text)
-
-    page.on("console", hear)
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    yield heard
-    assert not heard
 
 
 @pytest.fixture

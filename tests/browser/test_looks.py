@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
-from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
@@ -49,21 +47,6 @@ CUT_FOCUS_RINGS = """() => {
   }
   return cut
 }"""
-
-
-@pytest.fixture
-def alice(shared_stack: Stack, context: BrowserContext) -> User:
-    """Signed in, in the browser too."""
-    from django.contrib.auth.models import User
-
-    user = User.objects.create_user("alice")
-    client = Client()
-    client.force_login(user)
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies(
-        [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": shared_stack.url}]
-    )
-    return user
 
 
 def finished_run(owner: User) -> AssessmentRun:
@@ -196,6 +179,20 @@ def test_a_refused_form_keeps_the_chosen_files(
     run = AssessmentRun.objects.get()
     assert [file.path for file in run.assessment.newest_version.files.all()] == ["main.tf"]
     assert run.assessment.requirements == {"rpo_minutes": 5.0}
+
+
+def test_files_are_chosen_for_a_new_version_and_sent(
+    page: Page, shared_stack: Stack, alice: User, complaints: list[str]
+) -> None:
+    run = finished_run(alice)
+    page.goto(f"{shared_stack.url}/assessments/{run.assessment_id}/versions/new/")
+    file: FilePayload = {"name": "more.tf", "mimeType": "text/plain", "buffer": b"# nothing\n"}
+    page.get_by_label("Files", exact=True).set_input_files(file)
+    expect(page.locator("#listed")).to_contain_text("more.tf")
+    page.get_by_role("button", name="Save and analyze").click()
+    expect(page).to_have_url(re.compile("/runs/2/$"))
+    files = run.assessment.newest_version.files.all()
+    assert [file.path for file in files] == ["main.tf", "more.tf"]
 
 
 def test_an_upload_that_does_not_arrive_keeps_the_chosen_files(

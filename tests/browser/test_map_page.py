@@ -12,7 +12,6 @@ from tests.browser.test_journey import (  # noqa: F401 - fixtures
     DONE_MS,
     account,
     check,
-    complaints,
     home,
     sign_in,
     start_sample,

@@ -9,6 +9,8 @@ const input = document.getElementById("id_upload")
 const folder = document.getElementById("folder")
 const drop = document.getElementById("drop")
 const table = document.getElementById("listed")
+const analyze = document.getElementById("analyze")
+const analyzeWords = analyze.textContent
 const SHOWN = 12
 const CLUTTER = /(^|\/)(\.git|\.terraform|node_modules|__MACOSX)(\/|$)|(^|\/)\.DS_Store$/
 const files = new Map() // path -> File
@@ -68,7 +70,8 @@ function list() {
   document.getElementById("upload-words").textContent = isTooLarge
     ? `${size(bytes)} is more than the ${size(Number(form.dataset.maxBytes))} that an upload may have.`
     : "You can leave the page afterwards; the run goes on."
-  document.getElementById("analyze").textContent = files.size ? `Analyze ${count(files.size)}` : "Analyze"
+  const counted = files.size && analyze.dataset.counted
+  analyze.textContent = counted ? `${counted} ${count(files.size)}` : analyzeWords
   ready()
 }
 

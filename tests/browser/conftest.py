@@ -1,0 +1,47 @@
+"""What tests in the browser share: somebody who is signed in, and an ear for the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from tests.stack import Stack
+
+
+@pytest.fixture
+def alice(shared_stack: Stack, context: BrowserContext) -> User:
+    """Signed in, in the browser too."""
+    from django.contrib.auth.models import User
+
+    user = User.objects.create_user("alice")
+    client = Client()
+    client.force_login(user)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": shared_stack.url}]
+    )
+    return user
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """Everything that the browser's console complains of; the test fails on any but a form that was
+    refused (422)."""
+    heard: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "status of 422" not in message.text:
+            heard.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    yield heard
+    assert not heard

@@ -1,0 +1,109 @@
+"""What people come back for: fix a finding, run again, see it fixed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from assessments.models import Recommendation
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from tests.stack import Stack
+
+pytestmark = pytest.mark.browser
+
+DONE_MS = 90_000
+DATABASE = """\
+resource "aws_db_instance" "orders" {
+  engine              = "postgres"
+  instance_class      = "db.t4g.micro"
+  allocated_storage   = 20
+  publicly_accessible = true
+  skip_final_snapshot = true
+}
+"""
+PUBLIC = "CKV_AWS_17"
+
+
+def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
+    page: Page, shared_stack: Stack, alice: User, complaints: list[str], tmp_path: Path
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    home = shared_stack.url
+    upload(page, home)
+    expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
+    title, patch = copy_the_fix(page, home)
+    problem = Recommendation.objects.get(findings__rule=PUBLIC).title
+    accept(page, home, problem)
+
+    page.goto(home)
+    page.locator(".run").get_by_role("link", name="orders").first.click()
+    page.get_by_role("link", name="New version").click()
+    page.get_by_role("link", name="Edit main.tf").click()
+    text = page.get_by_label("Text", exact=True)
+    expect(text).to_have_value(DATABASE)
+    text.fill(patched(DATABASE, patch, folder=tmp_path))
+    page.get_by_role("button", name="Save and analyze").click()
+    expect(page).to_have_url(re.compile("/runs/2/$"))
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    expect(page.locator("#head")).to_contain_text("Version 2, 1\N{NO-BREAK SPACE}file")
+
+    page.locator("#since").get_by_role("link", name=re.compile("^[1-9]\\d* fixed$")).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Run 2 against run 1")
+    expect(page.locator("#fixed tr", has_text=PUBLIC)).to_contain_text(title)
+    expect(page.locator("#new tr", has_text=PUBLIC)).to_have_count(0)
+    page.goto(f"{home}/findings/?rule={PUBLIC}")
+    expect(page.get_by_role("heading", name="No matching findings")).to_be_visible()
+
+    page.goto(f"{home}/recommendations/")
+    done = page.get_by_role("region", name="Done")
+    expect(card(done, problem)).to_contain_text("Verified: run 2 no longer finds it.")
+
+
+def upload(page: Page, home: str) -> None:
+    page.goto(f"{home}/assessments/new/")
+    page.get_by_label("Files", exact=True).set_input_files(
+        {"name": "main.tf", "mimeType": "text/plain", "buffer": DATABASE.encode()}
+    )
+    page.get_by_label("Name", exact=True).fill("orders")
+    page.get_by_role("button", name="Analyze 1 file").click()
+    expect(page).to_have_url(re.compile("/runs/1/$"))
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+
+
+def copy_the_fix(page: Page, home: str) -> tuple[str, str]:
+    """The finding's title, and the patch as the button copies it."""
+    page.goto(f"{home}/findings/?rule={PUBLIC}&agent=security")
+    finding = page.locator(".find").first
+    title = finding.locator(".t").inner_text().removesuffix(" new")
+    finding.locator("summary").click()
+    fix = finding.locator(".fix")
+    expect(fix).to_contain_text("Proven fix: removes 1")
+    expect(fix.locator(".diff .cut")).to_contain_text("publicly_accessible = true")
+    fix.get_by_role("button", name="Copy patch").click()
+    expect(fix.get_by_role("button", name="Copied")).to_be_visible()
+    return title, page.evaluate("navigator.clipboard.readText()")
+
+
+def accept(page: Page, home: str, problem: str) -> None:
+    page.goto(f"{home}/recommendations/")
+    opened = card(page.get_by_role("region", name="Open"), problem)
+    opened.get_by_role("button", name="Accept").click()
+    expect(card(page.get_by_role("region", name="Accepted"), problem)).to_be_visible()
+
+
+def card(column: Locator, problem: str) -> Locator:
+    return column.get_by_role("article").filter(has_text=problem)
+
+
+def patched(text: str, patch: str, *, folder: Path) -> str:
+    (folder / "main.tf").write_text(text)
+    subprocess.run(["git", "apply", "-"], input=patch, text=True, cwd=folder, check=True)
+    return (folder / "main.tf").read_text()
