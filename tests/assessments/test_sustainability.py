@@ -8,9 +8,11 @@ import pytest
 
 from assessments.agents.sustainability import agent
 from assessments.agents.sustainability.carbon import compute_energy, network_energy, storage_energy
+from assessments.agents.sustainability.grids import Place, grid_factor, grid_factors
+from assessments.agents.sustainability.shapes import processors_of
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
-from assessments.scan.types import FileKind, Resource
+from assessments.scan.types import FileKind, Reference, Resource
 
 
 def declared(kind: str, name: str, **attributes: Any) -> Resource:
@@ -58,14 +60,85 @@ def test_storage_and_network_use_what_the_hand_computes() -> None:
 def test_carbon_is_energy_times_the_regions_grid() -> None:
     result = assess(declared("aws_instance", "web", instance_type="m5.large"))
     assert figure(result, "energy") == 4.07
-    assert figure(result, "carbon") == 1.54  # 4.0681805 x 0.379069
+    assert figure(result, "carbon") == 1.46  # 4.0681805 x 0.36002
     assert (
         figure(
             assess(declared("aws_instance", "w", instance_type="m5.large"), regions=["eu-north-1"]),
             "carbon",
         )
-        == 0.03
+        == 0.08  # 4.0681805 x 0.01975
     )
+
+
+def test_azure_and_google_machines_use_what_the_hand_computes() -> None:
+    # D4s_v5 has no figures of its own: Azure's average, (0.74 + 0.5 x 2.8) W x 4 x 0.73 x 1.185
+    energy = compute_energy("Standard_D4s_v5", count=1, utilisation=0.5, provider="azure")
+    assert energy and energy.kwh == pytest.approx(7.404828)
+    # D2s_v3: means of Cascade Lake, Skylake, Broadwell, Haswell, 0.75 and 4.165
+    energy = compute_energy("Standard_D2s_v3", count=2, utilisation=0.2, provider="azure")
+    assert energy and energy.kwh == pytest.approx((0.75 + 0.2 * 3.415) * 2 * 2 * 0.73 * 1.185)
+    # n1: Sandy and Ivy Bridge are among its processors, so the medians, 1 and 4.74
+    energy = compute_energy("n1-standard-4", count=1, utilisation=0.5, provider="gcp")
+    assert energy and energy.kwh == pytest.approx(2.87 * 4 * 0.73 * 1.1)
+    # e2-micro sustains a quarter of a vCPU, at the medians of all processors
+    energy = compute_energy("e2-micro", count=1, utilisation=0.5, provider="gcp")
+    assert energy and energy.kwh == pytest.approx((0.68 + 0.5 * 3.43) * 0.25 * 0.73 * 1.1)
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "vcpus"),
+    [
+        ("azure", "Standard_DS3_v2", 4),
+        ("azure", "Standard_B2ms", 2),
+        ("azure", "Standard_A4m_v2", 4),
+        ("azure", "Standard_E64-16ds_v4", 64),
+        ("azure", "Standard_M128s", 128),
+        ("azure", "Standard_NC4as_T4_v3", None),
+        ("azure", "large", None),
+        ("gcp", "n2d-highmem-16", 16),
+        ("gcp", "n2-custom-6-20480-ext", 6),
+        ("gcp", "custom-4-8192", 4),
+        ("gcp", "db-custom-2-7680", 2),
+        ("gcp", "c3-standard-8-lssd", 8),
+        ("gcp", "standard", None),
+        ("aws", "m5.large", 2),
+        ("aws", "m5", None),
+    ],
+)
+def test_vcpus_are_read_from_the_types_name(provider: str, kind: str, vcpus: int | None) -> None:
+    found = processors_of(provider, kind)
+    assert (found.vcpus if found else None) == vcpus
+
+
+def test_grids_are_those_of_the_packages_with_their_period() -> None:
+    # 394.769 lb a MWh x 0.45359237, eGRID 2023
+    factor, cited = grid_factor(Place("aws", "us-west-1"))
+    assert factor == 0.17906 and "California, 2023" in cited and "codecarbon 3.3.2" in cited
+    factor, cited = grid_factor(Place("azure", "swedencentral"))
+    assert factor == 0.01975 and "2025-10-25 to 2026-10-24" in cited and "greenpick" in cited
+    assert grid_factor(Place("gcp", "europe-west9"))[0] == 0.034
+    held = grid_factors("azure").values()
+    factor, cited = grid_factor(Place("azure", "nowhere"))
+    assert factor == pytest.approx(sum(held) / len(held), abs=1e-5) and "the mean of" in cited
+
+
+def test_three_clouds_run_on_the_grids_of_their_own_regions() -> None:
+    group = declared("azurerm_resource_group", "main", location="West Europe")
+    azure = declared("azurerm_linux_virtual_machine", "vm", size="Standard_D4s_v5").replace(
+        references=[Reference(to=group.address, at="location", line=4)]
+    )
+    google = declared(
+        "google_compute_instance", "vm", machine_type="n1-standard-4", zone="europe-west9-b"
+    )
+    aws = declared("aws_instance", "web", instance_type="m5.large")
+    result = assess(group, azure, google, aws)
+    assert figure(result, "region") == "us-east-1, westeurope, europe-west9"
+    # 4.0681805 x 0.36002 + 7.404828 x 0.26762 + 9.21844 x 0.034
+    assert figure(result, "carbon") == 3.76
+    alone = assess(azure, regions=[])
+    assert figure(alone, "region") == "Azure, region unknown"
+    assert figure(assess(azure, regions=["swedencentral"]), "region") == "swedencentral"
+    assert not [each for each in alone.findings if each.rule == "im-sus-region"]
 
 
 def test_each_resource_runs_on_the_grid_of_its_own_region() -> None:
@@ -126,7 +199,7 @@ def test_a_cleaner_region_in_the_same_part_of_the_world_is_suggested() -> None:
     assert (
         assess(machine, regions=["eu-north-1"]).score,
         assess(machine, regions=["af-south-1"]).score,
-    ) == (100, 52)
+    ) == (100, 53)
 
 
 def test_accelerators_and_unknown_types_are_listed_and_not_guessed() -> None:

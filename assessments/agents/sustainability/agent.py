@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from assessments.agents.inventory import read_inventory, region_of
+from assessments.agents.inventory import Region, read_inventory, region_of
+from assessments.agents.places import Places, cloud_region, places
 from assessments.agents.sustainability.carbon import network_energy
+from assessments.agents.sustainability.grids import Place, has_grid, provider_with
 from assessments.agents.sustainability.result import not_assessed, result_of
-from assessments.agents.sustainability.usage import Usage, left_out_of, usages_of, utilisation_of
+from assessments.agents.sustainability.usage import (
+    Usage,
+    left_out_of,
+    provider_of,
+    usages_of,
+    utilisation_of,
+)
 from assessments.agents.types import (
     PRICED_KINDS,
     Agent,
@@ -17,6 +25,7 @@ from assessments.agents.types import (
     OnProgress,
     Part,
 )
+from assessments.requirements import Requirements
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -31,6 +40,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     region = region_of(wanted, data.resources)
     inventory = read_inventory(data.resources)
     utilisation = utilisation_of(wanted)
+    where = Whereabouts(wanted, region, places(data.resources))
     usages: list[Usage] = []
     total = (
         len(inventory.machines)
@@ -40,15 +50,44 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         + 1
     )
     for done, usage in enumerate(usages_of(inventory, utilisation), start=1):
-        usages.append(replace(usage, default_region=region.name))
+        usages.append(replace(usage, place=where.of(usage)))
         on_progress(min(done, total - 1), total, f"Estimated {usage.address}")
     if not usages:
         return not_assessed()
     if wanted.egress_gb_month:
         egress = network_energy(wanted.egress_gb_month)
-        usages.append(Usage(None, "egress", egress, default_region=region.name))
+        usages.append(Usage(None, "egress", egress, place=where.usual(usages)))
     on_progress(total, total, "Compared regions and processors")
     return result_of(wanted, region, usages, utilisation, left_out_of(inventory))
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where each component runs: its own region, else the one of the requirements, else, on AWS,
+    the scope's."""
+
+    wanted: Requirements
+    region: Region
+    resources: Places
+
+    def of(self, usage: Usage) -> Place:
+        if usage.resource is None:
+            return Place("aws", self.region.name)
+        provider = provider_of(usage.resource)
+        if provider == "aws":
+            return Place(provider, usage.resource.region or self.region.name)
+        own = cloud_region(usage.resource, self.resources)
+        stated = (each for each in self.wanted.regions if has_grid(Place(provider, each)))
+        return Place(provider, own or next(stated, ""))
+
+    def usual(self, usages: list[Usage]) -> Place:
+        """The scope's region; where that is assumed, the one that uses most energy."""
+        if not self.region.assumed:
+            return Place(provider_with(self.region.name), self.region.name)
+        used: dict[Place, float] = {}
+        for each in usages:
+            used[each.place] = used.get(each.place, 0.0) + each.energy.kwh
+        return min(used, key=lambda place: (-used[place], place))
 
 
 AGENT = Agent(

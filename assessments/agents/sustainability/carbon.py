@@ -11,14 +11,18 @@ run out of sight.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import Any
 
 from assessments.agents.datasets import header, load
-from assessments.agents.instance_types import shape_of, shapes_source
+from assessments.agents.instance_types import shapes_source
+from assessments.agents.sustainability.shapes import processors_of
 
 DATA = "carbon.json"
 HOURS_PER_MONTH = 730
 GB_PER_TB = 1000
+NAMES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud"}
+OUTLIERS = {"Sandy Bridge", "Ivy Bridge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +33,45 @@ class Energy:
     formula: str
 
 
-def compute_energy(instance_type: str, *, count: int, utilisation: float) -> Energy | None:
-    """A month of ``count`` machines of an EC2 type at ``utilisation`` (0..1).
+def compute_energy(
+    instance_type: str, *, count: int, utilisation: float, provider: str = "aws"
+) -> Energy | None:
+    """A month of ``count`` machines of a type of ``aws``, ``azure`` or ``gcp`` at ``utilisation``
+    (0..1).
 
     None for a type whose vCPUs aren't known, and for types with accelerators, which the processor's
     watts don't cover.
     """
-    shape = shape_of(instance_type)
-    family = instance_type.partition(".")[0]
-    data = _data()
-    if shape is None or family in data["gpu_families"]:
+    shape = processors_of(provider, instance_type)
+    cloud = _data()["clouds"][provider]
+    if shape is None or shape.family in cloud["accelerated"]:
         return None
-    low, high, processor = _watts(family)
+    low, high, processor = _watts(provider, shape.family)
     watts = low + utilisation * (high - low)
-    kwh = watts * shape.vcpus * count * HOURS_PER_MONTH / 1000 * data["pue"]
+    kwh = watts * shape.vcpus * count * HOURS_PER_MONTH / 1000 * cloud["pue"]
     formula = (
-        f"({low:.3g} + {utilisation:.0%} x ({high:.3g} - {low:.3g})) W x {shape.vcpus} vCPU x"
-        f" {count} x {HOURS_PER_MONTH} h / 1000 x PUE {data['pue']}, {processor}"
+        f"({low:.3g} + {utilisation:.0%} x ({high:.3g} - {low:.3g})) W x {shape.vcpus:g} vCPU x"
+        f" {count} x {HOURS_PER_MONTH} h / 1000 x PUE {cloud['pue']}, {processor}"
     )
     return Energy(kwh, formula)
 
 
-def storage_energy(gigabytes: float, *, disk: bool, copies: int) -> Energy:
+def storage_energy(gigabytes: float, *, disk: bool, copies: int, provider: str = "aws") -> Energy:
     """A month of ``gigabytes`` on solid state, or on a spinning ``disk``, held in ``copies``."""
     data = _data()
+    pue = data["clouds"][provider]["pue"]
     rate = data["hdd_wh_per_tb_hour" if disk else "ssd_wh_per_tb_hour"]
-    kwh = gigabytes / GB_PER_TB * HOURS_PER_MONTH * rate / 1000 * copies * data["pue"]
+    kwh = gigabytes / GB_PER_TB * HOURS_PER_MONTH * rate / 1000 * copies * pue
     formula = (
         f"{gigabytes / GB_PER_TB:g} TB x {HOURS_PER_MONTH} h x {rate} Wh / 1000 x {copies} copies x"
-        f" PUE {data['pue']}"
+        f" PUE {pue}"
     )
     return Energy(kwh, formula)
+
+
+def disk_copies(provider: str) -> int:
+    """How often the provider keeps each block of a disk."""
+    return int(_data()["clouds"][provider]["disk_copies"])
 
 
 def network_energy(gigabytes: float) -> Energy:
@@ -69,55 +81,40 @@ def network_energy(gigabytes: float) -> Energy:
     return Energy(gigabytes * rate, f"{gigabytes:g} GB x {rate} kWh")
 
 
-def grid_factor(region: str) -> tuple[float, str]:
-    """kgCO2e a kWh of ``region``'s grid, and its source; for an unknown region the methodology's
-    average."""
-    data = _data()
-    known = data["grid_kg_per_kwh"].get(region)
-    if known is not None:
-        return float(known), source(f"{region} {known} kgCO2e a kWh")
-    average = data["unknown_region_kg_per_kwh"]
-    return float(average), source(
-        f"no factor for {region}: the average of all regions, {average} kgCO2e a kWh"
-    )
-
-
-def grid_factors() -> dict[str, float]:
-    return {str(name): float(value) for name, value in _data()["grid_kg_per_kwh"].items()}
-
-
 def default_utilisation() -> float:
     """The methodology's mean CPU utilisation where none is known, 0..1."""
     return float(_data()["default_utilisation_percent"]) / 100
 
 
 def has_own_constants(instance_type: str) -> bool:
-    """Whether the family's processor is in the table, rather than covered by the average."""
-    return instance_type.partition(".")[0] in _data()["families"]
+    """Whether an EC2 family's processor is in the table, rather than covered by the average."""
+    return instance_type.partition(".")[0] in _data()["clouds"]["aws"]["families"]
 
 
-def source(detail: str = "") -> str:
-    return header(DATA).cite(detail)
+def source() -> str:
+    """The methodology and its constants of power."""
+    fields = header(DATA)
+    return f"{load(DATA)['header']['power_source']} ({fields.url})"
 
 
 def sources() -> str:
-    return f"{source()}; vCPUs: {shapes_source()}"
+    return f"{source()}; vCPUs of EC2 types: {shapes_source()}"
 
 
-def _watts(family: str) -> tuple[float, float, str]:
-    """Idle and full watts of one vCPU: the mean over the processors the family may run on, else
-    AWS's average."""
+def _watts(provider: str, family: str) -> tuple[float, float, str]:
+    """Idle and full watts of one vCPU: over the processors the family may run on, the mean, or the
+    median where Sandy or Ivy Bridge are among them, which use far more than the others
+    (FootprintEstimate.ts, getWattsByAverageOrMedian); else the provider's average."""
     data = _data()
-    processors = data["families"].get(family)
+    cloud = data["clouds"][provider]
+    processors = cloud["families"].get(family)
     if not processors:
-        low, high = data["average_watts"]
-        return low, high, "AWS average, the processor has no figures of its own"
+        low, high = cloud["average_watts"]
+        return low, high, f"{NAMES[provider]} average, the processor has no figures of its own"
+    middle = median if OUTLIERS.intersection(processors) else fmean
     pairs = [data["watts"][each] for each in processors]
-    return (
-        sum(p[0] for p in pairs) / len(pairs),
-        sum(p[1] for p in pairs) / len(pairs),
-        " or ".join(processors),
-    )
+    low, high = middle(pair[0] for pair in pairs), middle(pair[1] for pair in pairs)
+    return low, high, " or ".join(processors)
 
 
 def _data() -> dict[str, Any]:

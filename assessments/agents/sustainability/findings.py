@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from assessments.agents.families import GRAVITON_PAGE
 from assessments.agents.inventory import Region
 from assessments.agents.resource_findings import finding_about
-from assessments.agents.sustainability.carbon import grid_factor, grid_factors, source
+from assessments.agents.sustainability.carbon import source
+from assessments.agents.sustainability.grids import Place, grid_factor, grid_factors
 from assessments.agents.sustainability.usage import Usage
 from assessments.agents.types import AgentFinding, Severity
 
@@ -19,13 +20,46 @@ if TYPE_CHECKING:
 CLEANER = 0.8
 """A region is suggested when its grid emits at most this share of the present one's."""
 
+AZURE_AREAS = {
+    "us": [
+        "eastus",
+        "eastus2",
+        "centralus",
+        "northcentralus",
+        "southcentralus",
+        "westcentralus",
+        "westus",
+        "westus2",
+        "westus3",
+    ],
+    "canada": ["canadacentral", "canadaeast"],
+    "europe": [
+        "austriaeast",
+        "belgiumcentral",
+        "denmarkeast",
+        "francecentral",
+        "germanywestcentral",
+        "italynorth",
+        "northeurope",
+        "norwayeast",
+        "polandcentral",
+        "spaincentral",
+        "swedencentral",
+        "switzerlandnorth",
+        "uksouth",
+        "ukwest",
+        "westeurope",
+    ],
+}
+"""Azure's regions that are open to all its customers, by part of the world."""
+
 
 def processor_findings(usages: list[Usage], total_kwh: float) -> Iterator[AgentFinding]:
     for usage in usages:
         if not usage.thriftier or usage.resource is None:
             continue
         saved = usage.energy.kwh - usage.thriftier_kwh
-        factor, _ = grid_factor(usage.region)
+        factor, _ = grid_factor(usage.place)
         yield finding_about(
             usage.resource,
             rule="im-sus-processor",
@@ -44,32 +78,32 @@ def processor_findings(usages: list[Usage], total_kwh: float) -> Iterator[AgentF
 
 def region_findings(usual: Region, usages: list[Usage]) -> Iterator[AgentFinding]:
     """One for each region in use, about its largest user of energy."""
-    for name in sorted({each.region for each in usages}):
-        here = [each for each in usages if each.region == name]
+    for place in sorted({each.place for each in usages}):
+        here = [each for each in usages if each.place == place]
         largest = min(
             (each for each in here if each.resource),
             key=lambda each: (-each.energy.kwh, each.address),
             default=None,
         )
-        assumed = usual.assumed and name == usual.name
+        assumed = usual.assumed and place == Place("aws", usual.name)
         if largest is not None and largest.resource is not None and not assumed:
-            yield from _cleaner(name, sum(each.energy.kwh for each in here), largest.resource)
+            yield from _cleaner(place, sum(each.energy.kwh for each in here), largest.resource)
 
 
-def _cleaner(region: str, kwh: float, resource: Resource) -> Iterator[AgentFinding]:
-    """The cleanest grid in the same part of the world, where it emits at most ``CLEANER`` of the
-    present one."""
-    factors = grid_factors()
-    area = region.split("-")[0]
+def _cleaner(place: Place, kwh: float, resource: Resource) -> Iterator[AgentFinding]:
+    """The provider's cleanest grid in the same part of the world, where it emits at most
+    ``CLEANER`` of the present one."""
+    factors, region = grid_factors(place.provider), place.region
     near = sorted(
         (value, name)
         for name, value in factors.items()
-        if name.split("-")[0] == area and "gov" not in name
+        if _area(place.provider, name) == _area(place.provider, region) and "gov" not in name
     )
     if region not in factors or not near or near[0][0] > CLEANER * factors[region]:
         return
     better, name = near[0]
     saved = kwh * (factors[region] - better)
+    cited = "; ".join(grid_factor(Place(place.provider, each))[1] for each in (region, name))
     yield finding_about(
         resource,
         rule="im-sus-region",
@@ -77,12 +111,20 @@ def _cleaner(region: str, kwh: float, resource: Resource) -> Iterator[AgentFindi
         severity=Severity.LOW,
         expected=f"{name}: {better} kgCO2e a kWh",
         actual=f"{region}: {factors[region]} kgCO2e a kWh",
-        why=f"The same {kwh:.1f} kWh would emit {saved:.2f} kgCO2e less a month ({source()}).",
+        why=f"The same {kwh:.1f} kWh would emit {saved:.2f} kgCO2e less a month ({cited}).",
         remediation=(
             "For new workloads, weigh it against latency, price and where the data may lie."
         ),
         reference="https://www.cloudcarbonfootprint.org/docs/methodology/",
     )
+
+
+def _area(provider: str, region: str) -> str:
+    """The part of the world, by the region's name; on Azure the names say only the country, so
+    that these stand by themselves."""
+    if provider != "azure":
+        return region.split("-")[0]
+    return next((area for area, names in AZURE_AREAS.items() if region in names), region)
 
 
 def _severity(share: float) -> Severity:

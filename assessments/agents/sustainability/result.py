@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assessments.agents.inventory import Region
-from assessments.agents.sustainability.carbon import grid_factor, grid_factors, source, sources
+from assessments.agents.sustainability.carbon import source, sources
 from assessments.agents.sustainability.findings import processor_findings, region_findings
+from assessments.agents.sustainability.grids import (
+    Place,
+    grid_factor,
+    grid_factors,
+    no_cleaner,
+    provider_with,
+)
 from assessments.agents.sustainability.usage import Usage
 from assessments.agents.types import AgentResult, AgentStatus, Figure, Share, Table
 from assessments.agents.wording import counted
@@ -22,8 +29,9 @@ def not_assessed() -> AgentResult:
     return AgentResult(
         status=AgentStatus.NOT_ASSESSED,
         reason=(
-            "Energy is computed from EC2, RDS and ElastiCache types and EBS sizes, and none with"
-            " known figures was found: add the Terraform, plan or CloudFormation of the machines."
+            "Energy is computed from the types of machines, managed databases and caches and from"
+            " the sizes of disks on AWS, Azure and Google Cloud, and none with known figures was"
+            " found: add the Terraform, plan or CloudFormation of the machines."
         ),
         missing=[],
     )
@@ -54,7 +62,7 @@ def result_of(
         score_formula=formula,
         share=Share(good=kwh * _good(usages), whole=kwh, unit="kWh a month"),
         summary=(
-            f"{kwh:.1f} kWh and {kg:.2f} kgCO2e a month in {', '.join(grids)} at"
+            f"{kwh:.1f} kWh and {kg:.2f} kgCO2e a month in {_named(grids)} at"
             f" {utilisation:.0%} utilisation{_without(len(left_out))}."
         ),
         figures=list(_figures(wanted, region, usages, utilisation, len(left_out))),
@@ -65,11 +73,11 @@ def result_of(
     )
 
 
-def _grids(usages: list[Usage]) -> dict[str, float]:
-    """kWh by region, by name."""
-    found: dict[str, float] = {}
-    for usage in sorted(usages, key=lambda each: each.region):
-        found[usage.region] = found.get(usage.region, 0.0) + usage.energy.kwh
+def _grids(usages: list[Usage]) -> dict[Place, float]:
+    """kWh by place, in their order."""
+    found: dict[Place, float] = {}
+    for usage in sorted(usages, key=lambda each: each.place):
+        found[usage.place] = found.get(usage.place, 0.0) + usage.energy.kwh
     return found
 
 
@@ -77,33 +85,28 @@ def _without(number: int) -> str:
     return f"; {counted(number, 'resource')} could not be estimated" if number else ""
 
 
-def _score(usages: list[Usage], grids: dict[str, float]) -> tuple[int, str]:
+def _score(usages: list[Usage], grids: dict[Place, float]) -> tuple[int, str]:
     kwh = sum(grids.values())
     attainable = sum(each.attainable_kwh for each in usages)
     shares = " + ".join(
-        f"{_no_cleaner(name)} / {len(grid_factors())} ({name}"
+        f"{no_cleaner(place)} / {len(grid_factors(place.provider))} ({place}"
         + (f", {used:.2f} kWh)" if len(grids) > 1 else ")")
-        for name, used in grids.items()
+        for place, used in grids.items()
     )
     weighted, grid = ("", shares) if len(grids) == 1 else (", weighted by energy,", f"({shares})")
     formula = (
-        f"50 x share of regions whose grid is no cleaner{weighted} + 50 x attainable / present"
-        f" energy = 50 x {grid} + 50 x {attainable:.2f} / {kwh:.2f} kWh, rounded to the nearest"
-        " whole number"
+        f"50 x share of the provider's regions whose grid is no cleaner{weighted} + 50 x attainable"
+        f" / present energy = 50 x {grid} + 50 x {attainable:.2f} / {kwh:.2f} kWh, rounded to the"
+        " nearest whole number"
     )
     return round(100 * _good(usages)), formula
-
-
-def _no_cleaner(region: str) -> int:
-    factor, factors = grid_factor(region)[0], grid_factors().values()
-    return sum(each >= factor for each in factors)
 
 
 def _good(usages: list[Usage]) -> float:
     """Half for the grids, half for the processors: 0..1."""
     grids = _grids(usages)
     kwh = sum(grids.values())
-    shares = {name: _no_cleaner(name) / len(grid_factors()) for name in grids}
+    shares = {each: no_cleaner(each) / len(grid_factors(each.provider)) for each in grids}
     if not kwh:
         return (sum(shares.values()) / len(shares) + 1) / 2
     grid = sum(shares[name] * used for name, used in grids.items()) / kwh
@@ -142,11 +145,11 @@ def _figures(
         unit="kgCO2e a month",
         source=f"{' + '.join(terms)}; {_factor_sources(grids)}",
     )
-    usual = list(grids) == [region.name]
+    usual = list(grids) == [Place(provider_with(region.name), region.name)]
     yield Figure(
         key="region",
         label="Region of the grid",
-        value=", ".join(grids),
+        value=_named(grids),
         source=region.source if usual else "each resource's own region",
     )
     value = round(100 * utilisation, 1)
@@ -161,7 +164,11 @@ def _figures(
     )
 
 
-def _factor_sources(grids: dict[str, float]) -> str:
+def _named(grids: dict[Place, float]) -> str:
+    return ", ".join(str(place) for place in grids)
+
+
+def _factor_sources(grids: dict[Place, float]) -> str:
     return "; ".join(dict.fromkeys(grid_factor(name)[1] for name in grids))
 
 
@@ -176,7 +183,7 @@ def _tables(usages: list[Usage], left_out: list[Resource]) -> Iterator[Table]:
             [
                 each.address,
                 each.component,
-                each.region,
+                str(each.place),
                 round(each.energy.kwh, 3),
                 round(each.kg, 3),
                 each.energy.formula,
@@ -194,6 +201,6 @@ def _tables(usages: list[Usage], left_out: list[Resource]) -> Iterator[Table]:
             rows=[[each.address, each.type] for each in left_out],
             source=(
                 "machines, databases and caches of unknown type or number, with accelerators, or"
-                " not on AWS"
+                " billed by use"
             ),
         )

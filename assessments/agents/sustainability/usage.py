@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assessments.agents.families import GRAVITON, NEWER, moved
-from assessments.agents.inventory import Inventory
+from assessments.agents.inventory import Database, Inventory
 from assessments.agents.sustainability.carbon import (
     Energy,
     compute_energy,
     default_utilisation,
-    grid_factor,
+    disk_copies,
     has_own_constants,
     storage_energy,
 )
+from assessments.agents.sustainability.grids import Place, grid_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
 
-EC2_SERVICES = ("ec2", "asg", "eks_nodes")
-SPINNING = ("st1", "sc1", "standard")
+SPINNING = ("st1", "sc1", "standard", "pd-standard", "Standard_LRS", "Standard_ZRS")
+PROVIDERS = {"azurerm": "azure", "google": "gcp"}
+UNPLACED = Place("aws", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,16 @@ class Usage:
     instance_type: str = ""
     thriftier: str = ""
     thriftier_kwh: float = 0.0
-    default_region: str = ""
-
-    @property
-    def region(self) -> str:
-        """The resource's own region; the scope's where it has none."""
-        return (self.resource.region if self.resource else "") or self.default_region
+    place: Place = UNPLACED
 
     @property
     def kg(self) -> float:
         """kgCO2e a month."""
-        return self.energy.kwh * grid_factor(self.region)[0]
+        return self.energy.kwh * grid_factor(self.place)[0]
+
+    @property
+    def region(self) -> str:
+        return self.place.region
 
     @property
     def address(self) -> str:
@@ -64,42 +65,60 @@ def utilisation_of(wanted: Requirements) -> float:
     return default_utilisation() if given is None else given / 100
 
 
+def provider_of(resource: Resource) -> str:
+    """``aws``, ``azure`` or ``gcp``, by the resource's type."""
+    return PROVIDERS.get(resource.type.partition("_")[0], "aws")
+
+
 def usages_of(inventory: Inventory, utilisation: float) -> Iterator[Usage]:
     for machines in inventory.machines:
-        if machines.service in EC2_SERVICES and machines.instance_type and machines.count:
+        if machines.instance_type and machines.count:
             yield from _compute(
                 machines.resource, machines.instance_type, machines.count, utilisation, prefix=""
             )
     for database in inventory.databases:
-        copies = 2 if database.multi_zone else 1
-        if database.service == "rds" and database.instance_class:
-            name = database.instance_class.removeprefix("db.")
-            yield from _compute(database.resource, name, copies, utilisation, prefix="db.")
-        if database.service == "rds" and database.storage_gb is not None:
-            stored = storage_energy(
-                database.storage_gb, disk=database.storage_type == "standard", copies=copies
-            )
-            yield Usage(database.resource, "storage", stored)
+        yield from _database(database, utilisation)
     for cache in inventory.caches:
         if cache.node_type and cache.nodes:
             name = cache.node_type.removeprefix("cache.")
             yield from _compute(cache.resource, name, cache.nodes, utilisation, prefix="cache.")
     for volume in inventory.volumes:
         if volume.size_gb is not None:
-            size = volume.size_gb * volume.count
-            held = storage_energy(size, disk=volume.type in SPINNING, copies=2)
+            provider = provider_of(volume.resource)
+            held = storage_energy(
+                volume.size_gb * volume.count,
+                disk=volume.type in SPINNING,
+                copies=disk_copies(provider),
+                provider=provider,
+            )
             yield Usage(
                 volume.resource, f"{volume.part or 'volume'} {volume.type or ''}".strip(), held
             )
 
 
+def _database(database: Database, utilisation: float) -> Iterator[Usage]:
+    """A server and its storage, twice with a standby. Of Cloud SQL the server alone, as its
+    storage grows by itself."""
+    copies = 2 if database.multi_zone else 1
+    if database.service in ("rds", "cloudsql") and database.instance_class:
+        prefix = "db." if database.service == "rds" else "db-"
+        name = database.instance_class.removeprefix(prefix)
+        yield from _compute(database.resource, name, copies, utilisation, prefix=prefix)
+    if database.service == "rds" and database.storage_gb is not None:
+        stored = storage_energy(
+            database.storage_gb, disk=database.storage_type == "standard", copies=copies
+        )
+        yield Usage(database.resource, "storage", stored)
+
+
 def _compute(
     resource: Resource, name: str, count: int, utilisation: float, *, prefix: str
 ) -> Iterator[Usage]:
-    energy = compute_energy(name, count=count, utilisation=utilisation)
+    provider = provider_of(resource)
+    energy = compute_energy(name, count=count, utilisation=utilisation, provider=provider)
     if energy is None:
         return
-    better = moved(moved(name, NEWER) or name, GRAVITON)
+    better = moved(moved(name, NEWER) or name, GRAVITON) if provider == "aws" else None
     less = (
         compute_energy(better, count=count, utilisation=utilisation)
         if better and has_own_constants(better)
@@ -120,25 +139,20 @@ def left_out_of(inventory: Inventory) -> list[Resource]:
     """Machines, databases and caches whose energy can't be determined: unknown type, number, or
     accelerators."""
     rest = [
-        m.resource
-        for m in inventory.machines
-        if not _known(m.instance_type, "", m.count, m.service in EC2_SERVICES)
+        m.resource for m in inventory.machines if not _known(m.resource, m.instance_type, m.count)
     ]
     rest += [
         d.resource
         for d in inventory.databases
-        if not _known(d.instance_class, "db.", 1, d.service == "rds")
+        if d.service not in ("rds", "cloudsql") or not _known(d.resource, d.instance_class, 1)
     ]
-    rest += [
-        c.resource for c in inventory.caches if not _known(c.node_type, "cache.", c.nodes, True)
-    ]
+    rest += [c.resource for c in inventory.caches if not _known(c.resource, c.node_type, c.nodes)]
     return rest
 
 
-def _known(name: str | None, prefix: str, count: int | None, covered: bool) -> bool:
-    return bool(
-        covered
-        and name
-        and count
-        and compute_energy(name.removeprefix(prefix), count=1, utilisation=0.5)
-    )
+def _known(resource: Resource, name: str | None, count: int | None) -> bool:
+    if not name or not count:
+        return False
+    bare = name.removeprefix("db.").removeprefix("db-").removeprefix("cache.")
+    provider = provider_of(resource)
+    return compute_energy(bare, count=1, utilisation=0.5, provider=provider) is not None
