@@ -292,11 +292,11 @@ def test_a_command_without_a_running_infra_mind_says_how_to_start_it(home: Path)
 def test_the_log_in_the_home_folder_does_not_outgrow_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(supervisor, "LOG_MAX_BYTES", 10_000)
-    running = supervisor.Supervisor(supervisor.Options(home=tmp_path))
+    monkeypatch.setattr(supervisor.output, "LOG_MAX_BYTES", 10_000)
+    output = supervisor.Output(tmp_path)
     for number in range(2_000):
-        running._say(f"line {number}", name="web")
-    running._say("the password is canary", name=supervisor.PREPARE)
+        output.say(f"line {number}", name="web")
+    output.say("the password is canary", name=supervisor.PREPARE)
     files = list((tmp_path / "logs").iterdir())
     assert len(files) == 1 + supervisor.LOG_FILES_KEPT
     assert sum(file.stat().st_size for file in files) < 80_000

@@ -4,11 +4,9 @@ at every row after every step."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import suppress
 from datetime import timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -27,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from tasks_ui import reconciler
-from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
+from tasks_ui.models import FINAL, State, TaskRun
 from tasks_ui.runs.services import request_cancel
 from tasks_ui.runs.transitions import (
     Cancelled,
@@ -41,30 +39,17 @@ from tasks_ui.runs.transitions import (
     wait_for_children,
     write_progress,
 )
-from tasks_ui.states import VERBS
 from tasks_ui.worker.execute import release
 from tests.probe.models import Effect
 from tests.probe.runs import queue_probe
+from tests.tasks_ui.run_invariants import Invariants
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-STATE_OF = {f"task.{verb}": state for state, verb in VERBS.items()}
 MAX_ATTEMPTS = 3
 ROOTS = 2
 ROUNDS = 12
-STOPPED = {*FINAL, State.CANCELLING}
-RUNS_ON = {State.PROGRESS, State.SUCCESS, State.FAILURE, State.RETRY, State.CANCELLING}
-DIAGRAM = {  # as drawn in the docstring of TaskRun
-    State.PENDING: {State.STARTED, State.REVOKED},
-    State.STARTED: RUNS_ON,
-    State.PROGRESS: RUNS_ON - {State.PROGRESS},
-    State.RETRY: {State.STARTED, State.CANCELLING, State.REVOKED},
-    State.CANCELLING: {State.REVOKED},
-    State.SUCCESS: set(),
-    State.FAILURE: set(),
-    State.REVOKED: set(),
-}
 WHICH = st.integers(0, 5)
 
 
@@ -86,8 +71,7 @@ class Runs(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.savepoint = transaction.savepoint_create()
-        self.final: dict[Any, tuple[Any, ...]] = {}
-        self.percent: dict[Any, tuple[int, int]] = {}
+        self.watched = Invariants()
 
     def teardown(self) -> None:
         has_failed = transaction.get_rollback()
@@ -97,8 +81,6 @@ class Runs(RuleBasedStateMachine):
                 self._everything_settles()
         finally:
             transaction.savepoint_rollback(self.savepoint)
-
-    # --- what people and programs ask
 
     @initialize(target=workers)
     def start(self) -> Held:
@@ -117,8 +99,6 @@ class Runs(RuleBasedStateMachine):
         before = self._run(which)
         after = request_cancel(before, by=self.owner)
         assert after.is_final if before.is_final else after.cancel_requested_at
-
-    # --- what the broker and the workers do
 
     @rule(target=workers, which=WHICH, late_by=st.sampled_from([0, 0, 0, 1, 2]))
     def deliver(self, which: int, late_by: int) -> MultipleResults[Held]:
@@ -193,8 +173,6 @@ class Runs(RuleBasedStateMachine):
         except Fenced:
             assert not self._holds(held) or held.run.is_final
 
-    # --- what time does
-
     @rule(which=WHICH, is_due=st.booleans())
     def a_worker_is_lost(self, which: int, is_due: bool) -> None:
         """Its lease ends, and the reconciler finds it."""
@@ -214,56 +192,9 @@ class Runs(RuleBasedStateMachine):
     def retries_fall_due(self) -> None:
         TaskRun.objects.filter(state=State.RETRY).update(next_retry_at=Now() - timedelta(seconds=1))
 
-    # --- what must hold after every step
-
     @invariant()
     def what_holds_after_every_step(self) -> None:
-        events: dict[Any, list[TaskEvent]] = defaultdict(list)
-        for event in TaskEvent.objects.order_by("task", "seq"):
-            events[event.task_id].append(event)
-        effects: dict[Any, list[int]] = defaultdict(list)
-        for run_id, attempt in Effect.objects.values_list("run_id", "attempt"):
-            effects[run_id].append(attempt)
-        rows = list(TaskRun.objects.all())
-        for run in rows:
-            self._walks_the_diagram(run, events[run.pk])
-            assert effects[run.pk] == ([run.attempt] if run.state == State.SUCCESS else [])
-            assert run.attempt <= run.max_attempts
-            assert run.cancel_requested_at is None or run.state in {State.CANCELLING, State.REVOKED}
-            self._stays_final(run)
-            children = [row for row in rows if row.parent_id == run.pk]
-            self._is_moved_by_someone(run, children)
-            if run.state == State.FAILURE:
-                assert all(row.state in STOPPED for row in children), "a failed run's child goes on"
-
-    def _walks_the_diagram(self, run: TaskRun, events: list[TaskEvent]) -> None:
-        """Events are numbered 1..n; their states follow one another as drawn; each attempt starts
-        once."""
-        assert [e.seq for e in events] == list(range(1, run.last_seq + 1))
-        walked = [STATE_OF[e.type] for e in events if e.type in STATE_OF]
-        assert walked[0] == State.PENDING
-        assert walked[-1] == run.state
-        assert all(after in DIAGRAM[before] for before, after in pairwise(walked)), walked
-        assert [e.attempt for e in events if e.type == "task.started"] == list(
-            range(1, run.attempt + 1)
-        )
-
-    def _stays_final(self, run: TaskRun) -> None:
-        if run.state in FINAL:
-            now = (run.state, run.attempt, run.last_seq, run.finished_at, run.error_code)
-            assert self.final.setdefault(run.pk, now) == now
-            assert run.lease_until is None
-            assert run.next_retry_at is None
-
-    def _is_moved_by_someone(self, run: TaskRun, children: list[TaskRun]) -> None:
-        """What no worker holds and no child will wake is in a state that the reconciler looks for.
-        A parent's percent never goes back within an attempt."""
-        if run.state == State.STARTED:
-            assert run.lease_until
-        if children:
-            attempt, current = self.percent.get(run.pk, (run.attempt, 0))
-            assert run.attempt > attempt or run.current >= current
-            self.percent[run.pk] = (run.attempt, run.current)
+        self.watched.check()
 
     def _everything_settles(self) -> None:
         """Liveness: from any state, time, the reconciler and honest workers bring every run to a
