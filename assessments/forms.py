@@ -80,6 +80,7 @@ LOOKS: dict[str, Look] = {
     "rto_minutes": Look(group="Targets", label="Recovery time (RTO)", unit="min"),
     "rpo_minutes": Look(group="Targets", label="Recovery point (RPO)", unit="min"),
     "monthly_budget_usd": Look(group="Targets", label="Monthly budget", unit="USD"),
+    "monthly_carbon_budget_kg": Look(group="Targets", label="Monthly carbon budget", unit="kgCO2e"),
     "disaster_recovery": Look(group="Targets", label="Disaster recovery"),
     "frameworks": Look(
         group="Compliance", label="Compliance frameworks", used_by="Compliance answers for these"
@@ -164,12 +165,13 @@ class CommaSeparatedField(forms.CharField):
 
 class AssumptionsForm(RequirementsForm):
     """What cost and carbon assume of the usage. ``scopes`` are the keys and labels of a run's
-    scopes: where there are several, one of them has the traffic and the budget."""
+    scopes: where there are several, one of them has the traffic and the budgets."""
 
     names = (
         "regions",
         "egress_gb_month",
         "monthly_budget_usd",
+        "monthly_carbon_budget_kg",
         "average_utilisation_percent",
         "scope",
     )
@@ -180,7 +182,7 @@ class AssumptionsForm(RequirementsForm):
             del self.fields["scope"]
             return
         self.fields["scope"] = forms.ChoiceField(
-            label="Scope that traffic and budget describe",
+            label="Scope that traffic and budgets describe",
             choices=[("", "Not stated"), *scopes],
             required=False,
             widget=forms.Select(attrs={"class": "in"}),

@@ -115,6 +115,9 @@ class Requirements(BaseModel):
         list[Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9-]+$")]], Field(max_length=20)
     ] = []
     monthly_budget_usd: float | None = Field(None, gt=0, le=1_000_000_000)
+    monthly_carbon_budget_kg: float | None = Field(
+        None, gt=0, le=1_000_000_000, description="Carbon budget, in kgCO2e a month"
+    )
     frameworks: Annotated[list[Framework], Field(max_length=7)] = []
     criticality: Criticality | None = None
     disaster_recovery: DisasterRecovery | None = None

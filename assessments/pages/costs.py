@@ -124,8 +124,22 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
             _usd(figures["budget_left"]["value"]) if "budget_left" in figures else None
         ),
         "region": figures.get("region", {}),
+        "carbon": carbon_of(run),
         "unpriced": Paginator(unpriced, PER_PAGE).get_page(query.get("unpriced", "")),
         "source": tables["cost"]["source"] if "cost" in tables else "",
+    }
+
+
+def carbon_of(run: AssessmentRun) -> dict[str, Any]:
+    """Carbon beside the cost, as usage changes both: ``emitted``, ``left`` of the budget (figures),
+    ``budget`` in kgCO2e a month, and ``reason`` where it is not assessed."""
+    report = report_of(run, "sustainability")
+    figures = figures_of(report)
+    return {
+        "emitted": figures.get("carbon"),
+        "left": figures.get("carbon_budget_left"),
+        "budget": run.requirements.get("monthly_carbon_budget_kg"),
+        "reason": report.reason if report else "The sustainability agent gave no answer.",
     }
 
 

@@ -139,6 +139,11 @@ def test_costs_add_up_however_they_are_put_together(client: Client, run: Assessm
     answer = page(client, "run_costs", run)
     assert answer.context["unpriced"].paginator.count == figures["unpriced"]
     assert cost_rows([], by="resource") == []
+    carbon = {
+        each["key"]: each["value"] for each in run.reports.get(agent="sustainability").figures
+    }
+    left = answer.context["carbon"]["left"]["value"]
+    assert left == round(5 - carbon["carbon"], 2) and "carbon budget" in answer.content.decode()
     other_assumptions_ask_all_agents_on_the_same_scan(client, run)
 
 
@@ -150,7 +155,12 @@ def other_assumptions_ask_all_agents_on_the_same_scan(client: Client, run: Asses
     again = AssessmentRun.objects.get(assessment=run.assessment, number=2)
     assert (again.completes, again.asks_all, again.task is not None) == (run, True, True)
     kept = {**run.requirements, "regions": ["eu-west-1"], "egress_gb_month": 123456.0}
-    removed = {"monthly_budget_usd", "average_utilisation_percent", "scope"}
+    removed = {
+        "monthly_budget_usd",
+        "monthly_carbon_budget_kg",
+        "average_utilisation_percent",
+        "scope",
+    }
     assert again.requirements == {k: v for k, v in kept.items() if k not in removed}
     assert make_intake(again) == []  # nothing is read or scanned again
     copy_scan(run, to=again)

@@ -141,6 +141,28 @@ def test_three_clouds_run_on_the_grids_of_their_own_regions() -> None:
     assert not [each for each in alone.findings if each.rule == "im-sus-region"]
 
 
+def test_the_carbon_budget_gap_is_a_finding_and_lowers_the_score() -> None:
+    machine = declared("aws_instance", "web", instance_type="m6g.large")
+    free = assess(machine, regions=["eu-north-1"])
+    inside, over = (
+        assess(machine, regions=["eu-north-1"], monthly_carbon_budget_kg=budget)
+        for budget in (10, 0.02)
+    )
+    # 1.789668 kWh x 0.01975 = 0.0353 kgCO2e; 0.02 / 0.0353 = 57 %
+    assert "monthly_carbon_budget_kg" in free.missing and (free.score, inside.score) == (100, 100)
+    assert (figure(inside, "carbon_budget_left"), inside.findings) == (9.96, [])
+    assert (figure(over, "carbon_budget_left"), over.score) == (-0.02, 57)
+    assert [(each.rule, each.severity.name) for each in over.findings] == [
+        ("im-sus-budget", "HIGH")
+    ]
+    assert over.findings[0].actual == "0.04 kgCO2e a month, 0.02 kgCO2e over"
+
+
+def test_a_carbon_budget_without_machines_is_not_assessed() -> None:
+    result = assess(declared("aws_iam_role", "x"), monthly_carbon_budget_kg=1)
+    assert (result.status, result.findings) == (AgentStatus.NOT_ASSESSED, [])
+
+
 def test_each_resource_runs_on_the_grid_of_its_own_region() -> None:
     here = declared("aws_instance", "here", instance_type="m5.large")
     away = declared("aws_instance", "away", instance_type="m5.large")

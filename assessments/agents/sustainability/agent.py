@@ -33,7 +33,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
     Each component runs on the grid of its resource's region, or of the scope's where it has none.
     Score: 50 x the share of the regions held whose grid is no cleaner, weighted by energy, + 50 x
-    attainable kWh / present kWh, where attainable is with the processors suggested. Without a
+    attainable kWh / present kWh, where attainable is with the processors suggested; with a carbon
+    budget times min(1, budget / carbon). Without a
     component whose energy can be told: NOT_ASSESSED.
     """
     wanted = data.requirements
@@ -97,6 +98,8 @@ AGENT = Agent(
     reads=frozenset({Part.RESOURCES}),
     looks_at=PRICED_KINDS,
     headline=Headline(
-        summed=("energy", "carbon", "not_estimated"), leading="carbon", left_out="not_estimated"
+        summed=("energy", "carbon", "not_estimated", "carbon_budget_left"),
+        leading="carbon",
+        left_out="not_estimated",
     ),
 )

@@ -127,6 +127,29 @@ def _area(provider: str, region: str) -> str:
     return next((area for area, names in AZURE_AREAS.items() if region in names), region)
 
 
+def budget_findings(kg: float, budget: float | None) -> Iterator[AgentFinding]:
+    """Over the carbon budget: high from half as much again, else medium, as with the cost's."""
+    if budget is None or round(kg, 2) <= budget:
+        return
+    yield finding_about(
+        None,
+        rule="im-sus-budget",
+        title="The declared resources emit more than the carbon budget",
+        severity=Severity.HIGH if kg >= 1.5 * budget else Severity.MEDIUM,
+        expected=f"at most {budget:g} kgCO2e a month",
+        actual=f"{kg:.2f} kgCO2e a month, {kg - budget:.2f} kgCO2e over",
+        why=(
+            "The sum of the estimated components is above the budget; what could not be estimated"
+            " comes on top."
+        ),
+        remediation=(
+            "Start with the largest rows of the carbon table: fewer or smaller machines, a"
+            " thriftier processor, a region with cleaner power."
+        ),
+        reference="https://www.cloudcarbonfootprint.org/docs/methodology/",
+    )
+
+
 def _severity(share: float) -> Severity:
     """By share of all energy: 10 % and more low, else information."""
     return Severity.LOW if share >= 0.1 else Severity.INFO

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from assessments.agents.inventory import Region
 from assessments.agents.sustainability.carbon import source, sources
-from assessments.agents.sustainability.findings import processor_findings, region_findings
+from assessments.agents.sustainability.findings import (
+    budget_findings,
+    processor_findings,
+    region_findings,
+)
 from assessments.agents.sustainability.grids import (
     Place,
     grid_factor,
@@ -49,10 +53,11 @@ def result_of(
     grids = _grids(usages)
     findings = list(processor_findings(usages, kwh)) if kwh else []
     findings += region_findings(region, usages)
-    score, formula = _score(usages, grids)
+    findings += budget_findings(kg, wanted.monthly_carbon_budget_kg)
+    score, formula = _score(usages, grids, wanted.monthly_carbon_budget_kg)
     missing = [
         name
-        for name in ("average_utilisation_percent", "regions")
+        for name in ("average_utilisation_percent", "regions", "monthly_carbon_budget_kg")
         if getattr(wanted, name) in (None, [])
     ]
     return AgentResult(
@@ -60,7 +65,9 @@ def result_of(
         missing=missing,
         score=score,
         score_formula=formula,
-        share=Share(good=kwh * _good(usages), whole=kwh, unit="kWh a month"),
+        share=Share(
+            good=kwh * _good(usages, wanted.monthly_carbon_budget_kg), whole=kwh, unit="kWh a month"
+        ),
         summary=(
             f"{kwh:.1f} kWh and {kg:.2f} kgCO2e a month in {_named(grids)} at"
             f" {utilisation:.0%} utilisation{_without(len(left_out))}."
@@ -85,7 +92,7 @@ def _without(number: int) -> str:
     return f"; {counted(number, 'resource')} could not be estimated" if number else ""
 
 
-def _score(usages: list[Usage], grids: dict[Place, float]) -> tuple[int, str]:
+def _score(usages: list[Usage], grids: dict[Place, float], budget: float | None) -> tuple[int, str]:
     kwh = sum(grids.values())
     attainable = sum(each.attainable_kwh for each in usages)
     shares = " + ".join(
@@ -94,16 +101,32 @@ def _score(usages: list[Usage], grids: dict[Place, float]) -> tuple[int, str]:
         for place, used in grids.items()
     )
     weighted, grid = ("", shares) if len(grids) == 1 else (", weighted by energy,", f"({shares})")
+    within, capped = "", ""
+    if budget:
+        within, capped = (
+            ", times min(1, budget / carbon)",
+            f", x min(1, {budget:g} / {_kg(usages):.2f})",
+        )
     formula = (
         f"50 x share of the provider's regions whose grid is no cleaner{weighted} + 50 x attainable"
-        f" / present energy = 50 x {grid} + 50 x {attainable:.2f} / {kwh:.2f} kWh, rounded to the"
+        f" / present energy{within} = 50 x {grid} + 50 x {attainable:.2f} / {kwh:.2f}"
+        f" kWh{capped}, rounded to the"
         " nearest whole number"
     )
-    return round(100 * _good(usages)), formula
+    return round(100 * _good(usages, budget)), formula
 
 
-def _good(usages: list[Usage]) -> float:
-    """Half for the grids, half for the processors: 0..1."""
+def _kg(usages: list[Usage]) -> float:
+    return sum(each.kg for each in usages)
+
+
+def _good(usages: list[Usage], budget: float | None) -> float:
+    """Half for the grids, half for the processors, cut to the budget's share: 0..1."""
+    kg = _kg(usages)
+    return _good_energy(usages) * (min(1.0, budget / kg) if budget and kg else 1.0)
+
+
+def _good_energy(usages: list[Usage]) -> float:
     grids = _grids(usages)
     kwh = sum(grids.values())
     shares = {each: no_cleaner(each) / len(grid_factors(each.provider)) for each in grids}
@@ -145,6 +168,16 @@ def _figures(
         unit="kgCO2e a month",
         source=f"{' + '.join(terms)}; {_factor_sources(grids)}",
     )
+    if budget := wanted.monthly_carbon_budget_kg:
+        yield Figure(
+            key="carbon_budget_left",
+            label="Carbon budget left",
+            value=round(budget - kg, 2),
+            unit="kgCO2e a month",
+            source=(
+                f"budget {budget:g} (requirements, monthly_carbon_budget_kg) - carbon {kg:.2f}"
+            ),
+        )
     usual = list(grids) == [Place(provider_with(region.name), region.name)]
     yield Figure(
         key="region",
