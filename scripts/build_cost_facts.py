@@ -1,11 +1,12 @@
-"""Write assessments/data/cost_facts.json: AWS list prices beside EC2's, kept here where each row
-has its page.
+"""Write assessments/data/cost_facts.json: list prices beside those of machines, kept here where
+each row has its page.
 
     python scripts/build_cost_facts.py
 
 A price that isn't known for a region is not in the table: the resource is then listed as unpriced.
 Prices are USD, on demand, without tax and without free tiers unless the row says so. Longer lists
-are in aws_list_prices.py.
+are in aws_list_prices.py and
+cloud_list_prices.py.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from aws_list_prices import (
     VALKEY_ONLY,
     VALKEY_SHARE,
 )
+from cloud_list_prices import DISK_AS_OF, DISK_PAGE, DISKS, OTHERS
 
 OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "cost_facts.json"
 AS_OF = "2025-03-01"
@@ -171,7 +173,15 @@ account."""
 
 
 def main() -> None:
-    parts = (regional(), listed(), everywhere(), us_east_1(), databases(), caches())
+    parts = (
+        regional(),
+        listed(),
+        everywhere(),
+        us_east_1(),
+        databases(),
+        caches(),
+        other_clouds(),
+    )
     rows = {row["key"]: row for part in parts for row in part}
     content = {
         "header": {
@@ -250,6 +260,16 @@ def caches() -> list[dict[str, Any]]:
             as_of=CACHE_AS_OF,
         )
         for name, usd in prices.items()
+    ]
+
+
+def other_clouds() -> list[dict[str, Any]]:
+    disks = [
+        row(f"azure.disk.{tier}", "disk-month", {"eastus": usd}, DISK_PAGE, as_of=DISK_AS_OF)
+        for tier, usd in DISKS.items()
+    ]
+    return disks + [
+        row(key, unit, {region: usd}, url, as_of=day) for key, unit, region, usd, url, day in OTHERS
     ]
 
 

@@ -14,6 +14,7 @@ USED_BY = {
     "frameworks.json.gz": ("security", "compliance", "operations"),
     "checkov_rules.json": ("security", "operations"),
     "ec2.json.gz": ("cost", "capacity", "sustainability"),
+    "azure.json.gz": ("cost",),
     "cost_facts.json": ("cost",),
     "sla.json": ("reliability",),
     "carbon.json": ("sustainability",),

@@ -4,6 +4,7 @@ budget reaches."""
 from __future__ import annotations
 
 from assessments.agents.cost.entries import price_entries, read_estate
+from assessments.agents.cost.places import cloud_of
 from assessments.agents.cost.price_list import ZERO, Line, Price, Unpriced, cents, egress_usd
 from assessments.agents.cost.result import not_assessed, result_of
 from assessments.agents.cost.savings import find_savings
@@ -21,13 +22,17 @@ from assessments.requirements import Requirements
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
-    """Price the declared resources of AWS and find savings.
+    """Price the declared resources of AWS, Azure and Google Cloud, and find savings.
 
     Score: 100 x (1 - savings / cost) x min(1, budget / cost), the second factor only with a budget.
     When nothing can be priced the answer is NOT_ASSESSED.
     """
     region = region_of(data.requirements, data.resources)
-    estate = read_estate(data.resources, default_region=region.name)
+    estate = read_estate(
+        data.resources,
+        default_region=region.name,
+        wanted_regions=data.requirements.regions,
+    )
     steps = len(data.resources) + 2
     entries = []
     for done, entry in enumerate(price_entries(estate), start=1):
@@ -37,7 +42,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     unpriced = [each for each in entries if isinstance(each, Unpriced)]
     if not lines:
         return not_assessed(data.resources, unpriced)
-    egress = _egress(data.requirements, region)
+    on_aws = any(not cloud_of(each.resource) for each in lines)
+    egress = _egress(data.requirements, region) if on_aws else None
     on_progress(steps - 1, steps, "Priced egress")
     total = sum((line.monthly_usd for line in lines), ZERO) + (
         cents(egress.usd) if egress else ZERO

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from assessments.agents.attributes import text
+from assessments.agents.cost.azure.entries import azure_entries
 from assessments.agents.cost.caches import cache_entries, serverless_entries
 from assessments.agents.cost.containers import task_entries
 from assessments.agents.cost.databases import aurora_instance_entries, database_entries
@@ -19,6 +20,12 @@ from assessments.agents.cost.network import (
     nat_entries,
     vpn_entries,
 )
+from assessments.agents.cost.places import (
+    AZURE,
+    NO_REGION,
+    cloud_of,
+    usual_regions,
+)
 from assessments.agents.cost.price_list import HOURS, ONE, Entry, Line, Unpriced, priced
 from assessments.agents.cost.support import cluster_support
 from assessments.agents.cost.volumes import volume_entries
@@ -30,6 +37,7 @@ from assessments.agents.inventory import (
     read_inventory,
     resource_type,
 )
+from assessments.agents.places import Places, cloud_region, places
 from assessments.scan.types import FileKind, Resource
 
 CLOUD = (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
@@ -72,9 +80,14 @@ class Estate:
     inventory: Inventory
     resources: dict[str, Resource]
     default_region: str
+    places: Places = field(default_factory=dict)
+    usual: Mapping[str, str] = field(default_factory=dict)
 
     def region(self, resource: Resource) -> str:
-        """The resource's own region; the scope's where it has none."""
+        """The resource's own region; the scope's where it has none. Empty where a resource of
+        another cloud than AWS has none that is known."""
+        if cloud := cloud_of(resource):
+            return cloud_region(resource, self.places) or self.usual.get(cloud, "")
         return resource.region or self.default_region
 
     @property
@@ -82,11 +95,15 @@ class Estate:
         return {name: each for name, each in self.resources.items() if "aws_ami" in each.type}
 
 
-def read_estate(resources: Iterable[Resource], *, default_region: str) -> Estate:
+def read_estate(
+    resources: Iterable[Resource], *, default_region: str, wanted_regions: Sequence[str] = ()
+) -> Estate:
+    """``default_region`` is AWS's, ``wanted_regions`` are those of the requirements."""
     found = list(resources)
     ordered = sorted(found, key=lambda each: (each.address, each.file, each.line_start))
     by_address = {each.address: each for each in reversed(ordered)}
-    return Estate(read_inventory(ordered), by_address, default_region)
+    usual = usual_regions(ordered, wanted=wanted_regions)
+    return Estate(read_inventory(ordered), by_address, default_region, places(ordered), usual)
 
 
 def price_entries(estate: Estate) -> Iterator[Entry]:
@@ -119,6 +136,8 @@ def _all(estate: Estate) -> Iterator[Entry]:
     with_volumes = {volume.resource.address for volume in inventory.volumes}
     for machines in inventory.machines:
         where = region(machines.resource)
+        if cloud_of(machines.resource):
+            continue
         if machines.service == "ecs":
             yield from task_entries(machines, where, estate.resources)
         else:
@@ -134,8 +153,23 @@ def _all(estate: Estate) -> Iterator[Entry]:
     for service in inventory.services:
         yield from _service(service, region(service.resource))
     for resource in estate.resources.values():
-        if resource.origin in CLOUD and not is_read(resource):
+        if resource.origin in CLOUD and cloud_of(resource):
+            yield from _elsewhere(resource, estate)
+        elif resource.origin in CLOUD and not is_read(resource):
             yield from _other(resource, estate)
+
+
+def _elsewhere(resource: Resource, estate: Estate) -> Iterator[Entry]:
+    """Resources of other clouds than AWS."""
+    region = estate.region(resource)
+    entries = _CLOUDS[cloud_of(resource)](resource, attributes_of(resource), region)
+    if entries is None:
+        if not is_free(resource.type) and not is_read(resource):
+            yield Unpriced(resource, resource.type, NOT_HELD)
+    elif not region:
+        yield Unpriced(resource, resource.type, NO_REGION)
+    else:
+        yield from entries
 
 
 def _service(service: Service, region: str) -> Iterator[Entry]:
@@ -177,3 +211,6 @@ def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
         yield Unpriced(resource, *REASONS[kind])
     elif not is_free(kind):
         yield Unpriced(resource, resource.type, NOT_HELD)
+
+
+_CLOUDS = {AZURE: azure_entries}

@@ -27,8 +27,28 @@ _CLOUDFORMATION = (
     r"|ECS::(Cluster|TaskDefinition)|ApiGateway::(Resource|Method|Deployment|Account|Authorizer)|EFS::MountTarget"
     r"|Logs::(MetricFilter|SubscriptionFilter|LogStream)|CertificateManager::"
 )
+_AZURE = (
+    r"resource_group$|virtual_network$|virtual_network_dns|subnet|network_(interface|security|watcher$)|route(_table)?$"
+    r"|application_security_group|availability_set|proximity_placement_group|marketplace_agreement|role_|user_assigned_identity"
+    r"|federated_identity|policy_|management_(group|lock)|subscription|resource_(policy|provider)|virtual_machine_data_disk_attachment"
+    r"|virtual_machine(_scale_set)?_extension|ssh_public_key|managed_disk_sas|lb_(backend|nat|probe|rule|outbound)|public_ip_prefix_association"
+    r"|nat_gateway_public_ip|subnet_nat|key_vault_(access|secret|certificate(_|$))|disk_encryption_set|disk_access|storage_(container|account_(network|customer))"
+    r"|(ms)?sql_(server$|server_\w+|firewall|virtual_network_rule|active_directory|outbound)"
+    r"|(mysql|postgresql|mariadb)_(firewall|virtual_network|configuration|database|server_key|active_directory"
+    r"|flexible_server_(configuration|firewall|database|active))|monitor_(action_group|autoscale|log_profile|diagnostic|data_collection_rule)"
+    r"|log_analytics_solution|security_center_contact|security_center_(auto|setting|workspace)|app_service_(virtual|custom_hostname|source)"
+    r"|network_manager|advisor_|container_registry_(token|scope|webhook)"
+)
+_GOOGLE = (
+    r"project|organization|folder|service_account|billing_|compute_(network$|network_(peering|endpoint)|subnetwork|firewall|route($|r$)|router(_peer|_interface)?$"
+    r"|shared_vpc|project_metadata|ssh|instance_template|region_instance_template|instance_group$|(region_)?(health_check|autoscaler|url_map|target_|backend_)"
+    r"|http|https|managed_ssl|region_ssl|ssl_|resource_policy|attached_disk|disk_resource|global_network)"
+    r"|\w+_iam_(binding|member|policy|audit_config)|dns_(record_set|policy)|kms_(key_ring|secret)|sql_(user|database$|ssl)|container_registry"
+    r"|storage_(bucket_(acl|access|object|notification)|default|notification)|service_networking|logging_|pubsub_(schema|topic_iam)"
+    r"|artifact_registry_repository_iam|secret_manager_secret_(iam|version)|iam_|access_context|vpc_access_iam|endpoints_service|tags_|essential"
+)
 _FREE = re.compile(
-    rf"aws_({_AWS})|AWS::({_CLOUDFORMATION})"
+    rf"aws_({_AWS})|AWS::({_CLOUDFORMATION})|azurerm_({_AZURE})|azuread_|azapi_|google_({_GOOGLE})"
     r"|(random|null|local|tls|template|time|kubernetes|helm|archive|external)_|terraform_data"
     r"|Custom::|provider$|variable$|output$|module$|data\."
 )

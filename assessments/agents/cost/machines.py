@@ -59,10 +59,6 @@ def machine_entries(
     machines: Machines, region: str, with_volumes: set[str], images: Mapping[str, Resource]
 ) -> Iterator[Entry]:
     resource = machines.resource
-    if machines.service not in EC2_SERVICES:
-        why = f"no price is held for {machines.service.replace('_', ' ')}"
-        yield Unpriced(resource, "compute", why)
-        return
     found = batches(machines, images)
     if isinstance(found, str):
         yield Unpriced(resource, "instances", found)

@@ -39,8 +39,7 @@ def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentRe
     elif unpriced:
         count = counted(len({each.resource.address for each in unpriced}), "billable resource")
         reason = (
-            f"No price is held for any of the {count} found, which are listed with the reasons; the"
-            " price lists cover AWS only."
+            f"No price is held for any of the {count} found, which are listed with the reasons."
         )
     else:
         reason = (

@@ -1,0 +1,1 @@
+"""Resources of Azure: virtual machines, scale sets, node pools, disks."""
