@@ -25,6 +25,12 @@ KIND_WORDS = {
     FileKind.COMPOSE: "Compose",
     FileKind.DOCKERFILE: "Dockerfile",
     FileKind.GITHUB_ACTIONS: "GitHub Actions",
+    FileKind.GITLAB_CI: "GitLab CI",
+    FileKind.AZURE_PIPELINES: "Azure Pipelines",
+    FileKind.CIRCLECI: "CircleCI",
+    FileKind.ANSIBLE: "Ansible",
+    FileKind.ARM: "ARM",
+    FileKind.BICEP: "Bicep",
     FileKind.UNKNOWN: "other",
 }
 

@@ -33,6 +33,12 @@ REGISTRIES = {
     "checkov.kubernetes.checks.resource.registry": "registry",
     "checkov.dockerfile.registry": "registry",
     "checkov.github_actions.checks.registry": "registry",
+    "checkov.gitlab_ci.checks.registry": "registry",
+    "checkov.azure_pipelines.checks.registry": "registry",
+    "checkov.circleci_pipelines.registry": "registry",
+    "checkov.ansible.checks.registry": "registry",
+    "checkov.arm.registry": "arm_resource_registry",
+    "checkov.bicep.checks.resource.registry": "registry",
 }
 LOADERS = [
     "checkov.terraform.checks",
@@ -40,8 +46,14 @@ LOADERS = [
     "checkov.kubernetes.checks",
     "checkov.dockerfile.checks",
     "checkov.github_actions.checks",
+    "checkov.gitlab_ci.checks.job",
+    "checkov.azure_pipelines.checks.job",
+    "checkov.circleci_pipelines.checks",
+    "checkov.ansible.checks.task",
+    "checkov.arm.checks.resource",
+    "checkov.bicep.checks.resource",
 ]
-GRAPHS = ["terraform", "kubernetes", "cloudformation"]
+GRAPHS = ["terraform", "kubernetes", "cloudformation", "ansible", "arm", "bicep"]
 
 
 COMPONENTS = {

@@ -51,11 +51,24 @@ FRAMEWORKS = {
     ScopeKind.TERRAFORM_PLAN: "terraform_plan",
     ScopeKind.CLOUDFORMATION: "cloudformation",
     ScopeKind.KUBERNETES: "kubernetes",
+    ScopeKind.ARM: "arm",
+    ScopeKind.BICEP: "bicep",
 }
 FILE_FRAMEWORKS = {
     FileKind.DOCKERFILE: "dockerfile",
     FileKind.GITHUB_ACTIONS: "github_actions",
+    FileKind.GITLAB_CI: "gitlab_ci",
+    FileKind.AZURE_PIPELINES: "azure_pipelines",
+    FileKind.CIRCLECI: "circleci_pipelines",
+    FileKind.ANSIBLE: "ansible",
 }
+KNOWN_BY_NAME = {
+    "gitlab_ci": ".gitlab-ci.yml",
+    "azure_pipelines": "azure-pipelines.yml",
+    "circleci_pipelines": ".circleci/config.yml",
+}
+"""Checkov knows these by the ends of their names. We know them by their content, too, so each
+is shown to its command line in a folder of its own, under such a name."""
 OUTCOMES = {
     "passed_checks": Outcome.PASSED,
     "failed_checks": Outcome.FAILED,
@@ -132,7 +145,8 @@ def compare(directory: Path) -> Comparison:
     for kind, framework in FILE_FRAMEWORKS.items():
         wanted = [item.file for item in classified if item.kind is kind and item.scannable]
         if wanted:
-            found.add(framework, set(_command_line(wanted, framework)), _ours(scan, framework))
+            ask = _command_line_by_name if framework in KNOWN_BY_NAME else _command_line
+            found.add(framework, set(ask(wanted, framework)), _ours(scan, framework))
     found.nowhere = sorted(_in_no_scope(classified, units, scan))
     return found
 
@@ -205,6 +219,14 @@ def _command_line(files: Iterable[InputFile], framework: str) -> Iterator[Result
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.content)
         yield from _records(Path(folder).resolve(), framework)
+
+
+def _command_line_by_name(files: Iterable[InputFile], framework: str) -> Iterator[Result]:
+    end = KNOWN_BY_NAME[framework]
+    named = [InputFile.of(f"{file.path}/{end}", file.content) for file in files]
+    for rule, resource, file, *rest in _command_line(named, framework):
+        path = file.removesuffix(f"/{end}")
+        yield (rule, path if resource == file else resource, path, *rest)  # type: ignore[misc]
 
 
 def _records(folder: Path, framework: str) -> Iterator[Result]:

@@ -33,6 +33,9 @@ class Applicability:
             self._of_type.setdefault(resource.type, set()).update(roles)
         for check in checks:
             self._of_type.setdefault(check.resource_type, set())
+        for kind in [each for each in self._of_type if "/" in each]:
+            for twin in twins_of(kind):
+                self._of_type.setdefault(twin, set())
 
     def says_something(self, check: CheckResult) -> bool:
         """False for a pass of a rule that looks for a role which the resource doesn't have."""
@@ -73,6 +76,20 @@ def roles_of_rule(rule: str) -> frozenset[str]:
 def entities_of_rule(rule: str) -> tuple[str, ...]:
     """The resource types and kinds of objects that ``rule`` inspects, by Checkov's own metadata."""
     return tuple(load("checkov_rules.json")["entities"].get(rule, ()))
+
+
+@cache
+def twins_of(kind: str) -> frozenset[str]:
+    """What Terraform calls resources of a type of Azure's: the types that some rule inspects along
+    with it. A rule that is written for Terraform alone still asks something of such a resource,
+    and nothing has answered it."""
+    return frozenset(
+        each
+        for entities in load("checkov_rules.json")["entities"].values()
+        if kind in entities
+        for each in entities
+        if each.startswith("azurerm_")
+    )
 
 
 def _roles_of(resource: Resource) -> Iterator[str]:

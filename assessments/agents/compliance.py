@@ -346,7 +346,8 @@ def _source(document: FrameworkDocument) -> str:
 def _not_assessed(providers: list[str], chosen: list[Framework]) -> AgentResult:
     if not providers:
         reason = (
-            "No check that a framework maps ran. Add Terraform, CloudFormation or Kubernetes files."
+            "No check that a framework maps ran. Add Terraform, CloudFormation, ARM,"
+            " Bicep or Kubernetes files."
         )
     else:
         names = ", ".join(FRAMEWORK_NAMES[each] for each in sorted(set(chosen)))
@@ -362,6 +363,6 @@ AGENT = Agent(
     label="Compliance",
     run=run,
     reads=frozenset(Part),
-    looks_at=PRICED_KINDS | {FileKind.KUBERNETES},
+    looks_at=PRICED_KINDS | {FileKind.KUBERNETES, FileKind.ARM, FileKind.BICEP},
     headline=Headline(summed=("*_pass", "*_fail", "*_partly_covered", "*_not_assessable")),
 )

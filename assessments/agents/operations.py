@@ -37,7 +37,8 @@ from assessments.scan.types import CheckResult, Outcome, Resource
 
 MISSING = (
     "No check of logging, monitoring, pinning or hygiene ran and no taggable resource is declared."
-    " Add Terraform, CloudFormation, Kubernetes manifests, Compose files, Dockerfiles or workflows."
+    " Add Terraform, CloudFormation, ARM, Bicep, Kubernetes manifests, Compose files, Dockerfiles,"
+    " playbooks or pipelines."
 )
 TAG_RULE = "im-ops-tags"
 TAG_FIELDS = {

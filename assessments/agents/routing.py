@@ -221,7 +221,7 @@ def _order(check: CheckResult) -> tuple[str, int, str, str, str, int, bytes]:
 def _by_prefix(rule: str) -> Topic:
     if rule.startswith(_SECRETS_RULES):
         return Topic.SECRETS
-    if re.match(r"CKV2?_(GHA|GIT|ADO|GLB|BCW)_", rule):
+    if re.match(r"CKV2?_(GHA|GIT|ADO|GLB|BCW|GITLABCI|AZUREPIPELINES|CIRCLECIPIPELINES)_", rule):
         return Topic.CI
     if re.match(r"CKV2?_(K8S|DOCKER)_|CL-", rule):
         return Topic.WORKLOAD

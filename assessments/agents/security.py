@@ -35,8 +35,9 @@ from assessments.agents.wording import counted
 from assessments.scan.types import SEARCHED, CheckResult, Outcome
 
 MISSING = (
-    "No security check ran. Add Terraform, a Terraform plan, CloudFormation, Kubernetes manifests,"
-    " Compose files, Dockerfiles or GitHub Actions workflows."
+    "No security check ran. Add Terraform, a Terraform plan, CloudFormation, ARM, Bicep, Kubernetes"
+    " manifests, Compose files, Dockerfiles, Ansible playbooks or pipelines (GitHub Actions, GitLab"
+    " CI, Azure Pipelines, CircleCI)."
 )
 
 

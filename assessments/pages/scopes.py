@@ -19,6 +19,8 @@ KIND_LABELS = {
     "cloudformation": "CloudFormation",
     "kubernetes": "Kubernetes",
     "compose": "Compose",
+    "arm": "ARM template",
+    "bicep": "Bicep",
     "repository": "Repository",
 }
 

@@ -8,6 +8,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from assessments.scan.azure import (
+    BICEP,
+    arm_units,
+    bicep_modules,
+    bicep_units,
+    is_arm,
+    is_arm_parameters,
+)
 from assessments.scan.characters import REASON, may_escape, replaced
 from assessments.scan.dockerfiles import MAX_LINES, is_cut
 from assessments.scan.documents import Document, DocumentError, read_json, read_yaml, text_of
@@ -20,6 +28,13 @@ from assessments.scan.hcl import (
     Template,
     calls,
     read_hcl,
+)
+from assessments.scan.pipelines import (
+    has_named_items,
+    has_tasks,
+    kind_by_content,
+    kind_by_name,
+    steps_in,
 )
 from assessments.scan.secrets.texts import is_searched
 from assessments.scan.terraform import outline
@@ -91,6 +106,9 @@ class Classified:
         return posixpath.dirname(self.file.path)
 
 
+_ARM_SCHEMA = re.compile(
+    r'"\$schema"\s*:\s*"[^"]{0,200}deployment(?:Template|Parameters)\.json', re.IGNORECASE
+)
 _ENGINE_SETTINGS = re.compile(
     r"\.(checkov|hadolint|cfnlintrc|compose-lint)(\.ya?ml)?$|setup\.cfg$", re.IGNORECASE
 )
@@ -137,11 +155,13 @@ def _kind_by_name(path: str) -> FileKind:
         return FileKind.TERRAFORM_VARS
     if _WORKFLOW_PATH.search(path):
         return FileKind.GITHUB_ACTIONS
+    if name.endswith(BICEP):
+        return FileKind.BICEP
     if _COMPOSE_NAME.match(name):
         return FileKind.COMPOSE
     if _DOCKERFILE_NAME.match(name) and not name.endswith(".dockerignore"):
         return FileKind.DOCKERFILE
-    return FileKind.UNKNOWN
+    return kind_by_name(path)
 
 
 def _by_content(file: InputFile, text: str, *, kind: FileKind) -> Classified:
@@ -149,13 +169,19 @@ def _by_content(file: InputFile, text: str, *, kind: FileKind) -> Classified:
         return _terraform(file, text, kind)
     if kind is FileKind.DOCKERFILE:
         return _dockerfile(file, text)
-    if file.path.endswith((".json", ".template")) and text.lstrip()[:1] in {"{", "["}:
+    if kind is FileKind.BICEP:
+        return _bicep(file, text)
+    if file.path.endswith((".json", ".template")) and _is_json(text):
         return _json(file, text)
     if posixpath.basename(file.path) in KUSTOMIZATION_NAMES:
         return _kustomization(file, text)
     if file.path.endswith((".yaml", ".yml", ".template")):
         return _yaml(file, text, kind=kind)
     return _unknown(file)
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in {"{", "["} or _ARM_SCHEMA.search(text[:20_000]) is not None
 
 
 def _dockerfile(file: InputFile, text: str) -> Classified:
@@ -166,6 +192,18 @@ def _dockerfile(file: InputFile, text: str) -> Classified:
     reason = f"Only its first {MAX_LINES:,} lines were checked."
     gap = _partly(file, reason, MAX_LINES + 1).replace(kind=kind)
     return Classified(file, kind, gap=gap, units=units)
+
+
+def _bicep(file: InputFile, text: str) -> Classified:
+    kind = FileKind.BICEP
+    if file.path.endswith(".bicepparam"):
+        return Classified(file, kind, role=Role.PARAMETERS)
+    outside = next((each for each in bicep_modules(text) if not each.is_local), None)
+    reason = "Its module {} is not in the upload, so it is not assessed."
+    gap = outside and _partly(file, reason.format(outside.source[:200]), outside.line)
+    return Classified(
+        file, kind, gap=gap.replace(kind=kind) if gap else None, units=bicep_units(text)
+    )
 
 
 def _terraform(file: InputFile, text: str, kind: FileKind) -> Classified:
@@ -229,7 +267,7 @@ def _kustomization(file: InputFile, text: str) -> Classified:
 
 
 def _json(file: InputFile, text: str) -> Classified:
-    value = read_json(text)
+    value = _json_value(text)
     if _PARAMETERS_NAME.search(posixpath.basename(file.path)) and _are_parameters(value):
         return Classified(
             file,
@@ -249,27 +287,70 @@ def _json(file: InputFile, text: str) -> Classified:
                 Document(value=value, line_start=1, line_end=text.count("\n") + 1, lines={})
             ],
         )
+    if is_arm_parameters(value) or is_arm(value):
+        return _arm(file, value, lines=text.count("\n") + 1)
     # JSON is YAML, but for tabs; reading it again as YAML gives the lines.
     if _is_cloudformation(value) or _is_kubernetes(value):
         return _yaml(file, text.replace("\t", "  "), kind=FileKind.UNKNOWN)
     return _unknown(file)
 
 
+_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*+"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+
+
+def _json_value(text: str) -> Any:
+    """Azure's own files may have comments, as their tools take them."""
+    try:
+        return read_json(text)
+    except DocumentError:
+        if not _ARM_SCHEMA.search(text[:20_000]):
+            raise
+        bare = _COMMENT.sub(lambda found: found[0] if found[0][0] == '"' else "", text)
+        return read_json(bare)
+
+
+def _arm(file: InputFile, value: dict[str, Any], *, lines: int) -> Classified:
+    is_template = is_arm(value) and not is_arm_parameters(value)
+    item = Classified(
+        file,
+        FileKind.ARM,
+        units=arm_units(value),
+        documents=[Document(value=value, line_start=1, line_end=lines, lines={})],
+        role=Role.MAIN if is_template else Role.PARAMETERS,
+    )
+    if not isinstance(value.get("resources"), dict):
+        return item
+    reason = (
+        "Its resources have symbolic names (languageVersion 2.0), which Checkov does not read."
+        " Upload the Bicep files that it is built from."
+    )
+    return replace(item, gap=_not_assessed(file, reason).replace(kind=item.kind), scannable=False)
+
+
+_TEMPLATE_MARK = re.compile(r"(?<!\$)\{\{")
+"""Not ``${{``, which is an expression of GitHub Actions and of Azure Pipelines."""
+
+
 def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     if (
-        "{{" in text
+        kind not in PIPELINES
+        and _TEMPLATE_MARK.search(text)
         and ("/templates/" in f"/{file.path}" or "{{-" in text)
-        and kind is not FileKind.GITHUB_ACTIONS
     ):
-        return _helm_template(file)
+        return _templated(file, text)
     if posixpath.basename(file.path) in {"Chart.yaml", "Chart.yml"}:
         return Classified(file, FileKind.KUBERNETES, role=Role.CHART)
-    documents = [document for document in read_yaml(text) if isinstance(document.value, dict)]
+    every = [document for document in read_yaml(text) if isinstance(document.value, dict | list)]
+    documents = [document for document in every if isinstance(document.value, dict)]
     values = [document.value for document in documents]
     if kind is FileKind.UNKNOWN:
         kind = _kind_of_documents(values)
     if kind is FileKind.UNKNOWN:
+        kind = kind_by_content(file.path, [document.value for document in every])
+    if kind is FileKind.UNKNOWN:
         return _unknown(file)
+    if kind in PIPELINES and kind is not FileKind.GITHUB_ACTIONS:
+        return _steps(file, kind, every, text=text)
     if kind is FileKind.COMPOSE and not any(
         isinstance(value.get("services"), dict) for value in values
     ):
@@ -277,6 +358,41 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
             file, kind, "It has no 'services' mapping, so it is not a Compose file.", line=1
         )
     return Classified(file, kind, units=_units(kind, values), documents=documents)
+
+
+PIPELINES = {
+    FileKind.GITHUB_ACTIONS,
+    FileKind.GITLAB_CI,
+    FileKind.AZURE_PIPELINES,
+    FileKind.CIRCLECI,
+    FileKind.ANSIBLE,
+}
+
+
+def _steps(file: InputFile, kind: FileKind, documents: list[Document], *, text: str) -> Classified:
+    values = [document.value for document in documents]
+    item = Classified(file, kind, units=steps_in(values), documents=documents)
+    if kind is not FileKind.ANSIBLE or has_named_items(text):
+        return item
+    reason = (
+        "None of its tasks has a name, and Checkov looks only at files with such tasks."
+        if has_tasks(values)
+        else "It has no tasks of its own, so there is nothing to check in it."
+    )
+    return replace(item, gap=_not_assessed(file, reason).replace(kind=kind), scannable=False)
+
+
+def _templated(file: InputFile, text: str) -> Classified:
+    """YAML with template marks is Helm's, unless it reads as steps: pipelines and playbooks have
+    such marks, too."""
+    try:
+        documents = [each for each in read_yaml(text) if isinstance(each.value, dict | list)]
+    except DocumentError:
+        return _helm_template(file)
+    kind = kind_by_content(file.path, [document.value for document in documents])
+    if kind is FileKind.UNKNOWN:
+        return _helm_template(file)
+    return _steps(file, kind, documents, text=text)
 
 
 def _helm_template(file: InputFile) -> Classified:
@@ -371,6 +487,8 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
         rb"^kind:", head, re.MULTILINE
     ):
         return FileKind.KUBERNETES
+    if _ARM_SCHEMA.search(head.decode(errors="replace")):
+        return FileKind.ARM
     return FileKind.CLOUDFORMATION if b"AWSTemplateFormatVersion" in head else FileKind.UNKNOWN
 
 

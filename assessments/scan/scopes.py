@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from assessments.scan.scope_kinds.azure import azure_units
 from assessments.scan.scope_kinds.cloudformation import stacks
 from assessments.scan.scope_kinds.compose import projects
 from assessments.scan.scope_kinds.kubernetes import kubernetes_units
@@ -33,6 +34,7 @@ def units_of(classified: Sequence[Classified]) -> list[Unit]:
     found = [
         *with_plans(files, list(roots(files))),
         *stacks(files),
+        *azure_units(files),
         *kubernetes_units(files),
         *projects(files),
     ]

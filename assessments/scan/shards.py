@@ -24,6 +24,12 @@ MS_PER_UNIT = {
     "checkov/kubernetes": 20,
     "checkov/github_actions": 10,
     "checkov/dockerfile": 10,
+    "checkov/gitlab_ci": 10,
+    "checkov/azure_pipelines": 10,
+    "checkov/circleci_pipelines": 10,
+    "checkov/ansible": 10,
+    "checkov/arm": 10,
+    "checkov/bicep": 20,
     "secrets": 4,
     "tfparse": 3,
     "compose-lint": 8,
@@ -86,9 +92,16 @@ PER_SCOPE = {
     "checkov/terraform",
     "checkov/kubernetes",
     "checkov/cloudformation",
+    "checkov/arm",
+    "checkov/bicep",
     "tfparse",
     "resources",
 }
+
+
+NOT_READ = {ScopeKind.REPOSITORY, ScopeKind.ARM, ScopeKind.BICEP}
+"""Scopes whose resources our own readers don't read. Checkov, which parses Azure's templates, hands
+out theirs."""
 
 
 def make_shards(files: Iterable[InputFile]) -> list[Shard]:
@@ -113,6 +126,8 @@ def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterat
         (ScopeKind.TERRAFORM, "tfparse", ""),
         (ScopeKind.CLOUDFORMATION, "checkov", "cloudformation"),
         (ScopeKind.KUBERNETES, "checkov", "kubernetes"),
+        (ScopeKind.ARM, "checkov", "arm"),
+        (ScopeKind.BICEP, "checkov", "bicep"),
     ):
         parts = [_part(unit, known) for unit in units if unit.scope.kind is kind]
         parts = [part for part in parts if part.paths]
@@ -127,7 +142,7 @@ def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterat
     readable = [
         part
         for unit in units
-        if unit.scope.kind is not ScopeKind.REPOSITORY and (part := _readable(unit, known)).paths
+        if unit.scope.kind not in NOT_READ and (part := _readable(unit, known)).paths
     ]
     for group in _packed_parts(readable, "resources"):
         yield _shard("resources", group)
@@ -182,6 +197,10 @@ def _per_file(known: Mapping[str, Classified]) -> Iterator[Shard]:
     for kind, engine, framework in (
         (FileKind.CLOUDFORMATION, "cfn-lint", ""),
         (FileKind.GITHUB_ACTIONS, "checkov", "github_actions"),
+        (FileKind.GITLAB_CI, "checkov", "gitlab_ci"),
+        (FileKind.AZURE_PIPELINES, "checkov", "azure_pipelines"),
+        (FileKind.CIRCLECI, "checkov", "circleci_pipelines"),
+        (FileKind.ANSIBLE, "checkov", "ansible"),
         (FileKind.DOCKERFILE, "checkov", "dockerfile"),
         (FileKind.DOCKERFILE, "hadolint", ""),
         (FileKind.COMPOSE, "compose-lint", ""),
@@ -265,6 +284,10 @@ def _shard(
 WORDS = {
     "cloudformation": "CloudFormation",
     "github_actions": "GitHub Actions",
+    "gitlab_ci": "GitLab CI",
+    "azure_pipelines": "Azure Pipelines",
+    "circleci_pipelines": "CircleCI",
+    "arm": "ARM",
     "terraform_plan": "Terraform plan",
     "tfparse": "Terraform values",
     "cfn-lint": "cfn-lint",

@@ -18,6 +18,12 @@ class FileKind(StrEnum):
     COMPOSE = "compose"
     DOCKERFILE = "dockerfile"
     GITHUB_ACTIONS = "github_actions"
+    GITLAB_CI = "gitlab_ci"
+    AZURE_PIPELINES = "azure_pipelines"
+    CIRCLECI = "circleci"
+    ANSIBLE = "ansible"
+    ARM = "arm"
+    BICEP = "bicep"
     UNKNOWN = "unknown"
 
 
@@ -94,6 +100,8 @@ class ScopeKind(StrEnum):
     CLOUDFORMATION = "cloudformation"
     KUBERNETES = "kubernetes"
     COMPOSE = "compose"
+    ARM = "arm"
+    BICEP = "bicep"
     REPOSITORY = "repository"
 
 

@@ -1,7 +1,8 @@
-"""Checkov: Terraform, plans, CloudFormation, Kubernetes, GitHub Actions."""
+"""Checkov: everything but Compose files."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from assessments.rules import known_rules
@@ -24,12 +25,22 @@ from assessments.scan.types import (
     FileCoverage,
     FileKind,
     Outcome,
+    Resource,
     ShardOutput,
 )
 
 if TYPE_CHECKING:
     from assessments.scan.shards import ShardScope
 
+_REGION = re.compile(r"^[a-z]+[0-9]?$")
+"""A region by its name; what is left of an expression is none."""
+PIPELINES = {
+    "github_actions",
+    "gitlab_ci",
+    "azure_pipelines",
+    "circleci_pipelines",
+    "ansible",
+}
 _OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
 
@@ -50,7 +61,7 @@ def checkov(run: EngineRun) -> ShardOutput:
 
 
 def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
-    given = parameters_of(run, scope) if run.shard.framework == "cloudformation" else {}
+    given = parameters_of(run, scope) if scope.parameters else {}
     return {
         "files": scope.paths,
         "units": scope.units,
@@ -108,6 +119,31 @@ def _output(
             if record["outcome"] in _OUTCOMES
         ],
         coverage=gaps,
+        resources=[
+            _resource(row, framework).replace(scope=scope)
+            for row in answer.get("resources", ())
+            if row["file"] in known
+        ],
+    )
+
+
+def _resource(row: dict[str, Any], framework: str) -> Resource:
+    """What an ARM template or a Bicep file declares. Parameters and functions may be left in it, so
+    it is not exact."""
+    attributes = row["attributes"]
+    location = attributes.get("location") if isinstance(attributes, dict) else ""
+    return Resource(
+        address=str(row["address"])[:400],
+        type=str(row["type"])[:200],
+        name=str(row["name"])[:200],
+        provider="azure",
+        origin=FileKind(framework),
+        file=str(row["file"]),
+        line_start=max(1, int(row["line_start"])),
+        line_end=max(1, int(row["line_end"])),
+        exact=False,
+        region=location if isinstance(location, str) and _REGION.match(location) else "",
+        attributes=attributes if isinstance(attributes, dict) else {},
     )
 
 
@@ -160,7 +196,13 @@ def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
     if framework == "cloudformation":
         kind, _, logical_id = name.rpartition(".")
         return logical_id, kind
-    if framework == "github_actions":
+    if framework in {"arm", "bicep"}:
+        kind, _, _ = name.partition(".")
+        provider, _, rest = name.partition("/")
+        # Microsoft.Storage/storageAccounts.logs: the type has a point of its own.
+        kind = f"{provider}/{rest.partition('.')[0]}" if rest else kind
+        return name, kind
+    if framework in PIPELINES:
         return name or file, framework
     # Checkov names a Dockerfile by its instruction.
     return file, framework

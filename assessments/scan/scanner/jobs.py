@@ -46,7 +46,29 @@ CHECKOV_RUNNERS = {
     "kubernetes": "checkov.kubernetes.runner",
     "github_actions": "checkov.github_actions.runner",
     "dockerfile": "checkov.dockerfile.runner",
+    "gitlab_ci": "checkov.gitlab_ci.runner",
+    "azure_pipelines": "checkov.azure_pipelines.runner",
+    "circleci_pipelines": "checkov.circleci_pipelines.runner",
+    "ansible": "checkov.ansible.runner",
+    "arm": "checkov.arm.runner",
+    "bicep": "checkov.bicep.runner",
 }
+GRAPHS = (
+    "terraform",
+    "cloudformation",
+    "kubernetes",
+    "github_actions",
+    "dockerfile",
+    "ansible",
+    "arm",
+    "bicep",
+)
+NAMED = ("gitlab_ci", "azure_pipelines", "circleci_pipelines")
+"""Kinds that Checkov knows by their files' names alone. The caller knows them by their content,
+too, and a job holds no other files."""
+SILENT = (*NAMED, "ansible", "arm", "bicep")
+"""Kinds of which Checkov passes over what it can't read without a word."""
+MAX_RESOURCES = 20_000
 MAX_BROKEN_FILES = 25
 MAX_CODE_LINES = 40
 MAX_SECRETS = 20_000
@@ -160,7 +182,7 @@ def preload() -> None:
         importlib.import_module(module)
     from checkov.common.checks_infra.registry import get_graph_checks_registry
 
-    for framework in ("terraform", "cloudformation", "kubernetes", "github_actions", "dockerfile"):
+    for framework in GRAPHS:
         get_graph_checks_registry(framework).load_checks()
     import cfnlint.api  # noqa: F401
 
@@ -179,8 +201,11 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     runner = module.Runner()
     runner.pbar = _Ticker(emit, total=job["units"])
     _tick_per_check(runner)
+    if framework in NAMED:
+        runner.is_workflow_file = module.Runner.is_workflow_file = lambda _: True
     if job.get("parameters"):
-        _give_parameters(module, job["parameters"])
+        give = _give_arm_parameters if framework == "arm" else _give_parameters
+        give(module, job["parameters"])
     if job.get("named_vars"):
         _apply_last(job["named_vars"], root=job["root"])
     reports = runner.run(
@@ -192,7 +217,14 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     for report in reports if isinstance(reports, list) else [reports]:
         records += [_record(record) for record in report.get_all_records()]
         errors |= {_relative(path) for path in report.parsing_errors}
-    return {"version": version, "records": records, "errors": sorted(errors)}
+    if framework in SILENT:
+        errors |= set(job["files"]) - {_relative(str(path)) for path in runner.definitions}
+    return {
+        "version": version,
+        "records": records,
+        "errors": sorted(errors),
+        "resources": _azure_resources(runner.definitions) if framework in {"arm", "bicep"} else [],
+    }
 
 
 def _filter(framework: str, *, rules: str) -> Any:
@@ -234,6 +266,63 @@ def _give_parameters(module: Any, parameters: dict[str, Any]) -> None:
         return definitions, raw
 
     module.create_definitions = with_parameters
+
+
+def _give_arm_parameters(module: Any, parameters: dict[str, Any]) -> None:
+    read = module.get_files_definitions
+
+    def with_parameters(*args: Any, **kwargs: Any) -> Any:
+        definitions, raw, errors = read(*args, **kwargs)
+        for template in definitions.values():
+            declared = template.get("parameters") if isinstance(template, dict) else None
+            for name, value in parameters.items() if isinstance(declared, dict) else ():
+                if isinstance(declared.get(name), dict):
+                    declared[name]["defaultValue"] = value
+        return definitions, raw, errors
+
+    module.get_files_definitions = with_parameters
+
+
+def _azure_resources(definitions: Any) -> list[dict[str, Any]]:
+    """The resources that ARM templates and Bicep files declare, as Checkov has evaluated them."""
+    found = []
+    for path, definition in definitions.items():
+        declared = definition.get("resources") if isinstance(definition, dict) else None
+        is_bicep = isinstance(declared, dict)
+        for name, value in declared.items() if is_bicep else enumerate(declared or ()):
+            if isinstance(value, dict) and not value.get("existing"):
+                name = str(name if is_bicep else value.get("name", ""))
+                found.append(_azure_resource(name, value, file=_relative(str(path))))
+    return [each for each in found if each["type"] and each["line_start"]][:MAX_RESOURCES]
+
+
+def _azure_resource(name: str, value: dict[str, Any], *, file: str) -> dict[str, Any]:
+    kind = str(value.get("type", ""))
+    start, end = _marked(value)
+    return {
+        "address": f"{kind}.{name}",
+        "type": kind,
+        "name": name,
+        "file": file,
+        "line_start": start,
+        "line_end": end,
+        "attributes": _without_marks(value.get("config", value)),
+    }
+
+
+def _marked(value: dict[str, Any]) -> tuple[int, int]:
+    start = value.get("__startline__", value.get("__start_line__", 0))
+    return int(start), int(value.get("__endline__", value.get("__end_line__", start)))
+
+
+def _without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            str(key): _without_marks(item)
+            for key, item in value.items()
+            if not str(key).startswith("__") and not str(key).endswith("__")
+        }
+    return [_without_marks(item) for item in value] if isinstance(value, list) else value
 
 
 def _record(record: Any) -> dict[str, Any]:

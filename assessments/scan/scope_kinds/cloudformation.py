@@ -25,7 +25,7 @@ def stacks(files: Iterable[Classified]) -> Iterator[Unit]:
     parameters = defaultdict(list)
     for item in found.values():
         if item.role is Role.PARAMETERS:
-            parameters[_template_of(item.file.path, templates)].append(item.file.path)
+            parameters[template_of(item.file.path, templates)].append(item.file.path)
     for path in templates:
         for given in parameters.get(path) or [""]:
             name = posixpath.basename(given)
@@ -51,12 +51,12 @@ def _absent(template: Classified, parameters: Classified | None) -> frozenset[st
     )
 
 
-def _template_of(path: str, templates: Iterable[str]) -> str:
+def template_of(path: str, templates: Iterable[str]) -> str:
     """The template in the same folder whose name is the longest start of the parameter file's
     (``web.yaml`` for ``web-prod.parameters.json``); for a plain ``parameters.json`` the only
     one."""
     folder, name = posixpath.split(path)
-    stem = _SUFFIX.sub("", name)
+    stem = _SUFFIX.sub("", name).removesuffix(".bicepparam")
     beside = [each for each in templates if posixpath.dirname(each) == folder]
     if not stem:
         return beside[0] if len(beside) == 1 else ""

@@ -126,6 +126,10 @@ function kindOf(path) {
   if (/^(docker-)?compose([.-].*)?\.ya?ml$/.test(name)) return "Compose"
   if (/^dockerfile|\.dockerfile$/.test(name)) return "Dockerfile"
   if (/\.github\/workflows\/.*\.ya?ml$/.test(path)) return "GitHub Actions"
+  if (/gitlab-ci\.ya?ml$/.test(name)) return "GitLab CI"
+  if (/^azure-pipelines?([.-].*)?\.ya?ml$/.test(name)) return "Azure Pipelines"
+  if (/(^|\/)\.circleci\/.*\.ya?ml$/.test(path)) return "CircleCI"
+  if (/\.bicep(param)?$/.test(name)) return "Bicep"
   return /\.(ya?ml|json|template)$/.test(name) ? "Detected by content" : "Unsupported file type"
 }
 

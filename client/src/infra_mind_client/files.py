@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 """Bounds of one upload, as the server has them."""
 SUFFIXES = (
     *(".tf", ".tofu", ".tfvars", ".hcl", ".tftpl", ".tpl", ".j2"),
-    *(".yaml", ".yml", ".json", ".template", ".toml"),
+    *(".yaml", ".yml", ".json", ".template", ".toml", ".bicep", ".bicepparam"),
     *(".sh", ".bash", ".ps1", ".cmd", ".bat"),
     *(".env", ".ini", ".cfg", ".conf", ".properties", ".pem", ".key"),
 )

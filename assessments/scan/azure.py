@@ -1,0 +1,78 @@
+"""Azure's own templates: ARM (JSON), its parameter files, and Bicep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+BICEP = (".bicep", ".bicepparam")
+_TEMPLATE = re.compile(
+    r"/(?:subscription|managementGroup|tenant)?DeploymentTemplate\.json", re.IGNORECASE
+)
+_PARAMETERS = re.compile(
+    r"/(?:subscription|managementGroup|tenant)?DeploymentParameters\.json", re.IGNORECASE
+)
+_TYPE = re.compile(r"^[A-Za-z]+\.[A-Za-z.]+/\w")
+_MODULE = re.compile(r"^[ \t]*module[ \t]+\w+[ \t]+'([^'\n]{1,400})'", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class BicepModule:
+    """A ``module`` declaration: ``source`` as written, ``line`` is 1-based."""
+
+    source: str
+    line: int
+
+    @property
+    def is_local(self) -> bool:
+        """Others come from a registry (``br:``) or a template spec (``ts:``)."""
+        return not self.source.startswith(("br:", "br/", "ts:", "ts/"))
+
+
+def is_arm(value: dict[str, Any]) -> bool:
+    """By its schema, or by resources of Azure's with a version of their API."""
+    if _TEMPLATE.search(str(value.get("$schema", ""))):
+        return True
+    resources = value.get("resources")
+    items = resources.values() if isinstance(resources, dict) else resources
+    return isinstance(resources, dict | list) and any(
+        isinstance(item, dict)
+        and "apiVersion" in item
+        and isinstance(item.get("type"), str)
+        and _TYPE.match(item["type"]) is not None
+        for item in items or ()
+    )
+
+
+def is_arm_parameters(value: dict[str, Any]) -> bool:
+    return bool(_PARAMETERS.search(str(value.get("$schema", "")))) and isinstance(
+        value.get("parameters"), dict
+    )
+
+
+def given_values(value: Any) -> dict[str, Any]:
+    """Name to value, from a parameter file; references to a key vault are left out."""
+    parameters = value.get("parameters") if isinstance(value, dict) else None
+    return {
+        str(name): each["value"]
+        for name, each in (parameters.items() if isinstance(parameters, dict) else ())
+        if isinstance(each, dict) and "value" in each
+    }
+
+
+def arm_units(value: dict[str, Any]) -> int:
+    resources = value.get("resources")
+    return max(1, len(resources) if isinstance(resources, dict | list) else 1)
+
+
+def bicep_modules(text: str) -> Iterator[BicepModule]:
+    """The modules that a Bicep file calls. Bicep takes no expression there, so the line says it."""
+    for found in _MODULE.finditer(text):
+        yield BicepModule(found[1], text.count("\n", 0, found.start(1)) + 1)
+
+
+def bicep_units(text: str) -> int:
+    declared = re.findall(r"^[ \t]*(?:resource|module|param)[ \t]+\w", text, re.MULTILINE)
+    return max(1, len(declared))
