@@ -17,6 +17,15 @@ _PARAMETERS = re.compile(
 _TYPE = re.compile(r"^[A-Za-z]+\.[A-Za-z.]+/\w")
 _MODULE = re.compile(r"^[ \t]*module[ \t]+\w+[ \t]+'([^'\n]{1,400})'", re.MULTILINE)
 
+_SECURE_PARAM = re.compile(
+    r"@secure\(\)\s{1,20}(?:@[^\n]{0,400}\s{1,20}){0,5}param\s+\w+\s+\w+\s*=\s*'([^'\n]{1,2000})'"
+)
+_SECURE_STRING = re.compile(
+    r'"type"\s*:\s*"securestring"\s*,\s*"defaultValue"\s*:\s*"([^"\n]{1,2000})"'
+    r'|"defaultValue"\s*:\s*"([^"\n]{1,2000})"\s*,\s*"type"\s*:\s*"securestring"',
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class BicepModule:
@@ -60,6 +69,16 @@ def given_values(value: Any) -> dict[str, Any]:
         for name, each in (parameters.items() if isinstance(parameters, dict) else ())
         if isinstance(each, dict) and "value" in each
     }
+
+
+def secure_defaults(path: str, text: str) -> Iterator[str]:
+    """Defaults of parameters that are declared to be secret: they are written out all the same."""
+    if path.endswith(".bicep"):
+        for found in _SECURE_PARAM.finditer(text):
+            yield found[1]
+    elif path.endswith(".json") and "secure" in text.lower():
+        for found in _SECURE_STRING.finditer(text):
+            yield found[1] or found[2]
 
 
 def arm_units(value: dict[str, Any]) -> int:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from assessments.scan.azure import secure_defaults
 from assessments.scan.secrets.forms import formed_in
 from assessments.scan.secrets.grammar import grammar_of
 from assessments.scan.secrets.named import ASSIGNMENT, named_in, unquoted
@@ -95,6 +96,8 @@ class Redactor:
         found = {value for _, value, _ in pairs}
         for _, text in texts:
             found.update(_formed_literals(text))
+        for path, text in texts:
+            found.update(secure_defaults(path, text))
         for document in documents:
             found.update(_kubernetes_secret_values(document.value))
         return cls(

@@ -13,6 +13,7 @@ from assessments.agents.types import AgentInput, AgentStatus
 from assessments.requirements import Framework, Requirements
 from assessments.scan.classify import classify
 from assessments.scan.merge import ScanResult
+from assessments.scan.redact import Redactor
 from assessments.scan.scopes import scopes_of
 from assessments.scan.types import CoverageStatus, FileKind, Outcome
 from tests.assessments.scanning import coverage_of, files_of, scan
@@ -241,6 +242,15 @@ def test_an_arm_template_may_have_comments() -> None:
     assert entry.kind is FileKind.ARM
     assert entry.status is CoverageStatus.READ or entry.reason
     assert bool(told.checks) == (entry.status is CoverageStatus.READ)
+
+
+def test_defaults_of_secure_parameters_are_masked() -> None:
+    arm = json.dumps({"other": {"type": "secureString", "defaultValue": "hunter2hunter2"}})
+    bicep = "@secure()\n@minLength(8)\nparam other string = 'hunter3hunter3'\n"
+    for path, text in (("a.json", arm), ("main.bicep", bicep)):
+        masked = Redactor.of(files_of(**{path: text})).text(text)
+        assert "hunter" not in masked
+        assert "other" in masked
 
 
 def test_agents_answer_for_the_new_kinds() -> None:
