@@ -75,6 +75,12 @@ def first(attributes: Mapping[str, Any], *keys: str, default: object = None) -> 
     return default
 
 
+def declared(attributes: Mapping[str, Any], key: str, default: object) -> Any:
+    """The value of ``key``; ``default`` where it is not declared, or null as plans have it."""
+    value = attributes.get(key)
+    return default if value is None else value
+
+
 def snake_case(value: Any, *, depth: int = MAX_DEPTH) -> Any:
     """CloudFormation's keys in Terraform's spelling (``MultiAZ`` -> ``multi_az``), down to
     ``depth`` levels."""

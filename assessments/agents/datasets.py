@@ -15,6 +15,7 @@ USED_BY = {
     "checkov_rules.json": ("security", "operations"),
     "ec2.json.gz": ("cost", "capacity", "sustainability"),
     "azure.json.gz": ("cost",),
+    "google.json.gz": ("cost",),
     "cost_facts.json": ("cost",),
     "sla.json": ("reliability",),
     "carbon.json": ("sustainability",),

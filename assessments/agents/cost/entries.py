@@ -12,6 +12,7 @@ from assessments.agents.cost.caches import cache_entries, serverless_entries
 from assessments.agents.cost.containers import task_entries
 from assessments.agents.cost.databases import aurora_instance_entries, database_entries
 from assessments.agents.cost.free import is_free
+from assessments.agents.cost.google.entries import GLOBAL, google_entries
 from assessments.agents.cost.machines import machine_entries, spot_request_entries
 from assessments.agents.cost.network import (
     attachment_entries,
@@ -21,7 +22,7 @@ from assessments.agents.cost.network import (
     vpn_entries,
 )
 from assessments.agents.cost.places import (
-    AZURE,
+    GOOGLE,
     NO_REGION,
     cloud_of,
     usual_regions,
@@ -162,11 +163,16 @@ def _all(estate: Estate) -> Iterator[Entry]:
 def _elsewhere(resource: Resource, estate: Estate) -> Iterator[Entry]:
     """Resources of other clouds than AWS."""
     region = estate.region(resource)
-    entries = _CLOUDS[cloud_of(resource)](resource, attributes_of(resource), region)
+    attributes = attributes_of(resource)
+    entries = (
+        google_entries(resource, attributes, region, estate.resources)
+        if cloud_of(resource) == GOOGLE
+        else azure_entries(resource, attributes, region)
+    )
     if entries is None:
         if not is_free(resource.type) and not is_read(resource):
             yield Unpriced(resource, resource.type, NOT_HELD)
-    elif not region:
+    elif not region and resource.type not in GLOBAL:
         yield Unpriced(resource, resource.type, NO_REGION)
     else:
         yield from entries
@@ -211,6 +217,3 @@ def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
         yield Unpriced(resource, *REASONS[kind])
     elif not is_free(kind):
         yield Unpriced(resource, resource.type, NOT_HELD)
-
-
-_CLOUDS = {AZURE: azure_entries}

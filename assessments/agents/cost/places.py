@@ -11,26 +11,30 @@ from collections.abc import Callable, Iterable, Sequence
 
 from assessments.agents.azure_sizes import is_region as is_azure_region
 from assessments.agents.azure_sizes import region_name
+from assessments.agents.google_machines import is_region as is_google_region
 from assessments.agents.places import cloud_region
 from assessments.scan.types import Resource
 
-AZURE = "azurerm"
+AZURE, GOOGLE = "azurerm", "google"
 NO_REGION = (
     "its region can't be determined from the code: declare it literally, or name it in the"
     " requirements"
 )
-_IS_REGION: dict[str, Callable[[str], bool]] = {AZURE: is_azure_region}
+_IS_REGION: dict[str, Callable[[str], bool]] = {
+    AZURE: is_azure_region,
+    GOOGLE: is_google_region,
+}
 
 
 def cloud_of(resource: Resource) -> str:
-    """``azurerm`` for what Azure provides, empty for everything priced as AWS's."""
+    """``azurerm`` or ``google``; empty for everything priced as AWS's."""
     prefix = resource.type.partition("_")[0]
     return prefix if prefix in _IS_REGION else ""
 
 
 def usual_regions(resources: Iterable[Resource], *, wanted: Sequence[str]) -> dict[str, str]:
-    """By cloud: the first region of the requirements that it has, else the one that is named most
-    often; empty where neither names one."""
+    """By cloud: the first region of the requirements that it has, else the one that its resources
+    name most often; empty where neither names one."""
     named: dict[str, Counter[str]] = {cloud: Counter() for cloud in _IS_REGION}
     for each in resources:
         if (cloud := cloud_of(each)) and (region := cloud_region(each, {})):

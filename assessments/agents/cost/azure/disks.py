@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.attributes import first, number, text
+from assessments.agents.attributes import number, text
 from assessments.agents.cost.price_list import Entry, Unpriced, fact, priced
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def disk_entry(
 ) -> Entry:
     """``count`` disks alike. ``disk`` is the block that declares them."""
     size = number(disk.get("disk_size_gb"))
-    storage = text(first(disk, "storage_account_type", "managed_disk_type", default="Standard_LRS"))
+    storage = text(
+        disk.get("storage_account_type") or disk.get("managed_disk_type") or "Standard_LRS"
+    )
     if size is None:
         return Unpriced(resource, part, "its size is set by the image: declare disk_size_gb")
     tier = tier_of(storage, size) if storage else None

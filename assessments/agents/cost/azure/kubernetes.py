@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.attributes import block, first, flag, number, text, whole
+from assessments.agents.attributes import block, declared, first, flag, number, text, whole
 from assessments.agents.cost.azure.disks import disk_entry
 from assessments.agents.cost.azure.machines import Bought, compute, is_spot
 from assessments.agents.cost.price_list import HOURS, Entry, Unpriced, priced
@@ -23,7 +23,7 @@ FREE_TIER = "Free"
 
 def cluster(resource: Resource, attributes: Mapping[str, Any], region: str) -> Iterator[Entry]:
     """The management fee and the pool that the cluster itself declares."""
-    tier = text(attributes.get("sku_tier", FREE_TIER))
+    tier = text(declared(attributes, "sku_tier", FREE_TIER))
     if tier is None:
         yield Unpriced(resource, "cluster management", "its tier can't be determined from the code")
     elif tier != FREE_TIER:
@@ -55,4 +55,4 @@ def _nodes(pool: Mapping[str, Any]) -> int | None:
     scaled = first(pool, "auto_scaling_enabled", "enable_auto_scaling", default=False)
     if flag(scaled):
         return whole(first(pool, "min_count", "node_count"))
-    return whole(first(pool, "node_count", default=1))
+    return whole(declared(pool, "node_count", 1))

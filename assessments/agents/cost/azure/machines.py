@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.attributes import block, blocks, first, text, whole
+from assessments.agents.attributes import block, blocks, declared, first, text, whole
 from assessments.agents.azure_sizes import (
     hourly_price,
     price_source,
@@ -70,7 +70,7 @@ def virtual_machine(
     if not count:
         return
     system_disk = block(first(attributes, "os_disk", "storage_os_disk", "storage_profile_os_disk"))
-    if "diff_disk_settings" not in system_disk:
+    if not system_disk.get("diff_disk_settings"):
         yield disk_entry(resource, "OS disk", system_disk, count, region)
     extra = first(attributes, "data_disk", "storage_data_disk", "storage_profile_data_disk")
     for number, each in enumerate(blocks(extra)):
@@ -110,7 +110,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
 
 
 def is_spot(attributes: Mapping[str, Any]) -> bool | None:
-    priority = text(attributes.get("priority", "Regular"))
+    priority = text(declared(attributes, "priority", "Regular"))
     return None if priority is None else priority.lower() in ("spot", "low")
 
 
@@ -144,8 +144,8 @@ def _system(kind: str, attributes: Mapping[str, Any]) -> str:
     publisher = (text(image.get("publisher")) or "").lower()
     windows = (
         "windows" in kind
-        or "os_profile_windows_config" in attributes
-        or "windows_configuration" in profile
+        or declared(attributes, "os_profile_windows_config", []) != []
+        or declared(profile, "windows_configuration", []) != []
         or publisher.startswith("microsoftwindows")
     )
     return "Windows" if windows else "Linux"

@@ -1,0 +1,1 @@
+"""Resources of Google Cloud: machines, managed groups, node pools, disks, addresses."""
