@@ -247,6 +247,10 @@ class ScanShard(models.Model):
     spec = models.JSONField()
     output = models.BinaryField(null=True)
     checks = models.PositiveIntegerField(null=True)
+    failed = models.PositiveIntegerField(null=True, help_text="Of the checks")
+    worst = models.JSONField(
+        default=list, help_text="Some failed checks, as the page shows them during the run"
+    )
     resources = models.PositiveIntegerField(null=True)
     sandbox = models.CharField(
         max_length=10, blank=True, help_text="Level of confinement that its engine ran at"

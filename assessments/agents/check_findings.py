@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from heapq import nsmallest
 from pathlib import PurePosixPath
 
 from assessments.agents.crosswalk import entries, requirements_of_rule
 from assessments.agents.examples import in_own_names
+from assessments.agents.severity import SeverityTable
 from assessments.agents.types import AgentFinding, Severity, SeverityOrigin
 from assessments.rules import known_rules
 from assessments.scan.focus import Focus, shown
@@ -78,6 +80,17 @@ def sorted_findings(findings: Iterable[AgentFinding]) -> list[AgentFinding]:
             each = each.replace(fingerprint_key=f"{each.fingerprint_key}|{count}")
         result.append(each)
     return result
+
+
+def worst_findings(
+    failed: Iterable[CheckResult], *, of: Iterable[CheckResult], at_most: int = 5
+) -> list[AgentFinding]:
+    """The worst of the ``failed`` among all checks ``of`` a scan, or of a part of one. What fails
+    in several scopes at once is in the list once."""
+    table = SeverityTable(of)
+    once = {(each.rule, each.file, each.line_start, each.resource): each for each in failed}
+    worst = nsmallest(at_most, once.items(), key=lambda item: (-table.of(item[1])[0], *item[0][1:]))
+    return [finding_of(check, *table.of(check)) for _, check in worst]
 
 
 def _references(check: CheckResult) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from assessments.agents import AGENTS
 from assessments.agents.types import AgentStatus
 from assessments.models import AgentReport, AssessmentRun
 from assessments.pages.pillars import missing_of
@@ -13,8 +14,11 @@ from assessments.stages import STAGES
 from tasks_ui.models import ACTIVE, FINAL, State, TaskRun
 from tasks_ui.runs import wording
 
+type Shards = Mapping[Any, Mapping[str, Any]]
+"""Parts of the scan by id: label, engine, checks, failed, worst."""
 SKIPPED = "SKIPPED"
 """A state of the view alone: an agent that answered "not assessed"."""
+NEWEST_PARTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,18 @@ class Lane:
     report: AgentReport | None = None
     missing: list[tuple[str, str]] = field(default_factory=list)
     severities: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanSoFar:
+    """``failed`` of ``checks`` in the ``done`` of all ``parts``; the ``newest`` parts with what is
+    worst in each."""
+
+    parts: int
+    done: int
+    failed: int
+    checks: int
+    newest: list[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +121,25 @@ def agent_lanes(
     return lanes
 
 
-def shard_lanes(children: Sequence[TaskRun], run: AssessmentRun) -> list[Lane]:
-    shards: dict[Any, dict[str, Any]] = {
-        row["id"]: dict(row) for row in run.shards.values("id", "label", "engine", "checks")
-    }
+def waiting_agents(run: AssessmentRun, children: Sequence[TaskRun]) -> list[tuple[str, str]]:
+    """The agents that will be asked once the scan is done, by name and label: all seven, or those
+    that a run which completes another one asks again."""
+    if any(child.stage == "agents" for child in children):
+        return []
+    again = (
+        set(run.completes.reports.filter(status__in=["", AgentReport.FAILED]).values_list("agent"))
+        if run.completes and not run.asks_all
+        else {(name,) for name in AGENTS}
+    )
+    return [(name, agent.label) for name, agent in AGENTS.items() if (name,) in again]
+
+
+def shard_lanes(children: Sequence[TaskRun], shards: Shards) -> list[Lane]:
     lanes = []
     for child in children:
         if child.stage != "scan":
             continue
-        shard: dict[str, Any] = shards.get(child.subject_id, {})
+        shard = shards.get(child.subject_id, {})
         checks = shard.get("checks")
         done = child.state == State.SUCCESS and checks is not None
         lanes.append(
@@ -127,6 +153,26 @@ def shard_lanes(children: Sequence[TaskRun], run: AssessmentRun) -> list[Lane]:
             )
         )
     return lanes
+
+
+def shards_of(run: AssessmentRun) -> Shards:
+    rows = run.shards.values("id", "label", "engine", "checks", "failed", "worst")
+    return {row["id"]: row for row in rows}
+
+
+def scan_so_far(children: Sequence[TaskRun], shards: Shards) -> ScanSoFar:
+    """What the finished parts of a scan have found, before an agent has read it."""
+    parts = [child for child in children if child.stage == "scan"]
+    done = [child for child in parts if child.state == State.SUCCESS and child.finished_at]
+    newest = sorted(done, key=lambda child: (child.finished_at, child.pk), reverse=True)
+    found = [shards[key] for child in newest if (key := child.subject_id) in shards]
+    return ScanSoFar(
+        parts=len(parts),
+        done=len(done),
+        failed=sum(shard["failed"] or 0 for shard in found),
+        checks=sum(shard["checks"] or 0 for shard in found),
+        newest=[shard for shard in found if shard["worst"]][:NEWEST_PARTS],
+    )
 
 
 def _stage_bar(stage: Any, children: Sequence[TaskRun]) -> StageBar:

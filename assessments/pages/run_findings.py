@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 
 from assessments.agents import AGENTS
 from assessments.listing import DISTINCT
@@ -16,8 +19,12 @@ from assessments.pages.scopes import label_findings, scope_labels
 if TYPE_CHECKING:
     from django.http import QueryDict
 
+    from tasks_ui.models import TaskRun
+
 
 FINDINGS_PER_PAGE = 25
+SHOWN_PER_AGENT = 5
+WORST_FIRST = ("-severity", "file", "line_start", "rule", "fingerprint")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +74,44 @@ def findings_page(run: AssessmentRun, filters: FindingFilters, *, page: str) -> 
     found = Paginator(chosen, FINDINGS_PER_PAGE).get_page(page)
     label_findings(found, scope_labels(run))
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentSoFar:
+    """An agent that has finished: how many findings it has, and the most severe of them."""
+
+    agent: str
+    label: str
+    count: int
+    findings: list[Finding]
+
+
+def found_so_far(
+    run: AssessmentRun,
+    children: Sequence[TaskRun],
+    by_agent: Mapping[str, Mapping[int, int]],
+) -> list[AgentSoFar]:
+    """What each agent of a running run has found, in the order in which they finished: what comes
+    later is added below, and nothing on the page moves."""
+    ended = {child.subject_id: child.finished_at for child in children if child.finished_at}
+    rank = Window(RowNumber(), partition_by=F("agent"), order_by=WORST_FIRST)
+    worst = run.findings.filter(DISTINCT).unmuted().defer("detail").annotate(rank=rank)
+    rows: dict[str, list[Finding]] = defaultdict(list)
+    for finding in worst.filter(rank__lte=SHOWN_PER_AGENT).select_related("report"):
+        rows[finding.agent].append(finding)
+    label_findings([finding for found in rows.values() for finding in found], scope_labels(run))
+    since = max(ended.values(), default=run.created_at)
+    in_order = sorted(rows, key=lambda agent: ended.get(rows[agent][0].report_id) or since)
+    return [
+        AgentSoFar(
+            agent=agent,
+            label=AGENTS[agent].label,
+            count=sum(by_agent.get(agent, {}).values()),
+            findings=rows[agent],
+        )
+        for agent in in_order
+        if agent in AGENTS
+    ]
 
 
 def severities_by_agent(run: AssessmentRun) -> dict[str, dict[int, int]]:

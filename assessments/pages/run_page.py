@@ -13,9 +13,22 @@ from assessments.agents import AGENTS
 from assessments.listing import severities_of
 from assessments.models import AgentReport, AssessmentRun, Recommendation, Report
 from assessments.pages.charts import against_targets, cost_chart
-from assessments.pages.lanes import agent_lanes, percent_of_stages, shard_lanes, stage_bars
+from assessments.pages.lanes import (
+    agent_lanes,
+    percent_of_stages,
+    scan_so_far,
+    shard_lanes,
+    shards_of,
+    stage_bars,
+    waiting_agents,
+)
 from assessments.pages.pillars import pillars
-from assessments.pages.run_findings import FindingFilters, findings_page, severities_by_agent
+from assessments.pages.run_findings import (
+    FindingFilters,
+    findings_page,
+    found_so_far,
+    severities_by_agent,
+)
 from assessments.pages.scopes import scope_table
 from assessments.pages.since import completed_before, run_before, since
 from assessments.pages.timeline import Entry, timeline
@@ -46,6 +59,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
     filters = FindingFilters.of(query)
     is_active = task is not None and task.state in ACTIVE
     before = None if is_active else run_before(run, asked_for=query.get("with", ""))
+    shards = shards_of(run) if is_active else {}
     stages = stage_bars(children, reached=task.current if task else 0)
     return {
         "run": run,
@@ -60,7 +74,9 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "stages": stages,
         "percent": percent_of_stages(stages),
         "agents": agent_lanes(children, reports, by_agent),
-        "shards": shard_lanes(children, run),
+        "waiting_agents": waiting_agents(run, children) if is_active else [],
+        "shards": shard_lanes(children, shards),
+        "scanned": scan_so_far(children, shards),
         "pillars": pillars(children, reports, by_agent, before),
         "severities": (
             by_agent.get(filters.agent, {})
@@ -70,6 +86,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "muted_count": run.findings.filter(filters.condition).muted().count(),
         "repeated": sum(by_agent.get("compliance", {}).values()),
         "findings": findings_page(run, filters, page=query.get("page", "")),
+        "found": found_so_far(run, children, by_agent) if is_active else [],
         "filters": filters,
         "agent_tabs": [
             (r.agent, AGENTS[r.agent].label, sum(by_agent.get(r.agent, {}).values()))

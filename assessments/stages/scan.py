@@ -10,6 +10,8 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from assessments import kinds
+from assessments.agents.check_findings import worst_findings
+from assessments.agents.types import AgentFinding
 from assessments.models import (
     AssessmentRun,
     MergedScan,
@@ -19,7 +21,7 @@ from assessments.scan.engines import run_shard
 from assessments.scan.merge import merge, shard_failure
 from assessments.scan.sandbox import LEVELS, Level, ScanError, ScanTimeout
 from assessments.scan.shards import Shard
-from assessments.scan.types import FileCoverage, ShardOutput
+from assessments.scan.types import FileCoverage, Outcome, ShardOutput
 from assessments.stages.stage import (
     child,
     confinement,
@@ -74,12 +76,25 @@ def _final_unless_stopped(work: Work) -> Iterator[None]:
 
 
 def store_scan(row: ScanShard, output: ShardOutput, level: Level) -> None:
+    failed = [check for check in output.checks if check.outcome is Outcome.FAILED]
     ScanShard.objects.filter(pk=row.pk).update(
         output=packed(output),
         checks=len(output.checks),
+        failed=len(failed),
+        worst=[shown_check(finding) for finding in worst_findings(failed, of=output.checks)],
         resources=len(output.resources),
         sandbox=level,
     )
+
+
+def shown_check(finding: AgentFinding) -> dict[str, Any]:
+    """What the page of a running run shows of a failed check, before agents have read the scan."""
+    return {
+        "rule": finding.rule[:80],
+        "title": finding.title[:300],
+        "severity": int(finding.severity),
+        "place": f"{finding.file}:{finding.line_start}"[-300:],
+    }
 
 
 def weakest_level(run: AssessmentRun) -> str:

@@ -12,17 +12,22 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from assessments.models import AssessmentRun, Finding, MergedScan
+from assessments.agents import AGENTS
+from assessments.models import AssessmentRun, Finding, MergedScan, ScanShard
 from assessments.pages.compliance import section_of
 from assessments.pages.costs import cost_rows
 from assessments.pages.inventory import items_of
+from assessments.scan.types import Outcome
+from assessments.services import start_analysis
 from assessments.stages import ask
 from assessments.stages.intake import make_intake
-from assessments.stages.scan import copy_scan
-from tasks_ui.models import TaskRun
+from assessments.stages.scan import copy_scan, make_scan, store_scan
+from tasks_ui.models import State, TaskRun
 from tests.assessments.rows import assessed, sample_files, sample_requirements, uploaded
+from tests.assessments.scanning import files_of, scan_outputs
 from tests.assessments.test_pages import signed_in
 
 if TYPE_CHECKING:
@@ -200,3 +205,50 @@ def the_overview_stays_light_with_500_findings(client: Client, run: AssessmentRu
     assert run.findings.count() >= 500
     assert len(overview.content) < 150_000
     assert len(captured) <= 40
+
+
+DATABASE = """\
+resource "aws_db_instance" "orders" {
+  engine              = "postgres"
+  publicly_accessible = true
+}
+"""
+
+
+def test_a_part_of_the_scan_shows_its_worst_failed_checks_before_an_agent_has_read_them(
+    client: Client, alice: User
+) -> None:
+    run = AssessmentRun.objects.get(
+        task=start_analysis(uploaded(alice, {"main.tf": DATABASE}), by=alice)
+    )
+    output = scan_outputs(files_of(**{"main.tf": DATABASE}), engines=["checkov"])[0]
+    shard = ScanShard.objects.create(
+        run=run, engine="checkov", label="<b>main.tf</b>", weight=1, spec={}
+    )
+    (child,) = make_scan(run)
+    child.parent, child.owner, child.stage = run.task, alice, "scan"
+    child.state, child.finished_at = State.SUCCESS, timezone.now()
+    child.save()
+    store_scan(shard, output, "isolated")
+    shard.refresh_from_db()
+    failed = [check for check in output.checks if check.outcome is Outcome.FAILED]
+    assert shard.failed == len(failed) > len(shard.worst) == 5
+    assert [row["severity"] for row in shard.worst] == sorted(
+        (row["severity"] for row in shard.worst), reverse=True
+    )
+    shown = page(client, "run", run).content.decode()
+    assert "&lt;b&gt;main.tf&lt;/b&gt;" in shown and shown.count("find flat") == 5
+    assert f"<b>{len(failed)}</b> of" in shown
+    assert shown.count('id="waiting-') == len(AGENTS)
+
+
+def test_a_running_run_shows_the_worst_findings_of_each_agent_that_has_finished(
+    client: Client, alice: User
+) -> None:
+    run = assessed(uploaded(alice, {"main.tf": DATABASE}))
+    TaskRun.objects.filter(assessment_run=run).update(state=State.PROGRESS)
+    found = page(client, "run", run).context["found"]
+    assert {each.agent for each in found} >= {"security", "operations"}
+    for each in found:
+        mine = run.findings.filter(agent=each.agent)
+        assert each.count == mine.count() and list(each.findings) == list(mine[:5])

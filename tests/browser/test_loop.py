@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
+from assessments.agents import AGENTS
 from assessments.models import Recommendation
 
 if TYPE_CHECKING:
@@ -30,14 +31,36 @@ resource "aws_db_instance" "orders" {
 }
 """
 PUBLIC = "CKV_AWS_17"
+MEASURE_SHIFT = """(() => {
+  window.shifts = []
+  new PerformanceObserver((list) => {
+    if (!document.querySelector("#hero[data-attempt]")) return
+    for (const { startTime, value, hadRecentInput, sources } of list.getEntries()) {
+      if (hadRecentInput) continue
+      shifts.push([startTime, value, sources.map(({ node }) => node?.id ?? "").join()])
+    }
+  }).observe({ type: "layout-shift", buffered: true })
+  // The largest sum of a window of at most 5 s, in which no pause is longer than 1 s: web.dev/cls.
+  window.layoutShift = () => {
+    let [most, sum, first, last] = [0, 0, -Infinity, -Infinity]
+    for (const [at, value] of shifts) {
+      if (at - last > 1000 || at - first > 5000) [sum, first] = [0, at]
+      ;[sum, last] = [sum + value, at]
+      most = Math.max(most, sum)
+    }
+    return most
+  }
+})()"""
 
 
 def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
     page: Page, shared_stack: Stack, alice: User, complaints: list[str], tmp_path: Path
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.add_init_script(MEASURE_SHIFT)
     home = shared_stack.url
     upload(page, home)
+    watch(page)
     expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
     title, patch = copy_the_fix(page, home)
     problem = Recommendation.objects.get(findings__rule=PUBLIC).title
@@ -53,7 +76,8 @@ def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
     page.get_by_role("button", name="Save and analyze").click()
     expect(page).to_have_url(re.compile("/runs/2/$"))
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
-    expect(page.locator("#head")).to_contain_text("Version 2, 1\N{NO-BREAK SPACE}file")
+    expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
+    expect(page.locator("#head")).to_contain_text("Version 2, 2\N{NO-BREAK SPACE}files")
 
     page.locator("#since").get_by_role("link", name=re.compile("^[1-9]\\d* fixed$")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Run 2 against run 1")
@@ -67,15 +91,27 @@ def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
     expect(card(done, problem)).to_contain_text("Verified: run 2 no longer finds it.")
 
 
+def watch(page: Page) -> None:
+    """From the first second there is something to see, and nothing jumps."""
+    expect(page.locator("#agents .lane")).to_have_count(len(AGENTS), timeout=1_000)
+    expect(page.locator("#agents [id^=waiting-] .u").first).to_have_text("queued")
+    checks = page.locator("#findings .find.flat")
+    expect(checks.first).to_be_visible(timeout=DONE_MS)
+    expect(page.locator("#findings > header")).to_contain_text("failed in")
+    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    assert page.evaluate("layoutShift()") < 0.05, page.evaluate("shifts")
+
+
 def upload(page: Page, home: str) -> None:
     page.goto(f"{home}/assessments/new/")
-    page.get_by_label("Files", exact=True).set_input_files(
-        {"name": "main.tf", "mimeType": "text/plain", "buffer": DATABASE.encode()}
-    )
+    files: list[FilePayload] = [
+        {"name": "main.tf", "mimeType": "text/plain", "buffer": DATABASE.encode()},
+        {"name": "Dockerfile", "mimeType": "text/plain", "buffer": b"FROM debian:latest\n"},
+    ]
+    page.get_by_label("Files", exact=True).set_input_files(files)
     page.get_by_label("Name", exact=True).fill("orders")
-    page.get_by_role("button", name="Analyze 1 file").click()
+    page.get_by_role("button", name="Analyze 2 files").click()
     expect(page).to_have_url(re.compile("/runs/1/$"))
-    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
 
 
 def copy_the_fix(page: Page, home: str) -> tuple[str, str]:

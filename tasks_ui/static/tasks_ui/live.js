@@ -154,7 +154,7 @@ function light(added) {
   const findings = added.flatMap((element) =>
     element.matches(".find") ? [element] : [...element.querySelectorAll(".list > .find")],
   )
-  countUnseen(findings)
+  countUnseen(findings.filter((element) => !element.matches(".flat")))
   for (const finding of findings.slice(0, FRESH_AT_ONCE)) {
     finding.classList.add("fresh")
     setTimeout(() => finding.classList.remove("fresh"), 2400)
