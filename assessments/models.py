@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
@@ -15,7 +15,10 @@ from assessments.agents.types import AgentStatus, Severity, SeverityOrigin
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind
 from tasks_ui.models import TaskRun
-from tasks_ui.querysets import OwnedQuerySet
+from tasks_ui.models.querysets import OwnedQuerySet
+
+if TYPE_CHECKING:
+    from tasks_ui.runs.fields import Subject
 
 
 class AssessmentQuerySet(OwnedQuerySet["Assessment"]):
@@ -655,6 +658,6 @@ class Report(models.Model):
         return f"{self.kind} {self.format} report {self.pk} of assessment {self.run.assessment_id}"
 
 
-def subject_of(model: models.Model) -> dict[str, Any]:
+def subject_of(model: models.Model) -> Subject:
     """The fields by which a ``TaskRun`` names its object."""
     return {"subject_type": ContentType.objects.get_for_model(model), "subject_id": model.pk}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from tasks_ui.vocabulary import register_error_codes, register_events
+from tasks_ui.runs.vocabulary import register_error_codes, register_events
 
 
 class AgentFinished(BaseModel):

@@ -15,7 +15,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.utils.functional import LazyObject
 
-from tasks_ui import log_context
+from tasks_ui.runs import log_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable

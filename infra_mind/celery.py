@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
-from tasks_ui.celery_app import prepare_celery
+from tasks_ui.setup.celery import prepare_celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "infra_mind.settings")
 

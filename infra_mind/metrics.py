@@ -24,8 +24,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from infra_mind import hosts
-from tasks_ui import health
-from tasks_ui.metrics import DatabaseCollector
+from tasks_ui.monitoring import health
+from tasks_ui.monitoring.metrics import DatabaseCollector
 from tasks_ui.runs import workers
 from tasks_ui.runs.patience import DATABASE_ERRORS
 

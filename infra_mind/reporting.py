@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 
-from tasks_ui import log_context
+from tasks_ui.runs import log_context
 
 logger = logging.getLogger(__name__)
 

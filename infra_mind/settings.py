@@ -20,7 +20,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 
 from infra_mind.embedded import connection_urls, local_secret_key
 from infra_mind.hosts import is_loopback
-from tasks_ui.log_context import FIELDS
+from tasks_ui.runs.log_context import FIELDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -482,7 +482,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "context": {"()": "tasks_ui.log_context.ContextFilter"},
+        "context": {"()": "tasks_ui.runs.log_context.ContextFilter"},
         "route": {"()": "infra_mind.access_log.RouteFilter"},
     },
     "formatters": {

@@ -6,7 +6,7 @@ class TasksUiConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        from tasks_ui import defaults
+        from tasks_ui.setup import defaults
 
         defaults.fill_in()  # before anything reads a setting
 

@@ -27,8 +27,8 @@ from prometheus_client import REGISTRY
 import infra_mind.metrics
 from infra_mind import embedded
 from tasks_ui.live import counters
-from tasks_ui.metrics import DatabaseCollector
 from tasks_ui.models import ApiToken, State, TaskRun
+from tasks_ui.monitoring.metrics import DatabaseCollector
 from tests.probe.runs import queue_probe
 from tests.stack import Stack, free_port, wait_until
 from tests.tasks_ui.sockets import greeted

@@ -17,8 +17,8 @@ from django.test import Client
 from jsonschema import Draft202012Validator
 
 from assessments.models import AgentReport, AssessmentRun, Finding
-from tasks_ui import vocabulary
 from tasks_ui.models import ApiToken, TaskEvent
+from tasks_ui.runs import vocabulary
 from tests.api_world import make_user, make_world
 from tests.assessments.rows import assessed, sample_files, uploaded
 

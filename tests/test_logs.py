@@ -13,8 +13,8 @@ from django.test import Client, RequestFactory
 from django.utils.functional import SimpleLazyObject
 
 from infra_mind.access_log import RouteFilter, _known_user_id
-from tasks_ui import log_context
 from tasks_ui.models import ApiToken, State, TaskRun
+from tasks_ui.runs import log_context
 from tasks_ui.runs.transitions import create_run
 from tests.stack import Stack, new_stack, wait_until
 from tests.tasks_ui.sockets import greeted

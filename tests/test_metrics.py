@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from infra_mind.metrics import is_from_here
 from tasks_ui.kinds import TaskKind
-from tasks_ui.metrics import DatabaseCollector
 from tasks_ui.models import FINAL, ApiToken, State, Tally, TaskRun
+from tasks_ui.monitoring.metrics import DatabaseCollector
 from tasks_ui.prune import prune
 from tasks_ui.reconciler import reconcile
 from tasks_ui.runs import tallies

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 FAIL = """
 import django, logging
 django.setup()
-from tasks_ui import log_context
+from tasks_ui.runs import log_context
 def scan(upload):
     raise ValueError(f"no such file: {upload}")
 with log_context.bound(trace_id="0190a0b0"):
@@ -37,7 +37,7 @@ TRACE = """
 import django, time
 django.setup()
 from uuid import UUID
-from tasks_ui import log_context
+from tasks_ui.runs import log_context
 run = UUID("0190a0b0-1111-7222-8333-444455556666")
 with log_context.bound(trace_id=run.hex, task_id=run, user_id=7):
     log_context.span_ended("scan succeeded", began_ns=time.time_ns() - 10**9)

@@ -13,7 +13,7 @@ from assessments.agents import AGENTS
 from assessments.comparing import Comparison
 from assessments.models import AssessmentRun
 from tasks_ui.access.sign_in import SignedInRequest
-from tasks_ui.querysets import as_uuid
+from tasks_ui.models.querysets import as_uuid
 
 SHOWN = 100
 RUNS_OFFERED = 50

@@ -17,7 +17,7 @@ from django.db.models import Case, Count, Exists, Max, OuterRef, QuerySet, Sum, 
 from assessments.agents import AGENTS
 from assessments.models import AssessmentRun, Recommendation, Report
 from assessments.recommending import EFFORT_RANK
-from tasks_ui.querysets import as_uuid
+from tasks_ui.models.querysets import as_uuid
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

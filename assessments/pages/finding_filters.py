@@ -11,7 +11,7 @@ from assessments.agents import AGENTS
 from assessments.listing import DISTINCT
 from assessments.models import Finding, FindingQuerySet
 from assessments.scan.types import FileKind
-from tasks_ui.querysets import as_uuid
+from tasks_ui.models.querysets import as_uuid
 
 if TYPE_CHECKING:
     from django.http import QueryDict

@@ -29,8 +29,8 @@ from assessments.pages.scopes import label_findings, scope_labels
 from assessments.reports.finding_export import EXPORTED_MAX, FORMATS
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.sign_in import SignedInRequest
+from tasks_ui.models.querysets import as_uuid
 from tasks_ui.pages.views import back
-from tasks_ui.querysets import as_uuid
 from tasks_ui.runs import wording
 
 if TYPE_CHECKING:

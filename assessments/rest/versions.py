@@ -20,7 +20,7 @@ from assessments.rest.uploads import AnalyzeIn, VersionIn, form_body, json_body,
 from assessments.scan.types import FileKind
 from assessments.services import analyze_upload, change_assessment
 from tasks_ui.access.auth import caller
-from tasks_ui.querysets import as_uuid
+from tasks_ui.models.querysets import as_uuid
 from tasks_ui.rest.api import Limit
 from tasks_ui.rest.openapi import answers
 from tasks_ui.rest.problems import problem

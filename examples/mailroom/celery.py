@@ -2,7 +2,7 @@ import os
 
 from celery import Celery
 
-from tasks_ui.celery_app import prepare_celery
+from tasks_ui.setup.celery import prepare_celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailroom.settings")
 app = Celery("mailroom")

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from tasks_ui import health
+from tasks_ui.monitoring import health
 from tasks_ui.rest.api import api
 
 urlpatterns = [

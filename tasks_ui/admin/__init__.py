@@ -38,7 +38,7 @@ from tasks_ui.admin.filters import (
     WorkerFilter,
 )
 from tasks_ui.models import ApiToken, PausedQueue, State, TaskRun
-from tasks_ui.querysets import SEARCHED
+from tasks_ui.models.querysets import SEARCHED
 from tasks_ui.runs import bulk, services, wording
 from tasks_ui.runs.history import history
 from tasks_ui.templatetags import ui

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from tasks_ui import groups, log_context
+from tasks_ui import groups
 from tasks_ui import protocol as p
 from tasks_ui.access import auth
 from tasks_ui.live import counters, reading
@@ -22,6 +22,7 @@ from tasks_ui.live.membership import Membership
 from tasks_ui.live.outgoing import Outgoing
 from tasks_ui.live.reading import Look, in_database
 from tasks_ui.models import TaskRun, TaskRunQuerySet
+from tasks_ui.runs import log_context
 
 logger = logging.getLogger(__name__)
 

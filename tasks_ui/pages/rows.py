@@ -13,7 +13,7 @@ from django.db.models import Q
 from tasks_ui import kinds
 from tasks_ui.kinds import RunFacts
 from tasks_ui.models import ACTIVE, State, TaskRun, TaskRunQuerySet
-from tasks_ui.querysets import NEEDS_ATTENTION, Page, as_uuid
+from tasks_ui.models.querysets import NEEDS_ATTENTION, Page, as_uuid
 from tasks_ui.runs.waiting import Bounds, places, usual_times
 from tasks_ui.runs.wording import COUNTED
 

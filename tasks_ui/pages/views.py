@@ -18,9 +18,9 @@ from tasks_ui import kinds
 from tasks_ui.access.sign_in import SignedInRequest
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import State, TaskRun
+from tasks_ui.models.querysets import SEARCHED, as_uuid
 from tasks_ui.pages.rows import TABS, Filters, as_rows, listing
 from tasks_ui.protocol import HEARTBEAT_S
-from tasks_ui.querysets import SEARCHED, as_uuid
 from tasks_ui.runs import services
 from tasks_ui.runs.services import request_cancel
 from tasks_ui.runs.waiting import trouble

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import core_schema
 
 from tasks_ui import kinds
-from tasks_ui.vocabulary import ERROR_CODES, EVENTS
+from tasks_ui.runs.vocabulary import ERROR_CODES, EVENTS
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

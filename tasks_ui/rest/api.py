@@ -24,7 +24,7 @@ from tasks_ui import protocol as p
 from tasks_ui.access.auth import SessionAuth, TokenAuth, caller
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import ACTIVE, SocketTicket, State, TaskEvent, TaskRun, TaskRunQuerySet
-from tasks_ui.querysets import Page
+from tasks_ui.models.querysets import Page
 from tasks_ui.rest import asyncapi, problems
 from tasks_ui.rest.openapi import Api, answers
 from tasks_ui.runs import results

@@ -17,10 +17,10 @@ from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from tasks_ui import kinds
-from tasks_ui.defaults import PRIORITY as PRIORITY
 from tasks_ui.models import RUNNING, PausedQueue, State, TaskRun
 from tasks_ui.runs.patience import DATABASE_ERRORS
 from tasks_ui.runs.statements import compiled, literal, prepared
+from tasks_ui.setup.defaults import PRIORITY as PRIORITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

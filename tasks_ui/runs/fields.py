@@ -1,5 +1,5 @@
-"""What a run is created with, and what a change of its state may write besides: a misspelled field
-is an error of types."""
+"""The fields that a run is created with, and those that a change of its state may set besides: the
+type checker catches a misspelled one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from django.db.models.expressions import Combinable
 from tasks_ui.models import TaskRun
 
 
-class RunFields(TypedDict, total=False):
-    """``owner`` or ``owner_id``, ``kind``, ``queue`` and ``title`` are always given."""
+class Subject(TypedDict):
+    """The object that a run works on."""
 
-    owner: Any  # the user model is a setting
-    owner_id: Any
-    kind: str
+    subject_type: ContentType
+    subject_id: UUID
+
+
+class RunOptions(TypedDict, total=False):
     queue: str
     title: str
     message: str
@@ -33,8 +35,23 @@ class RunFields(TypedDict, total=False):
     subject_id: UUID | None
 
 
-class Changes(TypedDict, total=False):
-    """Values, or what the database computes for them."""
+class RunFields(RunOptions, total=False):
+    """``owner`` or ``owner_id``, ``kind``, ``queue`` and ``title`` are always needed."""
+
+    owner: Any  # the user model is a setting
+    owner_id: Any
+    kind: str
+
+
+class CancelRequest(TypedDict, total=False):
+    """When someone asked for a run to end, and who did; None if it was not a person."""
+
+    cancel_requested_at: datetime | Combinable
+    cancel_requested_by: Any  # the user model is a setting
+
+
+class Changes(CancelRequest, total=False):
+    """Values, or expressions that the database evaluates."""
 
     message: str
     error: str

@@ -11,8 +11,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
 from tasks_ui.models import TaskRun
+from tasks_ui.models.states import VERBS
 from tasks_ui.runs import wording
-from tasks_ui.states import VERBS
 
 if TYPE_CHECKING:
     from tasks_ui.models import TaskEvent

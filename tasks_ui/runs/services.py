@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q
@@ -18,6 +18,8 @@ from tasks_ui.runs.transitions import cancel_children, emit, fan_in, lock, lock_
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
+    from tasks_ui.runs.fields import CancelRequest
+
 
 def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
     """Ask that a run and its children end; returns the row as it is then. A finished run stays as
@@ -26,7 +28,7 @@ def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
     What waits is REVOKED at once and never starts. What runs is CANCELLING until its worker, or the
     reconciler for a worker that is gone, confirms that the work has stopped.
     """
-    asked: dict[str, Any] = {"cancel_requested_at": Now(), "cancel_requested_by": by}
+    asked: CancelRequest = {"cancel_requested_at": Now(), "cancel_requested_by": by}
     with dispatch.admitting():
         if run.parent_id:
             lock_pk(run.parent_id)

@@ -18,11 +18,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
-from tasks_ui import kinds, log_context, publisher
+from tasks_ui import kinds, publisher
 from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRun
-from tasks_ui.runs import dispatch, results, statements, wakeup
+from tasks_ui.models.states import VERBS
+from tasks_ui.runs import dispatch, log_context, results, statements, wakeup
 from tasks_ui.runs.results import Outcome
-from tasks_ui.states import VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from tasks_ui.runs.fields import Changes, RunFields
+    from tasks_ui.runs.fields import CancelRequest, Changes, RunFields
 
 NEXT: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.STARTED, State.REVOKED}),
@@ -250,9 +250,9 @@ def confirm_cancelled(run: TaskRun, *, attempt: int) -> bool:
     return True
 
 
-def cancel_children(parent: TaskRun, **asked: Any) -> None:
+def cancel_children(parent: TaskRun, **asked: Unpack[CancelRequest]) -> None:
     """Cancel every child of a locked run that is not final yet: nothing waits for it any more."""
-    asked = asked or {"cancel_requested_at": Now()}
+    asked = {"cancel_requested_at": Now(), **asked}
     children = list(
         TaskRun.objects.select_for_update(no_key=True)
         .filter(parent=parent, state__in=ACTIVE)

@@ -25,10 +25,9 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, DataError
 
-from tasks_ui import log_context
 from tasks_ui.kinds import TaskKind
 from tasks_ui.models import State, TaskRun
-from tasks_ui.runs import tallies
+from tasks_ui.runs import log_context, tallies
 from tasks_ui.runs.fields import Changes
 from tasks_ui.runs.results import Outcome
 from tasks_ui.runs.transitions import (

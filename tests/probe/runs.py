@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from assessments.models import subject_of
 from tasks_ui import kinds
 from tasks_ui.models import TaskRun
+from tasks_ui.runs.fields import RunOptions
 from tasks_ui.runs.transitions import create_run
 from tests.probe.models import Job
 
@@ -18,11 +19,16 @@ def queue_probe(
     manner: str = "ok",
     children: int = 0,
     kind: str = "probe",
-    **fields: Any,
+    **options: Unpack[RunOptions],
 ) -> TaskRun:
     job = Job.objects.create(duration_s=duration_s, manner=manner, children=children)
-    fields = {"queue": kinds.get(kind).queue, "title": f"{kind} {manner}", **fields}
-    return create_run(owner=owner, kind=kind, **subject_of(job), **fields)
+    fields: RunOptions = {
+        "queue": kinds.get(kind).queue,
+        "title": f"{kind} {manner}",
+        **subject_of(job),
+        **options,
+    }
+    return create_run(owner=owner, kind=kind, **fields)
 
 
 def queue_noop(*, owner: Any) -> TaskRun:

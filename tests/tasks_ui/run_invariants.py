@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
-from tasks_ui.states import VERBS
+from tasks_ui.models.states import VERBS
 from tests.probe.models import Effect
 
 STATE_OF = {f"task.{verb}": state for state, verb in VERBS.items()}

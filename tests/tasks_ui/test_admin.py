@@ -69,7 +69,7 @@ def test_the_list_is_searched_by_title_user_and_id(
 def test_a_search_looks_at_the_newest_tasks_and_a_user_or_an_id_finds_older_ones(
     client: Client, operator: User, queue_probe: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks_ui.querysets.SEARCHED", 2)
+    monkeypatch.setattr("tasks_ui.models.querysets.SEARCHED", 2)
     old = queue_probe(title="legacy payments")
     queue_probe(title="orders")
     queue_probe(title="new payments")

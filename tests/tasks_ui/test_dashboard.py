@@ -289,7 +289,7 @@ def test_tabs_count_to_a_thousand_and_no_further(browser_of_alice: Client, alice
 def test_a_search_says_that_it_left_older_runs_out(
     browser_of_alice: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks_ui.querysets.SEARCHED", 3)
+    monkeypatch.setattr("tasks_ui.models.querysets.SEARCHED", 3)
     old = a_run(alice, "legacy vpc", state=State.SUCCESS)
     assert not browser_of_alice.get(reverse("dashboard"), {"q": "vpc"}).context["page"].is_cut
     for _ in range(3):

@@ -38,7 +38,7 @@ def titles(page: dict[str, Any]) -> list[str]:
 def test_the_api_says_that_a_search_did_not_look_at_older_tasks(
     ask: Any, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks_ui.querysets.SEARCHED", 2)
+    monkeypatch.setattr("tasks_ui.models.querysets.SEARCHED", 2)
     old = a_run(alice, "legacy vpc")
     a_run(alice, "new VPC")
     page = ask("?q=vpc")
@@ -53,7 +53,7 @@ def test_the_api_says_that_a_search_did_not_look_at_older_tasks(
 def test_a_search_looks_at_the_newest_of_what_the_other_filters_leave(
     ask: Any, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks_ui.querysets.SEARCHED", 2)
+    monkeypatch.setattr("tasks_ui.models.querysets.SEARCHED", 2)
     a_run(alice, "legacy vpc", queue="reports")
     for _ in range(3):
         a_run(alice, "orders")

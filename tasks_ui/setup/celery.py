@@ -10,7 +10,7 @@ from celery.signals import celeryd_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from tasks_ui import defaults
+from tasks_ui.setup import defaults
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -37,8 +37,8 @@ def prepare_celery(app: Celery) -> None:
         except ImproperlyConfigured as error:
             raise SystemExit(str(error)) from None  # Celery logs any other exception and goes on
 
-    app.on_configure.connect(complete_settings, weak=False, dispatch_uid="tasks_ui.celery_app")
-    celeryd_init.connect(prepare_worker, weak=False, dispatch_uid="tasks_ui.celery_app")
+    app.on_configure.connect(complete_settings, weak=False, dispatch_uid="tasks_ui.setup.celery")
+    celeryd_init.connect(prepare_worker, weak=False, dispatch_uid="tasks_ui.setup.celery")
 
 
 def refuse_coroutine_tasks(app: Celery) -> None:

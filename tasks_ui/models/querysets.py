@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from tasks_ui.states import ACTIVE, RUNNING, State
+from tasks_ui.models.states import ACTIVE, RUNNING, State
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

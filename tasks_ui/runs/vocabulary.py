@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks_ui.states import VERBS, State
+from tasks_ui.models.states import VERBS, State
 
 ERROR_CODES: dict[str, str] = {
     "": "It has not failed, or failed without saying why.",

@@ -1,0 +1,31 @@
+"""Task runs with their events, and what goes with them: queues, workers, tokens, the audit log.
+
+The row is the truth: the broker's messages and the socket's frames only say "look again". Every
+write to ``TaskRun.state`` goes through ``tasks_ui.runs.transitions``.
+"""
+
+from tasks_ui.models.access import ApiToken, SocketTicket, digest
+from tasks_ui.models.audit import AuditEntry
+from tasks_ui.models.operations import PausedQueue, Tally, Worker
+from tasks_ui.models.runs import TaskCall, TaskEvent, TaskRun, TaskRunQuerySet
+from tasks_ui.models.saved_filters import SavedFilter
+from tasks_ui.models.states import ACTIVE, FINAL, RUNNING, State
+
+__all__ = [
+    "ACTIVE",
+    "FINAL",
+    "RUNNING",
+    "ApiToken",
+    "AuditEntry",
+    "PausedQueue",
+    "SavedFilter",
+    "SocketTicket",
+    "State",
+    "Tally",
+    "TaskCall",
+    "TaskEvent",
+    "TaskRun",
+    "TaskRunQuerySet",
+    "Worker",
+    "digest",
+]

@@ -1,0 +1,80 @@
+"""What operators see: paused queues, workers, counts for the metrics."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class PausedQueue(models.Model):
+    """A queue in which nothing starts for now. The row is the pause: it outlasts every process."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    paused_at = models.DateTimeField(default=timezone.now)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def of_run(cls) -> models.Exists:
+        """In a query of runs: the run's queue is paused."""
+        return models.Exists(cls.objects.filter(name=models.OuterRef("queue")))
+
+
+class Worker(models.Model):
+    """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages
+    last turned.
+
+    The worker writes its row itself (``tasks_ui.worker.seen``); one that was killed leaves a row
+    that grows old.
+    """
+
+    LOST_AFTER_S = 30
+    """Above the drain of a worker that stops, in which its loop does not turn."""
+
+    hostname = models.CharField(max_length=120, primary_key=True)
+    pid = models.PositiveIntegerField()
+    queues = models.JSONField(default=list)
+    concurrency = models.PositiveSmallIntegerField(default=1)
+    facts = models.JSONField(default=dict)
+    """What apps tell of a worker's machine (``runs.workers.tell``), by label."""
+    started_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("hostname",)
+
+    def __str__(self) -> str:
+        return self.hostname
+
+    @property
+    def is_up(self) -> bool:
+        """It takes work: it has not said that it stops, and was heard of lately."""
+        return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(
+            seconds=self.LOST_AFTER_S
+        )
+
+
+class Tally(models.Model):
+    """A count that no other row keeps (``tasks_ui.runs.tallies``), for the metrics: how often
+    ``name`` happened to ``label``, and when it last did."""
+
+    name = models.CharField(max_length=40)
+    label = models.CharField(max_length=100, blank=True)
+    value = models.FloatField(default=0)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "label"], name="one_tally_per_label")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.label}".strip()
