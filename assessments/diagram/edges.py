@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from assessments.agents.exposure.reach import direct_exposures
 from assessments.agents.flow import Flow
 from assessments.agents.references import Graph, read_graph
+from assessments.agents.wording import capital
 from assessments.diagram.types import INTERNET, Edge
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _reached(scope: str, graph: Graph) -> Iterator[Edge]:
             scope=scope,
             source=INTERNET,
             target=exposure.resource.address,
-            why=words[:1].upper() + words[1:],
+            why=capital(words) if words.partition(" ")[0].isalpha() else words,
             place=f"{exposure.resource.file}:{exposure.resource.line_start}",
             is_request=True,
         )

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from assessments.reports.layout import shown
+from assessments.reports.layout.blocks import shown
 
 COLUMNS = (
     "severity",

@@ -12,7 +12,7 @@ from typing import Any
 from assessments.agents.types import Severity
 from assessments.models import Finding
 from assessments.reports.csv import inert
-from assessments.reports.layout import shown
+from assessments.reports.layout.blocks import shown
 
 EXPORTED_MAX = 20_000
 """Findings in one file."""

@@ -7,16 +7,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from assessments.reports.layout import (
+from assessments.reports.layout import blocks_of, title_of
+from assessments.reports.layout.blocks import (
     Bars,
     Block,
+    Cards,
     Code,
     Drawing,
     Heading,
+    Item,
+    Lead,
+    Notes,
+    Notice,
     Table,
     Text,
-    blocks_of,
-    title_of,
 )
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$])")
@@ -43,6 +47,22 @@ def _written(block: Block) -> Iterator[str]:
             yield f"{'#' * block.level} {escape(block.text)}"
         case Text():
             yield f"*{escape(block.text)}*" if block.is_dim and block.text else escape(block.text)
+        case Lead():
+            yield escape(block.text)
+        case Notice():
+            yield escape(block.text)
+        case Cards():
+            rows = [[label, value, remark] for value, label, remark in block.rows]
+            yield _table(["Figure", "Value", "Remark"], rows, {1})
+        case Item():
+            severity = f"{block.severity.capitalize()}: " if block.severity else ""
+            yield f"### {escape(severity + block.title)}"
+            yield escape(block.text)
+            if block.place:
+                yield f"*{escape(block.place)}*"
+        case Notes():
+            rows = [[str(number), text] for number, text in enumerate(block.rows, start=1)]
+            yield _table(["Number", "Source"], rows, {0})
         case Code():
             yield _fenced(block.lines)
         case Bars():
@@ -54,7 +74,8 @@ def _written(block: Block) -> Iterator[str]:
         case Table():
             yield _table(block.columns, block.rows, block.numeric)
         case Drawing():
-            return  # Markdown's document has no drawing
+            if block.words:  # Markdown's document has no drawing
+                yield escape(block.words)
 
 
 def _fenced(lines: list[str]) -> str:

@@ -6,27 +6,104 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
 import typst
 from django.conf import settings
 
-from assessments.reports.layout import Block, Drawing, Table, Text, blocks_of, title_of
+from assessments.models import Report
+from assessments.reports.layout import blocks_of, title_of
+from assessments.reports.layout.blocks import Block, Drawing, Table, Text, clean
 
 _LONG_WORD = re.compile(r"\S{20,}")
 _BREAKS_AFTER = re.compile(r"(?<=[/_.:=,;|()-])(?=\S)")
 MOST = 2_000
 """Findings, and rows of one table: a PDF of so many takes about 5 s to typeset."""
+SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
+"""Of an executive report: sizes of its text, and pages."""
+PAGE_MM, WIDTH_MM, BESIDE_MAP_MM = 277, 170, 22
+"""Where the text of an A4 page ends, how wide it is, how high a map's heading and words are."""
+LEAST_MM, TALL_MM, LEAST_OF_MAP = 130, 140, 0.7
+"""How far a last page reaches, from the top; from which height a map fills a page of its own; to
+which part of its size it is reduced to fit."""
+_VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 ZERO_WIDTH_SPACE = "\u200b"
 
 
 def as_pdf(document: dict[str, Any]) -> bytes:
     """The blocks go to the template as data: a string of data is text in Typst, never markup."""
     blocks = [_as_data(part) for block in blocks_of(_bounded(document)) for part in _short(block)]
-    data = {"title": title_of(document), "blocks": blocks}
-    return typst.compile(template(), sys_inputs={"data": json.dumps(data)})
+    about = document["about"]
+    data = {
+        "title": title_of(document),
+        "name": _breakable(clean(about["assessment"])),
+        "report_type": about["report_type"],
+        "blocks": blocks,
+    }
+    if about["report_type"] == Report.Kind.EXECUTIVE:
+        data = _fitted(data)
+    return typst.compile(template(), font_paths=fonts(), sys_inputs=_inputs(data))
+
+
+def _fitted(data: dict[str, Any]) -> dict[str, Any]:
+    """At the first size at which there are no more pages than may be and none is left half empty:
+    the text ends well into its last page, and the map, which has its place or the end, fills what
+    is left of that page or most of one."""
+    sized = [{**data, "scale": scale} for scale in SCALES]
+    place = next((n for n, b in enumerate(data["blocks"]) if b.get("is_filling")), None)
+    if place is None:
+        return next((each for each in sized if _ends_well(_end_of(each))), sized[0])
+    heading, drawing = data["blocks"][place - 1 : place + 1]
+    others = data["blocks"][: place - 1] + data["blocks"][place + 1 :]
+    needed = _height_of(drawing["svg"])
+    for each in sized:
+        end = _end_of({**each, "blocks": others})
+        is_apart = end["y"] > PAGE_MM - LEAST_OF_MAP * needed
+        if is_apart and needed < TALL_MM:
+            if _ends_well(_end_of(each)):
+                return each
+        elif end["page"] + is_apart <= MOST_PAGES:
+            break
+    last = [{**heading, "is_apart": is_apart}, {**drawing, "is_last": True}]
+    return {**each, "blocks": [*others, *last]}
+
+
+def _ends_well(end: dict[str, float]) -> bool:
+    return end["page"] == 1 or (end["page"] <= MOST_PAGES and end["y"] > LEAST_MM)
+
+
+def _height_of(svg: str) -> float:
+    """Of a map as wide as the page, with its heading and words, in millimeters."""
+    width, height = map(float, _VIEW_BOX.findall(svg)[0])
+    return WIDTH_MM * height / width + BESIDE_MAP_MM
+
+
+def _end_of(data: dict[str, Any]) -> dict[str, float]:
+    """``page`` and ``y``, in millimeters from its top, where the text ends. Drawings are empty:
+    their sizes count here, and what is in them takes time."""
+    blocks = [_emptied(block) for block in data["blocks"]]
+    inputs = _inputs({**data, "blocks": blocks})
+    found = typst.query(
+        template(), "<end>", field="value", one=True, font_paths=fonts(), sys_inputs=inputs
+    )
+    end: dict[str, float] = json.loads(found)
+    return end
+
+
+def _emptied(block: dict[str, Any]) -> dict[str, Any]:
+    return {**block, "svg": f"{block['svg'].partition('>')[0]}></svg>"} if "svg" in block else block
+
+
+def _inputs(data: dict[str, Any]) -> dict[str, str]:
+    return {"data": json.dumps(data)}
+
+
+@cache
+def fonts() -> typst.Fonts:
+    """Looked for once: that takes longer than to typeset a page."""
+    return typst.Fonts()
 
 
 @cache
@@ -48,7 +125,7 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
 
 def _short(block: Block) -> Iterator[Block]:
     if isinstance(block, Table) and len(block.rows) > MOST:
-        yield Table(block.columns, block.rows[:MOST], block.numeric)
+        yield replace(block, rows=block.rows[:MOST])
         yield Text(_left_out(len(block.rows), "rows"))
     else:
         yield block
@@ -61,7 +138,7 @@ def _left_out(total: int, what: str) -> str:
 def _as_data(block: Block) -> dict[str, Any]:
     data = {"kind": block.kind, **asdict(block)}
     if isinstance(block, Drawing):
-        return data
+        return {**data, "words": _breakable(block.words)}
     if isinstance(block, Table):
         data["numeric"] = sorted(block.numeric)
     return {key: _breakable(value) for key, value in data.items()}

@@ -27,7 +27,7 @@ from assessments.models import AssessmentRun, Report
 from assessments.muting import mute_finding
 from assessments.reports import WRITERS, pdf
 from assessments.reports.csv import inert
-from assessments.reports.layout import clean
+from assessments.reports.layout.blocks import clean
 from assessments.reports.markdown import escape
 from tests.assessments.rows import (
     assessed,
@@ -192,7 +192,7 @@ def test_the_readable_formats_hold_every_figure_of_the_json_report(
         Rows(written(sample_run, "html").decode()),
         of_markdown(written(sample_run, "markdown")),
     )
-    pages = pypdf.PdfReader(io.BytesIO(written(sample_run, "pdf", kind="executive"))).pages
+    pages = pypdf.PdfReader(io.BytesIO(written(sample_run, "pdf", kind="technical"))).pages
     typeset = squeezed("".join(page.extract_text() for page in pages))
     assert html.rows == markdown.rows
     figures = [

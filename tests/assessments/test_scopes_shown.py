@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from assessments.models import AssessmentRun, Finding
-from assessments.reports.layout import blocks_of, shown
+from assessments.reports.layout import blocks_of
+from assessments.reports.layout.blocks import shown
 from tasks_ui.models import TaskRun
 from tests.assessments.rows import assessed, document_of, uploaded, written
 from tests.client.test_analyze import OPEN_SSH

@@ -16,6 +16,7 @@ from assessments.reports.document import (
     recommendations,
     sources,
     summary,
+    trend,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _ENDING = ("coverage", "data", "formulas")
 
 SECTIONS: dict[str, Sequence[str]] = {
-    Report.Kind.EXECUTIVE: ("summary", "map", "agents", "recommendations", *_ENDING),
+    Report.Kind.EXECUTIVE: ("summary", "trend", "map", "agents", "recommendations", *_ENDING),
     Report.Kind.TECHNICAL: ("summary", "map", "agents", "recommendations", "findings", *_ENDING),
     Report.Kind.COMPLIANCE: ("summary", "agents", "findings", *_ENDING),
     Report.Kind.COST: ("summary", "agents", "recommendations", "findings", *_ENDING),
@@ -78,6 +79,7 @@ def sections_of(report: Report) -> list[str]:
 
 _BUILDERS: dict[str, Callable[[Report], Any]] = {
     "summary": summary.summary,
+    "trend": trend.trend,
     "agents": agents.agents,
     "findings": findings.findings,
     "map": map.map_section,

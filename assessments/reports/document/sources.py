@@ -42,7 +42,7 @@ def data(report: Report) -> list[dict[str, Any]]:
             "version": version,
             "as_of": "",
             "licence": "",
-            "source": f"Said by {name} itself",
+            "source": f"Reported by {name} itself",
         }
         for name, version in sorted(report.run.summary.get("engines", {}).items())
     ]

@@ -10,7 +10,8 @@ from assessments.scan.types import CoverageStatus
 
 
 def summary(report: Report) -> dict[str, Any]:
-    """``figures``: counts over the whole run; ``comparison``: the same against the run before."""
+    """``figures``: counts over the whole run; ``budgets``: what is left of each scope's, in USD a
+    month; ``comparison``: the counts against the run before."""
     run = report.run
     checks = run.summary.get("checks", {})
     files = run.summary.get("coverage", {})
@@ -38,7 +39,11 @@ def summary(report: Report) -> dict[str, Any]:
             for status, words in COVERAGE_WORDS.items()
         ),
     ]
-    return {"figures": figures, "comparison": _comparison(run.summary.get("comparison"))}
+    return {
+        "figures": figures,
+        "budgets": _budgets(report),
+        "comparison": _comparison(run.summary.get("comparison")),
+    }
 
 
 COVERAGE_WORDS = {
@@ -62,6 +67,20 @@ _COVERED = "Uploaded files by how far they were read; the coverage section names
 
 def _count(key: str, label: str, value: int, unit: str, source: str) -> dict[str, Any]:
     return {"key": key, "label": label, "value": value, "unit": unit, "source": source}
+
+
+def _budgets(report: Report) -> list[dict[str, Any]]:
+    answer = report.run.reports.filter(agent="cost").first()
+    if answer is None:
+        return []
+    labels = {scope["key"]: scope["label"] for scope in report.run.scopes}
+    answers = answer.scopes or [{"scope": "", "figures": answer.figures}]
+    return [
+        {**figure, "scope": labels.get(each["scope"], "")}
+        for each in answers
+        for figure in each["figures"]
+        if figure["key"] == "budget_left"
+    ]
 
 
 def _comparison(settled: dict[str, int] | None) -> dict[str, Any] | None:

@@ -1,17 +1,25 @@
-"""The document as blocks to read one after another: what HTML, Markdown and PDF have in common.
-
-A block's text is plain: what is special in a format is made inert by that format's writer, in one
-place. Characters that can't be seen (controls, marks that turn the reading direction) are shown as
-U+FFFD.
-"""
+"""The document as blocks to read one after another: what HTML, Markdown and PDF have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from assessments.agents.wording import counted
+from assessments.models import Report
+from assessments.reports.layout.blocks import (
+    Bars,
+    Block,
+    Code,
+    Drawing,
+    Heading,
+    Notice,
+    Table,
+    Text,
+    clean,
+    shown,
+)
+from assessments.reports.layout.executive import executive
 
 COMPARED = {
     "new": "new",
@@ -21,58 +29,6 @@ COMPARED = {
     "unchecked": "not checked again",
 }
 RARE = {"reopened", "unchecked"}
-
-
-@dataclass(frozen=True)
-class Heading:
-    kind: ClassVar = "heading"
-    level: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph; ``is_dim`` for what stands beside the matter: places, sources."""
-
-    kind: ClassVar = "text"
-    text: str
-    is_dim: bool = False
-
-
-@dataclass(frozen=True)
-class Code:
-    kind: ClassVar = "code"
-    lines: list[str]
-
-
-@dataclass(frozen=True)
-class Bars:
-    """One bar a row: label, length in percent (None: no bar), the value in words, a remark."""
-
-    kind: ClassVar = "bars"
-    columns: list[str]
-    rows: list[tuple[str, int | None, str, str]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """``numeric`` holds the columns to align at the right."""
-
-    kind: ClassVar = "table"
-    columns: list[str]
-    rows: list[list[str]]
-    numeric: set[int] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """An SVG document that this application drew: values in it are escaped already."""
-
-    kind: ClassVar = "drawing"
-    svg: str
-
-
-Block = Heading | Text | Code | Bars | Table | Drawing
 
 
 SANDBOXES = {
@@ -90,6 +46,9 @@ def title_of(document: dict[str, Any]) -> str:
 def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
     """The whole report, in reading order: what is wrong and what to do first, how it was found
     after it. The title is not among the blocks."""
+    if document["about"]["report_type"] == Report.Kind.EXECUTIVE:
+        yield from executive(document)
+        return
     if assessed_at := document["about"]["assessed_at"]:
         sandbox = document["about"]["sandbox"]
         where = f", scanned in {SANDBOXES[sandbox]}" if sandbox in SANDBOXES else ""
@@ -110,21 +69,7 @@ def _attention(reasons: list[dict[str, Any]]) -> Iterator[Block]:
         more = reason["count"] - len(reason["files"])
         rest = f" and {more} more" if named and more > 0 else ""
         ending = f" ({named}{rest})" if named else ""
-        yield Text(clean(f"Needs attention: {reason['message']}{ending}"))
-
-
-def shown(value: Any) -> str:
-    """A cell or a value as it is read: the same characters in each format."""
-    if isinstance(value, list):
-        return clean(", ".join(map(str, value)))
-    return "" if value is None else clean(str(value))
-
-
-def clean(text: str) -> str:
-    """One line without characters that can't be seen."""
-    return "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
-    )
+        yield Notice(clean(f"Needs attention: {reason['message']}{ending}"))
 
 
 def _summary(summary: dict[str, Any], agents: list[dict[str, Any]]) -> Iterator[Block]:

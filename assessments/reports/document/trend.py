@@ -1,0 +1,31 @@
+"""How many findings the runs of an assessment had, one after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assessments.models import AssessmentRun, Report
+
+LEAST_RUNS = 3
+"""Fewer show no trend."""
+MOST_RUNS = 12
+
+
+def trend(report: Report) -> list[dict[str, Any]]:
+    """The completed runs up to the report's own, the oldest first; empty for fewer than three."""
+    runs = report.run.assessment.runs.filter(
+        status=AssessmentRun.Status.COMPLETED, number__lte=report.run.number
+    )
+    rows = list(runs.values_list("number", "finished_at", "summary__severities")[:MOST_RUNS])
+    if len(rows) < LEAST_RUNS:
+        return []
+    return [
+        {
+            "run": number,
+            "assessed_at": finished_at and finished_at.isoformat(timespec="seconds"),
+            "findings": sum((counts or {}).values()),
+            "severe": sum((counts or {}).get(level, 0) for level in ("critical", "high")),
+            "source": "Findings without the muted, as counted at the end of each run",
+        }
+        for number, finished_at, counts in reversed(rows)
+    ]

@@ -1,0 +1,160 @@
+"""What a report is built from, in reading order: the parts that HTML, Markdown and PDF share.
+
+A block's text is plain: what is special in a format is made inert by that format's writer, in one
+place. Characters that can't be seen (controls, marks that turn the reading direction) are shown as
+U+FFFD.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Heading:
+    kind: ClassVar = "heading"
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; ``is_dim`` for what stands beside the matter: places, sources."""
+
+    kind: ClassVar = "text"
+    text: str
+    is_dim: bool = False
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The answer in a sentence or two, before everything else."""
+
+    kind: ClassVar = "lead"
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the answer lacks; it stands before the answer."""
+
+    kind: ClassVar = "notice"
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    kind: ClassVar = "code"
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One bar a row: label, length in percent (None: no bar), the value in words, a remark."""
+
+    kind: ClassVar = "bars"
+    columns: list[str]
+    rows: list[tuple[str, int | None, str, str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """``numeric`` holds the columns to align at the right; ``shares`` the columns' widths in
+    relation to each other, where the length of their text is not to decide."""
+
+    kind: ClassVar = "table"
+    columns: list[str]
+    rows: list[list[str]]
+    numeric: set[int] = field(default_factory=set)
+    shares: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cards:
+    """A few figures to see at once: the value, what it counts, a remark."""
+
+    kind: ClassVar = "cards"
+    rows: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing of a list: ``severity`` is a word of ``Severity`` or "", ``place`` is code."""
+
+    kind: ClassVar = "item"
+    severity: str
+    title: str
+    text: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Numbered from 1: what the report's other parts cite as ``[1]``."""
+
+    kind: ClassVar = "notes"
+    rows: list[str]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG document that this application drew: values in it are escaped already. ``words`` say
+    what it shows where no drawing can be. ``is_filling``: as large as the rest of its page."""
+
+    kind: ClassVar = "drawing"
+    svg: str
+    words: str = ""
+    is_filling: bool = False
+
+
+Block = Heading | Text | Lead | Notice | Code | Bars | Table | Cards | Item | Notes | Drawing
+
+
+def shown(value: Any) -> str:
+    """A cell or a value as it is read: the same characters in each format."""
+    if isinstance(value, list):
+        return clean(", ".join(map(str, value)))
+    return "" if value is None else clean(str(value))
+
+
+def clean(text: str) -> str:
+    """One line without characters that can't be seen."""
+    return "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
+    )
+
+
+def clipped(text: str, limit: int) -> str:
+    """``clean`` and at most ``limit`` characters, where a page has no room for more."""
+    text = clean(text)
+    if len(text) <= limit:
+        return text
+    words, _, last = text[:limit].rpartition(" ")
+    return f"{words if words and len(last) < LONGEST_WORD else text[: limit - 1]}…"
+
+
+LONGEST_WORD = 20
+"""Characters; what is longer is a path or an address, and cut within."""
+
+
+class Sources:
+    """The sources of a report, each once, by the numbers under which it is cited."""
+
+    def __init__(self, *, limit: int = 0) -> None:
+        """``limit``: characters of each, where a page has no room for more."""
+        self._numbers: dict[str, int] = {}
+        self._limit = limit
+
+    def cite(self, *sources: str) -> str:
+        """``[1]``, ``[1] [2]``."""
+        numbers = (
+            self._numbers.setdefault(clean(source), len(self._numbers) + 1)
+            for source in sources
+            if source
+        )
+        return " ".join(f"[{number}]" for number in dict.fromkeys(numbers))
+
+    def notes(self) -> Notes:
+        limit = self._limit
+        return Notes([clipped(each, limit) if limit else each for each in self._numbers])

@@ -1,0 +1,426 @@
+"""The executive report: what is at risk, what it costs, what to do first, how sure that is.
+
+It has at most four pages as PDF, so every list and every text of it is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from assessments.agents.wording import capital, counted
+from assessments.reports.layout.blocks import (
+    Bars,
+    Block,
+    Cards,
+    Drawing,
+    Heading,
+    Item,
+    Lead,
+    Notice,
+    Sources,
+    Table,
+    Text,
+    clean,
+    clipped,
+)
+from assessments.reports.layout.trend_chart import trend_chart
+
+NOTICES, PATHS, RISKS, BUDGETS, ACTIONS, REASONS, VINTAGES = 3, 2, 5, 4, 8, 6, 8
+LONG, SHORT, NAME = 190, 100, 64
+"""Characters of a paragraph, of a cell, and of a place or an address."""
+SANDBOXES = {
+    "isolated": "The engines ran in an isolated sandbox.",
+    "confined": "The engines ran in a confined sandbox.",
+    "open": "The engines ran in an open sandbox: they were not shut in.",
+}
+STATUSES = {"not_assessed": "Not assessed", "failed": "Could not be read", "partly_read": "In part"}
+YEAR = 12
+WAYS = "References between the resources; the technical report has each with its file and line"
+_PLACES = re.compile(r" \([^()]*:\d+\)")
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
+WITHOUT_SCORE = {"assessed": "No score", "failed": "Failed"}
+
+
+def executive(document: Mapping[str, Any]) -> Iterator[Block]:
+    sources = Sources(limit=2 * LONG)
+    parts = _Parts(document, sources)
+    yield Text(parts.about(), is_dim=True)
+    yield from parts.notices()
+    yield Lead(parts.lead())
+    if parts.is_assessed:
+        yield Cards(list(parts.cards()))
+    yield Bars(["Pillar", "Score", "In short"], [_score(each) for each in document["agents"]])
+    if parts.is_assessed:
+        yield from parts.trend()
+        yield from parts.risks()
+        yield from parts.cost()
+        yield from parts.actions()
+        yield from parts.map()
+    yield from parts.confidence()
+    notes = sources.notes()
+    if notes.rows:
+        yield Heading(3, "Sources")
+        yield notes
+
+
+class _Parts:
+    """The sections, which share the document and the numbers of its sources."""
+
+    def __init__(self, document: Mapping[str, Any], sources: Sources) -> None:
+        self.document, self.cite = document, sources.cite
+        self.counts = {figure["key"]: figure for figure in document["summary"]["figures"]}
+        agents = {answer["agent"]: answer for answer in document["agents"]}
+        self.costs = {figure["key"]: figure for figure in agents.get("cost", {}).get("figures", [])}
+        self.costs_answer: Mapping[str, Any] = agents.get("cost", {})
+        self.budgets = document["summary"]["budgets"]
+        self.paths = document.get("map", {}).get("paths", [])
+
+    @property
+    def is_assessed(self) -> bool:
+        return any(answer["status"] == "assessed" for answer in self.document["agents"])
+
+    def about(self) -> str:
+        about = self.document["about"]
+        at = about["assessed_at"]
+        scopes = len(about["scopes"])
+        facts = [
+            f"Run {about['run']}",
+            f"assessed {date.fromisoformat(at[:10]):%-d %B %Y}" if at else "",
+            counted(scopes, "scope") if scopes > 1 else "",
+        ]
+        return clean(" · ".join(filter(None, facts)))
+
+    def notices(self) -> Iterator[Block]:
+        reasons = self.document["about"]["needs_attention"]
+        for reason in reasons[:NOTICES]:
+            files = ", ".join(reason["files"][:3]) if reason["count"] > 1 else ""
+            yield Notice(
+                clipped(
+                    f"Needs attention: {reason['message']}{f' ({files})' if files else ''}", LONG
+                )
+            )
+        if len(reasons) > NOTICES:
+            yield Notice(f"{counted(len(reasons) - NOTICES, 'more reason')} in the other reports.")
+
+    def lead(self) -> str:
+        """The answer in a few sentences, none of which says more than was counted."""
+        if not self.is_assessed:
+            return "Nothing could be assessed. The table names what each pillar lacks."
+        words = [self._findings_in_words()]
+        if self.paths:
+            words.append(f"{capital(self._ways())} to data.")
+        if "monthly_cost" in self.costs:
+            what = "The part that has a price" if self._is_partial() else "It"
+            words.append(f"{what} costs {self._money('monthly_cost')} a month.")
+        if comparison := self.document["summary"]["comparison"]:
+            words.append(
+                f"Since run {comparison['run']}: {comparison['new']:,} new,"
+                f" {comparison['fixed']:,} fixed."
+            )
+        return " ".join(words)
+
+    def _findings_in_words(self) -> str:
+        critical, high = (self._count(f"findings_{level}") for level in ("critical", "high"))
+        severe = [f"{n:,} {word}" for n, word in ((critical, "critical"), (high, "high")) if n]
+        total = self._total()
+        if not total:
+            return "No finding in what was checked."
+        if not severe:
+            return f"{capital(counted(total, 'finding'))}, none of them critical or high."
+        last = high or critical
+        noun = "finding" if last == 1 else "findings"
+        return f"{capital(' and '.join(severe))} {noun}, of {total:,} in all."
+
+    def _ways(self) -> str:
+        more = "at least " if self.document["map"]["more_paths"] else ""
+        ways = counted(len(self.paths), "way")
+        return f"{more}{ways} {'leads' if len(self.paths) == 1 else 'lead'} from the internet"
+
+    def cards(self) -> Iterator[tuple[str, str, str]]:
+        severe = self._count("findings_critical") + self._count("findings_high")
+        muted = self._count("findings_muted")
+        counted_by = self.counts["findings_critical"]["source"]
+        yield (
+            f"{severe:,}",
+            "critical or high",
+            f"of {self._total():,} findings{f'; {muted:,} muted' if muted else ''}"
+            f" {self.cite(counted_by)}",
+        )
+        if self.document.get("map"):
+            more = "+" if self.document["map"]["more_paths"] else ""
+            ways = "way" if len(self.paths) == 1 else "ways"
+            yield f"{len(self.paths)}{more}", f"{ways} in to data", f"by the code {self.cite(WAYS)}"
+        yield self._cost_card()
+        cited = self.cite(
+            self.counts["files_read"]["source"], self.counts["checks_passed"]["source"]
+        )
+        yield (
+            f"{self._count('files_read'):,} of {self._files():,}",
+            "files read",
+            f"{self._checks():,} checks ran {cited}",
+        )
+
+    def _cost_card(self) -> tuple[str, str, str]:
+        if "monthly_cost" not in self.costs:
+            return "Not priced", "monthly cost", "the reason is under “What it costs”"
+        least = "at least, " if self._is_partial() else ""
+        return (
+            f"{float(self.costs['monthly_cost']['value']):,.0f} USD",
+            f"{least}a month",
+            f"{self._against_budget()} {self.cite(self.costs['monthly_cost']['source'])}",
+        )
+
+    def _against_budget(self) -> str:
+        if len(self.budgets) == 1:
+            left = float(self.budgets[0]["value"])
+            where = "over" if left < 0 else "below"
+            return f"{self._bound(left)}{abs(left):,.0f} {where} the budget"
+        missed = sum(float(each["value"]) < 0 for each in self.budgets)
+        if self.budgets:
+            return f"{missed} of {len(self.budgets)} budgets missed"
+        stated = self.document["about"]["requirements"].get("monthly_budget_usd")
+        return "not compared with a budget" if stated else "no budget is stated"
+
+    def _bound(self, left: float) -> str:
+        """What a cost that is "at least" makes of the distance to the budget."""
+        if not self._is_partial():
+            return ""
+        return "at least " if left < 0 else "at most "
+
+    def trend(self) -> Iterator[Block]:
+        trend = self.document.get("trend")
+        if not trend:
+            return
+        first, last = trend[0], trend[-1]
+        yield Heading(3, "Trend")
+        yield Drawing(
+            trend_chart(trend),
+            f"Findings went from {first['findings']:,} in run {first['run']} to"
+            f" {last['findings']:,} in run {last['run']}, critical or high from"
+            f" {first['severe']:,} to {last['severe']:,}. {self.cite(last['source'])}",
+        )
+
+    def risks(self) -> Iterator[Block]:
+        yield Heading(2, "What is at risk")
+        rows = self.document["recommendations"][:RISKS]
+        if not rows and not self.paths:
+            yield Text("No risk was found in what was checked.")
+        for path in self.paths[:PATHS]:
+            names = [path[0]["from"], *(step["to"] for step in path)]
+            yield Item(
+                "",
+                clipped(" → ".join(names), SHORT),
+                sentences(f"The internet reaches data: {_PLACES.sub('', path[0]['why'])}.", LONG),
+                clipped(path[0]["source"], NAME),
+            )
+        for row in rows:
+            more = row["impact"]["places"] - 1
+            exposure = row["impact"].get("exposure", [])
+            reached = " The internet can reach it." if exposure else ""
+            yield Item(
+                row["severity"],
+                clipped(row["problem"], SHORT),
+                sentences(row["why"], LONG) + reached,
+                clipped(row["where"], NAME)
+                + (f" and {counted(more, 'more place')}" if more > 0 else ""),
+            )
+
+    def cost(self) -> Iterator[Block]:
+        yield Heading(2, "What it costs")
+        if "monthly_cost" not in self.costs:
+            reason = self.costs_answer.get("summary") or self.costs_answer.get("reason")
+            yield Text(sentences(reason or "The cost was not assessed.", 2 * LONG))
+            return
+        yield Table(
+            ["", "USD a month", "", "Source"], list(self._cost_rows()), {1}, [26, 16, 46, 12]
+        )
+
+    def _cost_rows(self) -> Iterator[list[str]]:
+        cost, unpriced = self.costs["monthly_cost"], self.costs.get("unpriced")
+        remark, sources = "every component that was found has a price", [cost["source"]]
+        if unpriced and unpriced["value"]:
+            number = int(unpriced["value"])
+            verb = "has" if number == 1 else "have"
+            remark = f"at least that: {counted(number, 'component')} {verb} no price"
+            sources.append(unpriced["source"])
+        yield ["Monthly cost", _usd(cost), remark, self.cite(*sources)]
+        for budget in self.budgets[:BUDGETS]:
+            left = float(budget["value"])
+            words = "Over the budget" if left < 0 else "Left of the budget"
+            if bound := self._bound(left).strip():
+                words = f"{words}, {bound}"
+            yield [words, _usd(budget), clipped(budget["scope"], NAME), self.cite(budget["source"])]
+        if savings := self.costs.get("savings"):
+            yield [
+                "Possible savings",
+                _usd(savings),
+                "by the findings of the cost agent",
+                self.cite(savings["source"]),
+            ]
+
+    def actions(self) -> Iterator[Block]:
+        yield Heading(2, "What to do first")
+        rows = self.document["recommendations"][:ACTIONS]
+        if not rows:
+            yield Text("No recommendation is open.")
+            return
+        order = self.document["formulas"][-1]["source"]
+        table = [
+            [
+                str(row["priority"]),
+                clipped(row["title"], SHORT),
+                clipped(row["where"], NAME),
+                row["effort"].capitalize(),
+                self._effect(row),
+            ]
+            for row in rows
+        ]
+        columns = ["", "Action", "Where", "Effort", "Effect"]
+        yield Table(columns, table, {0}, [3, 33, 26, 9, 29])
+        yield Text(
+            f"In this order by severity, exposure, reach and effort. {self.cite(order)}", True
+        )
+
+    def _effect(self, row: Mapping[str, Any]) -> str:
+        severities = row["impact"]["severities"]
+        counts = ", ".join(
+            f"{severities[level]:,} {level}"
+            for level in ("critical", "high", "medium", "low", "info")
+            if severities.get(level)
+        )
+        words = [f"Resolves {counts}"]
+        if row["saving"]:
+            words.append(f"saves {row['saving']['monthly_usd']} USD a month")
+        if row["fix"] and row["fix"].get("files"):
+            words.append("a proven fix is ready")
+        return "; ".join(words)
+
+    def confidence(self) -> Iterator[Block]:
+        yield Heading(2, "How sure this is")
+        about = self.document["about"]
+        words = [self._read_in_words()]
+        if about["sandbox"] in SANDBOXES and self._files():
+            words.append(SANDBOXES[about["sandbox"]])
+        if self._checks():
+            passed, failed = self._count("checks_passed"), self._count("checks_failed")
+            words.append(f"{self._checks():,} checks ran: {passed:,} passed, {failed:,} failed.")
+        yield Text(" ".join(words))
+        yield from self._unread()
+        yield from self._vintages()
+
+    def _read_in_words(self) -> str:
+        read, files = self._count("files_read"), self._files()
+        if not files:
+            return "No file was uploaded: the answers rest on the requirements alone."
+        if read == files:
+            return f"{capital(counted(files, 'file'))}, all read in full."
+        return (
+            f"{read:,} of {counted(files, 'file')} {'was' if read == 1 else 'were'} read in full."
+        )
+
+    def _unread(self) -> Iterator[Block]:
+        by_reason: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for row in self.document["coverage"]:
+            if row["status"] != "read":
+                by_reason[row["status"], row["reason"]].append(row["file"])
+        if not by_reason:
+            return
+        ranked = sorted(
+            by_reason.items(), key=lambda pair: (pair[0][0] == "not_assessed", -len(pair[1]))
+        )
+        rows = [
+            [
+                f"{len(names):,}",
+                STATUSES.get(status, status),
+                clipped(reason, LONG),
+                clipped(names[0], NAME) + (f" and {len(names) - 1:,} more" if names[1:] else ""),
+            ]
+            for (status, reason), names in ranked[:REASONS]
+        ]
+        yield Table(["Files", "Read", "Why not", "Which"], rows, {0}, [5, 14, 45, 36])
+        if more := sum(len(names) for _, names in ranked[REASONS:]):
+            yield Text(f"{capital(counted(more, 'more file'))} for other reasons.", True)
+
+    def _vintages(self) -> Iterator[Block]:
+        dated = [row for row in self.document["data"] if row["as_of"]]
+        if not dated:
+            return
+        at = self.document["about"]["assessed_at"]
+        now = date.fromisoformat(at[:10]) if at else None
+        rows = [
+            [clipped(row["name"], SHORT), row["as_of"], _age(row["as_of"], now)]
+            for row in dated[:VINTAGES]
+        ]
+        yield Table(["Data behind it", "As of", "Age"], rows, {1, 2}, [66, 14, 20])
+        if old := sum(_months(row["as_of"], now) > YEAR for row in dated):
+            data = "data set is" if old == 1 else "data sets are"
+            whose = "its" if old == 1 else "their"
+            words = f"{old} {data} older than a year: {whose} figures may have changed."
+            yield Text(words, is_dim=True)
+
+    def map(self) -> Iterator[Block]:
+        if "svg" in self.document.get("map", {}):
+            yield Heading(2, "Map")
+            yield Drawing(
+                self.document["map"]["svg"],
+                "Red: ways from the internet to data. Groups may be folded.",
+                is_filling=True,
+            )
+
+    def _count(self, key: str) -> int:
+        return int(self.counts[key]["value"])
+
+    def _total(self) -> int:
+        levels = ("critical", "high", "medium", "low", "info")
+        return sum(self._count(f"findings_{level}") for level in levels)
+
+    def _files(self) -> int:
+        return sum(int(f["value"]) for key, f in self.counts.items() if key.startswith("files_"))
+
+    def _checks(self) -> int:
+        return self._count("checks_passed") + self._count("checks_failed")
+
+    def _is_partial(self) -> bool:
+        return bool(self.costs.get("unpriced", {}).get("value"))
+
+    def _money(self, key: str) -> str:
+        return f"{float(self.costs[key]['value']):,.2f} USD"
+
+
+def sentences(text: str, limit: int) -> str:
+    """The first whole sentences that fit; a part of the first where it alone is too long."""
+    kept = ""
+    for sentence in _SENTENCES.split(clean(text)):
+        if len(kept) + len(sentence) > limit:
+            break
+        kept = f"{kept} {sentence}".strip()
+    return kept or clipped(text, limit)
+
+
+def _score(answer: Mapping[str, Any]) -> tuple[str, int | None, str, str]:
+    score = answer["score"]
+    without = WITHOUT_SCORE.get(answer["status"], "Not assessed")
+    words = without if score is None else f"{score} of 100"
+    remark = sentences(answer["summary"] or answer["reason"], LONG)
+    return clean(answer["label"]), score, words, remark
+
+
+def _usd(figure: Mapping[str, Any]) -> str:
+    return f"{abs(float(figure['value'])):,.2f}"
+
+
+def _age(as_of: str, now: date | None) -> str:
+    months = _months(as_of, now)
+    return counted(months, "month") if months else "less than a month"
+
+
+def _months(as_of: str, now: date | None) -> int:
+    """Whole months from the data to the run; 0 where either date is not known."""
+    try:
+        return max(0, (now - date.fromisoformat(as_of)).days * 12 // 365) if now else 0
+    except ValueError:
+        return 0
