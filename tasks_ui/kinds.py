@@ -97,6 +97,12 @@ def find(name: str) -> TaskKind | None:
     return _kinds.get(name)
 
 
+def label(name: str) -> str:
+    """What people call the kind; its name where the app that registered it is gone."""
+    kind = find(name)
+    return kind.label if kind else name
+
+
 def every() -> list[TaskKind]:
     return list(_kinds.values())
 

@@ -17,7 +17,7 @@ from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, Value, Wh
 from django.db.models.functions import Extract, Least, Now, Power
 
 from tasks_ui.models import ACTIVE, RUNNING, PausedQueue, State, TaskRun
-from tasks_ui.runs import dispatch, tallies
+from tasks_ui.runs import dispatch, tallies, trends
 from tasks_ui.runs.patience import DATABASE_ERRORS
 from tasks_ui.runs.transitions import confirm_cancelled, fan_in, lock_pk, retry_at, transition
 
@@ -64,10 +64,10 @@ def reconcile_for_ever(*, on_turn: Callable[[], None] = lambda: None) -> None:
 
 
 class _KeepingCount:
-    """What the metrics need from the reconciler besides its sweeps."""
+    """What the metrics and the operators' charts need from the reconciler besides its sweeps."""
 
     def __init__(self) -> None:
-        self._sweeps, self._seen_at, self._folded_at = 0, 0.0, 0.0
+        self._sweeps, self._seen_at, self._folded_at, self._sampled_at = 0, 0.0, 0.0, 0.0
 
     def after_sweep(self, now: float) -> None:
         self._sweeps += 1
@@ -76,7 +76,11 @@ class _KeepingCount:
             self._sweeps, self._seen_at = 0, now
         if now >= self._folded_at + FOLD_EVERY_S:
             tallies.fold()
+            trends.fold()
             self._folded_at = now
+        if now >= self._sampled_at + trends.SAMPLE_EVERY_S:
+            trends.sample()
+            self._sampled_at = now
 
 
 def reconcile(*, dry_run: bool = False) -> Counter[str]:

@@ -373,6 +373,23 @@ def test_the_admin_lists_are_for_staff_with_the_permission(people: dict[str, Use
     assert Client().get("/admin/tasks_ui/taskrun/").status_code == 302
 
 
+def test_the_overview_is_for_staff_with_the_permission_and_errors_for_operators(
+    people: dict[str, User],
+) -> None:
+    TaskRun.objects.filter(pk=TASK_ID).update(
+        state="FAILURE", finished_at=timezone.now(), error="words of a failure", error_code="error"
+    )
+    shown = {"owner": 302, "stranger": 302, "staff": 403, "watcher": 200, "operator": 200}
+    for caller, status in {**shown, "superuser": 200}.items():
+        client = Client()
+        client.force_login(people[caller])
+        answer = client.get("/admin/tasks_ui/taskrun/overview/")
+        assert answer.status_code == status, caller
+        is_told = b"words of a failure" in answer.content
+        assert is_told == (caller in {"operator", "superuser"}), caller
+    assert Client().get("/admin/tasks_ui/taskrun/overview/").status_code == 302
+
+
 def test_a_queue_is_held_by_those_with_the_permission_alone(people: dict[str, User]) -> None:
     page = "/admin/tasks_ui/taskrun/queues/"
     shown = {

@@ -27,7 +27,7 @@ from django_celery_results.models import GroupResult, TaskResult
 
 from tasks_ui import kinds
 from tasks_ui.access.permissions import may_read
-from tasks_ui.admin import audit, queues  # noqa: F401  (audit registers its page)
+from tasks_ui.admin import audit, overview, queues  # noqa: F401  (audit registers its page)
 from tasks_ui.admin.filters import (
     AgeFilter,
     KindFilter,
@@ -103,7 +103,7 @@ class TaskRunAdmin(TaskRunBase):
 
     @admin.display(description="Task")
     def name(self, run: TaskRun) -> SafeString:
-        about = f"{_kind_label(run.kind)} {str(run.pk)[:13]}"
+        about = f"{kinds.label(run.kind)} {str(run.pk)[:13]}"
         return format_html('{}<br><span class="id" title="{}">{}</span>', run.title, run.pk, about)
 
     @admin.display(description="State", ordering="state")
@@ -345,7 +345,7 @@ class TaskRunAdmin(TaskRunBase):
 
     @admin.display(description="Kind")
     def kind_label(self, run: TaskRun) -> str:
-        return f"{_kind_label(run.kind)}, stage {run.stage}" if run.stage else _kind_label(run.kind)
+        return f"{kinds.label(run.kind)}, stage {run.stage}" if run.stage else kinds.label(run.kind)
 
     @admin.display(description="Part of")
     def parent_link(self, run: TaskRun) -> str:
@@ -389,6 +389,7 @@ class TaskRunAdmin(TaskRunBase):
         view = self.admin_site.admin_view
         return [
             path("rows/", view(self.rows), name="tasks_ui_rows"),
+            path("overview/", view(partial(overview.show, self)), name="tasks_ui_overview"),
             path("queues/", view(partial(queues.show, self)), name="tasks_ui_queues"),
             path(
                 "queues/<str:name>/<str:action>/",
@@ -554,11 +555,6 @@ def _run_link(run: TaskRun | None) -> str:
     return format_html(
         '<a href="{}">{}</a>', reverse("admin:tasks_ui_taskrun_change", args=[run.pk]), run.title
     )
-
-
-def _kind_label(name: str) -> str:
-    kind = kinds.find(name)
-    return kind.label if kind else name
 
 
 def _uuid(text: str) -> str | None:

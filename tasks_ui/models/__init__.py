@@ -6,7 +6,7 @@ write to ``TaskRun.state`` goes through ``tasks_ui.runs.transitions``.
 
 from tasks_ui.models.access import ApiToken, SocketTicket, digest
 from tasks_ui.models.audit import AuditEntry
-from tasks_ui.models.operations import PausedQueue, Tally, Worker
+from tasks_ui.models.operations import PausedQueue, Tally, TimeSlot, Worker
 from tasks_ui.models.runs import TaskCall, TaskEvent, TaskRun, TaskRunQuerySet
 from tasks_ui.models.saved_filters import SavedFilter
 from tasks_ui.models.states import ACTIVE, FINAL, RUNNING, State
@@ -26,6 +26,7 @@ __all__ = [
     "TaskEvent",
     "TaskRun",
     "TaskRunQuerySet",
+    "TimeSlot",
     "Worker",
     "digest",
 ]

@@ -1,4 +1,4 @@
-"""What operators see: paused queues, workers, counts for the metrics."""
+"""What operators see: paused queues, workers, counts for the metrics and the charts."""
 
 from __future__ import annotations
 
@@ -78,3 +78,24 @@ class Tally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.label}".strip()
+
+
+class TimeSlot(models.Model):
+    """A count over a span of time (``tasks_ui.runs.trends``), for the operators' charts: how often
+    ``name`` happened to ``label`` in the ``slot_s`` seconds from ``at`` on."""
+
+    slot_s = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    name = models.CharField(max_length=40)
+    label = models.CharField(max_length=100, blank=True)
+    value = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slot_s", "name", "at", "label"], name="one_count_per_slot"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.name} {self.label}".strip()

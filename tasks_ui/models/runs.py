@@ -123,6 +123,11 @@ class TaskRun(models.Model):
                 name="run_finished",
                 condition=models.Q(finished_at__isnull=False),
             ),
+            models.Index(
+                fields=["kind", "-finished_at"],
+                name="run_failed",
+                condition=models.Q(state="FAILURE"),
+            ),
             models.Index(fields=["subject_type", "subject_id", "-id"], name="run_subject"),
             models.Index(
                 "owner",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from tasks_ui import kinds
 from tasks_ui.models import SavedFilter, State
 from tasks_ui.runs import waiting, wording
 from tasks_ui.runs.wording import COUNTED
@@ -288,6 +289,17 @@ def time_left(run: TaskRun, usual: waiting.Bounds | None = None) -> SafeString:
 def capped(count: int) -> str:
     """A count that was not taken beyond the cap: ``1,000+``."""
     return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
+
+
+@register.filter
+def grouped(count: float) -> str:
+    """A number with its thousands apart: ``12,345``."""
+    return f"{count:,.0f}"
+
+
+@register.simple_tag
+def kind_label(name: str) -> str:
+    return kinds.label(name)
 
 
 @register.filter

@@ -236,6 +236,30 @@ def test_staff_who_may_only_look_see_bars_move_and_neither_words_nor_actions(
     request_cancel(run, by=None)
 
 
+def test_the_overview_follows_what_finishes_and_who_works(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue
+) -> None:
+    working = queue_probe("mara", title="a long task", duration_s=60)
+    admin(shared_stack.url)
+    page.get_by_role("link", name="Overview").click()
+    expect(page.locator(".live-note")).to_have_text("Refreshed every 10\N{NO-BREAK SPACE}s")
+    expect(page.locator("#failures-heading ~ p")).to_contain_text("Nothing failed")
+    failed = queue_probe("tomas", title="a task that fails", manner="hopeless")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=failed.pk).state == State.FAILURE,
+        timeout_s=20,
+        what="the failure",
+    )
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as after a tab switch
+    expect(page.locator(".tiles [data-state=FAILURE] dd")).to_contain_text("1")
+    expect(page.locator("#failures-heading ~ .results")).to_contain_text("a task that fails")
+    expect(page.locator(".chart.has-axes rect[data-state=FAILURE]")).to_have_count(1)
+    expect(page.locator("#workers-heading ~ .results")).to_contain_text("a long task")
+    page.get_by_role("link", name="Last 24 hours").click()
+    expect(page.locator(".tiles [data-state=FAILURE]")).to_contain_text("in the last 24 hours")
+    request_cancel(working, by=None)
+
+
 # Django's links fade from colour to colour; their contrast counts when they have.
 END_TRANSITIONS = (
     "document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish())"
@@ -252,9 +276,9 @@ def test_the_operators_pages_are_accessible(
     queues.pause("default", by=users["olga"])
     run = queue_probe("mara", title="maras task")
     admin(shared_stack.url)
-    for address in (LIST, f"{LIST}{run.pk}/change/", f"{LIST}queues/"):
+    for address in (LIST, f"{LIST}{run.pk}/change/", f"{LIST}queues/", f"{LIST}overview/"):
         page.goto(shared_stack.url + address)
-        expect(page.locator(".live-note")).to_have_text("Live")
+        expect(page.locator(".live-note")).to_have_text(re.compile("Live|Refreshed every 10"))
         for theme in ("light", "dark"):
             page.locator("html").evaluate("(html, theme) => html.dataset.theme = theme", theme)
             page.evaluate(END_TRANSITIONS)

@@ -2,7 +2,7 @@
  * The operators' pages, live. In the list, progress frames move bars at once, and after an event the server is asked
  * for the cells of the rows that are shown: rows never come, go or move by themselves, so that what an operator has
  * marked stays what it was. Other pages take over their newer rendering. Where no frames arrive, or this person may not
- * have them, the server is asked every few seconds.
+ * have them, the server is asked every few seconds. Nobody is asked while the page is hidden.
  */
 import { ask } from "./ask.js"
 import { drawProgress } from "./bars.js"
@@ -29,12 +29,24 @@ const newer = new Set()
 
 function start() {
   feed = new Feed({ onFrame, onStatus, onPoll: renew })
-  feed.watchAll()
+  if (!isCalm()) feed.watchAll()
   setInterval(tick, 1000)
   setInterval(() => {
     if (!document.hidden && isAnythingActive()) renew().catch(() => {})
-  }, EVERY_S * 1000)
+  }, everyS() * 1000)
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && isCalm()) soon()
+  })
   tick()
+}
+
+/** A page of figures says how often it is read again, and follows no task. */
+function isCalm() {
+  return page()?.hasAttribute("data-every") ?? false
+}
+
+function everyS() {
+  return Number(page()?.dataset.every) || EVERY_S
 }
 
 function isAnythingActive() {
@@ -156,7 +168,7 @@ function onStatus(status, { seconds, reason }) {
 function describe() {
   const { status, seconds } = connection
   const words = {
-    live: isForbidden ? `Refreshed every ${EVERY_S}\u00a0s` : isFollowing ? "Live" : "Connecting",
+    live: isForbidden || isCalm() ? `Refreshed every ${everyS()}\u00a0s` : isFollowing ? "Live" : "Connecting",
     polling: `Polling every ${seconds}\u00a0s`,
     stale: `Stale for ${seconds}\u00a0s`,
     offline: "Offline",
