@@ -51,6 +51,7 @@ def inputs_of(
             resources=resources.get(scope.key, []),
             coverage=list(coverage.of(scope)),
             requirements=requirements[scope.key],
+            prices=data.prices,
         )
         for scope in scopes
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from assessments.agents.price_book.prices import OwnPrice
 from assessments.requirements import Requirements
 from assessments.scan.types import (
     CheckResult,
@@ -68,8 +69,8 @@ ASSESSED_KINDS = frozenset(FileKind) - {FileKind.UNKNOWN}
 
 
 class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """All that an agent may read: the parts of the merged scan it asked for, and the person's
-    requirements."""
+    """All that an agent may read: the parts of the merged scan it asked for, the person's
+    requirements, and, for the cost agent, the rows of the price books."""
 
     scopes: list[Scope] = []
     checks: list[CheckResult] = []
@@ -77,6 +78,7 @@ class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
     coverage: list[FileCoverage] = []
     gaps: list[FileCoverage] = []
     requirements: Requirements = msgspec.field(default_factory=Requirements)
+    prices: list[OwnPrice] = []
 
 
 class Figure(Message, frozen=True, kw_only=True):

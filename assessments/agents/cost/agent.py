@@ -9,6 +9,7 @@ from assessments.agents.cost.price_list import ZERO, Line, Price, Unpriced, cent
 from assessments.agents.cost.result import not_assessed, result_of
 from assessments.agents.cost.savings import find_savings
 from assessments.agents.inventory import Region, region_of
+from assessments.agents.price_book.applying import Books
 from assessments.agents.types import (
     PRICED_KINDS,
     Agent,
@@ -33,9 +34,10 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         default_region=region.name,
         wanted_regions=data.requirements.regions,
     )
+    books = Books.of(data.prices, region=estate.region)
     steps = len(data.resources) + 2
     entries = []
-    for done, entry in enumerate(price_entries(estate), start=1):
+    for done, entry in enumerate(price_entries(estate, books), start=1):
         entries.append(entry)
         on_progress(min(done, steps - 2), steps, f"Priced {entry.resource.address}")
     lines = [each for each in entries if isinstance(each, Line)]
@@ -43,18 +45,19 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     if not lines:
         return not_assessed(data.resources, unpriced)
     on_aws = any(not cloud_of(each.resource) for each in lines)
-    egress = _egress(data.requirements, region) if on_aws else None
+    egress = _egress(data.requirements, region, books) if on_aws else None
     on_progress(steps - 1, steps, "Priced egress")
     total = sum((line.monthly_usd for line in lines), ZERO) + (
         cents(egress.usd) if egress else ZERO
     )
     savings = sorted(
-        find_savings(estate, data.requirements),
+        books.savings(find_savings(estate, data.requirements)),
         key=lambda s: (-s.monthly_usd, s.resource.address),
     )
     on_progress(steps, steps, "Looked for savings")
     region = _region(region, {estate.region(each.resource) for each in lines})
-    return result_of(data.requirements, region, lines, unpriced, egress, total, savings)
+    result = result_of(data.requirements, region, lines, unpriced, egress, total, savings)
+    return books.explained(result)
 
 
 def _region(usual: Region, used: set[str]) -> Region:
@@ -64,8 +67,10 @@ def _region(usual: Region, used: set[str]) -> Region:
     return Region(", ".join(sorted(used)), "each resource's own region", assumed=False)
 
 
-def _egress(wanted: Requirements, region: Region) -> Price | None:
-    return egress_usd(wanted.egress_gb_month, region.name) if wanted.egress_gb_month else None
+def _egress(wanted: Requirements, region: Region, books: Books) -> Price | None:
+    if not wanted.egress_gb_month:
+        return None
+    return books.egress(egress_usd(wanted.egress_gb_month, region.name), region.name)
 
 
 AGENT = Agent(

@@ -112,7 +112,7 @@ def _instance(
     price = fact(key, region) if key else None
     if price is None:
         why = _why(database, engine, declared, region)
-        yield Unpriced(database.resource, f"{label} instance", why)
+        yield Unpriced(database.resource, f"{label} instance", why, HOURS, "hours")
         return
     aurora = engine is not None and engine.startswith("aurora")
     shape = "Aurora" if aurora else "multi-AZ" if database.multi_zone else "single-AZ"

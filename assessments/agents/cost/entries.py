@@ -39,6 +39,7 @@ from assessments.agents.inventory import (
     resource_type,
 )
 from assessments.agents.places import Places, cloud_region, places
+from assessments.agents.price_book.applying import Books
 from assessments.scan.types import FileKind, Resource
 
 CLOUD = (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
@@ -107,12 +108,12 @@ def read_estate(
     return Estate(read_inventory(ordered), by_address, default_region, places(ordered), usual)
 
 
-def price_entries(estate: Estate) -> Iterator[Entry]:
+def price_entries(estate: Estate, books: Books | None = None) -> Iterator[Entry]:
     """The components in the order of the inventory, then resources that it has no place for. What
     may not exist has no price, so that the sum remains the least."""
     counted_once: dict[str, Resource] = {}
     with_open_blocks: dict[str, Resource] = {}
-    for entry in _all(estate):
+    for entry in books.applied(_all(estate)) if books else _all(estate):
         if entry.resource.uncertain:
             why = f"it may not exist: {entry.resource.uncertain}"
             yield Unpriced(entry.resource, entry.component, why)

@@ -135,7 +135,11 @@ def _batch(resource: Resource, batch: Batch, bought: Purchase, region: str) -> E
     if batch.market == "spot":
         why = f"spot capacity has no list price: the price you pay would settle it{most}"
         return Unpriced(
-            resource, f"{counted(batch.count, f'{batch.instance_type} instance')}, spot", why
+            resource,
+            f"{counted(batch.count, f'{batch.instance_type} instance')}, spot",
+            why,
+            hours,
+            "hours",
         )
     if batch.market != "on-demand":
         why = f"no price is held for {batch.market}: your contract's price would settle it"
@@ -147,7 +151,8 @@ def _batch(resource: Resource, batch: Batch, bought: Purchase, region: str) -> E
         why = "no price is held for dedicated tenancy: AWS's price for it would settle it"
         return Unpriced(resource, f"{name}, {bought.tenancy or 'unknown'} tenancy", why)
     if price is None:
-        return Unpriced(resource, f"{name}, {bought.words}", _missing(batch, bought, region))
+        why = _missing(batch, bought, region)
+        return Unpriced(resource, f"{name}, {bought.words}", why, hours, "hours")
     return Line(resource, f"{name}, {bought.words}", hours, "hours", price)
 
 

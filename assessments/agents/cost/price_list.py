@@ -49,11 +49,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """A component without a price: why, and what would settle it."""
+    """A component without a price: why, and what would settle it. ``quantity`` in ``unit`` is set
+    where a price alone is lacking."""
 
     resource: Resource
     component: str
     reason: str
+    quantity: Decimal | None = None
+    unit: str = ""
 
 
 Entry = Line | Unpriced
@@ -79,7 +82,8 @@ def priced(
     """The component at the price ``key``; unpriced where the table holds none for the region."""
     price = fact(key, region)
     if price is None:
-        return Unpriced(resource, component, f"no price is held for {key} in {region}")
+        why = f"no price is held for {key} in {region}"
+        return Unpriced(resource, component, why, quantity, unit)
     return Line(resource, component, quantity, unit, price)
 
 
