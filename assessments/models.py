@@ -658,6 +658,30 @@ class Report(models.Model):
         return f"{self.kind} {self.format} report {self.pk} of assessment {self.run.assessment_id}"
 
 
+class PriceBookQuerySet(OwnedQuerySet["PriceBook"]):
+    pass
+
+
+class PriceBook(models.Model):
+    """A person's own prices and discounts, which go before list prices in all their assessments.
+
+    ``content`` is the file as it was uploaded, read again by ``agents.price_book``; empty once it
+    was deleted, so that it is known since when costs are without it.
+    """
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="price_book"
+    )
+    name = models.CharField(max_length=120, blank=True)
+    content = models.TextField(blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    objects = PriceBookQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def subject_of(model: models.Model) -> Subject:
     """The fields by which a ``TaskRun`` names its object."""
     return {"subject_type": ContentType.objects.get_for_model(model), "subject_id": model.pk}

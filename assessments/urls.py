@@ -11,6 +11,7 @@ from assessments.pages import (
     inventory,
     overview,
     pipelines,
+    price_book,
     storage,
     versions,
     views,
@@ -77,6 +78,10 @@ urlpatterns = [
     path("findings/<uuid:finding_id>/mute/", views.mute, name="mute_finding"),
     path("findings/<uuid:finding_id>/unmute/", views.unmute, name="unmute_finding"),
     path("recommendations/", views.recommendations, name="recommendations"),
+    path("price-book/", price_book.price_book, name="price_book"),
+    path("price-book/file/", price_book.download, name="price_book_file"),
+    path("price-book/delete/", price_book.delete, name="delete_price_book"),
+    path("price-book/recalculate/", price_book.recalculate_all, name="recalculate_all"),
     path("pipelines/", pipelines.pipelines, name="pipelines"),
     path(
         "recommendations/<uuid:recommendation_id>/",

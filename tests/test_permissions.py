@@ -71,6 +71,9 @@ ROUTES: dict[tuple[str, str], str] = {
     ("POST", "/assessments/{uuid:assessment_id}/reports"): WRITE,
     ("GET", "/assessments/{uuid:assessment_id}/reports/{uuid:report_id}/download"): READ,
     ("DELETE", "/assessments/{uuid:assessment_id}/reports/{uuid:report_id}"): WRITE,
+    ("PUT", "/price-book/"): OWN,
+    ("GET", "/price-book/"): OWN,
+    ("DELETE", "/price-book/"): OWN,
     ("GET", "/assessments/{uuid:assessment_id}/mutes"): READ,
     ("POST", "/assessments/{uuid:assessment_id}/mutes"): WRITE,
     ("DELETE", "/assessments/{uuid:assessment_id}/mutes/{fingerprint}"): WRITE,
@@ -85,6 +88,7 @@ BODIES: dict[str, Any] = {
     "/assessments/{uuid:assessment_id}/versions": EXAMPLES["VersionIn"][0],
     "/assessments/{uuid:assessment_id}/reports": EXAMPLES["ReportIn"][0],
     "/assessments/{uuid:assessment_id}/mutes": EXAMPLES["MuteIn"][0],
+    "/price-book/": EXAMPLES["PriceBookIn"][0],
 }
 IDS = {
     "task_id": TASK_ID,

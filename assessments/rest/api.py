@@ -9,6 +9,7 @@ from assessments.rest import (
     findings,
     map,
     mutes,
+    price_book,
     reports,
     runs,
     uploads,
@@ -20,4 +21,5 @@ api.description = f"Assess infrastructure as code. {api.description}"
 api.extra_schemas = [uploads.AssessmentIn, uploads.VersionIn, uploads.AnalyzeIn]
 for part in (assessments, versions, runs, map, findings, reports, mutes):
     api.add_router("/assessments", part.router, tags=["assessments"])
+api.add_router("/price-book", price_book.router, tags=["price book"])
 api.add_router("/runs", compare.router, tags=["assessments"])

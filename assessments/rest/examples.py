@@ -14,6 +14,20 @@ RUN_ID = "019ab3f0-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
 REPORT_ID = "019ab3f2-7e5d-7f10-b3c4-d5e6f7a8b9c0"
 
 TERRAFORM = 'resource "aws_s3_bucket" "logs" {\n  bucket = "shop-logs"\n}\n'
+PRICE_BOOK = "instance_type,region,price\nm5.large,eu-west-1,0.081\n"
+PRICE_ROW = {
+    "line": 2,
+    "provider": "",
+    "service": "",
+    "resource_type": "",
+    "instance_type": "m5.large",
+    "region": "eu-west-1",
+    "component": "",
+    "price": "0.081",
+    "unit": "hour",
+    "discount_percent": "",
+    "source": "",
+}
 RUN = {
     "id": RUN_ID,
     "number": 1,
@@ -130,6 +144,10 @@ examples.EXAMPLES |= {
             "by": "ada",
             "in_force": True,
         }
+    ],
+    "PriceBookIn": [{"name": "contract.csv", "content": PRICE_BOOK}],
+    "PriceBookOut": [
+        {"name": "contract.csv", "changed_at": "2026-11-23T16:10:00Z", "rows": [PRICE_ROW]}
     ],
     "ReportIn": [{"kind": "technical", "format": "json"}],
     "ReportOut": [REPORT],

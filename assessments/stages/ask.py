@@ -22,6 +22,7 @@ from assessments.models import (
     AssessmentRun,
     Finding,
 )
+from assessments.pricing import prices_of
 from assessments.requirements import Requirements
 from assessments.stages.stage import child, merged
 from tasks_ui.models import TaskRun
@@ -88,6 +89,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
         coverage=scanned.coverage,
         gaps=scanned.gaps,
         requirements=Requirements.model_validate(report.run.requirements),
+        prices=prices_of(report.run.assessment.owner_id) if report.agent == "cost" else [],
     )
     result = agent.run(data, work.report)
     kinds_of = {file.path: file.kind.value for file in scanned.coverage}

@@ -88,7 +88,8 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
     size, name = bought.size, f"{bought.size}, {bought.system}"
     price, hours = machine_price(size, region), HOURS * bought.count
     if price is None:
-        yield Unpriced(resource, name, f"no price is held for {size} in {region}")
+        why = f"no price is held for {size} in {region}"
+        yield Unpriced(resource, name, why, hours, "hours")
         return
     if bought.spot is not False:
         most = f"pay as you go it is {cents(hours * price.usd)} USD a month"
@@ -98,13 +99,16 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
             else "spot capacity has no list price: the price you pay would settle it"
             f" ({most} for Linux)"
         )
-        yield Unpriced(resource, f"{counted(bought.count, size)}, spot", why)
+        name = f"{counted(bought.count, size)}, spot"
+        yield Unpriced(resource, name, why, hours, "hours")
         return
     yield Line(resource, name, hours, "hours", price)
     if bought.system == "Windows" and not bought.licensed:
         fee = license_price(size)
         if fee is None:
-            yield Unpriced(resource, "Windows license", OPEN_LICENSE.format(size=size))
+            yield Unpriced(
+                resource, "Windows license", OPEN_LICENSE.format(size=size), hours, "hours"
+            )
         else:
             yield Line(resource, "Windows license", hours, "hours", fee)
 
