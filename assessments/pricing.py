@@ -62,7 +62,7 @@ def store_price_book(owner: AbstractBaseUser, *, name: str, content: bytes) -> P
     """Replace the person's price book. Raises PriceBookError, with nothing stored."""
     read_price_book(content)
     book, _ = PriceBook.objects.update_or_create(
-        owner=owner,
+        owner_id=owner.pk,
         defaults={
             "name": name[:120] or "Price book",
             "content": content.decode("utf-8-sig"),
@@ -74,7 +74,7 @@ def store_price_book(owner: AbstractBaseUser, *, name: str, content: bytes) -> P
 
 def delete_price_book(owner: AbstractBaseUser) -> bool:
     """Empty the person's price book; False where there was none."""
-    mine = PriceBook.objects.filter(owner=owner).exclude(content="")
+    mine = PriceBook.objects.filter(owner_id=owner.pk).exclude(content="")
     return bool(mine.update(name="", content="", changed_at=timezone.now()))
 
 

@@ -4,12 +4,12 @@ budget reaches."""
 from __future__ import annotations
 
 from assessments.agents.cost.entries import price_entries, read_estate
+from assessments.agents.cost.own_prices import Books
 from assessments.agents.cost.places import cloud_of
 from assessments.agents.cost.price_list import ZERO, Line, Price, Unpriced, cents, egress_usd
 from assessments.agents.cost.result import not_assessed, result_of
 from assessments.agents.cost.savings import find_savings
 from assessments.agents.inventory import Region, region_of
-from assessments.agents.price_book.applying import Books
 from assessments.agents.types import (
     PRICED_KINDS,
     Agent,
@@ -37,7 +37,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     books = Books.of(data.prices, region=estate.region)
     steps = len(data.resources) + 2
     entries = []
-    for done, entry in enumerate(price_entries(estate, books), start=1):
+    for done, entry in enumerate(price_entries(estate, books.applied), start=1):
         entries.append(entry)
         on_progress(min(done, steps - 2), steps, f"Priced {entry.resource.address}")
     lines = [each for each in entries if isinstance(each, Line)]

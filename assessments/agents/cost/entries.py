@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,6 @@ from assessments.agents.inventory import (
     resource_type,
 )
 from assessments.agents.places import Places, cloud_region, places
-from assessments.agents.price_book.applying import Books
 from assessments.scan.types import FileKind, Resource
 
 CLOUD = (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
@@ -108,12 +107,15 @@ def read_estate(
     return Estate(read_inventory(ordered), by_address, default_region, places(ordered), usual)
 
 
-def price_entries(estate: Estate, books: Books | None = None) -> Iterator[Entry]:
+def price_entries(
+    estate: Estate, priced_again: Callable[[Iterator[Entry]], Iterator[Entry]] = iter
+) -> Iterator[Entry]:
     """The components in the order of the inventory, then resources that it has no place for. What
-    may not exist has no price, so that the sum remains the least."""
+    may not exist has no price, so that the sum remains the least. ``priced_again`` gives them own
+    prices."""
     counted_once: dict[str, Resource] = {}
     with_open_blocks: dict[str, Resource] = {}
-    for entry in books.applied(_all(estate)) if books else _all(estate):
+    for entry in priced_again(_all(estate)):
         if entry.resource.uncertain:
             why = f"it may not exist: {entry.resource.uncertain}"
             yield Unpriced(entry.resource, entry.component, why)
