@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("assessments", "0021_kinds_of_pipelines_and_azure"),
+        ("assessments", "0022_shard_findings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
