@@ -124,7 +124,7 @@ clean:
 	@touch $@
 
 .venv-scanner/.installed: requirements-scanner.txt | .venv/.uv
-	@echo "Installing the scanner (about 270 MB)"
+	@echo "Installing the scanner (about 530 MB)"
 	@test -x .venv-scanner/bin/python || $(PY) -m venv --clear .venv-scanner
 	@scripts/install .venv-scanner $<
 	@touch $@

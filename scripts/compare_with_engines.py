@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 
 from assessments.scan.classify import Classified, Role, classify  # noqa: E402
 from assessments.scan.engines import run_shard  # noqa: E402
-from assessments.scan.engines.checkov import resource_of  # noqa: E402
+from assessments.scan.engines.checkov_records import resource_of  # noqa: E402
 from assessments.scan.intake import InputFile  # noqa: E402
 from assessments.scan.merge import ScanResult, merge  # noqa: E402
 from assessments.scan.sandbox import Sandbox, ScanError  # noqa: E402
@@ -135,7 +135,9 @@ def compare(directory: Path) -> Comparison:
     found.seconds = time.monotonic() - started
     contents = {file.path: file for file in files}
     for unit in units:
-        if framework := FRAMEWORKS.get(unit.scope.kind):
+        if unit.chart:
+            found.add(unit.scope.key, *_of_chart(unit, contents, scan))
+        elif framework := FRAMEWORKS.get(unit.scope.kind):
             theirs = {
                 each
                 for each in _command_line(_copied(unit, contents), framework)
@@ -210,6 +212,38 @@ def _copied(unit: Unit, contents: dict[str, InputFile]) -> list[InputFile]:
         return files
     place = f"{unit.root}/zzzz-named.auto.tfvars".lstrip("/")
     return [*files, InputFile.of(place, contents[unit.named_vars].content)]
+
+
+def _of_chart(
+    unit: Unit, contents: dict[str, InputFile], scan: ScanResult
+) -> tuple[set[Result], set[Result]]:
+    """Checkov's results for what Helm renders, and ours, both without lines: theirs are those of
+    the manifests, ours those of the templates."""
+    import helm_python
+
+    with tempfile.TemporaryDirectory(prefix="im-compare-") as folder:
+        for path in unit.chart:
+            place = Path(folder, path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(contents[path].content)
+        given = contents[unit.values].content.decode() if unit.values else "{}"
+        with helm_python.Chart.load(Path(folder, unit.root)) as chart:
+            made = chart.render(
+                helm_python.values_from_yaml(given), name="release-name", namespace="default"
+            )
+    rendered = [
+        InputFile.of(f"{unit.root}/{name.split('/', 1)[1]}".lstrip("/"), text.encode())
+        for name, text in made.items()
+        if text.strip() and not name.endswith("NOTES.txt")
+    ]
+    plain = [contents[path] for path in unit.scanned]
+    theirs = {each for part in (rendered, plain) for each in _command_line(part, "kubernetes")}
+    ours = _ours(scan, "kubernetes", unit.scope.key)
+    return _without_lines(theirs), _without_lines(ours)
+
+
+def _without_lines(results: Iterable[Result]) -> set[Result]:
+    return {(rule, name, file, 0, 0, outcome) for rule, name, file, _, _, outcome in results}
 
 
 def _command_line(files: Iterable[InputFile], framework: str) -> Iterator[Result]:

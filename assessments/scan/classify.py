@@ -339,7 +339,8 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     ):
         return _templated(file, text)
     if posixpath.basename(file.path) in {"Chart.yaml", "Chart.yml"}:
-        return Classified(file, FileKind.KUBERNETES, role=Role.CHART)
+        read = [each for each in read_yaml(text) if isinstance(each.value, dict)]
+        return Classified(file, FileKind.KUBERNETES, role=Role.CHART, documents=read)
     every = [document for document in read_yaml(text) if isinstance(document.value, dict | list)]
     documents = [document for document in every if isinstance(document.value, dict)]
     values = [document.value for document in documents]
@@ -396,13 +397,8 @@ def _templated(file: InputFile, text: str) -> Classified:
 
 
 def _helm_template(file: InputFile) -> Classified:
-    gap = FileCoverage(
-        path=file.path,
-        kind=FileKind.KUBERNETES,
-        status=CoverageStatus.NOT_ASSESSED,
-        reason="This is a Helm template. Upload the output of 'helm template' instead.",
-    )
-    return Classified(file, FileKind.KUBERNETES, gap=gap, scannable=False, role=Role.CHART)
+    """No engine reads one as it is: its scope has it rendered, or names it as a gap."""
+    return Classified(file, FileKind.KUBERNETES, scannable=False, role=Role.CHART)
 
 
 def _are_parameters(value: Any) -> bool:

@@ -40,7 +40,7 @@ def read_resources(item: Classified, *, given: Mapping[str, Any] | None = None) 
     """All resources that ``item`` declares, unredacted, in the file's order. ``given`` are a
     stack's parameters."""
     readers: dict[FileKind, Callable[[Document, str], Iterator[Resource]]] = {
-        FileKind.KUBERNETES: _kubernetes,
+        FileKind.KUBERNETES: kubernetes_resources,
         FileKind.COMPOSE: _compose,
         FileKind.CLOUDFORMATION: partial(_cloudformation, given=given or {}),
         FileKind.TERRAFORM_PLAN: _plan,
@@ -67,7 +67,8 @@ def provider_of(resource_type: str) -> str:
     return _PROVIDERS.get(resource_type.split("_", 1)[0], "other")
 
 
-def _kubernetes(document: Document, path: str) -> Iterator[Resource]:
+def kubernetes_resources(document: Document, path: str) -> Iterator[Resource]:
+    """The objects of a manifest, or of a list of them."""
     items = (
         document.value.get("items")
         if str(document.value.get("kind", "")).endswith("List")

@@ -30,6 +30,7 @@ MS_PER_UNIT = {
     "checkov/ansible": 10,
     "checkov/arm": 10,
     "checkov/bicep": 20,
+    "checkov/helm": 30,
     "secrets": 4,
     "tfparse": 3,
     "compose-lint": 8,
@@ -50,8 +51,8 @@ MAX_SHARD_MS = 2_500
 
 class ShardScope(Message, frozen=True, kw_only=True, omit_defaults=True):
     """A scope's part in a shard. ``paths`` are those of its files that the engine sees. ``root`` is
-    a Terraform root's folder (``.`` for the top) and ``var_files`` are its variable files;
-    ``parameters`` is a stack's parameter file."""
+    the folder of a Terraform root or a chart (``.`` for the top) and ``var_files`` are a root's
+    variable files; ``parameters`` is a stack's parameter file, ``values`` a chart's values file."""
 
     key: str
     paths: list[str]
@@ -59,6 +60,7 @@ class ShardScope(Message, frozen=True, kw_only=True, omit_defaults=True):
     var_files: list[str] = []
     named_vars: str = ""
     parameters: str = ""
+    values: str = ""
     units: int = 1
 
 
@@ -94,6 +96,7 @@ PER_SCOPE = {
     "checkov/cloudformation",
     "checkov/arm",
     "checkov/bicep",
+    "checkov/helm",
     "tfparse",
     "resources",
 }
@@ -139,6 +142,9 @@ def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterat
             parts = [part for part in parts if part not in large]
         for group in _packed_parts(parts, key):
             yield _shard(engine, group, framework=framework)
+    rendered = [_chart(unit, known) for unit in units if unit.chart]
+    for group in _packed_parts(rendered, "checkov/helm"):
+        yield _shard("checkov", group, framework="helm")
     readable = [
         part
         for unit in units
@@ -158,6 +164,16 @@ def _part(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
         named_vars=unit.named_vars,
         parameters=unit.parameters,
         units=sum(item.units for item in items) or 1,
+    )
+
+
+def _chart(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
+    return ShardScope(
+        key=unit.scope.key,
+        paths=list(unit.chart),
+        root=unit.root or ".",
+        values=unit.values,
+        units=sum(known[path].units for path in unit.chart),
     )
 
 
@@ -288,6 +304,7 @@ WORDS = {
     "azure_pipelines": "Azure Pipelines",
     "circleci_pipelines": "CircleCI",
     "arm": "ARM",
+    "helm": "Helm chart",
     "terraform_plan": "Terraform plan",
     "tfparse": "Terraform values",
     "cfn-lint": "cfn-lint",

@@ -49,7 +49,7 @@ module "network" {
 """
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
-    "chart/templates/web.yaml": "kind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\n",
+    "chart/templates/web.yaml": '{{ required "an image is needed" .Values.image }}\n',
 }
 MODULE = 'module "network" {\n  source = "git::https://example.org/network.git"\n}\n'
 
@@ -154,11 +154,16 @@ def test_options_of_the_file_count_and_the_baseline_accepts(
     ("files", "named"),
     [
         ({"a/main.tf": BROKEN, "b/main.tf": OPEN_SSH}, "a/main.tf:"),
-        ({**CHART, "b/main.tf": OPEN_SSH}, "chart/templates/web.yaml: "),
+        ({**CHART, "b/main.tf": OPEN_SSH}, "chart/Chart.yaml: "),
         ({"a/main.tf": MODULE, "b/main.tf": OPEN_SSH}, "a/main.tf:2: "),
         ({"a/main.tf": BROKEN}, "a/main.tf:"),
     ],
-    ids=["invalid HCL", "a chart", "a module that is not there", "nothing readable"],
+    ids=[
+        "invalid HCL",
+        "a chart that needs a value",
+        "a module that is not there",
+        "nothing readable",
+    ],
 )
 def test_what_was_not_read_ends_with_two_and_is_named(
     shared_stack: Stack, tmp_path: Path, alice: User, files: dict[str, str], named: str

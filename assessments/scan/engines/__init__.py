@@ -58,7 +58,7 @@ def run_shard(
     classified = [
         item
         for item in classified
-        if (is_searched(item.file) if shard.engine == "secrets" else item.scannable)
+        if (is_searched(item.file) if shard.engine == "secrets" else _is_seen(item, shard))
     ]
     if shard.engine != "secrets":
         classified = [_as_seen(item) for item in classified]
@@ -85,6 +85,11 @@ def run_shard(
     output = _storable(_with_crashes_found(run), run)
     on_progress(known, known, "")
     return _tidy(output, run)
+
+
+def _is_seen(item: Classified, shard: Shard) -> bool:
+    """A template is for Helm alone, which needs all files of its chart."""
+    return item.scannable or shard.framework == "helm"
 
 
 def _as_seen(item: Classified) -> Classified:

@@ -5,26 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from assessments.rules import known_rules
+from assessments.scan.engines.checkov_records import OUTCOMES, checkov_check
+from assessments.scan.engines.helm import helm_output
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
     EngineRun,
     ask_once,
     ask_scanner,
-    code_lines,
     joined,
     lines_of,
     unread,
 )
 from assessments.scan.engines.stack import parameters_of
-from assessments.scan.focus import focus_of, window
 from assessments.scan.sandbox import EngineCrashed
 from assessments.scan.types import (
-    CheckResult,
     CoverageStatus,
     FileCoverage,
     FileKind,
-    Outcome,
     Resource,
     ShardOutput,
 )
@@ -34,14 +31,6 @@ if TYPE_CHECKING:
 
 _REGION = re.compile(r"^[a-z]+[0-9]?$")
 """A region by its name; what is left of an expression is none."""
-PIPELINES = {
-    "github_actions",
-    "gitlab_ci",
-    "azure_pipelines",
-    "circleci_pipelines",
-    "ansible",
-}
-_OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
 
 def checkov(run: EngineRun) -> ShardOutput:
@@ -55,9 +44,15 @@ def checkov(run: EngineRun) -> ShardOutput:
     return joined(
         _crashed(run, scope, answer)
         if isinstance(answer, EngineCrashed)
-        else _output(run, answer, paths=scope.paths, scope=scope.key)
+        else _answered(run, answer, scope)
         for scope, answer in zip(scopes, answers, strict=True)
     )
+
+
+def _answered(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> ShardOutput:
+    if run.shard.framework == "helm":
+        return helm_output(run, answer, scope)
+    return _output(run, answer, paths=scope.paths, scope=scope.key)
 
 
 def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
@@ -68,15 +63,22 @@ def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
         "root": scope.root,
         "named_vars": scope.named_vars,
         "parameters": given,
+        "values": scope.values,
     }
 
 
 def _crashed(run: EngineRun, scope: ShardScope, error: EngineCrashed) -> ShardOutput:
-    """Halves of the scope are tried until the file that the engine can't stand is alone. Terraform
-    files need each other, so there the whole scope is the gap."""
-    if len(scope.paths) == 1 or run.shard.framework == "terraform" or not error.is_of_a_file:
+    """Halves of the scope are tried until the file that the engine can't stand is alone. The files
+    of a Terraform root need each other, as those of a chart do: there the whole scope is the
+    gap."""
+    is_whole = run.shard.framework in {"terraform", "helm"}
+    if len(scope.paths) == 1 or is_whole or not error.is_of_a_file:
         reason = f"Checkov could not read it: {error}"
-        gaps = unread(run, reason, scope=scope)
+        gaps = [
+            gap
+            for gap in unread(run, reason, scope=scope)
+            if gap.kind is not FileKind.UNKNOWN or run.shard.framework != "helm"
+        ]
         return ShardOutput(engine="checkov", engine_version="", coverage=gaps)
     half = len(scope.paths) // 2
     parts = [scope.replace(paths=paths) for paths in (scope.paths[:half], scope.paths[half:])]
@@ -114,9 +116,9 @@ def _output(
         engine="checkov",
         engine_version=str(answer["version"]),
         checks=[
-            _checkov_check(record, framework, files.get(record["file"], [])).replace(scope=scope)
+            checkov_check(record, framework, files.get(record["file"], [])).replace(scope=scope)
             for record in records
-            if record["outcome"] in _OUTCOMES
+            if record["outcome"] in OUTCOMES
         ],
         coverage=gaps,
         resources=[
@@ -145,64 +147,3 @@ def _resource(row: dict[str, Any], framework: str) -> Resource:
         region=location if isinstance(location, str) and _REGION.match(location) else "",
         attributes=attributes if isinstance(attributes, dict) else {},
     )
-
-
-def _checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> CheckResult:
-    outcome = _OUTCOMES[record["outcome"]]
-    start = max(1, int(record["line_start"]))
-    end = max(start, int(record["line_end"]))
-    check = _result(record, framework, start=start, end=end)
-    if outcome is not Outcome.FAILED:
-        return check
-    lines = code_lines(file, start, end)
-    known = known_rules().get(check.rule)
-    attribute = known.attribute if known else ""
-    focus = focus_of(lines, record["keys"], attribute=attribute, end=end)
-    return check.replace(
-        focus=focus.line if focus and focus.line != start else None,
-        missing=focus.missing if focus else "",
-        evidence=window(lines, focus.line if focus else start),
-    )
-
-
-def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> CheckResult:
-    file = str(record["file"])
-    resource, resource_type = resource_of(str(record["resource"]), framework, file=file)
-    return CheckResult(
-        engine="checkov",
-        rule=str(record["rule"]),
-        title=str(record["title"])[:300],
-        outcome=_OUTCOMES[record["outcome"]],
-        resource=resource[:400],
-        resource_type=resource_type,
-        file=file,
-        line_start=start,
-        line_end=end,
-        suppression=str(record["suppression"])[:300],
-    )
-
-
-def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
-    """Address and type, as the resource model has them, from Checkov's own name:
-    ``module.m.aws_instance.i``, ``Deployment.shop.cart``, ``AWS::S3::Bucket.Images``."""
-    name = name.lstrip("/")
-    if framework in {"terraform", "terraform_plan"}:
-        parts = name.split(".")
-        while len(parts) > 2 and parts[0] == "module":
-            parts = parts[2:]
-        return name, ".".join(parts[:2]) if parts[0] == "data" else parts[0]
-    if framework == "kubernetes":
-        return "/".join(name.split(".", 2)), name.split(".")[0]
-    if framework == "cloudformation":
-        kind, _, logical_id = name.rpartition(".")
-        return logical_id, kind
-    if framework in {"arm", "bicep"}:
-        kind, _, _ = name.partition(".")
-        provider, _, rest = name.partition("/")
-        # Microsoft.Storage/storageAccounts.logs: the type has a point of its own.
-        kind = f"{provider}/{rest.partition('.')[0]}" if rest else kind
-        return name, kind
-    if framework in PIPELINES:
-        return name or file, framework
-    # Checkov names a Dockerfile by its instruction.
-    return file, framework

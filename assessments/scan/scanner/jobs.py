@@ -52,6 +52,7 @@ CHECKOV_RUNNERS = {
     "ansible": "checkov.ansible.runner",
     "arm": "checkov.arm.runner",
     "bicep": "checkov.bicep.runner",
+    "helm": "checkov.kubernetes.runner",
 }
 GRAPHS = (
     "terraform",
@@ -69,6 +70,8 @@ too, and a job holds no other files."""
 SILENT = (*NAMED, "ansible", "arm", "bicep")
 """Kinds of which Checkov passes over what it can't read without a word."""
 MAX_RESOURCES = 20_000
+MAX_RENDERED_CHARS = 10_000_000
+MAX_RENDERED_FILES = 5_000
 MAX_BROKEN_FILES = 25
 MAX_CODE_LINES = 40
 MAX_SECRETS = 20_000
@@ -127,7 +130,7 @@ def _run_alone(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
 
 def _run_part(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
     engine = {
-        "checkov": _checkov,
+        "checkov": _helm if job.get("framework") == "helm" else _checkov,
         "tfparse": _tfparse,
         "cfn-lint": _cfn_lint,
         "secrets": _secrets,
@@ -158,7 +161,7 @@ def _import_checkov(framework: str) -> None:
     from checkov.common.checks_infra.registry import get_graph_checks_registry
 
     importlib.import_module(CHECKOV_RUNNERS[framework])
-    get_graph_checks_registry(framework).load_checks()
+    get_graph_checks_registry("kubernetes" if framework == "helm" else framework).load_checks()
 
 
 def _shifted(emit: Emit, *, part: int, done: int, units: int, total: int) -> Emit:
@@ -225,6 +228,54 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         "errors": sorted(errors),
         "resources": _azure_resources(runner.definitions) if framework in {"arm", "bicep"} else [],
     }
+
+
+def _helm(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """A chart as Helm renders it, and what Checkov says of that. Each manifest has the name of its
+    template, and line numbers of its own.
+
+    ``rendered`` is text by template. ``failed`` is Helm's own message where there is none, and
+    ``lacking`` says that Helm is not installed here.
+    """
+    nothing = {"version": "", "records": [], "errors": [], "rendered": {}}
+    try:
+        rendered = _render(job["root"], job["values"])
+    except ImportError:
+        return {**nothing, "lacking": True}
+    except Exception as error:
+        return {**nothing, "failed": str(error)[:2_000] or type(error).__name__}
+    before = Path.cwd()
+    tree = Path(os.environ["HOME"]) / "rendered"
+    for path, text in rendered.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text)
+    tree.mkdir(exist_ok=True)
+    os.chdir(tree)
+    try:
+        answer = _checkov({**job, "framework": "kubernetes", "files": sorted(rendered)}, emit)
+    finally:
+        os.chdir(before)
+    return {**answer, "rendered": rendered}
+
+
+def _render(root: str, values: str) -> dict[str, str]:
+    """Manifests by the path of their template. Go's library must not be loaded before a fork, so
+    it is imported here. Raises what Helm raises, and ValueError for too much output."""
+    import helm_python
+
+    given = helm_python.values_from_yaml(Path(values).read_text()) if values else {}
+    with helm_python.Chart.load(root) as chart:
+        made = chart.render(given, name="release-name", namespace="default")
+    found = {
+        os.path.normpath(os.path.join(root, *name.split("/")[1:])): text  # noqa: PTH118
+        for name, text in made.items()
+        if text.strip() and name.endswith((".yaml", ".yml", ".json"))
+    }
+    if sum(map(len, found.values())) > MAX_RENDERED_CHARS or len(found) > MAX_RENDERED_FILES:
+        raise ValueError("it makes more manifests than are read")
+    if any(path.startswith(("/", "..")) for path in found):
+        raise ValueError("a template has a name that leads out of the chart")
+    return found
 
 
 def _filter(framework: str, *, rules: str) -> Any:

@@ -1,7 +1,7 @@
 """Kubernetes: Kustomize overlays, Helm charts, and folders of plain manifests.
 
-Nothing is rendered here. An overlay is the resources that it lists, and what it would change in
-them is a gap that has a name; so is a chart, but for its manifests that are no templates.
+An overlay is the resources that it lists, and what it would change in them is a gap that has a
+name. Charts are in ``helm``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.classify import Role
+from assessments.scan.scope_kinds.helm import charts
 from assessments.scan.scope_kinds.unit import Unit, not_assessed, partly
 from assessments.scan.types import FileKind, Scope, ScopeKind
 
@@ -62,7 +63,7 @@ def kubernetes_units(files: Iterable[Classified]) -> Iterator[Unit]:
         if item.role is Role.KUSTOMIZATION:
             known.kustomizations[item.folder] = item
     taken: set[str] = set()
-    for unit in [*_overlays(known), *_charts(known)]:
+    for unit in [*_overlays(known), *charts(known.by_path)]:
         taken |= set(unit.scope.paths)
         yield unit
     yield from _folders(known, taken)
@@ -180,56 +181,6 @@ def _texts(value: Any) -> list[str]:
     return [each for each in values if isinstance(each, str)]
 
 
-def _charts(known: _Files) -> Iterator[Unit]:
-    """Each chart with its subcharts; of its files, plain manifests are assessed as they are."""
-    folders = sorted(
-        item.folder
-        for item in known.by_path.values()
-        if item.role is Role.CHART and posixpath.basename(item.file.path).startswith("Chart.y")
-    )
-    outer = [
-        folder
-        for folder in folders
-        if not any(_is_in(folder, other) and folder != other for other in folders)
-    ]
-    for folder in outer:
-        inside = [path for path in known.by_path if _is_in(path, folder)]
-        files = [known.by_path[path] for path in sorted(inside)]
-        paths = [item.file.path for item in files if _is_of_chart(item)]
-        key = posixpath.join(folder, "Chart.yaml")
-        reason = (
-            f"The Helm chart {folder or 'at the top'} is not rendered, so what it makes is not"
-            " assessed. Upload the output of 'helm template' instead."
-        )
-        scope = Scope(
-            key=key, kind=ScopeKind.KUBERNETES, label=f"Helm chart {folder or '.'}", paths=paths
-        )
-        yield Unit(
-            scope=scope,
-            scanned=tuple(
-                item.file.path
-                for item in files
-                if item.role is Role.MAIN and item.kind is FileKind.KUBERNETES and item.scannable
-            ),
-            gaps=tuple(
-                not_assessed(key, item.file.path, FileKind.KUBERNETES, reason)
-                for item in files
-                if item.role is Role.CHART
-            ),
-        )
-
-
-def _is_of_chart(item: Classified) -> bool:
-    name = posixpath.basename(item.file.path)
-    return item.kind is FileKind.KUBERNETES or (
-        name.startswith(("values", "Chart.")) or "/templates/" in f"/{item.file.path}"
-    )
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return not folder or path.startswith(f"{folder}/")
-
-
 def _folders(known: _Files, taken: set[str]) -> Iterator[Unit]:
     folders: dict[str, list[str]] = defaultdict(list)
     for path, item in known.by_path.items():
@@ -243,4 +194,17 @@ def _folders(known: _Files, taken: set[str]) -> Iterator[Unit]:
             label=f"Kubernetes {folder or 'at the top'}",
             paths=sorted(paths),
         )
-        yield Unit(scope=scope, scanned=tuple(sorted(paths)))
+        templates = [path for path in paths if known.by_path[path].role is Role.CHART]
+        yield Unit(
+            scope=scope,
+            scanned=tuple(sorted(set(paths) - set(templates))),
+            gaps=tuple(
+                not_assessed(scope.key, path, FileKind.KUBERNETES, _NO_CHART) for path in templates
+            ),
+        )
+
+
+_NO_CHART = (
+    "This is a Helm template, and its chart (Chart.yaml) is not in the upload. Upload the whole"
+    " chart, or the output of 'helm template'."
+)

@@ -12,15 +12,18 @@ from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """``scanned`` are those of the scope's paths that its engines see. ``root`` is a Terraform
-    root's folder (empty for the top), ``var_files`` are its variable files in the order in which
-    they apply, ``named_vars`` the one among them that Terraform is given by name. ``parameters``
+    """``scanned`` are those of the scope's paths that its engines see, and ``chart`` those that
+    Helm sees; ``values`` is the values file that it is given. ``root`` is the folder of a Terraform
+    root or of a chart (empty for the top), ``var_files`` are its variable files in the order in
+    which they apply, ``named_vars`` the one that Terraform is given by name. ``parameters``
     is a stack's parameter file, and ``absent`` are the logical ids whose Condition is false.
     ``plan`` is a Terraform root's own plan. ``gaps`` are what the scope lacks. ``facts`` are what
     following a Terraform root gave."""
 
     scope: Scope
     scanned: tuple[str, ...] = ()
+    chart: tuple[str, ...] = ()
+    values: str = ""
     root: str = ""
     var_files: tuple[str, ...] = ()
     named_vars: str = ""

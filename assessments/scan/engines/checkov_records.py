@@ -1,0 +1,80 @@
+"""A record of Checkov as a check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assessments.rules import known_rules
+from assessments.scan.engines.one_run import code_lines
+from assessments.scan.focus import focus_of, window
+from assessments.scan.types import CheckResult, Outcome
+
+PIPELINES = {
+    "github_actions",
+    "gitlab_ci",
+    "azure_pipelines",
+    "circleci_pipelines",
+    "ansible",
+}
+OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
+
+
+def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> CheckResult:
+    outcome = OUTCOMES[record["outcome"]]
+    start = max(1, int(record["line_start"]))
+    end = max(start, int(record["line_end"]))
+    check = _result(record, framework, start=start, end=end)
+    if outcome is not Outcome.FAILED:
+        return check
+    lines = code_lines(file, start, end)
+    known = known_rules().get(check.rule)
+    attribute = known.attribute if known else ""
+    focus = focus_of(lines, record["keys"], attribute=attribute, end=end)
+    return check.replace(
+        focus=focus.line if focus and focus.line != start else None,
+        missing=focus.missing if focus else "",
+        evidence=window(lines, focus.line if focus else start),
+    )
+
+
+def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> CheckResult:
+    file = str(record["file"])
+    resource, resource_type = resource_of(str(record["resource"]), framework, file=file)
+    return CheckResult(
+        engine="checkov",
+        rule=str(record["rule"]),
+        title=str(record["title"])[:300],
+        outcome=OUTCOMES[record["outcome"]],
+        resource=resource[:400],
+        resource_type=resource_type,
+        file=file,
+        line_start=start,
+        line_end=end,
+        suppression=str(record["suppression"])[:300],
+    )
+
+
+def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
+    """Address and type, as the resource model has them, from Checkov's own name:
+    ``module.m.aws_instance.i``, ``Deployment.shop.cart``, ``AWS::S3::Bucket.Images``."""
+    name = name.lstrip("/")
+    if framework in {"terraform", "terraform_plan"}:
+        parts = name.split(".")
+        while len(parts) > 2 and parts[0] == "module":
+            parts = parts[2:]
+        return name, ".".join(parts[:2]) if parts[0] == "data" else parts[0]
+    if framework == "kubernetes":
+        return "/".join(name.split(".", 2)), name.split(".")[0]
+    if framework == "cloudformation":
+        kind, _, logical_id = name.rpartition(".")
+        return logical_id, kind
+    if framework in {"arm", "bicep"}:
+        kind, _, _ = name.partition(".")
+        provider, _, rest = name.partition("/")
+        # Microsoft.Storage/storageAccounts.logs: the type has a point of its own.
+        kind = f"{provider}/{rest.partition('.')[0]}" if rest else kind
+        return name, kind
+    if framework in PIPELINES:
+        return name or file, framework
+    # Checkov names a Dockerfile by its instruction.
+    return file, framework
