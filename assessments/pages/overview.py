@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from assessments.listing import run_path, severities_of
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding
 from assessments.pages.queries import changed
 from assessments.pages.storage import usage
+from assessments.pages.trends import LEAST, line_pieces
 from assessments.services import describe
 from tasks_ui.access.sign_in import SignedInRequest
 
@@ -73,11 +74,7 @@ class Row:
     @property
     def points(self) -> list[tuple[float, float, float, float]]:
         """Line pieces, x1 y1 x2 y2 in percent of the drawing; empty before the third run."""
-        if len(self.trend) < 3:
-            return []
-        most, step = max(*self.trend, 1), 100 / (len(self.trend) - 1)
-        at = [(round(n * step, 2), round(95 - 90 * v / most, 2)) for n, v in enumerate(self.trend)]
-        return [(*one, *two) for one, two in pairwise(at)]
+        return line_pieces(self.trend, top=max(self.trend)) if len(self.trend) >= LEAST else []
 
 
 @login_required

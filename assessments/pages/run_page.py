@@ -32,6 +32,7 @@ from assessments.pages.run_findings import (
 from assessments.pages.scopes import scope_table
 from assessments.pages.since import completed_before, run_before, since
 from assessments.pages.timeline import Entry, timeline
+from assessments.pages.trends import trends
 from assessments.retention import kept_until
 from assessments.scan.types import CoverageStatus, Outcome
 from tasks_ui.models import ACTIVE, State, TaskRun
@@ -94,6 +95,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
             if r.agent in AGENTS
         ],
         "since": since(run, before) if before else None,
+        "trends": None if is_active else trends(run),
         "earlier": (
             []
             if is_active

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from assessments.models import AgentReport, AssessmentRun
 from assessments.pages.charts import against_targets, cost_chart
+from assessments.pages.trends import trends
 from tasks_ui.models import State, TaskRun
 from tests.assessments.rows import assessed, sample_files, sample_requirements, uploaded
 from tests.assessments.test_pages import analysed, signed_in
@@ -152,3 +153,38 @@ def test_a_run_is_compared_with_any_earlier_one(alice: User) -> None:
     address = reverse("run", args=[first.assessment_id, 3])
     for asked, number in (("", 2), ("1", 1), ("3", 2), ("x", 2), ("²", 2)):
         assert client.get(address, {"with": asked}).context["since"].run.number == number, asked
+
+
+def test_from_the_third_run_on_a_page_shows_how_scores_findings_and_cost_developed(
+    alice: User,
+) -> None:
+    run = analysed(alice)
+    client = signed_in(alice)
+    for number, score, high, cost in ((1, 40, 9, 120.5), (2, None, 3, None), (3, 61, 0, 99)):
+        summary = {"scores": {"security": score}, "severities": {"high": high, "low": 1}}
+        run, _ = AssessmentRun.objects.update_or_create(
+            assessment=run.assessment,
+            number=number,
+            defaults={
+                "status": AssessmentRun.Status.COMPLETED,
+                "summary": summary,
+                "version": run.version,
+            },
+        )
+        if cost:
+            figures = [{"key": "monthly_cost", "value": cost, "unit": "USD a month"}]
+            AgentReport.objects.create(
+                run=run, agent="cost", position=2, figures=figures, status="assessed"
+            )
+        page = client.get(reverse("run", args=[run.assessment_id, number])).content.decode()
+        assert ("As a table" in page) == (number == 3)
+    found = trends(run)
+    assert found is not None and found.runs == [1, 2, 3]
+    by_label = {series.label: series for _, group in found.groups for series in group}
+    assert list(by_label) == ["Security", "High", "Low", "Monthly cost"]
+    security, high = by_label["Security"], by_label["High"]
+    assert (security.values, security.change, security.lines) == ([40, None, 61], 21, [])
+    assert high.lines == [(0.0, 5.0, 50.0, 65.0), (50.0, 65.0, 100.0, 95.0)]
+    assert (by_label["Monthly cost"].unit, by_label["Monthly cost"].change) == ("USD", -21.5)
+    first = run.assessment.runs.get(number=1)
+    assert trends(first) is None
