@@ -296,10 +296,22 @@ class UploadForm(forms.Form):
 
 
 class NewAssessmentForm(UploadForm, RequirementsForm):
-    """Files, and the workload."""
+    """Files, and the workload. ``same_name`` says what to do where the person has an assessment of
+    this name already; it is asked for only then."""
+
+    VERSION, ANOTHER = "version", "another"
 
     name = forms.CharField(
         max_length=120, required=False, widget=forms.TextInput(attrs={"class": "in"})
+    )
+    same_name = forms.ChoiceField(
+        label="Name",
+        required=False,
+        choices=[
+            (VERSION, "Add as a new version of it, and compare the runs"),
+            (ANOTHER, "Create another assessment with this name"),
+        ],
+        widget=forms.RadioSelect,
     )
 
     @property
@@ -309,6 +321,23 @@ class NewAssessmentForm(UploadForm, RequirementsForm):
             self.cleaned_data["name"].strip()
             or _name_after([*self.upload_paths, self.cleaned_data["paste_name"]])
         )[:120]
+
+    def existing(self, owner: Any) -> Assessment | None:
+        """The owner's newest assessment of this name; None where another one is wanted. Adds an
+        error that asks where nothing was chosen yet."""
+        if self.cleaned_data["same_name"] == self.ANOTHER:
+            return None
+        mine = Assessment.objects.visible_to(owner).filter(name=self.assessment_name)
+        found = mine.order_by("-pk").first()
+        if found and not self.cleaned_data["same_name"]:
+            self.add_error("same_name", f"You already have an assessment named “{found}”.")
+        return found
+
+    def change(self) -> Change | None:
+        """The files as a version of an existing assessment; None without any. Raises
+        UploadError."""
+        has_files = self.cleaned_data["upload"] or self.cleaned_data["paste"].strip()
+        return Change.of(self.uploads()) if has_files else None
 
 
 class NewVersionForm(UploadForm):

@@ -110,6 +110,7 @@ def analyze_upload(
     assessment: Assessment | None = None,
     reuse: bool = False,
     idempotency_key: str | None = None,
+    source: Version.Source = Version.Source.API,
 ) -> TaskRun:
     """Start a run of an upload: a new version of ``assessment``, or (``reuse``) of the owner's
     newest of this ``name``, or a new assessment. The same ``idempotency_key`` gives the same run.
@@ -131,7 +132,7 @@ def analyze_upload(
                 owner=owner,
                 name=name,
                 requirements=requirements,
-                source=Version.Source.API,
+                source=source,
             )
         elif change:
             change_assessment(
@@ -139,7 +140,7 @@ def analyze_upload(
                 change,
                 by=owner,
                 requirements=requirements,
-                source=Version.Source.API,
+                source=source,
             )
         elif requirements.model_dump(exclude_defaults=True):
             state_requirements(assessment, requirements=requirements)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -28,6 +29,7 @@ from assessments.models import (
     FindingMute,
     Recommendation,
     Report,
+    Version,
 )
 from assessments.muting import MuteError, mute_finding, unmute_finding
 from assessments.pages import explorer, map_page, run_page
@@ -37,6 +39,7 @@ from assessments.reports import CONTENT_TYPES
 from assessments.scan.intake import UploadError
 from assessments.services import (
     SAMPLE_NAME,
+    analyze_upload,
     create_sample,
     request_report,
     run_again,
@@ -48,6 +51,9 @@ from tasks_ui.access.sign_in import SignedInRequest
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import TaskRun
 from tasks_ui.pages.views import back
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 MUTE_DAYS = {"7", "30", "90", "365"}
 FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
@@ -84,12 +90,11 @@ def _new_assessment(request: SignedInRequest) -> HttpResponseBase:
     )
     if sent_before:
         return redirect("task_page", sent_before.pk)
+    existing = form.existing(request.user)
+    if form.errors:
+        return _form_page(request, form, status=422)
     try:
-        with transaction.atomic():  # an assessment without a run would be half of what was asked
-            assessment = assessment_of(form, owner=request.user)
-            task = start_analysis(
-                assessment, by=request.user, idempotency_key=str(key) if key else None
-            )
+        task = _start(form, existing, by=request.user)
     except UploadError as error:
         return _form_page(request, form, refusal=error, status=422)
     except QuotaError as error:
@@ -355,6 +360,23 @@ def snippet_of(found: Finding) -> list[tuple[int, str]]:
     lines = found.detail.get("evidence", [])
     shown = highlighted([line["text"] for line in lines], path=found.file)
     return [(line["number"], code) for line, code in zip(lines, shown, strict=True)]
+
+
+def _start(form: NewAssessmentForm, existing: Assessment | None, *, by: User) -> TaskRun:
+    """A run of a new assessment, or of a new version of ``existing``."""
+    key = str(form.cleaned_data["key"] or uuid4())
+    if existing:
+        return analyze_upload(
+            owner=by,
+            name=existing.name,
+            requirements=form.requirements,
+            change=form.change(),
+            assessment=existing,
+            idempotency_key=key,
+            source=Version.Source.UPLOAD,
+        )
+    with transaction.atomic():  # an assessment without a run would be half of what was asked
+        return start_analysis(assessment_of(form, owner=by), by=by, idempotency_key=key)
 
 
 def _complete(request: SignedInRequest, task: TaskRun) -> HttpResponseBase:

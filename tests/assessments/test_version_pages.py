@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -96,3 +97,29 @@ def test_nobody_else_sees_either_page(shop: Assessment, bob: User, alice: User) 
         address = reverse("compare_runs", args=[mine.pk])
         assert stranger.get(address, {"with": str(with_.pk)}).status_code == 404
     add_version(shop, Change.of([("a.tf", OPEN.encode())]), by=alice)
+
+
+def test_files_under_the_name_of_an_assessment_may_become_its_next_version(
+    browser: Client, shop: Assessment, bob: User
+) -> None:
+    uploaded(bob, {"main.tf": OPEN}, name="of bob")
+    address = reverse("new_assessment")
+    sent = {"name": "shop", "paste_name": "main.tf", "paste": CLOSED, "key": str(uuid4())}
+    asked = browser.post(address, sent)
+    assert asked.status_code == 422
+    page = asked.content.decode()
+    assert "You already have an assessment named “shop”." in page
+    assert "Add as a new version of it" in page and "10.0.0.0/8" in page
+    assert not AssessmentRun.objects.exists()
+
+    added = browser.post(address, {**sent, "same_name": "version"})
+    again = browser.post(address, {**sent, "same_name": "version"})
+    assert added["Location"] == again["Location"]
+    run = AssessmentRun.objects.get()
+    assert (run.assessment, run.version.number, run.version.source) == (shop, 2, "upload")
+    assert [file.path for file in run.version.files.all()] == ["main.tf"]
+
+    key = str(uuid4())
+    assert browser.post(address, {**sent, "key": key, "same_name": "another"}).status_code == 302
+    assert Assessment.objects.filter(owner=shop.owner, name="shop").count() == 2
+    assert browser.post(address, {**sent, "key": str(uuid4()), "name": "of bob"}).status_code == 302
