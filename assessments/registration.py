@@ -12,7 +12,7 @@ from assessments import kinds, listing, services
 from assessments.attention import Reason
 from assessments.models import AssessmentRun
 from assessments.quotas import QuotaError
-from tasks_ui.kinds import CannotRunAgainError, register
+from tasks_ui.kinds import CannotCompareError, CannotRunAgainError, register
 from tasks_ui.models import State
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def register_kinds() -> None:
             on_final=settle_run,
             describe=listing.describe_analyses,
             run_again=run_again,
+            compare=comparison_url,
         )
     )
     register(
@@ -71,6 +72,22 @@ def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False)
         return services.run_again(task, by=by, only_failed=only_failed)
     except QuotaError as error:
         raise CannotRunAgainError(error.message, status=error.status) from None
+
+
+def comparison_url(one: TaskRun, other: TaskRun) -> str:
+    """Of the later run against the earlier one. Raises CannotCompareError."""
+    rows = AssessmentRun.objects.filter(task__in=[one, other]).select_related("assessment")
+    runs = list(rows.order_by("number"))
+    if len(runs) != 2:
+        raise CannotCompareError("What one of them was about was deleted.")
+    earlier, later = runs
+    if earlier.assessment_id != later.assessment_id:
+        names = f"“{earlier.assessment}” and “{later.assessment}”"
+        raise CannotCompareError(f"They are runs of two assessments, {names}.")
+    for run in runs:
+        if run.status not in {Status.RECOMMENDING, Status.COMPLETED}:
+            raise CannotCompareError(f"Run {run.number} has no findings to compare.")
+    return f"{reverse('compare_runs', args=[later.pk])}?with={earlier.pk}"
 
 
 def settle_run(task: TaskRun) -> None:

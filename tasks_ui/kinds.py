@@ -46,6 +46,10 @@ class CannotRunAgainError(Exception):
         self.status = status
 
 
+class CannotCompareError(Exception):
+    """Two runs can't be compared; the message says why."""
+
+
 class RunAgain(Protocol):
     """Starts the work of a finished run once more. Raises CannotRunAgainError, with nothing
     started."""
@@ -63,8 +67,10 @@ class TaskKind:
     reached a final state, in the transaction of that change, so that an app's own rows agree with
     it. ``describe`` gives the facts of many runs, by run id, in a number of queries that does not
     grow with them. ``run_again`` starts a new run of the same subject on behalf of a person and
-    returns it; call it through ``tasks_ui.runs.services.run_again``. ``is_follow_up``: it finishes
-    what another run began, which offers its outcome; lists leave it out once it is done.
+    returns it; call it through ``tasks_ui.runs.services.run_again``. ``compare`` gives the address
+    of the page that compares two runs, in any order, or raises CannotCompareError.
+    ``is_follow_up``: it finishes what another run began, which offers its outcome; lists leave it
+    out once it is done.
     """
 
     name: str
@@ -75,6 +81,7 @@ class TaskKind:
     on_final: Callable[[TaskRun], None] | None = None
     describe: Callable[[Sequence[TaskRun]], Mapping[UUID, RunFacts]] | None = None
     run_again: RunAgain | None = None
+    compare: Callable[[TaskRun, TaskRun], str] | None = None
     is_follow_up: bool = False
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from tasks_ui import kinds
 from tasks_ui.access.sign_in import SignedInRequest
-from tasks_ui.kinds import CannotRunAgainError
+from tasks_ui.kinds import CannotCompareError, CannotRunAgainError
 from tasks_ui.models import State, TaskRun
 from tasks_ui.models.querysets import SEARCHED, as_uuid
 from tasks_ui.pages.rows import TABS, Filters, as_rows, listing
@@ -104,11 +104,13 @@ def run_again(request: SignedInRequest, task_id: UUID) -> HttpResponse:
 @require_POST
 def bulk(request: SignedInRequest) -> HttpResponse:
     """Cancel, or run again, the runs that are selected in the list: at most BULK_MAX, each for
-    itself."""
+    itself. Or compare the two that are selected."""
     ids = [
         task_id for text in request.POST.getlist("task")[:BULK_MAX] if (task_id := as_uuid(text))
     ]
     runs = list(TaskRun.objects.visible_to(request.user).roots().filter(pk__in=ids))
+    if request.POST.get("act") == "compare":
+        return _compare(request, runs)
     act = {"cancel": _cancel_one, "again": _run_one_again}.get(request.POST.get("act", ""))
     if act is None:
         raise Http404
@@ -153,6 +155,24 @@ def connection(request: SignedInRequest) -> HttpResponse:
         "checks": CONNECTION_CHECKS,
     }
     return render(request, "tasks_ui/connection.html", context)
+
+
+def _compare(request: HttpRequest, runs: list[TaskRun]) -> HttpResponse:
+    try:
+        return redirect(_comparison_of(runs))
+    except CannotCompareError as error:
+        messages.warning(request, f"Not compared. {error}")
+        return back(request)
+
+
+def _comparison_of(runs: list[TaskRun]) -> str:
+    """The address of the page that compares them. Raises CannotCompareError."""
+    if len(runs) != 2:
+        raise CannotCompareError("Select two runs.")
+    kind = kinds.find(runs[0].kind)
+    if kind is None or kind.compare is None or runs[0].kind != runs[1].kind:
+        raise CannotCompareError("Only two runs of the same kind that find something can be.")
+    return kind.compare(*runs)
 
 
 def _cancel_one(run: TaskRun, by: User) -> str:

@@ -160,8 +160,8 @@ def test_from_the_third_run_on_a_page_shows_how_scores_findings_and_cost_develop
 ) -> None:
     run = analysed(alice)
     client = signed_in(alice)
-    for number, score, high, cost in ((1, 40, 9, 120.5), (2, None, 3, None), (3, 61, 0, 99)):
-        summary = {"scores": {"security": score}, "severities": {"high": high, "low": 1}}
+    for number, score, highs, cost in ((1, 40, 9, 120.5), (2, None, 3, None), (3, 61, 0, 99)):
+        summary = {"scores": {"security": score}, "severities": {"high": highs, "low": 1}}
         run, _ = AssessmentRun.objects.update_or_create(
             assessment=run.assessment,
             number=number,

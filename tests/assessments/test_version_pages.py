@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from assessments.models import Assessment, AssessmentRun
+from assessments.services import start_analysis
 from assessments.versions import Change, add_version
 from tests.assessments.rows import assessed, uploaded
 from tests.assessments.test_comparing import CLOSED, OPEN, SSH, next_run
@@ -18,6 +19,8 @@ from tests.assessments.test_comparing import CLOSED, OPEN, SSH, next_run
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from pytest_django import Settings
+
+    from tasks_ui.models import TaskRun
 
 
 @pytest.fixture
@@ -123,3 +126,32 @@ def test_files_under_the_name_of_an_assessment_may_become_its_next_version(
     assert browser.post(address, {**sent, "key": key, "same_name": "another"}).status_code == 302
     assert Assessment.objects.filter(owner=shop.owner, name="shop").count() == 2
     assert browser.post(address, {**sent, "key": str(uuid4()), "name": "of bob"}).status_code == 302
+
+
+def test_two_runs_are_marked_on_the_dashboard_and_compared(
+    browser: Client, shop: Assessment, alice: User, bob: User
+) -> None:
+    first = assessed(shop)
+    second = next_run(first, alice, main=CLOSED)
+    other = assessed(uploaded(alice, {"main.tf": OPEN}, name="other"))
+    unfinished = start_analysis(shop, by=alice)
+    of_bob = assessed(uploaded(bob, {"main.tf": OPEN}))
+
+    def compared(*tasks: TaskRun | None) -> str:
+        chosen = [str(task.pk) for task in tasks if task]
+        answer = browser.post(reverse("bulk_tasks"), {"act": "compare", "task": chosen})
+        assert answer.status_code == 302
+        if answer["Location"] != "/":
+            return answer["Location"]
+        (said,) = browser.get("/").context["messages"]
+        return str(said)
+
+    address = f"{reverse('compare_runs', args=[second.pk])}?with={first.pk}"
+    assert compared(first.task, second.task) == compared(second.task, first.task) == address
+    assert "“shop” and “other”" in compared(first.task, other.task)
+    assert (
+        compared(first.task)
+        == compared(first.task, of_bob.task)
+        == ("Not compared. Select two runs.")
+    )
+    assert "Run 3 has no findings to compare." in compared(first.task, unfinished)

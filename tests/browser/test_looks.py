@@ -146,10 +146,13 @@ def test_the_bar_of_selected_runs_counts_and_offers_what_can_be_done(
     expect(bar).to_contain_text("1 selected")
     expect(bar.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(bar.get_by_role("button", name="Run again 1")).to_be_visible()
+    expect(bar.get_by_role("button", name="Compare")).to_be_hidden()
     page.get_by_label("Select waits 0").check()
+    expect(bar.get_by_role("button", name="Compare")).to_be_visible()
     page.get_by_label("Select waits 1").check()
     expect(bar).to_contain_text("3 selected")
     expect(bar.get_by_role("button", name="Cancel 2")).to_be_visible()
+    expect(bar.get_by_role("button", name="Compare")).to_be_hidden()
     bar.get_by_role("button", name="Clear").click()
     expect(bar).to_be_hidden()
 

@@ -13,7 +13,8 @@ export function drawSelection() {
   if (!bar) return
   const selected = [...document.querySelectorAll(".pick:checked")]
   write(bar.querySelector("#selected"), `${selected.length} selected`)
-  for (const button of bar.querySelectorAll("[name=act]")) {
+  for (const button of bar.querySelectorAll("[data-exactly]")) button.hidden = selected.length !== Number(button.dataset.exactly)
+  for (const button of bar.querySelectorAll("[name=act]:not([data-exactly])")) {
     const count = selected.filter((box) => box.dataset.can === button.value).length
     button.hidden = count === 0
     write(button.querySelector("[data-count]"), String(count))
