@@ -1,17 +1,26 @@
 """Build assessments/data/ec2.json.gz: EC2 shapes, on-demand Linux prices, Windows license fees.
 
-    python scripts/build_ec2_data.py LIBCLOUD.whl MOTO.whl LIST.json
+    python scripts/build_ec2_data.py LIBCLOUD.whl MOTO.whl LIST.json RECENT.go [RECENT.go ...]
+
+RECENT.go are pkg/providers/pricing/zz_generated.pricing_aws.go and ..._us_gov.go of
+github.com/aws/karpenter-provider-aws (Apache-2.0): AWS's price list of 2026 for us-east-1 and the
+two regions of GovCloud, on-demand Linux. They go first, except for metal types that stand there at
+the price of dedicated tenancy, 6 to 10 % above the list.
 
 LIST.json is lib/data/pricing/ec2-transformed.json of github.com/lamngockhuong/aws-price (MIT):
-AWS's own price list for ten regions, on-demand Linux. It goes first.
+AWS's own price list of 2025 for ten regions, on-demand Linux.
 
-Other regions, and families the list doesn't have, are apache-libcloud's pricing.json
+Other regions, and families the lists don't have, are apache-libcloud's pricing.json
 (Apache-2.0). Taken raw it is wrong: prices of dedicated tenancy (6 to 10 % more) and zeros are
 mixed in. Within most families EC2's on-demand price is proportional to size (large : xlarge =
 1 : 2), so one rate per size unit is found for each family and region, and each size is priced from
-it. A family is dropped, and its instances are listed as unpriced, where its sizes don't agree on a
-rate or where AWS's list shows that its price isn't proportional to size (most families with
-accelerators).
+it. Sizes of families with accelerators have no such rate, but the same relation to each other in
+every region: there the rate is the region's price by the price in us-east-1. A family is dropped,
+and its instances are listed as unpriced, where its sizes don't agree on a rate. P4 and P5 are
+dropped: AWS cut their prices in June 2025, after libcloud's. Each price that is not the source's
+own is marked as repaired.
+
+scripts/compare_ec2_prices.py measures both repairs against the lists.
 
 The fee for Windows is the same in every region, so it is the difference between libcloud's Windows
 price and the Linux price that most regions agree on; a type with fewer than three such regions has
@@ -24,6 +33,7 @@ import argparse
 import datetime
 import gzip
 import json
+import re
 import statistics
 import sys
 import zipfile
@@ -36,6 +46,9 @@ SMALL_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large":
 LIST_AS_OF = "2025-11-03"
 """The day the list was taken from AWS (the files beside it name 2025-10-28 to 2025-11-04)."""
 REGIONS_THAT_AGREE = 3
+ACCELERATED = re.compile(r"(g|p|inf|trn|dl|vt|f)\d")
+CUT = ("p4d", "p4de", "p5", "p5e", "p5en")
+RECENT_COMMIT = "6fc13b523"
 SAME = 1.012
 """Rates within 1.2 % are one rate: published prices are rounded to four digits."""
 UNEVEN = 1.05
@@ -51,17 +64,25 @@ def main() -> None:
     parser.add_argument("libcloud_wheel", type=Path)
     parser.add_argument("moto_wheel", type=Path)
     parser.add_argument("price_list", type=Path)
+    parser.add_argument("recent", type=Path, nargs="+")
     arguments = parser.parse_args()
     with zipfile.ZipFile(arguments.libcloud_wheel) as wheel:
         pricing = json.loads(wheel.read("libcloud/data/pricing.json"))
     with zipfile.ZipFile(arguments.moto_wheel) as wheel:
         types = json.loads(gzip.decompress(wheel.read("moto/ec2/resources/instance_types.json.gz")))
     listed = listed_prices(json.loads(arguments.price_list.read_text()))
-    repaired, counts = repaired_prices(pricing["compute"]["ec2_linux"])
-    prices = beside_the_list(repaired, listed)
+    recent, recent_as_of = recent_prices([each.read_text() for each in arguments.recent], listed)
+    raw = pricing["compute"]["ec2_linux"]
+    repaired, marks = repaired_prices(raw, recent["us-east-1"])
+    prices = beside_the_lists(repaired, listed, recent)
+    marked = {region: sorted(marks[region].intersection(each)) for region, each in prices.items()}
+    counts = {
+        "kept": sum(len(each) for each in prices.values()) - sum(map(len, marked.values())),
+        "repaired": sum(map(len, marked.values())),
+    }
     as_of = datetime.datetime.fromtimestamp(pricing["updated"], datetime.UTC).date().isoformat()
     content = {
-        "header": header(as_of, counts),
+        "header": header(as_of, recent_as_of, counts),
         "shape_columns": [
             "vcpus",
             "memory_mib",
@@ -72,25 +93,31 @@ def main() -> None:
             "current",
         ],
         "shapes": {name: shape(body) for name, body in sorted(types.items())},
-        "list_prices": listed,
+        "recent_prices": recent,
+        "list_prices": beside_the_recent(listed, recent),
         "prices": prices,
-        "windows_fees": windows_fees(pricing["compute"]["ec2_windows"], prices, listed),
+        "repaired": marked,
+        "windows_fees": windows_fees(pricing["compute"]["ec2_windows"], (recent, listed, prices)),
     }
     packed = json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
     OUTPUT.write_bytes(gzip.compress(packed, 9, mtime=0))
     sys.stdout.write(f"{OUTPUT}: {OUTPUT.stat().st_size} bytes, {counts}\n")
 
 
-def header(as_of: str, counts: dict[str, int]) -> dict[str, Any]:
+def header(as_of: str, recent_as_of: str, counts: dict[str, int]) -> dict[str, Any]:
     return {
-        "source": (
-            "apache-libcloud 3.9.1 pricing.json, EC2 on-demand Linux, repaired by family linearity"
-        ),
+        "source": ("apache-libcloud 3.9.1 pricing.json, EC2 on-demand Linux"),
         "url": "https://libcloud.apache.org/",
         "version": "1",
         "as_of": as_of,
         "licence": "Apache-2.0",
         "repair": counts,
+        "recent_source": (
+            "AWS price list, EC2 on-demand Linux, as kept by karpenter-provider-aws,"
+            f" commit {RECENT_COMMIT}"
+        ),
+        "recent_url": "https://aws.amazon.com/ec2/pricing/on-demand/",
+        "recent_as_of": recent_as_of,
         "list_source": "AWS price list, EC2 on-demand Linux, as kept by lamngockhuong/aws-price",
         "list_url": "https://aws.amazon.com/ec2/pricing/on-demand/",
         "list_as_of": LIST_AS_OF,
@@ -117,18 +144,54 @@ def listed_prices(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return {region: dict(sorted(each.items())) for region, each in sorted(prices.items())}
 
 
-def beside_the_list(
-    repaired: dict[str, dict[str, float]], listed: dict[str, dict[str, float]]
+def recent_prices(
+    sources: list[str], listed: dict[str, dict[str, float]]
+) -> tuple[dict[str, dict[str, float]], str]:
+    """USD an hour by region and type of the generated Go files, and the oldest of their days."""
+    prices: dict[str, dict[str, float]] = {}
+    days = []
+    for source in sources:
+        days += re.findall(r"// generated at (\d{4}-\d\d-\d\d)T", source)
+        for region, body in re.findall(r'\n\t"([a-z0-9-]+)": \{(.*?)\n\t\}', source, re.DOTALL):
+            found = re.findall(r'"([a-z0-9-]+\.[a-z0-9-]+)": ([\d.]+)', body)
+            known = listed.get(region, {})
+            prices[region] = {
+                name: float(usd)
+                for name, usd in sorted(found)
+                if float(usd) > 0 and not is_dedicated(name, float(usd), known.get(name))
+            }
+    return prices, min(days)
+
+
+def is_dedicated(name: str, price: float, listed: float | None) -> bool:
+    """Whether a metal type stands at the price of dedicated tenancy."""
+    return listed is not None and ".metal" in name and price / listed > SURCHARGE[0]
+
+
+def beside_the_recent(
+    listed: dict[str, dict[str, float]], recent: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """What of ``repaired`` the list doesn't know and doesn't contradict."""
-    uneven = {name for region in listed.values() for name in uneven_families(region)}
+    """What of ``listed`` the recent list doesn't have."""
+    return {
+        region: {name: usd for name, usd in prices.items() if name not in recent.get(region, {})}
+        for region, prices in listed.items()
+    }
+
+
+def beside_the_lists(
+    repaired: dict[str, dict[str, float]],
+    listed: dict[str, dict[str, float]],
+    recent: dict[str, dict[str, float]],
+) -> dict[str, dict[str, float]]:
+    """What of ``repaired`` the lists don't know: a family that a list has there is complete in
+    it."""
     found: dict[str, dict[str, float]] = {}
     for region, prices in repaired.items():
-        known = {name.partition(".")[0] for name in listed.get(region, {})}
+        known = {
+            name.partition(".")[0] for each in (listed, recent) for name in each.get(region, {})
+        }
         found[region] = {
-            name: price
-            for name, price in prices.items()
-            if name.partition(".")[0] not in uneven | known
+            name: price for name, price in prices.items() if name.partition(".")[0] not in known
         }
     return found
 
@@ -144,18 +207,16 @@ def uneven_families(prices: dict[str, float]) -> set[str]:
 
 
 def windows_fees(
-    windows: dict[str, dict[str, float]],
-    prices: dict[str, dict[str, float]],
-    listed: dict[str, dict[str, float]],
+    windows: dict[str, dict[str, float]], linux: tuple[dict[str, dict[str, float]], ...]
 ) -> dict[str, float]:
-    """USD an hour on top of the Linux price, by type."""
+    """USD an hour on top of the Linux price, by type; of ``linux`` the first that has it counts."""
     fees = {}
     for name, regions in sorted(windows.items()):
         differences = Counter(
-            round(float(usd) - linux, 4)
+            round(float(usd) - base, 4)
             for region, usd in regions.items()
-            if (linux := listed.get(region, {}).get(name) or prices.get(region, {}).get(name))
-            and float(usd) > ABOVE_SURCHARGE * linux
+            if (base := next((p for each in linux if (p := each.get(region, {}).get(name))), None))
+            and float(usd) > ABOVE_SURCHARGE * base
         )
         fee, seen = differences.most_common(1)[0] if differences else (0.0, 0)
         if seen >= REGIONS_THAT_AGREE:
@@ -164,29 +225,37 @@ def windows_fees(
 
 
 def repaired_prices(
-    raw: dict[str, dict[str, float]],
-) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
-    """USD an hour by region and type, and how many prices were kept, repaired and dropped."""
+    raw: dict[str, dict[str, float]], base: dict[str, float]
+) -> tuple[dict[str, dict[str, float]], dict[str, set[str]]]:
+    """USD an hour by region and type, and the types of each region that are repaired. ``base`` are
+    the prices that give families with accelerators their relation between sizes.
+
+    A family that isn't proportional to size in ``base`` takes that relation from there too."""
+    uneven = uneven_families(base)
     families: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    units: dict[str, float] = {}
     for name, regions in raw.items():
         family, _, size = name.partition(".")
+        related = family in uneven or ACCELERATED.match(family) is not None
+        unit = base.get(name) if related else size_units(size)
+        if unit is None or family in CUT:
+            continue
+        units[name] = unit
         for region, price in regions.items():
-            if size_units(size):
-                families[region, family][size] = float(price)
-    rates = {key: rate for key, sizes in families.items() if (rate := family_rate(sizes))}
+            families[region, family][name] = float(price)
+    rates = {key: rate for key, each in families.items() if (rate := family_rate(each, units))}
     prices: dict[str, dict[str, float]] = defaultdict(dict)
-    counts = {"kept": 0, "repaired": 0, "dropped": 0}
-    for (region, family), sizes in sorted(families.items()):
+    marks: dict[str, set[str]] = defaultdict(set)
+    for (region, family), each in sorted(families.items()):
         rate = rates.get((region, family))
         if rate is None or markup_stands_alone(region, family, rates):
-            counts["dropped"] += len(sizes)
             continue
-        for size, price in sizes.items():
-            units = size_units(size) or 0.0
-            same = rate / SAME <= price / units <= rate * SAME
-            counts["kept" if same else "repaired"] += 1
-            prices[region][f"{family}.{size}"] = price if same else round(rate * units, 6)
-    return dict(prices), counts
+        for name, price in each.items():
+            same = rate / SAME <= price / units[name] <= rate * SAME
+            prices[region][name] = price if same else round(rate * units[name], 6)
+            if not same:
+                marks[region].add(name)
+    return dict(prices), marks
 
 
 def markup_stands_alone(region: str, family: str, rates: dict[tuple[str, str], float]) -> bool:
@@ -207,13 +276,13 @@ def markup_stands_alone(region: str, family: str, rates: dict[tuple[str, str], f
     return not any(abs(own / markup - 1) <= 0.025 for markup in siblings)
 
 
-def family_rate(sizes: dict[str, float]) -> float | None:
-    """USD an hour for one size unit, where at least two sizes agree on it; None where they don't.
+def family_rate(prices: dict[str, float], units: dict[str, float]) -> float | None:
+    """USD an hour for one unit of size, where two sizes agree on it; None where they don't.
 
     Of two rates that differ by a surcharge the lower is shared tenancy, also when one size alone
     still shows it.
     """
-    rates = sorted(price / (size_units(size) or 1.0) for size, price in sizes.items() if price > 0)
+    rates = sorted(price / units[name] for name, price in prices.items() if price > 0)
     clusters: list[list[float]] = []
     for rate in rates:
         if clusters and rate / clusters[-1][0] < SAME:

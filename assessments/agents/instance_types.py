@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from assessments.agents.datasets import header, load
 
 DATA = "ec2.json.gz"
+TABLES = ("recent_prices", "list_prices", "prices")
+"""In the order in which they count."""
+REPAIRED = "repaired: the source has none or another tenancy's here, so its family's rate is taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,17 @@ def shape_of(instance_type: str | None) -> Shape | None:
 
 def hourly_price(instance_type: str, region: str) -> float | None:
     """USD an hour on demand, Linux, shared tenancy; None where no trustworthy price is held."""
-    price = _listed(instance_type, region) or load(DATA)["prices"].get(region, {}).get(
-        instance_type
-    )
-    return float(price) if price else None
+    for table in TABLES:
+        if price := load(DATA)[table].get(region, {}).get(instance_type):
+            return float(price)
+    return None
+
+
+def is_repaired(instance_type: str, region: str) -> bool:
+    """Whether the price is not its source's own, but follows from those of its family."""
+    return _table(instance_type, region) == TABLES[-1] and instance_type in load(DATA)[
+        "repaired"
+    ].get(region, ())
 
 
 def windows_fee(instance_type: str) -> float | None:
@@ -50,10 +60,13 @@ def shapes_source() -> str:
 
 def price_source(instance_type: str, region: str) -> str:
     place = f"{instance_type} in {region}"
-    if _listed(instance_type, region) is None:
-        return header(DATA).cite(place)
-    fields = load(DATA)["header"]
-    return f"{fields['list_source']}, as of {fields['list_as_of']}, {place} ({fields['list_url']})"
+    table = _table(instance_type, region)
+    if table == TABLES[-1]:
+        mark = f", {REPAIRED}" if is_repaired(instance_type, region) else ""
+        return f"{header(DATA).cite(place)}{mark}"
+    fields, kind = load(DATA)["header"], table.removesuffix("_prices")
+    source, day, url = (fields[f"{kind}_{key}"] for key in ("source", "as_of", "url"))
+    return f"{source}, as of {day}, {place} ({url})"
 
 
 def windows_source(instance_type: str) -> str:
@@ -61,6 +74,9 @@ def windows_source(instance_type: str) -> str:
     return f"{fields['windows_source']}, as of {fields['as_of']}, {instance_type}"
 
 
-def _listed(instance_type: str, region: str) -> float | None:
-    price = load(DATA)["list_prices"].get(region, {}).get(instance_type)
-    return float(price) if price else None
+def _table(instance_type: str, region: str) -> str:
+    """The first table that has a price; the last where none has."""
+    data = load(DATA)
+    return next(
+        (each for each in TABLES if data[each].get(region, {}).get(instance_type)), "prices"
+    )

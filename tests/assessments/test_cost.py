@@ -9,7 +9,7 @@ import pytest
 
 from assessments.agents.cost import agent
 from assessments.agents.cost.price_list import egress_usd
-from assessments.agents.instance_types import hourly_price
+from assessments.agents.instance_types import hourly_price, is_repaired, price_source
 from assessments.agents.inventory import region_of
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
@@ -332,6 +332,30 @@ def test_machines_with_accelerators_have_the_price_of_the_list(
     assert hourly_price(instance_type, region) == pytest.approx(usd)
 
 
-def test_a_family_that_is_not_priced_by_size_has_no_price_where_the_list_ends() -> None:
-    assert hourly_price("g4dn.xlarge", "sa-east-1") is None
-    assert hourly_price("m5.large", "sa-east-1") == pytest.approx(0.153)
+@pytest.mark.parametrize(
+    ("instance_type", "region", "usd", "repaired"),
+    [
+        ("g5g.xlarge", "us-east-1", 0.42, False),
+        ("g4dn.xlarge", "sa-east-1", 0.894, False),
+        ("g4dn.xlarge", "eu-north-1", 0.558, False),
+        ("g5g.xlarge", "ap-northeast-2", 0.51663, True),  # 0.42 x the family's rate there, 1.23007
+        ("p4d.24xlarge", "us-east-1", 21.957642, False),
+    ],
+)
+def test_types_with_accelerators_keep_the_relation_of_their_sizes(
+    instance_type: str, region: str, usd: float, repaired: bool
+) -> None:
+    assert hourly_price(instance_type, region) == pytest.approx(usd, rel=1e-4)
+    assert is_repaired(instance_type, region) is repaired
+    assert ("repaired:" in price_source(instance_type, region)) is repaired
+
+
+def test_what_was_cut_since_the_source_has_no_price_where_the_lists_end() -> None:
+    for instance_type in ("p4d.24xlarge", "p5.48xlarge"):
+        assert hourly_price(instance_type, "ap-northeast-2") is None
+
+
+def test_a_repaired_price_is_marked_where_it_is_used() -> None:
+    machine = declared("aws_instance", "gpu", instance_type="g5g.xlarge")
+    (source,) = [row[6] for row in rows(assess(machine, regions=["ap-northeast-2"]), "cost")]
+    assert "repaired: the source has none or another tenancy's here" in source
