@@ -1,6 +1,6 @@
 # make run: all of Infra Mind on this machine. make test: all tests. make check: what has to hold before a change lands.
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit format lock bench bench-peers chaos api lint-api lint-pages clean
+.PHONY: help run test check audit format lock bench bench-peers chaos chaos-scaled api lint-api lint-pages clean
 .DELETE_ON_ERROR:
 
 PY := .venv/bin/python
@@ -21,6 +21,7 @@ help:
 	@echo "make lint-api lint both (with npm)"
 	@echo "make bench-peers  compare with Celery, procrastinate, django-tasks-db, dramatiq, celery-progress"
 	@echo "make chaos    storms of kills, freezes and outages over hundreds of runs (SEEDS='1 2 3')"
+	@echo "make chaos-scaled  a storm over three web processes, four workers, RabbitMQ and PgBouncer"
 	@echo "make clean    remove the virtual environments and caches (your data in .infra_mind stays)"
 
 run: .venv/.runtime .venv-scanner/.installed
@@ -71,6 +72,9 @@ bench-peers: .venv/.dev .venv-peers/.installed
 
 chaos: .venv/.dev .venv-scanner/.installed
 	SEEDS="$(or $(SEEDS),1 2 3)" $(PY) -m pytest tests/chaos/proof.py -s $(ARGS)
+
+chaos-scaled: .venv/.dev .venv-scanner/.installed
+	$(PY) -m pytest tests/chaos/scaled.py -s $(ARGS)
 
 api: .venv/.dev
 	$(PY) manage.py write_api_documents

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from assessments import kinds
+from assessments.agents.types import Part
 from assessments.attention import reasons_of
 from assessments.comparing import Comparison
 from assessments.exposing import mark_exposed
@@ -13,7 +14,7 @@ from assessments.models import AgentReport, AssessmentRun, Finding
 from assessments.muting import severity_counts
 from assessments.scan.merge import ScanResult
 from assessments.stages.scan import weakest_level
-from assessments.stages.stage import child, merged
+from assessments.stages.stage import child, merged, outcomes
 from tasks_ui.models import State, TaskRun
 from tasks_ui.worker.work import Work
 
@@ -25,7 +26,7 @@ def make_synthesis(run: AssessmentRun) -> list[TaskRun]:
 def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:
     """One resource list, one coverage list, one comparison. Units of work are these steps."""
     steps = 4
-    data = merged(run)
+    data = merged(run, parts={Part.RESOURCES})
     work.report(1, steps, "Comparing with the run before")
     before = run.assessment.runs.filter(
         number__lt=run.number, status=AssessmentRun.Status.COMPLETED
@@ -43,7 +44,7 @@ def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
     return {
         "severities": severity_counts(run),
         "scores": {r.agent: r.score for r in run.reports.all()},
-        "checks": dict(Counter(check.outcome.value for check in data.checks)),
+        "checks": outcomes(run),
         "resources": sum(each.type != "provider" for each in data.resources),
         "coverage": dict(Counter(file.status.value for file in data.coverage)),
         "engines": data.engines,

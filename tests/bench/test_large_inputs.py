@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 from django.contrib.auth.models import User
 
@@ -80,6 +81,7 @@ class Watched:
     seconds: float = 0.0
     percents: list[int] = field(default_factory=list)
     most_mb: dict[str, float] = field(default_factory=dict)
+    largest: str = ""
 
     def told(self) -> str:
         children = TaskRun.objects.filter(parent=self.run.task_id, stage="agents").order_by("title")
@@ -87,7 +89,8 @@ class Watched:
         memory = ", ".join(f"{name} {mb:.0f} MB" for name, mb in sorted(self.most_mb.items()))
         return (
             f"{self.seconds:.1f} s, {len(set(self.percents))} different percentages seen, "
-            f"{self.run.shards.count()} shards\n  agents: {own}\n  largest process: {memory}"
+            f"{self.run.shards.count()} shards\n  agents: {own}\n  largest process: {memory}\n"
+            f"  the largest of all: {self.largest}"
         )
 
 
@@ -115,8 +118,7 @@ def test_a_repository_of_2000_files(
     assert {row["path"] for row in watched.run.coverage} == set(files)
     assert watched.percents == sorted(watched.percents), "the bar went back"
     assert len(set(watched.percents)) >= 4
-    # The short form was seen at 403 MB within the suite; why was not traced.
-    assert max(watched.most_mb.values()) < size(600, MOST_MB)
+    assert max(watched.most_mb.values()) < MOST_MB, watched.largest
     assert watched.seconds < MOST_S * size(10, 1)
     assert not watched.run.reports.filter(status__in=["", "failed"]).exists()
 
@@ -148,6 +150,7 @@ def watch(stack: Stack, owner: User, files: dict[str, str]) -> Watched:
     assessment = create_assessment(
         owner=owner, name="large", requirements=Requirements(), uploads=uploads
     )
+    _forget_peaks(stack)
     started = time.monotonic()
     task = start_analysis(assessment, by=owner)
     watched = Watched(AssessmentRun.objects.get(task=task))
@@ -156,7 +159,7 @@ def watch(stack: Stack, owner: User, files: dict[str, str]) -> Watched:
         time.sleep(0.2)
         task.refresh_from_db()
         watched.percents.append(task.current)
-        _weigh(stack, watched.most_mb)
+        _weigh(stack, watched)
     watched.seconds = time.monotonic() - started
     assert task.state == State.SUCCESS, (task.error_code, task.error)
     _wait_for_the_rest()
@@ -164,11 +167,27 @@ def watch(stack: Stack, owner: User, files: dict[str, str]) -> Watched:
     return watched
 
 
-def _weigh(stack: Stack, most_mb: dict[str, float]) -> None:
-    """By process: the most memory that it, or an engine that it started, ever held."""
+def _members(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
     for process in [*stack.workers, stack["web"], stack["reconciler"]]:
-        peaks = (_peak_mb(member.pid) for member in process.family())
-        most_mb[process.name] = max([most_mb.get(process.name, 0.0), *peaks])
+        for member in process.family():
+            yield process.name, member
+
+
+def _forget_peaks(stack: Stack) -> None:
+    """The shared processes may have worked for a test before: their marks start from now."""
+    for _, member in _members(stack):
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{member.pid}/clear_refs").write_text("5")
+
+
+def _weigh(stack: Stack, watched: Watched) -> None:
+    """By process: the most memory that it, or an engine that it started, ever held."""
+    for name, member in _members(stack):
+        mb = _peak_mb(member.pid)
+        if mb > max(watched.most_mb.values(), default=0):
+            with contextlib.suppress(psutil.Error):
+                watched.largest = f"{mb:.0f} MB, {' '.join(member.cmdline())}"[:200]
+        watched.most_mb[name] = max(watched.most_mb.get(name, 0.0), mb)
 
 
 def _peak_mb(pid: int) -> float:
