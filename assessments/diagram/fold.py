@@ -18,6 +18,9 @@ MAX_DRAWN = 400
 """Boxes drawn at most, whatever is opened."""
 MAX_IN_GROUP = 120
 """Boxes drawn in one group; the table has the others."""
+MAX_LINES = 600
+"""Lines drawn at most: paths to data first, then requests. The layout's time grows fast with them,
+and nobody can follow more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``undrawn`` counts resources for whose box there was no room, by the id of their group."""
+    """``undrawn`` counts resources for whose box there was no room, by the id of their group;
+    ``undrawn_lines`` the lines past ``MAX_LINES``."""
 
     boxes: list[Box] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     undrawn: dict[str, int] = field(default_factory=dict)
+    undrawn_lines: int = 0
 
 
 def view_of(
@@ -82,10 +87,13 @@ def view_of(
     top_left_out = tree.left_out("", is_open)
     if top_left_out:
         undrawn[""] = top_left_out
-    lines = _lines(drawn, box_of, with_references=with_references)
+    found = _lines(drawn, box_of, with_references=with_references)
+    found.sort(key=lambda line: (not line.paths, not line.is_request))
+    lines = found[:MAX_LINES]
     if any(line.source == INTERNET for line in lines):
         boxes.insert(0, Box(INTERNET))
-    return View(boxes=boxes, lines=lines, undrawn=undrawn)
+    undrawn_lines = len(found) - len(lines)
+    return View(boxes=boxes, lines=lines, undrawn=undrawn, undrawn_lines=undrawn_lines)
 
 
 class _Tree:

@@ -112,6 +112,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "svg": _svg(view, asked, run),
         "boxes": sum(1 for box in view.boxes if not box.is_open and box.id != INTERNET),
         "undrawn": sum(view.undrawn.values()),
+        "undrawn_lines": view.undrawn_lines,
         "most": MAX_DRAWN,
         "hits": hits,
         "references_link": asked.link(references=not asked.references),
