@@ -1,0 +1,48 @@
+"""What README and docs/ promise: settings, files and versions that are really there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+FOLDERS = [
+    *("", "docs", "tasks_ui", "client", "tests/assessments"),
+    *("assessments", "assessments/scan", "assessments/scan/scanner", "assessments/agents"),
+]
+INTERNAL = {"INFRA_MIND_ROLE"}  # set by asgi.py
+EXAMPLES = {"ci/build.yml", "utils.py", "logs/infra-mind.log", "multipart/form-data"}
+
+
+def test_the_readme_names_every_setting() -> None:
+    read = re.findall(
+        r'\benv(?:_\w+)?\(\s*"([A-Z_]+)"', (ROOT / "infra_mind/settings.py").read_text()
+    )
+    table = set(re.findall(r"`([A-Z_]+)`", (ROOT / "README.md").read_text()))
+    assert len(read) > 40
+    assert set(read) - table - INTERNAL == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_a_document_names_exists(document: Path) -> None:
+    text = document.read_text()
+    named = set(re.findall(r"`([\w./-]+\.(?:py|toml|csv|yml|md|sh|json))`", text))
+    linked = set(re.findall(r"\]\(([^)#:]+)", text))
+    for name in named - EXAMPLES:
+        assert any((ROOT / folder / name).exists() for folder in FOLDERS), name
+    for name in linked:
+        assert (document.parent / name).exists(), name
+
+
+def test_the_chart_has_the_version_of_the_project() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((ROOT / "deploy/helm/infra-mind/Chart.yaml").read_text())
+    assert chart["appVersion"] == version
