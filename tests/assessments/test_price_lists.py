@@ -1,0 +1,128 @@
+"""Importing list prices: each provider's format, from small samples written after its public
+documentation, served by a real HTTP server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from assessments.agents.price_book.prices import IMPORTED
+from assessments.agents.price_book.reading import read_price_book
+from assessments.price_lists import aws, azure, google
+from assessments.price_lists.fetch import FetchError
+from assessments.price_lists.rows import Row, usable
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
+
+SAMPLES = Path(__file__).parent / "fixtures" / "price_lists"
+ANSWERS = {
+    "/offers/v1.0/aws/AmazonEC2/current/eu-west-1/index.csv": "aws.csv",
+    "/api/retail/prices": "azure.json",
+    "/v1/services/6F81-5844-456A/skus": "google.json",
+}
+
+
+class Sampled(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = ANSWERS.get(self.path.partition("?")[0])
+        self.send_response(200 if name else 403)
+        self.end_headers()
+        self.wfile.write((SAMPLES / name).read_bytes() if name else b"AccessDenied")
+
+    def log_message(self, *args: Any) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """The address of a server with the samples."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Sampled) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_address[1]}"
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def listed(settings: Settings, tmp_path: Path) -> Path:
+    settings.LIST_PRICES = tmp_path / "prices" / "list.csv"
+    return settings.LIST_PRICES
+
+
+def found(rows: Iterator[Row]) -> list[tuple[str, str, str, str]]:
+    return [(r.region, r.instance_type, r.component, r.price) for r in usable(rows)]
+
+
+def test_aws_gives_on_demand_prices_of_shared_machines() -> None:
+    with (SAMPLES / "aws.csv").open(newline="") as stream:
+        rows = list(aws.parse(stream))
+    assert found(iter(rows)) == [
+        ("eu-west-1", "m5.large", "linux", "0.107"),
+        ("eu-west-1", "m5.large", "windows", "0.199"),
+    ]
+    assert rows[0].source == "AWS Price List, AmazonEC2, published 2026-11-20"
+    with pytest.raises(FetchError, match="no line of column names"):
+        list(aws.parse(["<html>\n", "<body>\n"]))
+
+
+def test_azure_gives_pay_as_you_go_prices_of_linux() -> None:
+    page = json.loads((SAMPLES / "azure.json").read_text())
+    assert found(azure.parse(page)) == [("westeurope", "Standard_D2s_v5", "linux", "0.115")]
+    with pytest.raises(FetchError, match="no Items"):
+        list(azure.parse({"error": "gone"}))
+
+
+def test_google_adds_cores_and_memory_to_types() -> None:
+    skus = json.loads((SAMPLES / "google.json").read_text())["skus"]
+    prices = {name: price for _, name, _, price in found(google.parse(skus, region="us-central1"))}
+    # n1-standard-1: 0.031611 + 3.75 x 0.004237; n1-highmem-4: 4 x (0.031611 + 6.5 x 0.004237)
+    assert prices["n1-standard-1"] == "0.04749975"
+    assert prices["n1-highmem-4"] == "0.236606"
+    assert {name.partition("-")[0] for name in prices} == {"n1"}
+    assert found(google.parse(skus, region="europe-west1")) == []  # cores without memory
+
+
+def test_the_command_writes_a_price_book_and_keeps_other_regions(
+    server: str, listed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = partial(call_command, "refresh_prices", verbosity=0)
+    command("--azure", "westeurope", "--azure-from", server)
+    command("--aws", "eu-west-1", "--aws-from", server)
+    with pytest.raises(CommandError, match="needs an API key"):
+        command("--google", "us-central1", "--google-from", server)
+    monkeypatch.setenv("GOOGLE_API_KEY", "a-key")
+    command("--google", "us-central1", "--google-from", server)
+    rows = read_price_book(listed.read_bytes(), book=IMPORTED)
+    assert {(row.provider, row.region) for row in rows} == {
+        ("aws", "eu-west-1"),
+        ("azure", "westeurope"),
+        ("gcp", "us-central1"),
+    }
+    assert listed.stat().st_mode & 0o777 == 0o644 and len(list(listed.parent.iterdir())) == 1
+
+
+def test_without_internet_nothing_changes_and_the_reason_is_told(
+    server: str, listed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CommandError, match="Name what to import"):
+        call_command("refresh_prices")
+    with pytest.raises(CommandError, match="is not a region's name"):
+        call_command("refresh_prices", "--aws", "../etc")
+    with pytest.raises(CommandError, match=r"can't be read: .*Nothing was changed"):
+        call_command("refresh_prices", "--aws", "eu-west-1", "--aws-from", "http://127.0.0.1:1")
+    with pytest.raises(CommandError, match=r"answered 403 .*Nothing was changed"):
+        call_command("refresh_prices", "--aws", "mars-1", "--aws-from", server)
+    monkeypatch.setenv("GOOGLE_API_KEY", "a-secret-key")
+    with pytest.raises(CommandError) as raised:
+        call_command("refresh_prices", "--google", "us-central1", "--google-from", f"{server}/no")
+    assert "a-secret-key" not in str(raised.value)
+    assert not listed.exists()
