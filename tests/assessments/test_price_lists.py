@@ -54,8 +54,9 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def listed(settings: Settings, tmp_path: Path) -> Path:
-    settings.LIST_PRICES = tmp_path / "prices" / "list.csv"
-    return settings.LIST_PRICES
+    path = tmp_path / "prices" / "list.csv"
+    settings.LIST_PRICES = path
+    return path
 
 
 def found(rows: Iterator[Row]) -> list[tuple[str, str, str, str]]:
