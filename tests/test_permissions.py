@@ -22,7 +22,7 @@ import infra_mind.urls  # noqa: F401  (puts the API together)
 from assessments.models import Assessment
 from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID, RUN_ID
 from tasks_ui.admin import TaskRunAdmin
-from tasks_ui.models import ApiToken, PausedQueue, TaskRun
+from tasks_ui.models import ApiToken, PausedQueue, TaskRun, Worker
 from tasks_ui.rest.api import api
 from tasks_ui.rest.examples import EXAMPLES, TASK_ID
 from tests.api_world import SECRET, end_all_runs, make_user, make_world
@@ -414,6 +414,24 @@ def test_a_queue_is_held_by_those_with_the_permission_alone(people: dict[str, Us
             may = caller in {"operator", "superuser"}
             assert held == (may and action == "pause"), (caller, action)
             assert done.status_code == (302 if may or status == 302 else 403), (caller, action)
+
+
+def test_a_worker_is_drained_by_those_with_the_permission_alone(people: dict[str, User]) -> None:
+    worker = Worker.objects.create(hostname="w@nowhere", pid=1, queues=["default"])
+    for caller in ("owner", "stranger", "staff", "watcher", "operator", "superuser"):
+        client = Client()
+        client.force_login(people[caller])
+        for action in ("drain", "resume"):
+            address = f"/admin/tasks_ui/taskrun/workers/{worker.hostname}/{action}/"
+            status = client.post(address).status_code
+            worker.refresh_from_db()
+            may = caller in {"operator", "superuser"}
+            is_kept_out = caller in {"staff", "watcher"}
+            assert status == (403 if is_kept_out else 302), (caller, action)
+            assert bool(worker.drain_requested_at) == (may and action == "drain"), (caller, action)
+            assert client.get(address).status_code == (405 if may else status), (caller, action)
+    assert client.post("/admin/tasks_ui/taskrun/workers/nobody/drain/").status_code == 404
+    assert client.post(f"/admin/tasks_ui/taskrun/workers/{worker}/stop/").status_code == 404
 
 
 def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(

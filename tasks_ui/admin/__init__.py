@@ -392,6 +392,11 @@ class TaskRunAdmin(TaskRunBase):
             path("overview/", view(partial(overview.show, self)), name="tasks_ui_overview"),
             path("queues/", view(partial(queues.show, self)), name="tasks_ui_queues"),
             path(
+                "workers/<str:name>/<str:action>/",
+                view(partial(queues.drain, self)),
+                name="tasks_ui_drain_worker",
+            ),
+            path(
                 "queues/<str:name>/<str:action>/",
                 view(partial(queues.hold, self)),
                 name="tasks_ui_hold_queue",

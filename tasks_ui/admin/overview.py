@@ -110,6 +110,7 @@ def show(model_admin: ModelAdmin[TaskRun], request: HttpRequest) -> HttpResponse
         "running": sum(queue.running for queue in now),
         "workers": seen,
         "workers_up": len(up),
+        "workers_taking": sum(bool(row.worker.queues) for row in up),
         "slots": sum(row.worker.concurrency for row in up),
         "kinds": _kinds(trend),
         "failures": _failures(trend),

@@ -15,6 +15,8 @@ from tasks_ui.runs import queues, workers
 from tasks_ui.templatetags import ui
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.admin import ModelAdmin
     from django.contrib.auth.models import User
     from django.http import HttpRequest
@@ -31,6 +33,14 @@ ACTIONS = {
 }
 """By its name in the address: what it does, what is said when it did, and when there was nothing to
 do."""
+WORKER_ACTIONS = {
+    "drain": (
+        workers.drain,
+        "Asked {} to drain: it takes nothing new and finishes what it has.",
+        "A drain of {} was requested before.",
+    ),
+    "resume": (workers.resume, "Asked {} to take tasks again.", "No drain of {} was requested."),
+}
 
 
 def show(model_admin: ModelAdmin[TaskRun], request: HttpRequest) -> HttpResponse:
@@ -58,16 +68,32 @@ def hold(
     model_admin: ModelAdmin[TaskRun], request: HttpRequest, name: str, action: str
 ) -> HttpResponse:
     """POST: pause or resume a queue."""
+    return _act(model_admin, request, name, ACTIONS.get(action))
+
+
+def drain(
+    model_admin: ModelAdmin[TaskRun], request: HttpRequest, name: str, action: str
+) -> HttpResponse:
+    """POST: have a worker drain, or take tasks again."""
+    return _act(model_admin, request, name, WORKER_ACTIONS.get(action))
+
+
+def _act(
+    model_admin: ModelAdmin[TaskRun],
+    request: HttpRequest,
+    name: str,
+    action: tuple[Callable[..., bool], str, str] | None,
+) -> HttpResponse:
     if not (model_admin.has_view_permission(request) and may_read(request.user)):
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    if action not in ACTIONS:
+    if action is None:
         raise Http404
-    act, done, nothing_to_do = ACTIONS[action]
+    act, done, nothing_to_do = action
     try:
         was_changed = act(name, by=cast("User", request.user))
-    except queues.NoSuchQueueError:
+    except (queues.NoSuchQueueError, workers.NoSuchWorkerError):
         raise Http404 from None
     level = messages.SUCCESS if was_changed else messages.INFO
     messages.add_message(request, level, (done if was_changed else nothing_to_do).format(name))

@@ -6,7 +6,7 @@ write to ``TaskRun.state`` goes through ``tasks_ui.runs.transitions``.
 
 from tasks_ui.models.access import ApiToken, SocketTicket, digest
 from tasks_ui.models.audit import AuditEntry
-from tasks_ui.models.operations import PausedQueue, Tally, TimeSlot, Worker
+from tasks_ui.models.operations import Drain, PausedQueue, Tally, TimeSlot, Worker
 from tasks_ui.models.runs import TaskCall, TaskEvent, TaskRun, TaskRunQuerySet
 from tasks_ui.models.saved_filters import SavedFilter
 from tasks_ui.models.states import ACTIVE, FINAL, RUNNING, State
@@ -17,6 +17,7 @@ __all__ = [
     "RUNNING",
     "ApiToken",
     "AuditEntry",
+    "Drain",
     "PausedQueue",
     "SavedFilter",
     "SocketTicket",

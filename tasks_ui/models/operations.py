@@ -27,6 +27,16 @@ class PausedQueue(models.Model):
         return models.Exists(cls.objects.filter(name=models.OuterRef("queue")))
 
 
+class Drain(models.TextChoices):
+    """What is known of a worker's drain from its own word."""
+
+    NONE = "", "Takes tasks"
+    REQUESTED = "requested", "Drain requested"
+    DRAINING = "draining", "Draining"
+    DRAINED = "drained", "Drained"
+    RESUMING = "resuming", "Resuming"
+
+
 class Worker(models.Model):
     """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages
     last turned.
@@ -47,6 +57,13 @@ class Worker(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    unfinished = models.PositiveSmallIntegerField(default=0)
+    """Messages that it has taken and not finished."""
+    drain_requested_at = models.DateTimeField(null=True, blank=True)
+    """Since when it shall take nothing new; an operator's wish, which the worker never writes."""
+    drain_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ("hostname",)
@@ -56,10 +73,19 @@ class Worker(models.Model):
 
     @property
     def is_up(self) -> bool:
-        """It takes work: it has not said that it stops, and was heard of lately."""
+        """It has not said that it stops, and was heard of lately."""
         return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(
             seconds=self.LOST_AFTER_S
         )
+
+    @property
+    def drain(self) -> Drain:
+        """How far a drain, or its end, has come. ``queues`` are those that it takes from now."""
+        if self.drain_requested_at is None:
+            return Drain.NONE if self.queues else Drain.RESUMING
+        if self.queues:
+            return Drain.REQUESTED
+        return Drain.DRAINING if self.unfinished else Drain.DRAINED
 
 
 class Tally(models.Model):

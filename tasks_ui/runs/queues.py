@@ -13,7 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Count, Min, Q
 
-from tasks_ui.models import PausedQueue, State, TaskRun
+from tasks_ui.models import PausedQueue, State, TaskRun, Worker
 from tasks_ui.runs import dispatch
 
 if TYPE_CHECKING:
@@ -116,8 +116,9 @@ def overview() -> list[Queue]:
 
 
 def audit(limit: int = 10) -> list[LogEntry]:
-    """Who paused and resumed what, newest first."""
-    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(PausedQueue))
+    """Who paused, drained and resumed what, newest first."""
+    types = ContentType.objects.get_for_models(PausedQueue, Worker)
+    entries = LogEntry.objects.filter(content_type__in=types.values())
     return list(entries.select_related("user").order_by("-action_time")[:limit])
 
 

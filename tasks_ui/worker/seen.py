@@ -17,16 +17,20 @@ from datetime import timedelta
 from typing import Any
 
 from celery.signals import heartbeat_sent, worker_ready, worker_shutdown, worker_shutting_down
+from celery.worker import state
 from django.db import connection
 from django.utils import timezone
 
 from tasks_ui.models import Worker
 from tasks_ui.runs import workers
 from tasks_ui.runs.patience import DATABASE_ERRORS
+from tasks_ui.worker.draining import Taking
 
 logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0
+NOT_OURS = {"hostname", "drain_requested_at", "drain_requested_by"}
+"""What a worker does not write over in its row."""
 LAST_WORD_S = 2.0
 """How long a worker that stops waits for its last write; the database may be away."""
 
@@ -51,17 +55,20 @@ def _note_turn(**kwargs: Any) -> None:
 
 
 def _begin(sender: Any, **kwargs: Any) -> None:
-    """``sender`` is Celery's consumer, which has just begun to take messages."""
+    """``sender`` is Celery's consumer, whose loop is about to take messages."""
     global _thread
     _note_turn()
     worker = Worker(
         hostname=sender.hostname[:120],
         pid=os.getpid(),
-        queues=sorted(sender.app.amqp.queues.consume_from),
         concurrency=sender.controller.concurrency,
     )
+    taking = Taking(sender)
+    if _is_to_drain(worker):
+        taking.leave()
     _is_over.clear()
-    _thread = threading.Thread(target=_write_until_over, args=(worker,), name="seen", daemon=True)
+    arguments = (worker, taking)
+    _thread = threading.Thread(target=_write_until_over, args=arguments, name="seen", daemon=True)
     _thread.start()
 
 
@@ -71,20 +78,35 @@ def _end(**kwargs: Any) -> None:
         _thread.join(LAST_WORD_S)
 
 
-def _write_until_over(worker: Worker) -> None:
-    _write(worker)
+def _write_until_over(worker: Worker, taking: Taking) -> None:
+    _write(worker, taking)
     worker.facts = workers.facts()
     while not _is_over.is_set():
-        _write(worker)
+        is_to_drain = _is_to_drain(worker)
+        if is_to_drain is not None:
+            taking.obey(is_to_drain=is_to_drain)
+        _write(worker, taking)
         _is_over.wait(EVERY_S)
     worker.stopped_at = timezone.now()
-    _write(worker)
+    _write(worker, taking)
 
 
-def _write(worker: Worker) -> None:
+def _is_to_drain(worker: Worker) -> bool | None:
+    """None while the database is away: the worker goes on as it was."""
+    try:
+        return workers.is_to_drain(worker.hostname)
+    except DATABASE_ERRORS as error:
+        logger.debug("The database is away; whether to drain is not known: %s", error)
+        return None
+    finally:
+        connection.close()
+
+
+def _write(worker: Worker, taking: Taking) -> None:
     """Write the row; with the database away nothing is written, and the next try follows."""
     worker.last_seen_at = timezone.now() - timedelta(seconds=time.monotonic() - _turned_at)
-    fields = ["pid", "queues", "concurrency", "facts", "started_at", "last_seen_at", "stopped_at"]
+    worker.queues, worker.unfinished = taking.queues, len(state.reserved_requests)
+    fields = [field.name for field in Worker._meta.concrete_fields if field.name not in NOT_OURS]
     try:
         Worker.objects.bulk_create(
             [worker], update_conflicts=True, unique_fields=["hostname"], update_fields=fields

@@ -260,6 +260,22 @@ def test_the_overview_follows_what_finishes_and_who_works(
     request_cancel(working, by=None)
 
 
+def test_a_worker_is_drained_and_takes_tasks_again(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page
+) -> None:
+    worker1 = page.locator("#workers-heading ~ .results tr", has_text="worker1@")
+    admin(shared_stack.url)
+    page.get_by_role("link", name="Workers and queues").click()
+    worker1.get_by_role("button", name="Drain").click(timeout=15_000)
+    expect(page.get_by_text(re.compile("^Asked worker1@.* to drain"))).to_be_visible()
+    expect(worker1.locator(".badge")).to_have_text("Drained", timeout=20_000)  # by itself
+    expect(worker1).to_contain_text("Takes nothing, has nothing left. olga")
+    worker1.get_by_role("button", name="Take tasks again").click()
+    expect(worker1.locator(".badge")).to_have_text("Up", timeout=20_000)
+    expect(worker1).not_to_contain_text("has not responded", timeout=20_000)
+    expect(page.locator(".audit li").first).to_contain_text("takes tasks again. By olga.")
+
+
 # Django's links fade from colour to colour; their contrast counts when they have.
 END_TRANSITIONS = (
     "document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish())"
