@@ -33,7 +33,7 @@ from assessments.models import (
 )
 from assessments.muting import MuteError, mute_finding, unmute_finding
 from assessments.pages import explorer, map_page, run_page
-from assessments.pages.highlight import highlighted
+from assessments.pages.snippet import snippet_of
 from assessments.quotas import QuotaError
 from assessments.reports import CONTENT_TYPES
 from assessments.scan.intake import UploadError
@@ -353,13 +353,6 @@ def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBa
             "X-Content-Type-Options": "nosniff",
         },
     )
-
-
-def snippet_of(found: Finding) -> list[tuple[int, str]]:
-    """The lines of evidence, numbered, as HTML."""
-    lines = found.detail.get("evidence", [])
-    shown = highlighted([line["text"] for line in lines], path=found.file)
-    return [(line["number"], code) for line, code in zip(lines, shown, strict=True)]
 
 
 def _start(form: NewAssessmentForm, existing: Assessment | None, *, by: User) -> TaskRun:

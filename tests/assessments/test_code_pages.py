@@ -68,3 +68,24 @@ def test_no_planted_secret_is_in_any_file_that_is_shown(client: Client, alice: U
         assert not [secret for secret in PLANTED if secret in text], path
     stored = str(source.lines)
     assert not [secret for secret in PLANTED if secret in stored]
+
+
+def test_a_finding_opens_at_its_line_with_four_around_it_and_the_rest_folded(
+    client: Client, alice: User
+) -> None:
+    text = "# above\n" * 60 + SECRET + "# below\n" * 60
+    run = assessed(uploaded(alice, {"db.tf": text}))
+    finding = run.findings.filter(file="db.tf", line_start__gte=61, agent="security").first()
+    assert finding is not None
+    answer = client.get(reverse("finding", args=[finding.pk]))
+    snippet, page = answer.context["snippet"], answer.content.decode()
+    line = finding.evidence["line"]
+    assert [number for number, _ in snippet.shown] == list(range(line - 4, line + 5))
+    assert [number for number, _ in snippet.above] == list(range(line - 44, line - 4))
+    assert [number for number, _ in snippet.below] == list(range(line + 5, line + 45))
+    assert '<span class="hk">resource</span>' in page and '<span class="hc"># above</span>' in page
+    assert page.count('class="hit"') == 1
+    assert PASSWORD not in page and MASK in page
+    MaskedSource.objects.all().delete()
+    evidence = client.get(reverse("finding", args=[finding.pk])).context["snippet"]
+    assert line in [number for number, _ in evidence.shown] and not evidence.above
