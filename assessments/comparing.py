@@ -121,12 +121,12 @@ class Comparison:
     @property
     def new(self) -> FindingQuerySet:
         """Found now, not before, and not in the runs before that either."""
-        return self._appeared.exclude(self._known_earlier)
+        return self._appeared.exclude(known_earlier(self.run, self.before))
 
     @property
     def reopened(self) -> FindingQuerySet:
         """Found now and in an earlier run, but not in the run before."""
-        return self._appeared.filter(self._known_earlier)
+        return self._appeared.filter(known_earlier(self.run, self.before))
 
     @property
     def persisting(self) -> FindingQuerySet:
@@ -170,20 +170,6 @@ class Comparison:
         return _counted(self.before).filter(~_has_twin(self.run))
 
     @cached_property
-    def _known_earlier(self) -> Q:
-        """Whether a finding of the run was in one of the completed runs before both."""
-        if self.run.assessment_id != self.before.assessment_id:
-            return Q(pk__in=[])
-        runs = AssessmentRun.objects.filter(
-            assessment=self.run.assessment_id,
-            number__lt=min(self.run.number, self.before.number),
-            status=AssessmentRun.Status.COMPLETED,
-        ).order_by("-number")
-        ids = list(runs.values_list("pk", flat=True)[:LOOKED_BACK])
-        twins = Finding.objects.filter(run__in=ids, fingerprint=OuterRef("fingerprint"))
-        return Q(Exists(twins)) if ids else Q(pk__in=[])
-
-    @cached_property
     def _unlooked(self) -> Q:
         """Findings of before that the run had no means to find: their agent gave no answer, or
         their file was not read whole."""
@@ -206,6 +192,20 @@ class Comparison:
     @cached_property
     def _then(self) -> Mapping[str, AgentReport]:
         return _reports(self.before)
+
+
+def known_earlier(run: AssessmentRun, before: AssessmentRun) -> Q:
+    """Whether a finding of ``run`` was in one of the completed runs before both."""
+    if run.assessment_id != before.assessment_id:
+        return Q(pk__in=[])
+    runs = AssessmentRun.objects.filter(
+        assessment=run.assessment_id,
+        number__lt=min(run.number, before.number),
+        status=AssessmentRun.Status.COMPLETED,
+    ).order_by("-number")
+    ids = list(runs.values_list("pk", flat=True)[:LOOKED_BACK])
+    twins = Finding.objects.filter(run__in=ids, fingerprint=OuterRef("fingerprint"))
+    return Q(Exists(twins)) if ids else Q(pk__in=[])
 
 
 def _counted(run: AssessmentRun) -> FindingQuerySet:

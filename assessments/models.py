@@ -390,9 +390,11 @@ class Finding(models.Model):
     """One thing to fix. ``fingerprint`` is the same from run to run, and when its lines move."""
 
     class Since(models.TextChoices):
-        """Against the run before; empty until synthesis has compared, and in a first run."""
+        """Against the run before; empty until synthesis has compared, and in a first run.
+        Reopened: not in the run before, but in an earlier one."""
 
         NEW = "new"
+        REOPENED = "reopened"
         PERSISTING = "persisting"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

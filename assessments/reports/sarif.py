@@ -37,7 +37,7 @@ RULE_PAGES = (
 )
 """Where engines document their rules, for those that give no address themselves."""
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
-SINCE = {"new": "new", "persisting": "unchanged"}
+SINCE = {"new": "new", "reopened": "new", "persisting": "unchanged"}
 """``since`` as a baselineState (section 3.27.24)."""
 
 

@@ -64,7 +64,7 @@ class FindingOut(BaseModel):
     detail: dict[str, Any]
     monthly_saving_usd: float | None
     fingerprint: str
-    since: Literal["", "new", "persisting"]
+    since: Literal["", "new", "reopened", "persisting"]
     is_exposed: bool
     is_muted: bool
 

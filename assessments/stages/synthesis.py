@@ -8,7 +8,7 @@ from typing import Any
 from assessments import kinds
 from assessments.agents.types import Part
 from assessments.attention import reasons_of
-from assessments.comparing import Comparison
+from assessments.comparing import Comparison, known_earlier
 from assessments.exposing import mark_exposed
 from assessments.models import AgentReport, AssessmentRun, Finding
 from assessments.muting import severity_counts
@@ -85,7 +85,9 @@ def mark_since(run: AssessmentRun, before: AssessmentRun) -> None:
     known = before.findings.counted().values("fingerprint")
     found = run.findings.counted()
     found.filter(fingerprint__in=known).update(since=Finding.Since.PERSISTING)
-    found.exclude(fingerprint__in=known).update(since=Finding.Since.NEW)
+    rest = found.exclude(fingerprint__in=known)
+    rest.update(since=Finding.Since.NEW)
+    rest.filter(known_earlier(run, before)).update(since=Finding.Since.REOPENED)
 
 
 def compared(run: AssessmentRun, before: AssessmentRun) -> dict[str, int]:

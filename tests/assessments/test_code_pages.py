@@ -76,7 +76,7 @@ def test_a_finding_opens_at_its_line_with_four_around_it_and_the_rest_folded(
     text = "# above\n" * 60 + SECRET + "# below\n" * 60
     run = assessed(uploaded(alice, {"db.tf": text}))
     finding = run.findings.filter(file="db.tf", line_start__gte=61, agent="security").first()
-    assert finding is not None
+    assert finding and finding.evidence
     answer = client.get(reverse("finding", args=[finding.pk]))
     snippet, page = answer.context["snippet"], answer.content.decode()
     line = finding.evidence["line"]

@@ -61,6 +61,15 @@ def test_findings_are_new_fixed_reopened_or_persisting(alice: User) -> None:
     closed, opened = Comparison(second, first), Comparison(third, second)
     assert SSH in rules(closed.fixed)
     assert SSH in rules(opened.reopened) and SSH not in rules(opened.new)
+    assert third.findings.get(rule=SSH).since == "reopened"
+    assert set(opened.reopened.values_list("since", flat=True)) == {"reopened"}
+    client = Client()
+    client.force_login(alice)
+    listed = client.get(f"/assessments/{third.assessment_id}/runs/3/findings/?status=reopened")
+    assert [each.rule for each in listed.context["page"]] == list(
+        opened.reopened.values_list("rule", flat=True)
+    )
+    assert '<span class="tag">reopened</span>' in listed.content.decode()
     assert not closed.new.exists() and not closed.reopened.exists()
     for comparison in (closed, opened):
         now = comparison.run.findings.counted().count()
