@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from assessments.scan.types import SEARCHED, CoverageStatus, FileKind
+from assessments.scan.unsupported import instead_of
 
 if TYPE_CHECKING:
     from assessments.models import AssessmentRun
@@ -75,9 +76,10 @@ def _searched(run: AssessmentRun) -> list[dict[str, Any]]:
 def _only_searched(run: AssessmentRun) -> Reason:
     rows = _searched(run)
     files = "1 file was" if len(rows) == 1 else f"{len(rows):,} files were"
+    advice = next((words for row in rows if (words := instead_of(row["path"]))), "")
     return Reason(
         code="only_searched",
-        message=f"No file is of a kind that is assessed. {files} {SEARCHED}.",
+        message=f"No file is of a kind that is assessed. {files} {SEARCHED}. {advice}".strip(),
         count=len(rows),
         files=[row["path"] for row in rows[:NAMED]],
     )

@@ -40,6 +40,7 @@ from assessments.scan.secrets.texts import is_searched
 from assessments.scan.terraform import outline
 from assessments.scan.tofu import TOFU
 from assessments.scan.types import SEARCHED, CoverageStatus, FileCoverage, FileKind
+from assessments.scan.unsupported import instead_of
 
 if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
@@ -142,7 +143,8 @@ def _with_storable_documents(item: Classified) -> Classified:
 
 
 def _unread(file: InputFile, kind: FileKind, error: DocumentError) -> Classified:
-    if kind is FileKind.UNKNOWN and not file.path.endswith((".yaml", ".yml", ".json", ".template")):
+    is_code = file.path.endswith((".yaml", ".yml", ".json", ".template"))
+    if kind is FileKind.UNKNOWN and (not is_code or instead_of(file.path)):
         return _unknown(file)
     return _failed(file, _guess(file, kind), error.message, line=error.line)
 
@@ -167,6 +169,8 @@ def _kind_by_name(path: str) -> FileKind:
 def _by_content(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     if kind in {FileKind.TERRAFORM, FileKind.TERRAFORM_VARS}:
         return _terraform(file, text, kind)
+    if kind is FileKind.UNKNOWN and instead_of(file.path):
+        return _unknown(file)
     if kind is FileKind.DOCKERFILE:
         return _dockerfile(file, text)
     if kind is FileKind.BICEP:
@@ -358,7 +362,22 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
         return _failed(
             file, kind, "It has no 'services' mapping, so it is not a Compose file.", line=1
         )
-    return Classified(file, kind, units=_units(kind, values), documents=documents)
+    gap = _crossplane_gap(file, values) if kind is FileKind.KUBERNETES else None
+    return Classified(file, kind, units=_units(kind, values), documents=documents, gap=gap)
+
+
+_CROSSPLANE = re.compile(r"(?:^|\.)(?:crossplane|upbound)\.io/")
+
+
+def _crossplane_gap(file: InputFile, values: list[dict[str, Any]]) -> FileCoverage | None:
+    """Where it declares nothing else."""
+    if not all(_CROSSPLANE.search(str(value.get("apiVersion", ""))) for value in values):
+        return None
+    reason = (
+        "Crossplane's resources are listed, and no rule checks what they make. Upload the same"
+        " resources as Terraform, CloudFormation or Bicep."
+    )
+    return _not_assessed(file, reason).replace(kind=FileKind.KUBERNETES)
 
 
 PIPELINES = {
@@ -489,8 +508,9 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
 
 
 def _unknown(file: InputFile) -> Classified:
+    advice = instead_of(file.path) or "Unsupported file type."
     searched = f"It was {SEARCHED}." if is_searched(file) else "It is not text."
-    reason = f"Unsupported file type. {searched}"
+    reason = f"{advice} {searched}"
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
 
 

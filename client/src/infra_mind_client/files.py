@@ -20,13 +20,13 @@ MAX_FILE_BYTES = 5 * 1024 * 1024
 """Bounds of one upload, as the server has them."""
 SUFFIXES = (
     *(".tf", ".tofu", ".tfvars", ".hcl", ".tftpl", ".tpl", ".j2"),
-    *(".yaml", ".yml", ".json", ".template", ".toml", ".bicep", ".bicepparam"),
+    *(".yaml", ".yml", ".json", ".template", ".toml", ".bicep", ".bicepparam", ".nomad"),
     *(".sh", ".bash", ".ps1", ".cmd", ".bat"),
     *(".env", ".ini", ".cfg", ".conf", ".properties", ".pem", ".key"),
 )
 """Code, and text that secrets are found in."""
 NAMES = ("dockerfile", "containerfile", ".env")
-EXACT = ("kustomization",)
+EXACT = ("kustomization", "jenkinsfile", "vagrantfile", "tiltfile", ".helmignore", "notes.txt")
 LEFT_OUT = {
     ".git",
     ".terraform",
