@@ -142,7 +142,8 @@ _HADOLINT_SECURITY = frozenset({"DL3002", "DL3004", "DL3044"})
 """Root as the last user, sudo, variables that may carry secrets: the rest of Hadolint is build
 hygiene."""
 
-_SAME_IN_DOCKERFILES = {
+_SAME_IN_FILES = {
+    "zizmor-excessive-permissions": "CKV2_GHA_1",
     "DL3000": "CKV_DOCKER_10",
     "DL3002": "CKV_DOCKER_8",
     "DL3007": "CKV_DOCKER_7",
@@ -151,7 +152,7 @@ _SAME_IN_DOCKERFILES = {
     "DL3027": "CKV_DOCKER_9",
     "DL4000": "CKV_DOCKER_6",
 }
-"""Hadolint's rule to Checkov's that says the same of a Dockerfile."""
+"""A linter's rule to Checkov's that says the same of a Dockerfile or a workflow."""
 
 _SECRETS_RULES = ("CKV_SECRET_", "IM-SECRET-")
 MAX_LINES = 2_000
@@ -202,7 +203,7 @@ def _is_double(check: CheckResult, said: set[tuple[str, str]]) -> bool:
     if check.rule in _CREDENTIALS and check.outcome == Outcome.FAILED:
         lines = range(check.line_start, min(check.line_end, check.line_start + MAX_LINES) + 1)
         return any((_A_SECRET, f"{check.file}:{number}") in said for number in lines)
-    twin = _SAME_IN_DOCKERFILES.get(check.rule)
+    twin = _SAME_IN_FILES.get(check.rule)
     return twin is not None and (twin, check.file) in said
 
 
@@ -221,7 +222,9 @@ def _order(check: CheckResult) -> tuple[str, int, str, str, str, int, bytes]:
 def _by_prefix(rule: str) -> Topic:
     if rule.startswith(_SECRETS_RULES):
         return Topic.SECRETS
-    if re.match(r"CKV2?_(GHA|GIT|ADO|GLB|BCW|GITLABCI|AZUREPIPELINES|CIRCLECIPIPELINES)_", rule):
+    if re.match(
+        r"CKV2?_(GHA|GIT|ADO|GLB|BCW|GITLABCI|AZUREPIPELINES|CIRCLECIPIPELINES)_|zizmor-", rule
+    ):
         return Topic.CI
     if re.match(r"CKV2?_(K8S|DOCKER)_|CL-", rule):
         return Topic.WORKLOAD

@@ -49,8 +49,8 @@ ENGINE_WORDS = {
     "warning": Severity.LOW,
     "style": Severity.INFO,
 }
-"""The engines' words. compose-lint says critical to low; Hadolint says error, warning, info, style,
-which rank build quality, so that an error is medium."""
+"""The engines' words. compose-lint says critical to low, zizmor high to info; Hadolint says error,
+warning, info, style, which rank build quality, so that an error is medium."""
 
 
 class SeverityTable:

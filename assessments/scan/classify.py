@@ -111,7 +111,8 @@ _ARM_SCHEMA = re.compile(
     r'"\$schema"\s*:\s*"[^"]{0,200}deployment(?:Template|Parameters)\.json', re.IGNORECASE
 )
 _ENGINE_SETTINGS = re.compile(
-    r"\.(checkov|hadolint|cfnlintrc|compose-lint)(\.ya?ml)?$|setup\.cfg$", re.IGNORECASE
+    r"\.(checkov|hadolint|cfnlintrc|compose-lint)(\.ya?ml)?$|zizmor\.ya?ml$|setup\.cfg$",
+    re.IGNORECASE,
 )
 """Names under which our engines look for their settings. No engine is given such a file, even where
 it is also a template or a Compose file."""

@@ -35,6 +35,7 @@ MS_PER_UNIT = {
     "tfparse": 3,
     "compose-lint": 8,
     "hadolint": 8,
+    "zizmor": 8,
     "cfn-lint": 60,
     "resources": 1,
 }
@@ -213,6 +214,7 @@ def _per_file(known: Mapping[str, Classified]) -> Iterator[Shard]:
     for kind, engine, framework in (
         (FileKind.CLOUDFORMATION, "cfn-lint", ""),
         (FileKind.GITHUB_ACTIONS, "checkov", "github_actions"),
+        (FileKind.GITHUB_ACTIONS, "zizmor", ""),
         (FileKind.GITLAB_CI, "checkov", "gitlab_ci"),
         (FileKind.AZURE_PIPELINES, "checkov", "azure_pipelines"),
         (FileKind.CIRCLECI, "checkov", "circleci_pipelines"),
@@ -310,6 +312,7 @@ WORDS = {
     "cfn-lint": "cfn-lint",
     "hadolint": "hadolint",
     "compose-lint": "compose-lint",
+    "zizmor": "zizmor",
 }
 """Names that a capital letter alone does not give."""
 

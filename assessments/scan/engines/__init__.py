@@ -34,6 +34,7 @@ from assessments.scan.engines.one_run import (
 from assessments.scan.engines.resources import read
 from assessments.scan.engines.secrets import secrets
 from assessments.scan.engines.tfparse import tfparse
+from assessments.scan.engines.zizmor import zizmor
 
 
 def run_shard(
@@ -186,4 +187,5 @@ _ENGINES: dict[str, Callable[[EngineRun], ShardOutput]] = {
     "hadolint": hadolint,
     "resources": read,
     "secrets": secrets,
+    "zizmor": zizmor,
 }
