@@ -6,12 +6,13 @@ class AssessmentsConfig(AppConfig):
     name = "assessments"
 
     def ready(self) -> None:
-        from assessments.checks import check_price_files
+        from assessments.checks import check_own_rules, check_price_files
         from assessments.registration import register_kinds
         from assessments.stages.stage import sandbox_level
         from assessments.vocabulary import register_vocabulary
         from tasks_ui.runs import workers
 
+        checks.register(check_own_rules)
         checks.register(check_price_files)
         register_kinds()
         register_vocabulary()

@@ -457,6 +457,7 @@ AUDIT_LOG = env("AUDIT_LOG")  # a file, else standard error
 SCANNER_PYTHON = env("SCANNER_PYTHON", str(BASE_DIR / ".venv-scanner" / "bin" / "python"))
 ALLOW_OPEN_SANDBOX = env_bool("ALLOW_OPEN_SANDBOX", False)  # scan where engines can't be shut in
 ANALYZE_WAIT_MAX_S = env_int("ANALYZE_WAIT_MAX_S", 120)  # of POST analyze?background=false
+OWN_RULES = env("OWN_RULES")  # a folder with Checkov policies as YAML
 PRICE_BOOK = env("PRICE_BOOK")  # a file with the server's own prices
 LIST_PRICES = INFRA_MIND_HOME / "prices" / "list.csv"  # written by refresh_prices
 FIXES_MAX_S = env_int("FIXES_MAX_S", 30)  # spent on proving a run's fixes

@@ -36,7 +36,7 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         line_end=check.focus or check.line_end,
         expected=check.title,
         actual=said or f"The {check.engine} rule {check.rule} failed here.",
-        why=entry.why if entry else "",
+        why=entry.why if entry else _whose(check),
         remediation=(entry.remediation if entry else "") or check.remediation,
         code_example=in_own_names(
             entry.code_example if entry else "",
@@ -50,6 +50,10 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         shown=said,
         fingerprint_key=f"{check.rule}|{PurePosixPath(check.file).name}|{_subject(check)}",
     )
+
+
+def _whose(check: CheckResult) -> str:
+    return f"A rule of this server's own, {check.own_rule}." if check.own_rule else ""
 
 
 def _subject(check: CheckResult) -> str:

@@ -3,12 +3,16 @@ source."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
 from assessments.agents.crosswalk import vintage
 from assessments.agents.routing import Topic
 from assessments.agents.scoring import SILENT_ENGINES, Tally
 from assessments.agents.types import AgentFinding, AgentInput, Figure, Severity, Table
 from assessments.agents.wording import counted
-from assessments.scan.types import CheckResult, CoverageStatus, FileKind, Outcome
+from assessments.scan.types import CheckResult, CoverageStatus, FileKind, Outcome, OwnRule
 
 
 def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
@@ -19,6 +23,41 @@ def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
         tally.suppressed += 1
     else:
         tally.add(severity, passed=check.outcome == Outcome.PASSED)
+
+
+def own_rules_tables(rules: Iterable[OwnRule], checks: Iterable[CheckResult]) -> list[Table]:
+    """The server's own rules with what they found, whichever agent counts it. A rule without a
+    result looked at nothing here."""
+    ran = Counter((each.rule, each.outcome) for each in checks if each.own_rule)
+    rows: list[list[Any]] = [
+        [
+            rule.rule,
+            rule.title,
+            rule.severity or "by topic",
+            *(
+                [ran[rule.rule, outcome] for outcome in (Outcome.FAILED, Outcome.PASSED)]
+                if rule.is_loaded
+                else ["not run", "not run"]
+            ),
+            rule.file,
+        ]
+        for rule in rules
+    ]
+    if not rows:
+        return []
+    table = Table(
+        key="own_rules",
+        title="Rules of this server's own",
+        columns=["Rule", "What it asks", "Severity", "Failed", "Passed", "File"],
+        units=["", "", "", "checks", "checks", ""],
+        rows=rows,
+        source=(
+            "Checkov policies that the operator wrote, as the scan had them; one with neither a"
+            " failed nor a passed check found nothing to look at, one that was not run could not"
+            " be read by Checkov for some of the files"
+        ),
+    )
+    return [table]
 
 
 def is_linted(data: AgentInput) -> bool:

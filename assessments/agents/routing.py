@@ -178,6 +178,8 @@ def topic(check: CheckResult) -> Topic:
     """What ``check`` is about: by its rule, else by its engine, else by its engine's category."""
     if found := _topics().get(check.rule):
         return found
+    if check.own_rule:
+        return _CATEGORY_TOPICS.get(check.category, Topic.GENERAL)
     if check.engine in ("hadolint", "cfn-lint"):
         return Topic.WORKLOAD if check.rule in _HADOLINT_SECURITY else Topic.HYGIENE
     return _by_prefix(check.rule)

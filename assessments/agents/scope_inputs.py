@@ -52,6 +52,7 @@ def inputs_of(
             coverage=list(coverage.of(scope)),
             requirements=requirements[scope.key],
             prices=data.prices,
+            own_rules=data.own_rules,
         )
         for scope in scopes
     ]

@@ -10,6 +10,7 @@ from assessments.agents.check_report import (
     check_figures,
     count,
     is_linted,
+    own_rules_tables,
     severity_figures,
     suppressed_table,
     topic_table,
@@ -64,6 +65,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         topics,
         sorted_findings(findings),
         [c for c in checks if c.outcome == Outcome.SUPPRESSED],
+        own_rules_tables(data.own_rules, every),
     )
 
 
@@ -80,6 +82,7 @@ def _result(
     topics: dict[Topic, Tally],
     findings: list[AgentFinding],
     suppressed: list[CheckResult],
+    own: list[Table],
 ) -> AgentResult:
     tables = [
         topic_table(topics, key="security_topics", title="Checks by topic"),
@@ -92,7 +95,7 @@ def _result(
         share=tally.share(),
         summary=_summary(tally, findings),
         figures=[*check_figures(tally), *severity_figures(findings)],
-        tables=[*tables, *([suppressed_table(suppressed)] if suppressed else [])],
+        tables=[*tables, *own, *([suppressed_table(suppressed)] if suppressed else [])],
         findings=findings,
     )
 
@@ -105,11 +108,16 @@ def _origins(findings: list[AgentFinding]) -> Table:
         units=["", "findings"],
         rows=[
             [origin.value, sum(1 for each in findings if each.severity_origin == origin)]
-            for origin in (SeverityOrigin.CROSSWALK, SeverityOrigin.ENGINE, SeverityOrigin.CATEGORY)
+            for origin in (
+                SeverityOrigin.CROSSWALK,
+                SeverityOrigin.ENGINE,
+                SeverityOrigin.CATEGORY,
+                SeverityOrigin.OWN_RULE,
+            )
         ],
         source=(
             f"Findings of this report. Crosswalk: {vintage()}; engine: its own word; category:"
-            " default by topic"
+            " default by topic; own_rule: the metadata of a rule of this server"
         ),
     )
 

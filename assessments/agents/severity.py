@@ -70,6 +70,8 @@ class SeverityTable:
 
     def of(self, check: CheckResult) -> tuple[Severity, SeverityOrigin]:
         """Severity of ``check`` and where it comes from."""
+        if check.own_rule and check.rule in self._engine:
+            return self._engine[check.rule], SeverityOrigin.OWN_RULE
         entry = entries().get(check.rule)
         if entry and entry.checks:
             return severities()[entry.checks[0]], SeverityOrigin.CROSSWALK

@@ -18,6 +18,7 @@ from assessments.scan.types import (
     FileCoverage,
     FileKind,
     Message,
+    OwnRule,
     Resource,
     Scope,
 )
@@ -42,6 +43,7 @@ class SeverityOrigin(StrEnum):
     ENGINE = "engine"
     CATEGORY = "category"
     FORMULA = "formula"
+    OWN_RULE = "own_rule"
 
 
 class AgentStatus(StrEnum):
@@ -70,7 +72,8 @@ ASSESSED_KINDS = frozenset(FileKind) - {FileKind.UNKNOWN}
 
 class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
     """All that an agent may read: the parts of the merged scan it asked for, the person's
-    requirements, and, for the cost agent, the rows of the price books."""
+    requirements, and, for the cost agent, the rows of the price books. ``own_rules`` are those of
+    the server that the scan had."""
 
     scopes: list[Scope] = []
     checks: list[CheckResult] = []
@@ -79,6 +82,7 @@ class AgentInput(Message, frozen=True, kw_only=True, omit_defaults=True):
     gaps: list[FileCoverage] = []
     requirements: Requirements = msgspec.field(default_factory=Requirements)
     prices: list[OwnPrice] = []
+    own_rules: list[OwnRule] = []
 
 
 class Figure(Message, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from assessments.scan.types import (
     FileKind,
     Message,
     Outcome,
+    OwnRule,
     Resource,
     Scope,
     ScopeKind,
@@ -56,6 +57,7 @@ class ScanResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     coverage: list[FileCoverage] = []
     gaps: list[FileCoverage] = []
     engines: dict[str, str] = {}
+    own_rules: list[OwnRule] = []
 
 
 def merge(
@@ -105,8 +107,19 @@ def merge(
                 if output.engine_version
             )
         ),
+        own_rules=_own_rules(outputs),
     )
     return storable(result)
+
+
+def _own_rules(outputs: Iterable[ShardOutput]) -> list[OwnRule]:
+    """The server's rules that the scan had, each once; one that some engine run could not take
+    counts as not loaded."""
+    found: dict[str, OwnRule] = {}
+    for rule in (each for output in outputs for each in output.own_rules):
+        kept = found.setdefault(rule.rule, rule)
+        found[rule.rule] = kept if rule.is_loaded else rule
+    return [found[name] for name in sorted(found)]
 
 
 def shard_failure(paths: Iterable[str], *, engine: str, reason: str) -> list[FileCoverage]:

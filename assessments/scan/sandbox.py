@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
+from assessments.scan.own_rules import RuleText
 
 SCANNER = Path(__file__).parent / "scanner"
 JOB_UID_FIRST, JOB_UID_COUNT = 64_100, 1_000
@@ -104,7 +105,7 @@ class Sandbox:
     the fork server. ``lifeline_pid`` is the process whose end also ends a fork server that this one
     starts (a worker's parent process, say). ``level`` forces one, for tests and for odd platforms.
     ``allow_open`` is the operator's word that uploads may be scanned where nothing shuts engines
-    in.
+    in. ``own_rules`` are the operator's, which Checkov runs beside its own.
     """
 
     scanner_python: Path
@@ -114,6 +115,7 @@ class Sandbox:
     lifeline_pid: int = field(default_factory=os.getpid)
     level: Level | None = None
     allow_open: bool = False
+    own_rules: tuple[RuleText, ...] = ()
 
     def confinement(self) -> Level:
         """The level that engines run at. Raises OpenSandbox where that is ``open`` and not

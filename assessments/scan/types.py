@@ -150,7 +150,8 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     as uploaded). ``focus`` is the one line among them that decided, where the attribute is known;
     ``missing`` names what that line, or the whole block, should hold and does not.
     ``engine_severity`` is only what the engine itself said ("critical" ... "info"), None where it
-    is silent. ``evidence`` holds a few redacted lines, kept for failed checks only.
+    is silent. ``evidence`` holds a few redacted lines, kept for failed checks only. ``own_rule`` is
+    the file of a rule of the server's own, and ``category`` the category that it names.
     """
 
     scope: str = ""
@@ -171,6 +172,22 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     references: list[str] = []
     evidence: list[CodeLine] = []
     suppression: str = ""
+    own_rule: str = ""
+    category: str = ""
+
+
+class OwnRule(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule that the server's operator wrote. ``file`` is its path below the folder of rules;
+    ``severity`` is empty where it names none. ``is_loaded`` is false where the engine could not
+    take it: it was not run."""
+
+    rule: str
+    title: str
+    severity: str = ""
+    category: str = ""
+    guideline: str = ""
+    file: str
+    is_loaded: bool = True
 
 
 class Reference(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -235,3 +252,4 @@ class ShardOutput(Message, frozen=True, kw_only=True, omit_defaults=True):
     checks: list[CheckResult] = []
     resources: list[Resource] = []
     coverage: list[FileCoverage] = []
+    own_rules: list[OwnRule] = []

@@ -89,6 +89,7 @@ def ask_agent(work: Work, report: AgentReport) -> dict[str, Any]:
         coverage=scanned.coverage,
         gaps=scanned.gaps,
         requirements=Requirements.model_validate(report.run.requirements),
+        own_rules=scanned.own_rules,
         prices=prices_of(report.run.assessment.owner_id) if report.agent == "cost" else [],
     )
     result = agent.run(data, work.report)

@@ -28,6 +28,7 @@ from assessments.models import (
 )
 from assessments.scan.intake import InputFile
 from assessments.scan.merge import ScanResult
+from assessments.scan.own_rules import OwnRulesError, RuleText, read_rules
 from assessments.scan.sandbox import Level, OpenSandbox, Sandbox, probe, refusal
 from assessments.scan.types import Message
 from tasks_ui.models import TaskRun
@@ -129,7 +130,20 @@ def sandbox() -> Sandbox:
         scanner_python=Path(settings.SCANNER_PYTHON),
         lifeline_pid=os.getppid(),
         allow_open=settings.ALLOW_OPEN_SANDBOX,
+        own_rules=own_rules(),
     )
+
+
+def own_rules() -> tuple[RuleText, ...]:
+    """The server's own rules. Raises TaskFailed where they can't be read: a scan without them would
+    look as if they had passed."""
+    if not settings.OWN_RULES:
+        return ()
+    try:
+        return tuple(read_rules(Path(settings.OWN_RULES)))
+    except OwnRulesError as error:
+        words = "This server's own rules can't be used: manage.py check shows the operator why."
+        raise TaskFailed(words, code="own_rules") from error
 
 
 def sandbox_level() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from assessments.scan.engines.checkov_records import OUTCOMES, checkov_check
+from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check
 from assessments.scan.engines.helm import helm_output
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
@@ -22,6 +22,7 @@ from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
     FileKind,
+    OwnRule,
     Resource,
     ShardOutput,
 )
@@ -36,7 +37,12 @@ _REGION = re.compile(r"^[a-z]+[0-9]?$")
 def checkov(run: EngineRun) -> ShardOutput:
     """All scopes of the shard, each seen alone; or, where no file depends on another, all files at
     once."""
-    request = {"engine": "checkov", "framework": run.shard.framework, "rules": run.shard.rules}
+    request = {
+        "engine": "checkov",
+        "framework": run.shard.framework,
+        "rules": run.shard.rules,
+        "own_rules": [[each.about.rule, each.text] for each in run.sandbox.own_rules],
+    }
     if not run.shard.is_per_scope:
         return _output(run, ask_once(run, request), paths=run.paths)
     scopes = run.shard.scopes
@@ -112,11 +118,15 @@ def _output(
         for item in run.classified
         if (item.file.path in missed and item.kind is not FileKind.UNKNOWN) or item.file.path in cut
     ]
+    own = {each.rule: each for each in _own_rules(run, answer)}
     return ShardOutput(
         engine="checkov",
         engine_version=str(answer["version"]),
+        own_rules=list(own.values()),
         checks=[
-            checkov_check(record, framework, files.get(record["file"], [])).replace(scope=scope)
+            as_own(checkov_check(record, framework, files.get(record["file"], [])), own).replace(
+                scope=scope
+            )
             for record in records
             if record["outcome"] in OUTCOMES
         ],
@@ -127,6 +137,15 @@ def _output(
             if row["file"] in known
         ],
     )
+
+
+def _own_rules(run: EngineRun, answer: dict[str, Any]) -> list[OwnRule]:
+    if not isinstance(answer.get("own_rules"), list):
+        return []
+    loaded = set(answer["own_rules"])
+    return [
+        each.about.replace(is_loaded=each.about.rule in loaded) for each in run.sandbox.own_rules
+    ]
 
 
 def _resource(row: dict[str, Any], framework: str) -> Resource:

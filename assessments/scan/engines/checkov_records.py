@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from assessments.rules import known_rules
 from assessments.scan.engines.one_run import code_lines
 from assessments.scan.focus import focus_of, window
-from assessments.scan.types import CheckResult, Outcome
+from assessments.scan.types import CheckResult, Outcome, OwnRule
 
 PIPELINES = {
     "github_actions",
@@ -34,6 +35,20 @@ def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> Ch
         focus=focus.line if focus and focus.line != start else None,
         missing=focus.missing if focus else "",
         evidence=window(lines, focus.line if focus else start),
+    )
+
+
+def as_own(check: CheckResult, own: Mapping[str, OwnRule]) -> CheckResult:
+    """With what its rule says of itself, where it is one of the server's own."""
+    rule = own.get(check.rule)
+    if rule is None:
+        return check
+    return check.replace(
+        title=rule.title,
+        engine_severity=rule.severity or None,
+        guideline=rule.guideline,
+        own_rule=rule.file,
+        category=rule.category,
     )
 
 

@@ -104,6 +104,7 @@ def joined(outputs: Iterable[ShardOutput]) -> ShardOutput:
         engine_version=max(output.engine_version for output in every),
         checks=[check for output in every for check in output.checks],
         resources=[resource for output in every for resource in output.resources],
+        own_rules=next((output.own_rules for output in every if output.own_rules), []),
         coverage=[gap for output in every for gap in output.coverage],
     )
 

@@ -211,6 +211,7 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         give(module, job["parameters"])
     if job.get("named_vars"):
         _apply_last(job["named_vars"], root=job["root"])
+    own = _load_own_rules(runner, job.get("own_rules", ()))
     reports = runner.run(
         root_folder=str(Path.cwd()), runner_filter=_filter(framework, rules=job.get("rules", ""))
     )
@@ -226,8 +227,26 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         "version": version,
         "records": records,
         "errors": sorted(errors),
+        "own_rules": own,
         "resources": _azure_resources(runner.definitions) if framework in {"arm", "bicep"} else [],
     }
+
+
+def _load_own_rules(runner: Any, rules: Any) -> list[str] | None:
+    """Load the server's rules, which are YAML, by Checkov's own loader. Returns the ids of those
+    that it took; None for kinds of files that Checkov makes no graph of, where no such rule
+    runs."""
+    registry = getattr(runner, "graph_registry", None)
+    if not rules or registry is None:
+        return None
+    folder = Path(os.environ["HOME"]) / "own-rules"
+    folder.mkdir(exist_ok=True)
+    for name, text in rules:
+        (folder / f"{name}.yaml").write_text(text)
+    registry.load_checks()
+    registry.load_external_checks(str(folder))
+    wanted = {name for name, _ in rules}
+    return sorted(wanted & {str(check.id) for check in registry.checks})
 
 
 def _helm(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
