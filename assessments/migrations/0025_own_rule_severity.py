@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("assessments", "0023_price_books"),
+        ("assessments", "0024_reopened"),
     ]
 
     operations = [
