@@ -130,6 +130,22 @@ def header(as_of: str, recent_as_of: str, counts: dict[str, int]) -> dict[str, A
             " DescribeInstanceTypes"
         ),
         "shapes_url": "https://github.com/getmoto/moto",
+        "parts": [
+            {
+                "source": "AWS price list of us-east-1 and GovCloud, as kept by karpenter",
+                "url": "https://github.com/aws/karpenter-provider-aws",
+                "version": RECENT_COMMIT,
+                "as_of": recent_as_of,
+                "licence": "Apache-2.0",
+            },
+            {
+                "source": "AWS price list of ten regions, as kept by lamngockhuong/aws-price",
+                "url": "https://github.com/lamngockhuong/aws-price",
+                "version": "1",
+                "as_of": LIST_AS_OF,
+                "licence": "MIT",
+            },
+        ],
     }
 
 

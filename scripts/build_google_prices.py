@@ -116,7 +116,7 @@ def months(cost: Mapping[str, Mapping[str, float]], regions: list[str]) -> list[
 def remaining(cost: Mapping[str, Mapping[str, float]]) -> float:
     """What of the on-demand price is paid for a machine that runs all month."""
     priced = [each for each in cost.values() if each.get("hour") and each.get("month")]
-    return max((round(each["month"] / (each["hour"] * HOURS), 3) for each in priced), default=1.0)
+    return max((round(each["month"] / (each["hour"] * HOURS), 4) for each in priced), default=1.0)
 
 
 def custom(

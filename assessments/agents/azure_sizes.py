@@ -37,6 +37,17 @@ def price_source(size: str, region: str) -> str:
     return header(DATA).cite(f"{size} in {region}")
 
 
+def price_list() -> tuple[str, str]:
+    """The name of the list of sizes, and its day."""
+    return header(DATA).source, header(DATA).as_of
+
+
+def windows_list() -> tuple[str, str]:
+    """The name of the list that the licenses' fees are from, and its day."""
+    fields = load(DATA)["header"]
+    return "Fees of Windows licenses, apache-libcloud", str(fields["windows_as_of"])
+
+
 def windows_source(size: str) -> str:
     fields = load(DATA)["header"]
     return f"{fields['windows_source']}, as of {fields['windows_as_of']}, {size}"

@@ -52,5 +52,14 @@ def load(name: str) -> dict[str, Any]:
 
 
 def header(name: str) -> Header:
+    return _header(load(name)["header"])
+
+
+def headers(name: str) -> list[Header]:
+    """The header of a data set, and those of the ``parts`` that come from elsewhere."""
     fields = load(name)["header"]
+    return [_header(fields), *map(_header, fields.get("parts", ()))]
+
+
+def _header(fields: dict[str, Any]) -> Header:
     return Header(*(str(fields[key]) for key in ("source", "url", "version", "as_of", "licence")))

@@ -18,7 +18,7 @@ PREMIUM = {"n1": 1.0494, "n2": 1.0494, "n2d": 1.05, "e2": 1.0}
 """What cores and memory of a custom machine cost beside those of a predefined one: N1 0.033174 USD
 to 0.031611 USD a core, 0.004446 USD to 0.004237 USD a GB (apache-libcloud 3.9.1, gce_instances,
 us-central1)."""
-SUSTAINED = {"n1": 0.7, "n2": 0.8, "n2d": 0.8, "e2": 1.0}
+SUSTAINED = {"n1": 0.7, "n2": 0.8002, "n2d": 0.8002, "e2": 1.0}
 _CUSTOM = re.compile(r"(?:(e2|n1|n2|n2d)-)?custom-(\d{1,3})-(\d{1,7})")
 
 
@@ -73,6 +73,11 @@ def address_price(region: str) -> float | None:
 def tunnel_price(region: str) -> float | None:
     """USD an hour of a VPN tunnel."""
     return _at(load(DATA)["vpn_tunnels"], region)
+
+
+def price_list() -> tuple[str, str]:
+    """The name of the list, and its day."""
+    return header(DATA).source, header(DATA).as_of
 
 
 def source(detail: str) -> str:

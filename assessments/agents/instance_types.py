@@ -69,6 +69,12 @@ def price_source(instance_type: str, region: str) -> str:
     return f"{source}, as of {day}, {place} ({url})"
 
 
+def price_list(instance_type: str, region: str) -> tuple[str, str]:
+    """The name of the list that the price is from, and its day."""
+    fields, kind = load(DATA)["header"], _table(instance_type, region).partition("prices")[0]
+    return str(fields[f"{kind}source"]), str(fields[f"{kind}as_of"])
+
+
 def windows_source(instance_type: str) -> str:
     fields = load(DATA)["header"]
     return f"{fields['windows_source']}, as of {fields['as_of']}, {instance_type}"

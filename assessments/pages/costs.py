@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from assessments.ages import YEAR, age, months_old
 from assessments.forms import AssumptionsForm
 from assessments.models import AgentReport, AssessmentRun, MergedScan
 from assessments.pages.report_tables import figures_of, report_of, rows_of, tables_of
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
 PER_PAGE = 50
+REPAIRED = "repaired: "
+"""In the source of a price that is not its list's own."""
 WAYS = {"resource": "Resource", "component": "Component", "scope": "Scope"}
 
 
@@ -127,7 +131,27 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
         "carbon": carbon_of(run),
         "unpriced": Paginator(unpriced, PER_PAGE).get_page(query.get("unpriced", "")),
         "source": tables["cost"]["source"] if "cost" in tables else "",
+        "lists": price_lists(tables, on=(run.finished_at or run.created_at).date()),
     }
+
+
+def price_lists(tables: Mapping[str, Mapping[str, Any]], *, on: date) -> list[dict[str, Any]]:
+    """The price lists behind the cost, the oldest first: ``name``, ``as_of``, its ``age`` on the
+    day of the run, ``is_old`` from a year on, ``components`` and ``usd`` a month of all scopes."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows_of(tables.get("price_lists")):
+        found[row["as of"], row["list"]].append(row)
+    return [
+        {
+            "name": name,
+            "as_of": as_of,
+            "age": age(as_of, on),
+            "is_old": months_old(as_of, on) > YEAR,
+            "components": sum(row["components"] for row in rows),
+            "usd": sum((_usd(row["cost"]) for row in rows), Decimal(0)),
+        }
+        for (as_of, name), rows in sorted(found.items())
+    ]
 
 
 def carbon_of(run: AssessmentRun) -> dict[str, Any]:
@@ -149,7 +173,11 @@ def cost_rows(lines: Sequence[Mapping[str, Any]], *, by: str) -> list[CostRow]:
     for line in lines:
         label = {"scope": line["scope"], "component": line["component"]}.get(by, line["resource"])
         found[label, line["scope"] if by == "resource" else ""].append(
-            {**line, "cost": _usd(line["cost"])}
+            {
+                **line,
+                "cost": _usd(line["cost"]),
+                "is_repaired": REPAIRED in (line["source"] or ""),
+            }
         )
     sums = {key: sum((part["cost"] for part in parts), Decimal(0)) for key, parts in found.items()}
     most = max(sums.values(), default=Decimal(0)) or Decimal(1)

@@ -119,6 +119,8 @@ def test_the_report_ends_with_coverage_the_dates_of_its_data_and_its_formulas(
     assert list(document)[-3:] == ["coverage", "data", "formulas"]
     assert {row["file"] for row in document["coverage"]} == set(sample_files())
     names = " ".join(f"{row['name']} {row['version']} {row['as_of']}" for row in document["data"])
+    ages = {row["as_of"]: row["age"] for row in document["data"]}
+    assert ages["2025-03-02"].endswith(" months") and int(ages["2025-03-02"].split()[0]) >= 20
     for expected in (
         "checkov",
         "Prowler",

@@ -144,6 +144,12 @@ def test_costs_add_up_however_they_are_put_together(client: Client, run: Assessm
     answer = page(client, "run_costs", run)
     assert answer.context["unpriced"].paginator.count == figures["unpriced"]
     assert cost_rows([], by="resource") == []
+    lists = answer.context["lists"]
+    egress = Decimal(str(figures.get("egress", 0)))
+    assert sum(each["usd"] for each in lists) + egress == answer.context["total"]
+    assert [each["as_of"] for each in lists] == sorted(each["as_of"] for each in lists)
+    assert any(each["is_old"] for each in lists)
+    assert "months old: prices may have changed" in answer.content.decode()
     carbon = {
         each["key"]: each["value"] for each in run.reports.get(agent="sustainability").figures
     }

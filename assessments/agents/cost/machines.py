@@ -16,6 +16,7 @@ from assessments.agents.cost.price_list import HOURS, Entry, Line, Price, Unpric
 from assessments.agents.cost.purchase import Purchase, purchase_of
 from assessments.agents.instance_types import (
     hourly_price,
+    price_list,
     price_source,
     windows_fee,
     windows_source,
@@ -47,12 +48,13 @@ def machine_price(instance_type: str | None, region: str, system: str = "Linux")
         return None
     source = price_source(instance_type, region)
     if system == "Linux":
-        return Price(Decimal(str(usd)), source)
+        return Price(Decimal(str(usd)), source, *price_list(instance_type, region))
     fee = windows_fee(instance_type) if system == "Windows" else None
     if fee is None:
         return None
     total = Decimal(str(usd)) + Decimal(str(fee))
-    return Price(total, f"{source}, {usd:g}; {windows_source(instance_type)}, {fee:g}")
+    cited = f"{source}, {usd:g}; {windows_source(instance_type)}, {fee:g}"
+    return Price(total, cited, *price_list(instance_type, region))
 
 
 def machine_entries(

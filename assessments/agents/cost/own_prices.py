@@ -122,9 +122,10 @@ class Books:
         if row is None:
             return price
         self.used[row] += 1
-        return Price(
-            price.usd * (HUNDRED - Decimal(row.discount_percent)) / HUNDRED,
-            f"{price.source}; {row.discount_percent} % off: {row.cited}",
+        return replace(
+            price,
+            usd=price.usd * (HUNDRED - Decimal(row.discount_percent)) / HUNDRED,
+            source=f"{price.source}; {row.discount_percent} % off: {row.cited}",
         )
 
 

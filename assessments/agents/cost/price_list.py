@@ -21,15 +21,20 @@ HOURS_PER_MONTH = 730
 HOURS = Decimal(HOURS_PER_MONTH)
 FACTS = "cost_facts.json"
 CENT = Decimal("0.01")
+PAGES = {"azure": "Azure's price pages", "google": "Google Cloud's price pages"}
+"""What the facts table's prices of other clouds than AWS are from, by the first part of the key."""
 TRAFFIC = "depends on traffic, which no field of the requirements gives"
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD for one unit; ``source`` cites the table's page and date."""
+    """USD for one unit; ``source`` cites the table's page and date. ``listed`` names the price list
+    and ``as_of`` its day, ISO 8601; both are empty for a price that comes from no list."""
 
     usd: Decimal
     source: str
+    listed: str = ""
+    as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ def fact(key: str, region: str) -> Price | None:
     if not row or usd is None:
         return None
     source = f"{key} in {region}, per {row['unit']}, {row['url']}, as of {row['as_of']}"
-    return Price(Decimal(str(usd)), source)
+    listed = PAGES.get(key.partition(".")[0], "AWS's price pages")
+    return Price(Decimal(str(usd)), source, listed, row["as_of"])
 
 
 def priced(

@@ -248,6 +248,7 @@ def _tables(
             " month, no tax"
         ),
     )
+    yield from _price_lists(lines)
     whole, partly = _by_resource(lines, unpriced)
     if whole:
         yield _unpriced_table(whole)
@@ -265,6 +266,27 @@ def _tables(
                 "components of priced resources for which no price, size or usage is known; they"
                 " are not counted as 0"
             ),
+        )
+
+
+def _price_lists(lines: list[Line]) -> Iterator[Table]:
+    """The lists behind the prices, the oldest first."""
+    found: dict[tuple[str, str], list[Decimal]] = {}
+    for line in lines:
+        if line.price.as_of:
+            key = (line.price.as_of, line.price.listed)
+            found.setdefault(key, []).append(line.monthly_usd)
+    if found:
+        yield Table(
+            key="price_lists",
+            title="Price lists behind the cost",
+            columns=["list", "as of", "components", "cost"],
+            units=["", "", "", "USD a month"],
+            rows=[
+                [listed, as_of, len(each), float(sum(each, ZERO))]
+                for (as_of, listed), each in sorted(found.items())
+            ],
+            source="the list and the day of each priced component, as its source cites them",
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from assessments import recommending
 from assessments.agents import AGENTS
-from assessments.agents.datasets import USED_BY, header
+from assessments.agents.datasets import USED_BY, Header, headers
 from assessments.agents.types import AgentStatus
+from assessments.ages import age
 from assessments.models import Report
 from assessments.reports.document.agents import answers
 from assessments.scan.types import CoverageStatus
@@ -35,28 +37,34 @@ _COVERAGE_KEYS = ("kind", "status", "reason", "line")
 def data(report: Report) -> list[dict[str, Any]]:
     """Engines with their versions and data sets with their dates, as far as this report rests on
     them."""
+    on = (report.run.finished_at or report.run.created_at).date()
     shown = {answer.agent for answer in answers(report) if answer.status == AgentStatus.ASSESSED}
     engines = [
         {
             "name": name,
             "version": version,
             "as_of": "",
+            "age": "",
             "licence": "",
             "source": f"Reported by {name} itself",
         }
         for name, version in sorted(report.run.summary.get("engines", {}).items())
     ]
     return engines + [
-        _data_set(name) for name, agents in USED_BY.items() if shown.intersection(agents)
+        _data_set(head, on=on)
+        for name, agents in USED_BY.items()
+        if shown.intersection(agents)
+        for head in headers(name)
     ]
 
 
-def _data_set(name: str) -> dict[str, Any]:
-    head = header(name)
+def _data_set(head: Header, *, on: date) -> dict[str, Any]:
+    """``age`` is how old its figures were on the day of the run."""
     return {
         "name": head.source,
         "version": head.version,
         "as_of": head.as_of,
+        "age": age(head.as_of, on),
         "licence": head.licence,
         "source": head.url,
     }

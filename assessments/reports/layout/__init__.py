@@ -309,9 +309,9 @@ def _place(covered: dict[str, Any]) -> str:
 
 def _data(section: list[dict[str, Any]]) -> Iterator[Block]:
     yield Heading(2, "Engines and data")
-    keys = ("name", "version", "as_of", "licence", "source")
+    keys = ("name", "version", "as_of", "age", "licence", "source")
     yield Table(
-        ["Name", "Version", "As of", "Licence", "Source"],
+        ["Name", "Version", "As of", "Age", "Licence", "Source"],
         [[shown(row[k]) for k in keys] for row in section],
     )
 

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from assessments.agents.wording import capital, counted
+from assessments.ages import YEAR, age, months_old
 from assessments.reports.layout.blocks import (
     Bars,
     Block,
@@ -38,7 +39,6 @@ SANDBOXES = {
     "open": "The engines ran in an open sandbox: they were not shut in.",
 }
 STATUSES = {"not_assessed": "Not assessed", "failed": "Could not be read", "partly_read": "In part"}
-YEAR = 12
 WAYS = "References between the resources; the technical report has each with its file and line"
 _PLACES = re.compile(r" \([^()]*:\d+\)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
@@ -352,11 +352,11 @@ class _Parts:
         at = self.document["about"]["assessed_at"]
         now = date.fromisoformat(at[:10]) if at else None
         rows = [
-            [clipped(row["name"], SHORT), row["as_of"], _age(row["as_of"], now)]
+            [clipped(row["name"], SHORT), row["as_of"], age(row["as_of"], now)]
             for row in dated[:VINTAGES]
         ]
         yield Table(["Data behind it", "As of", "Age"], rows, {1, 2}, [66, 14, 20])
-        if old := sum(_months(row["as_of"], now) > YEAR for row in dated):
+        if old := sum(months_old(row["as_of"], now) > YEAR for row in dated):
             data = "data set is" if old == 1 else "data sets are"
             whose = "its" if old == 1 else "their"
             words = f"{old} {data} older than a year: {whose} figures may have changed."
@@ -411,16 +411,3 @@ def _score(answer: Mapping[str, Any]) -> tuple[str, int | None, str, str]:
 
 def _usd(figure: Mapping[str, Any]) -> str:
     return f"{abs(float(figure['value'])):,.2f}"
-
-
-def _age(as_of: str, now: date | None) -> str:
-    months = _months(as_of, now)
-    return counted(months, "month") if months else "less than a month"
-
-
-def _months(as_of: str, now: date | None) -> int:
-    """Whole months from the data to the run; 0 where either date is not known."""
-    try:
-        return max(0, (now - date.fromisoformat(as_of)).days * 12 // 365) if now else 0
-    except ValueError:
-        return 0

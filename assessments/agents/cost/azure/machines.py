@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from assessments.agents.attributes import block, blocks, declared, first, text, whole
 from assessments.agents.azure_sizes import (
     hourly_price,
+    price_list,
     price_source,
     windows_fee,
+    windows_list,
     windows_source,
 )
 from assessments.agents.cost.azure.disks import disk_entry
@@ -50,13 +52,14 @@ class Bought:
 def machine_price(size: str, region: str) -> Price | None:
     """USD an hour of a size, pay as you go, Linux; None where no price is held."""
     usd = hourly_price(size, region)
-    return Price(Decimal(str(usd)), price_source(size, region)) if usd else None
+    cited = price_source(size, region)
+    return Price(Decimal(str(usd)), cited, *price_list()) if usd else None
 
 
 def license_price(size: str) -> Price | None:
     """USD an hour of the Windows license of a size; None where it isn't known."""
     usd = windows_fee(size)
-    return Price(Decimal(str(usd)), windows_source(size)) if usd else None
+    return Price(Decimal(str(usd)), windows_source(size), *windows_list()) if usd else None
 
 
 def virtual_machine(

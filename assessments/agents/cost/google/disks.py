@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from assessments.agents.cost.price_list import Entry, Line, Price, Unpriced
-from assessments.agents.google_machines import disk_price, source
+from assessments.agents.google_machines import disk_price, price_list, source
 
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
@@ -38,4 +38,6 @@ def disk_entry(
         return Unpriced(resource, f"{part}, {kind}", why)
     cited = source(f"{kind}{', regional' if regional else ''}, GB-month in {region}")
     size = Decimal(str(gigabytes)) * count
-    return Line(resource, f"{part}, {kind}", size, "GB", Price(Decimal(str(usd)), cited))
+    return Line(
+        resource, f"{part}, {kind}", size, "GB", Price(Decimal(str(usd)), cited, *price_list())
+    )

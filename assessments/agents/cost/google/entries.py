@@ -11,7 +11,7 @@ from assessments.agents.cost.google.disks import disk_entry
 from assessments.agents.cost.google.kubernetes import cluster, node_pool
 from assessments.agents.cost.google.machines import instance, managed_group
 from assessments.agents.cost.price_list import HOURS, ONE, Entry, Line, Price, Unpriced, priced
-from assessments.agents.google_machines import address_price, source, tunnel_price
+from assessments.agents.google_machines import address_price, price_list, source, tunnel_price
 
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
@@ -74,7 +74,9 @@ def _zone(
 def _hourly(resource: Resource, name: str, usd: float | None, cited: str, region: str) -> Entry:
     if usd is None:
         return Unpriced(resource, name, f"no price is held for it in {region}")
-    return Line(resource, name, HOURS, "hours", Price(Decimal(str(usd)), source(cited)))
+    return Line(
+        resource, name, HOURS, "hours", Price(Decimal(str(usd)), source(cited), *price_list())
+    )
 
 
 Reader = Callable[["Resource", Mapping[str, Any], str, Mapping[str, "Resource"]], Iterator[Entry]]

@@ -29,6 +29,7 @@ from assessments.agents.cost.references import referred
 from assessments.agents.google_machines import (
     address_price,
     hourly_rate,
+    price_list,
     price_source,
     source,
     system_fee,
@@ -66,7 +67,7 @@ def machine_price(machine_type: str, region: str) -> Price | None:
     rate = hourly_rate(machine_type, region)
     if rate is None:
         return None
-    return Price(Decimal(str(rate.paid)), price_source(machine_type, region, rate))
+    return Price(Decimal(str(rate.paid)), price_source(machine_type, region, rate), *price_list())
 
 
 def instance(
@@ -161,7 +162,9 @@ def _license(resource: Resource, kind: str, system: str, hours: Decimal) -> Entr
     if fee is None:
         return Unpriced(resource, f"{name} license", f"no price is held for it on {kind}")
     cited = source(f"{name} license on {kind}")
-    return Line(resource, f"{name} license", hours, "hours", Price(Decimal(str(fee)), cited))
+    return Line(
+        resource, f"{name} license", hours, "hours", Price(Decimal(str(fee)), cited, *price_list())
+    )
 
 
 def _beside(
@@ -181,7 +184,7 @@ def _beside(
     usd = address_price(region)
     if addresses and usd is not None:
         cited = source(f"external IPv4 address in use in {region}")
-        hours, price = HOURS * addresses * count, Price(Decimal(str(usd)), cited)
+        hours, price = HOURS * addresses * count, Price(Decimal(str(usd)), cited, *price_list())
         yield Line(resource, "external IPv4 address", hours, "hours", price)
     for each in blocks(attributes.get("guest_accelerator", [])):
         kind = text(each.get("type")) or "accelerator"
