@@ -39,7 +39,7 @@ from tasks_ui.admin.filters import (
 )
 from tasks_ui.models import ApiToken, PausedQueue, State, TaskRun
 from tasks_ui.models.querysets import SEARCHED
-from tasks_ui.runs import bulk, services, wording
+from tasks_ui.runs import bulk, services, waterfall, wording
 from tasks_ui.runs.history import history
 from tasks_ui.templatetags import ui
 
@@ -59,7 +59,7 @@ else:  # Django's classes take no parameters when the program runs
 
 SEE_RESULTS = "django_celery_results.view_taskresult"
 EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
-LIVE_COLUMNS = ("status", "bar", "progress", "tries", "in_queue", "age", "on_worker")
+LIVE_COLUMNS = ("status", "bar", "progress", "took", "tries", "in_queue", "age", "on_worker")
 ROWS_MAX = 200
 CHILDREN_SHOWN = 100
 NONE = "\N{EN DASH}"
@@ -70,7 +70,17 @@ class TaskRunAdmin(TaskRunBase):
     """Rows are written by the system alone; an operator cancels, repeats, hurries, and forgets what
     is finished."""
 
-    list_display = ("name", "owner", "status", "bar", "tries", "in_queue", "age", "on_worker")
+    list_display = (
+        "name",
+        "owner",
+        "status",
+        "bar",
+        "took",
+        "tries",
+        "in_queue",
+        "age",
+        "on_worker",
+    )
     list_display_links = ("name",)
     list_filter = (
         UserFilter,
@@ -81,7 +91,7 @@ class TaskRunAdmin(TaskRunBase):
         WorkerFilter,
         LevelFilter,
     )
-    list_select_related = ("owner", "cancel_requested_by")
+    list_select_related = ("owner", "cancel_requested_by", "parent")
     list_per_page = 50
     show_full_result_count = False
     show_facets = (
@@ -118,6 +128,20 @@ class TaskRunAdmin(TaskRunBase):
     def progress(self, run: TaskRun) -> SafeString:
         """The bar with the run's own words, for those who may read them."""
         return self._bar(run, words=_line(run))
+
+    @admin.display(description="Took")
+    def took(self, run: TaskRun) -> SafeString:
+        """How long it ran, and under it how long it waited; of a part also when it started."""
+        waited, ran = waterfall.times(run)
+        words = [f"waited {wording.duration(waited)}"]
+        if run.parent and run.started_at:
+            offset = wording.duration(run.started_at - run.parent.queued_at)
+            words.insert(0, f"started +{offset}")
+        return format_html(
+            '<span class="nowrap">{}</span><span class="why">{}</span>',
+            NONE if ran is None else wording.duration(ran),
+            ", ".join(words),
+        )
 
     @admin.display(description="Attempt")
     def tries(self, run: TaskRun) -> str:
@@ -372,8 +396,10 @@ class TaskRunAdmin(TaskRunBase):
     @admin.display(description="Parts")
     def children_table(self, run: TaskRun) -> SafeString:
         children = list(run.children.order_by("pk")[: CHILDREN_SHOWN + 1])
+        shown = children[:CHILDREN_SHOWN]
         context = {
-            "children": children[:CHILDREN_SHOWN],
+            "children": shown,
+            "waterfall": waterfall.waterfall(run, shown),
             "has_more": len(children) > CHILDREN_SHOWN,
             "run": run,
         }
@@ -412,7 +438,7 @@ class TaskRunAdmin(TaskRunBase):
         ids = filter(None, map(_uuid, request.GET.getlist("id")[:ROWS_MAX]))
         runs = (
             self.get_queryset(request)
-            .select_related("owner", "cancel_requested_by")
+            .select_related(*self.list_select_related)
             .filter(pk__in=list(ids))
         )
         columns = [name for name in self.get_list_display(request) if name in LIVE_COLUMNS]

@@ -167,8 +167,9 @@ class LevelFilter(StrictFilter):
         yield from rest
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> QuerySet[TaskRun]:
-        if self.value() == "all":
+        level = self.value() or ""  # the form sends filters that are not set, too
+        if level == "all":
             return queryset
-        if self.value() not in {None, "parts"}:
+        if level not in {"", "parts"}:
             return queryset.none()
-        return queryset.filter(parent__isnull=self.value() is None)
+        return queryset.filter(parent__isnull=not level)

@@ -105,7 +105,9 @@ def test_an_operator_finds_a_users_tasks_watches_them_and_ends_them(
     TaskRun.objects.filter(pk=waiting.pk).update(rung_at=None)
     admin(shared_stack.url)
     page.goto(shared_stack.url + LIST)
-    page.locator("#changelist-filter").get_by_role("link", name="tomas").click()
+    page.get_by_label("User", exact=True).select_option(label="tomas")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(".filters .is-set label")).to_have_text("User")
     expect(page.locator("#result_list")).not_to_contain_text("maras task")
     expect(row(page, running).locator(".badge")).to_have_text("Running")
     expect(page.locator(".live-note")).to_have_text("Live")
@@ -258,6 +260,29 @@ def test_the_overview_follows_what_finishes_and_who_works(
     page.get_by_role("link", name="Last 24 hours").click()
     expect(page.locator(".tiles [data-state=FAILURE]")).to_contain_text("in the last 24 hours")
     request_cancel(working, by=None)
+
+
+def test_the_parts_of_a_run_are_drawn_and_found_by_the_filters(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, queue_probe: Queue
+) -> None:
+    whole = queue_probe("mara", title="a family", kind="probe_family", children=2)
+    queue_probe("tomas", title="a single task")
+    wait_until(
+        lambda: TaskRun.objects.get(pk=whole.pk).is_final, timeout_s=30, what="the family to end"
+    )
+    admin(shared_stack.url)
+    page.goto(shared_stack.url + LIST)
+    page.get_by_label("Level").select_option(label="Parts")
+    page.get_by_label("User", exact=True).select_option(label="mara")
+    page.get_by_role("button", name="Filter").click()
+    rows = page.locator("#result_list tbody tr")
+    expect(rows).to_have_count(4)
+    expect(rows.first.locator(".field-took")).to_contain_text("started +")
+    page.get_by_role("link", name="Clear filters").click()
+    page.locator("#result_list").get_by_role("link", name="a family").click()
+    expect(page.locator(".parts .runs")).to_have_count(5)
+    widths = page.locator(".parts .runs").evaluate_all("all => all.map((r) => r.getBBox().width)")
+    assert widths[0] > max(widths[1:]) > 0
 
 
 def test_a_worker_is_drained_and_takes_tasks_again(

@@ -233,6 +233,23 @@ def test_the_list_is_filtered_by_worker_and_queue(
         assert b"the one of w1" in page and b"the other" not in page
 
 
+def test_the_form_of_the_filters_keeps_the_search_and_what_is_not_offered(
+    client: Client, operator: User, bob: User, queue_probe: Queue
+) -> None:
+    queue_probe(title="bobs payments", owner=bob)
+    queue_probe(title="alices payments")
+    signed_in(client, operator)
+    unset = {name: "" for name in ("user", "state", "age", "queue", "kind", "worker", "level")}
+    page = client.get(LIST, unset).content.decode()
+    assert "bobs payments" in page and "alices payments" in page and "Clear filters" not in page
+    page = client.get(
+        LIST, {**unset, "user": str(bob.pk), "worker": "gone", "q": "pay"}
+    ).content.decode()
+    assert "Clear filters" in page and '<input type="hidden" name="q" value="pay"' in page
+    assert '<option value="gone" selected>gone</option>' in page
+    assert f'<option value="{bob.pk}" selected>bob</option>' in page
+
+
 @pytest.mark.parametrize(
     "unknown",
     ["worker=gone", "queue=x", "kind=x", "user=x", "user=999999", "state=x", "age=x", "level=x"],
