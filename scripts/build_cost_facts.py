@@ -42,6 +42,7 @@ ELB = "https://aws.amazon.com/elasticloadbalancing/pricing/"
 RDS = "https://aws.amazon.com/rds/pricing/"
 AURORA_PAGE = "https://aws.amazon.com/rds/aurora/pricing/"
 CACHE = "https://aws.amazon.com/elasticache/pricing/"
+SEARCH = "https://aws.amazon.com/opensearch-service/pricing/"
 CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 EKS = "https://aws.amazon.com/eks/pricing/"
 
@@ -126,6 +127,9 @@ US_EAST_1: list[tuple[str, str, float, str]] = [
     ("cache.redis.serverless", "GB-hour", 0.125, CACHE),
     ("cache.memcached.serverless", "GB-hour", 0.125, CACHE),
     ("cache.valkey.serverless", "GB-hour", 0.084, CACHE),
+    ("search.gp2", "GB-month", 0.135, SEARCH),
+    ("search.io1", "GB-month", 0.169, SEARCH),
+    ("search.standard", "GB-month", 0.067, SEARCH),
 ]
 
 # Nodes whose price is known to be the same in the three US regions

@@ -16,6 +16,7 @@ USED_BY = {
     "ec2.json.gz": ("cost", "capacity", "sustainability"),
     "azure.json.gz": ("cost",),
     "google.json.gz": ("cost",),
+    "nodes.json.gz": ("cost",),
     "cost_facts.json": ("cost",),
     "sla.json": ("reliability",),
     "carbon.json": ("sustainability",),

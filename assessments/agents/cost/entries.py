@@ -28,6 +28,7 @@ from assessments.agents.cost.places import (
     usual_regions,
 )
 from assessments.agents.cost.price_list import HOURS, ONE, Entry, Line, Unpriced, priced
+from assessments.agents.cost.search import search_entries
 from assessments.agents.cost.support import cluster_support
 from assessments.agents.cost.volumes import volume_entries
 from assessments.agents.inventory import (
@@ -206,6 +207,8 @@ def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
     attributes: dict[str, Any] = attributes_of(resource)
     if kind == "aws_vpc_endpoint":
         yield from endpoint_entries(resource, attributes, region, estate.resources)
+    elif kind in ("aws_opensearch_domain", "aws_elasticsearch_domain"):
+        yield from search_entries(resource, attributes, region)
     elif kind == "aws_elasticache_serverless_cache":
         yield from serverless_entries(resource, attributes, region)
     elif kind == "aws_rds_cluster_instance":

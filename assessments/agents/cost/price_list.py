@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.datasets import load
+from assessments.agents.datasets import header, load
 
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ZERO, ONE = Decimal(0), Decimal(1)
 HOURS_PER_MONTH = 730
 HOURS = Decimal(HOURS_PER_MONTH)
-FACTS = "cost_facts.json"
+FACTS, NODES = "cost_facts.json", "nodes.json.gz"
+NODE_KEYS = ("cache.", "search.")
 CENT = Decimal("0.01")
 PAGES = {"azure": "Azure's price pages", "google": "Google Cloud's price pages"}
 """What the facts table's prices of other clouds than AWS are from, by the first part of the key."""
@@ -76,10 +77,23 @@ def fact(key: str, region: str) -> Price | None:
     row = load(FACTS)["prices"].get(key)
     usd = row and row["prices"].get(region, row["prices"].get("*"))
     if not row or usd is None:
-        return None
+        return _node_price(key, region)
     source = f"{key} in {region}, per {row['unit']}, {row['url']}, as of {row['as_of']}"
     listed = PAGES.get(key.partition(".")[0], "AWS's price pages")
     return Price(Decimal(str(usd)), source, listed, row["as_of"])
+
+
+def _node_price(key: str, region: str) -> Price | None:
+    """The price of a cache or search node, whose list has more regions than the facts table."""
+    if not key.startswith(NODE_KEYS):
+        return None
+    data, cited = load(NODES), header(NODES)
+    row = data["prices"].get(key)
+    if row is None or region not in data["regions"]:
+        return None
+    usd = row[data["regions"].index(region)]
+    source = cited.cite(f"{key} in {region}, per node-hour")
+    return Price(Decimal(str(usd)), source, cited.source, cited.as_of) if usd else None
 
 
 def priced(
