@@ -253,7 +253,7 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
     ``only_failed`` asks only the agents that failed. Raises CannotRunAgainError, QuotaError.
     """
     if not task.is_final:
-        raise CannotRunAgainError("It has not finished. Cancel it first, or wait for its end.")
+        raise CannotRunAgainError("It has not finished. Cancel it first, or wait until it ends.")
     if task.kind == kinds.REPORT.name:
         report = Report.objects.filter(pk=str(task.subject_id)).first()
         if report is None:
@@ -266,7 +266,7 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
     run = runs.filter(pk=str(task.subject_id)).first()
     if run is None or task.kind not in {kinds.PROCESS.name, kinds.RECOMMENDATIONS.name}:
         raise CannotRunAgainError(
-            "This kind of task is not run again by itself; run its assessment again."
+            "This kind of task can't be run again on its own; run its assessment again."
         )
     if task.kind == kinds.RECOMMENDATIONS.name:
         with transaction.atomic():

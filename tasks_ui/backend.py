@@ -1,4 +1,4 @@
-"""``django.tasks`` on tracked runs: any ``@task`` gets a durable row, retries, a cancel, live
+"""``django.tasks`` on tracked runs: any ``@task`` gets a durable row, retries, cancellation, live
 progress and the dashboard.
 
     TASKS = {"default": {"BACKEND": "tasks_ui.backend.TrackedBackend"}}
@@ -8,7 +8,7 @@ progress and the dashboard.
         ...
         context.report(done, total, "Chapter 3")
 
-docs/tasks_ui.md says how the states map, and what Django's interface has no word for.
+docs/tasks_ui.md shows how the states map, and what Django's interface has no word for.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ changes threads, and comparing a request's lazy user would query the database in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedTask(Task):  # type: ignore[type-arg]
-    """``max_attempts`` counts the first try; None means ``TASKS_MAX_ATTEMPTS``. ``title`` is what
-    the dashboard shows in place of the function's name."""
+    """``max_attempts`` includes the first; None means ``TASKS_MAX_ATTEMPTS``. ``title`` is what the
+    dashboard shows instead of the function's name."""
 
     max_attempts: int | None = None
     title: str = ""
@@ -49,7 +49,7 @@ class TrackedTask(Task):  # type: ignore[type-arg]
 
 class TrackedBackend(BaseTaskBackend):
     """Options: ``QUEUES`` as for any backend, and ``OPTIONS["OWNER"]``, the username of the user
-    who owns what nobody else does."""
+    who owns the runs that nobody else does."""
 
     task_class = TrackedTask
     supports_defer = True
@@ -64,9 +64,10 @@ class TrackedBackend(BaseTaskBackend):
             raise InvalidTask(f"max_attempts must be between 1 and {ATTEMPTS_MAX}.")
 
     def enqueue(self, task: Task[..., Any], args: Any, kwargs: Any) -> TrackedResult:
-        """Write the run in the present transaction; the broker is rung when it commits.
+        """Write the run in the current transaction; the message to the broker is sent when it
+        commits.
 
-        Raises ImproperlyConfigured where nobody owns it, TypeError where an argument is not JSON.
+        Raises ImproperlyConfigured if it has no owner, TypeError if an argument is not JSON.
         """
         from tasks_ui.runs import calls  # models: @task is used before all apps are loaded
 
@@ -76,7 +77,7 @@ class TrackedBackend(BaseTaskBackend):
         )
 
     def get_result(self, result_id: str) -> TrackedResult:
-        """Raises TaskResultDoesNotExist for an id that is unknown, or past its retention."""
+        """Raises TaskResultDoesNotExist for an id that is unknown or past its retention."""
         from tasks_ui.runs import calls
 
         return calls.find(result_id, backend=self.alias)
@@ -116,14 +117,14 @@ class TrackedBackend(BaseTaskBackend):
 
 
 def owned_by(user: Any) -> AbstractContextManager[None]:
-    """Tasks that are enqueued within the block belong to ``user``: they see them, and may cancel
-    them. Within a task that is its own run's owner."""
+    """Tasks enqueued within the block belong to ``user``, who can see and cancel them. Within a
+    task, the default is the owner of its own run."""
     return _owned(lambda: user)
 
 
 @sync_and_async_middleware
 def owner_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """What a signed-in person's request enqueues is theirs. Put it after
+    """Tasks enqueued during a request belong to the signed-in person. Put it after
     AuthenticationMiddleware."""
     if iscoroutinefunction(get_response):
 

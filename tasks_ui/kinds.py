@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What an app says of one of its runs in a list.
+    """What an app adds to one of its runs in a list.
 
-    ``severities`` counts what was found by level, 4 (critical) to 0 (info); None where nothing
-    counts findings. ``outcome`` is the sentence of a run that succeeded, beside or in place of the
-    counts; ``offer`` what it leads to then, as words and an address.
+    ``severities`` counts findings by level, 4 (critical) to 0 (info); None if this kind has no
+    findings. ``outcome`` is a sentence about a run that succeeded, shown beside or instead of the
+    counts; ``offer`` is the next step, as text and URL.
     """
 
     title: str
@@ -33,13 +33,13 @@ class RunFacts:
 
     @property
     def found(self) -> int:
-        """All that was found, of any severity."""
+        """All findings, of any severity."""
         return sum((self.severities or {}).values())
 
 
 class CannotRunAgainError(Exception):
-    """The run can't be repeated; the message says why and what to do. ``status`` is the HTTP status
-    that says the same."""
+    """The run can't be repeated; the message says why and what to do. ``status`` is the matching
+    HTTP status."""
 
     def __init__(self, message: str, *, status: int = 409) -> None:
         super().__init__(message)
@@ -51,8 +51,7 @@ class CannotCompareError(Exception):
 
 
 class RunAgain(Protocol):
-    """Starts the work of a finished run once more. Raises CannotRunAgainError, with nothing
-    started."""
+    """Repeats the work of a finished run. If it raises CannotRunAgainError, nothing was started."""
 
     def __call__(
         self, task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False
@@ -65,12 +64,11 @@ class TaskKind:
 
     ``link`` turns a run's subject into a URL. ``on_final`` is called with a run that has just
     reached a final state, in the transaction of that change, so that an app's own rows agree with
-    it. ``describe`` gives the facts of many runs, by run id, in a number of queries that does not
-    grow with them. ``run_again`` starts a new run of the same subject on behalf of a person and
-    returns it; call it through ``tasks_ui.runs.services.run_again``. ``compare`` gives the address
-    of the page that compares two runs, in any order, or raises CannotCompareError.
-    ``is_follow_up``: it finishes what another run began, which offers its outcome; lists leave it
-    out once it is done.
+    it. ``describe`` returns the facts of many runs, by run id, with a fixed number of queries.
+    ``run_again`` starts and returns a new run of the same subject on behalf of a person; call it
+    through ``tasks_ui.runs.services.run_again``. ``compare`` returns the URL of the page that
+    compares two runs, in any order, or raises CannotCompareError. ``is_follow_up``: it continues
+    another run, on whose page its outcome is shown; lists leave it out once it is done.
     """
 
     name: str
@@ -100,12 +98,12 @@ def get(name: str) -> TaskKind:
 
 
 def find(name: str) -> TaskKind | None:
-    """The kind, or None where the app that registered it is gone."""
+    """The kind, or None if the app that registered it is gone."""
     return _kinds.get(name)
 
 
 def label(name: str) -> str:
-    """What people call the kind; its name where the app that registered it is gone."""
+    """The kind's label; its name if the app that registered it is gone."""
     kind = find(name)
     return kind.label if kind else name
 

@@ -1,5 +1,5 @@
-"""Deleting what is past its time: finished runs with their events and results, in batches that hold
-no lock for long, and expired tickets and sessions."""
+"""Deletes what is past its retention: finished runs with their events and results, in batches that
+hold no lock for long, and expired tickets and sessions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BATCH = 500
 
 
 def prune() -> int:
-    """Delete runs that finished more than ``TASKS_RETENTION_DAYS`` ago, and what has expired.
-    Returns how many rows of runs went."""
+    """Delete runs that finished more than ``TASKS_RETENTION_DAYS`` ago, and whatever else has
+    expired. Returns the number of deleted runs."""
     before = timezone.now() - timedelta(days=settings.TASKS_RETENTION_DAYS)
     old = TaskRun.objects.filter(
         Q(parent=None) | Q(parent__state__in=FINAL), state__in=FINAL, finished_at__lt=before

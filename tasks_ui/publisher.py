@@ -1,9 +1,9 @@
-"""Pushing events and progress to sockets, without holding up whoever reports them.
+"""Pushes events and progress to sockets without holding up the caller.
 
-One thread a process owns one event loop and one connection to the channel layer for as long as the
-process lives. Reporting hands a value to it and returns in microseconds. Progress is coalesced: of
-each run the latest value, at most one push in 100 ms. A push that fails is dropped: the socket is a
-hint, and readers catch up from the database.
+One thread per process owns an event loop and a connection to the channel layer for as long as the
+process lives. Reporting hands a value to it and returns in microseconds. Progress is coalesced: the
+latest value of each run, at most one push every 100 ms. A push that fails is dropped: the socket is
+a hint, and readers catch up from the database.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Publisher:
             self._loop.call_soon_threadsafe(self._has_messages.set)
 
     def progress(self, group: str, key: str, message: dict[str, Any]) -> None:
-        """Offer the latest progress of ``key``; an earlier one that was not sent yet is
-        forgotten."""
+        """Offer the latest progress of ``key``; an earlier value that was not sent yet is
+        discarded."""
         with self._lock:  # between the look and the write the loop must not take the value away
             is_new = (group, key) not in self._progress
             self._progress[group, key] = message
@@ -83,7 +83,7 @@ class Publisher:
         return [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
 
     async def _push_progress(self, layer: Any) -> None:
-        """Each value at once; where one of its key has just left, the latest after
+        """Send each value immediately, or, if one of the same key was just sent, the latest after
         ``PUSH_EVERY_S``."""
         left_at: dict[tuple[str, str], float] = {}
         while True:
@@ -105,8 +105,8 @@ class Publisher:
 
 
 async def _push(layer: Any, batch: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Send in order. What the layer does not take in time is dropped: a hint that is lost changes
-    nothing."""
+    """Send in order. Messages that the layer does not accept in time are dropped: a lost hint
+    changes nothing."""
     try:
         async with asyncio.timeout(PUSH_TIMEOUT_S):
             if isinstance(layer, RedisPubSubChannelLayer):
@@ -121,8 +121,8 @@ async def _push(layer: Any, batch: Sequence[tuple[str, dict[str, Any]]]) -> None
 async def _push_at_once(
     layer: RedisPubSubChannelLayer, batch: Sequence[tuple[str, dict[str, Any]]]
 ) -> None:
-    """What ``group_send`` does for each message, in one round trip for all: an event goes to three
-    groups, and sending it thrice cost a third of a short task's time."""
+    """Does what ``group_send`` does, but for all messages in one round trip: an event goes to three
+    groups, and sending it three times took a third of a short task's time."""
     inner = layer._get_layer()
     by_shard: dict[Any, list[tuple[str, bytes]]] = {}
     packed: dict[int, bytes] = {}
@@ -171,7 +171,7 @@ def publish_event(run: TaskRun, event: TaskEvent) -> None:
 
 
 def audience(run: TaskRun) -> list[str]:
-    """The groups that hear of a run."""
+    """The groups that receive a run's messages."""
     if run.parent_id:
         return [groups.task(run.pk)]
     return [groups.task(run.pk), groups.user(run.owner_id), groups.STAFF]

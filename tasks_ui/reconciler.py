@@ -1,7 +1,7 @@
-"""What makes "nothing stuck" true: sweeps that look for rows which nobody moves, and move them.
+"""Ensures that nothing gets stuck: sweeps look for rows that nobody is moving, and move them.
 
 Any number of copies may run: rows are taken with SKIP LOCKED and every change is a guarded
-transition. Decisions need the database alone; the broker is only rung.
+transition. Decisions need only the database; the broker just carries messages.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ queue looks like. That floods nothing: of each owner a window of runs is in a qu
 
 
 def reconcile_for_ever(*, on_turn: Callable[[], None] = lambda: None) -> None:
-    """Sweep once a second; ride out a database that is away. ``on_turn`` is called each time."""
+    """Sweep once a second, and survive database outages. ``on_turn`` is called each time."""
     keeping_count = _KeepingCount()
     while True:
         started = time.monotonic()
@@ -84,7 +84,7 @@ class _KeepingCount:
 
 
 def reconcile(*, dry_run: bool = False) -> Counter[str]:
-    """One sweep. Returns how many runs each rule moved, or would move with ``dry_run``."""
+    """One sweep. Returns how many runs each rule moved, or with ``dry_run`` would have moved."""
     rules = {
         LOST: (lost(), take_back),
         UNCONFIRMED: (cancelled_but_not_confirmed(), confirm),
@@ -101,7 +101,7 @@ def reconcile(*, dry_run: bool = False) -> Counter[str]:
 
 
 def let_in_the_waiting() -> None:
-    """Admit runs whose owner's window has room, for every owner who has some waiting."""
+    """Admit runs whose owner's window has room, for every owner with waiting runs."""
     owners = dispatch.waiting().order_by("owner_id", "queue").values_list("owner_id", "queue")
     for owner_id, queue in owners.distinct():
         dispatch.admit(owner_id, queue)
@@ -120,11 +120,11 @@ def cancelled_but_not_confirmed() -> QuerySet[TaskRun]:
 
 
 def unheard() -> QuerySet[TaskRun]:
-    """Runs that could start now, but whose message seems to be gone.
+    """Runs that could start now but whose message seems to be lost.
 
-    A message is taken for lost when a run that was queued after it was sent has started (queues are
-    first in, first out), or when nothing in its queue runs or has lately started. A long queue that
-    moves is left alone, and so is a paused one.
+    A message is presumed lost when a run that was queued after it was sent has started (queues are
+    first in, first out), or when nothing in its queue is running or has started recently. A long
+    queue that is moving is left alone, and so is a paused one.
     """
     due = (
         Q(state=State.PENDING, rung_at__isnull=False)
@@ -157,7 +157,7 @@ def unheard() -> QuerySet[TaskRun]:
 
 
 def take_back(run: TaskRun) -> bool:
-    """Let a lost run wait for its next attempt, or fail it when its attempts are used up."""
+    """Let a lost run wait for its next attempt, or fail it if its attempts are used up."""
     if run.state == State.CANCELLING:
         return confirm_cancelled(run, attempt=run.attempt)
     still_lost = Q(lease_until__lt=Now())
@@ -187,7 +187,7 @@ def confirm(run: TaskRun) -> bool:
 
 
 def ring(run: TaskRun) -> bool:
-    """Ring for a run and note it, if the broker took the message."""
+    """Send a message for a run, and record it if the broker accepted it."""
     if not dispatch.send(run.pk, kind=run.kind, queue=run.queue, attempt=run.attempt):
         raise BrokerAway
     TaskRun.objects.filter(pk=run.pk).update(rung_at=Now(), rings=F("rings") + 1)
@@ -195,7 +195,7 @@ def ring(run: TaskRun) -> bool:
 
 
 class BrokerAway(Exception):
-    """The broker takes no message now; the rest of the batch need not be tried."""
+    """The broker accepts no messages now; there is no point in trying the rest of the batch."""
 
 
 def _each(found: QuerySet[TaskRun], move: Callable[[TaskRun], bool]) -> int:

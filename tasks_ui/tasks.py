@@ -1,4 +1,5 @@
-"""Housekeeping, rung by beat, and the one Celery task that runs every task of ``django.tasks``."""
+"""Housekeeping, scheduled by beat, and the one Celery task that runs every ``django.tasks``
+task."""
 
 from __future__ import annotations
 
@@ -14,5 +15,5 @@ run_task = tracked(CALL)(run_call)
 
 @shared_task(name="tasks_ui.prune_tasks")
 def prune_tasks() -> int:
-    """Delete what is past its retention."""
+    """Delete everything that is past its retention."""
     return prune()

@@ -1,8 +1,8 @@
 """Where a request comes from.
 
-Behind a proxy every connection is the proxy's, which names its client in ``X-Forwarded-For``.
-Anyone can send that header, so no more of it is believed than ``TRUSTED_PROXIES``, the number of
-proxies in front, says: each of them appends the address that it saw itself.
+Behind a proxy, every connection comes from the proxy, which names its client in
+``X-Forwarded-For``. Anyone can send that header, so only the last ``TRUSTED_PROXIES`` entries are
+believed: each proxy in front appends the address that it saw itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The client's IP address, or None where there is none, as on a Unix socket."""
+    """The client's IP address; None if there is none, as on a Unix socket."""
     seen = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     proxies = settings.TRUSTED_PROXIES
     if 0 < proxies <= len(seen):

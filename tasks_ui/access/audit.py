@@ -24,8 +24,8 @@ Event = AuditEntry.Event
 def record(
     event: Event, *, request: HttpRequest | None = None, by: Any = None, about: str = ""
 ) -> None:
-    """Note what ``by``, or the caller of the request, did. A command has no request, and so no
-    address. Never give it a secret."""
+    """Record what ``by``, or the caller of the request, did. A command has no request, and so no
+    address. Never pass it a secret."""
     actor = by if by is not None else getattr(request, "user", None)
     known = actor if actor is not None and actor.pk is not None else None
     entry = AuditEntry.objects.create(
@@ -39,8 +39,8 @@ def record(
 
 
 def _printable(text: str) -> str:
-    """``text`` without what can't be stored or would be shown as something else (NUL, halves of
-    surrogate pairs, marks of direction): no request keeps itself out of the log by its address."""
+    """``text`` without characters that can't be stored or would be misleading (NUL, lone
+    surrogates, direction marks), so that no request can keep itself out of the log with its URL."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
@@ -57,7 +57,7 @@ def _log(entry: AuditEntry) -> None:
 
 
 class AdminAuditMiddleware:
-    """Notes every change that somebody makes in the admin, of whatever model, by its address."""
+    """Records every change that somebody makes in the admin, on any model, by its URL."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

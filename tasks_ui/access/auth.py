@@ -1,4 +1,4 @@
-"""Who is calling: by session, by API token, or (sockets only) by a single-use ticket."""
+"""Who is calling: identified by session, API token, or (sockets only) single-use ticket."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class TokenAuth(HttpBearer):
 
 
 class SessionAuth(APIKeyCookie):
-    """The session of a signed-in browser; what changes something needs Django's CSRF token
-    besides."""
+    """The session of a signed-in browser; requests that change something also need Django's CSRF
+    token."""
 
     param_name = settings.SESSION_COOKIE_NAME
 
@@ -73,14 +73,14 @@ class SessionAuth(APIKeyCookie):
 
 
 def caller(request: HttpRequest) -> AbstractUser:
-    """The user of a request that has come past ``TokenAuth`` or ``SessionAuth``."""
+    """The user of a request that has passed ``TokenAuth`` or ``SessionAuth``."""
     return cast("AbstractUser", request.user)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credential:
-    """What a socket was opened with: a token, or a session and the hash of the password that it was
-    begun with."""
+    """What a socket was opened with: a token, or a session and the hash of the password that it
+    started with."""
 
     user: AbstractUser
     token_id: int | None = None
@@ -101,8 +101,8 @@ class Refused(Exception):
 
 
 def identify(scope: dict[str, Any]) -> Credential:
-    """Whose socket this is. Raises Refused(4401) for nobody's, Refused(4403) where another site's
-    page opens it."""
+    """Whose socket this is. Raises Refused(4401) if nobody's, Refused(4403) if another site's page
+    opens it."""
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
     }
@@ -115,8 +115,8 @@ def identify(scope: dict[str, Any]) -> Credential:
 
 
 def is_signed_in(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a request with these headers comes with a valid token or session. It says nothing of
-    what they may do, nor whether another site's page sent it."""
+    """Whether a request with these headers has a valid token or session. This does not check what
+    they may do, nor whether another site's page sent it."""
     texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
     try:
         if bearer := texts.get("authorization"):
@@ -127,7 +127,7 @@ def is_signed_in(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def still_valid(credentials: Iterable[Credential]) -> set[Credential]:
-    """Those of ``credentials`` that would open a socket now, by three queries at most."""
+    """Those of ``credentials`` that could open a socket now, with three queries at most."""
     asked = set(credentials)
     users = {
         user.pk: user
@@ -164,8 +164,8 @@ def still_valid(credentials: Iterable[Credential]) -> set[Credential]:
 
 
 def may_see_everything(user_ids: Collection[Any]) -> set[Any]:
-    """Those of the users who may follow everyone's tasks now, by one query. Frames carry what tasks
-    say: they are for active staff who may view tasks and read what they say."""
+    """Those of the users who may now follow everyone's tasks, with one query. Frames carry the
+    content of tasks, so they are for active staff who may view tasks and their content."""
     staff = get_user_model().objects.filter(pk__in=user_ids, is_staff=True, is_active=True)
     for permission in (VIEW, OPERATE):
         staff = staff.filter(_has(permission))
@@ -229,11 +229,11 @@ def _user_of_session(key: str) -> Any:
 
 
 def is_own_origin(origin: str, *, host: str) -> bool:
-    """Whether a page of ``origin`` is this site's, addressed as ``host``, or of one that
-    CSRF_TRUSTED_ORIGINS names.
+    """Whether a page at ``origin`` belongs to this site, addressed as ``host``, or to one in
+    CSRF_TRUSTED_ORIGINS.
 
-    Host and port have to agree. The scheme is not known behind a proxy, and no browser lets a page
-    of https open ws.
+    Host and port have to match. The scheme is unknown behind a proxy, and no browser lets an https
+    page open ws.
     """
     try:
         parts = urlsplit(origin)

@@ -1,7 +1,7 @@
-"""Who may read everyone's tasks; and losing access ends live subscriptions.
+"""Who may read everyone's tasks, and how losing access ends live subscriptions.
 
-A signal only says "look again" to the sockets of one user: whether a session, a token or a user is
-still good is read from the database, which every web process does once a second anyway
+A signal only asks the sockets of one user to look again: whether a session, a token or a user is
+still valid is read from the database, which every web process does once a second anyway
 (``tasks_ui.live.poll``).
 """
 
@@ -28,13 +28,12 @@ OPERATE = "tasks_ui.operate_taskrun"
 
 
 def may_read(user: AbstractUser | AnonymousUser) -> bool:
-    """Operators read what everyone's tasks say, and act on them; other staff see that they are
-    there."""
+    """Operators can read everyone's tasks and act on them; other staff only see that they exist."""
     return bool(user.is_authenticated and user.has_perm(OPERATE))
 
 
 def look_again(user_id: Any) -> None:
-    """Ask the sockets of a user, in all processes, to check their access once this transaction is
+    """Ask a user's sockets, in all processes, to check their access once this transaction is
     committed."""
     message = {"type": "access.changed"}
     transaction.on_commit(lambda: publisher().send([groups.user(user_id)], message), robust=True)

@@ -1,8 +1,8 @@
-"""How often one token, or one signed-in person, may use the REST API: so many requests in a minute.
+"""Limits how many requests per minute one token, or one signed-in person, may send to the REST API.
 
 The count is in Valkey, which all web processes share, by fixed windows of a minute (INCR and
-EXPIRE). It guards against a program in a loop, not against an attacker. With Valkey away nothing is
-counted and everything goes on.
+EXPIRE). It guards against programs stuck in a loop, not against attackers. While Valkey is down
+nothing is counted, and everything else keeps working.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TooManyRequestsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """What is left of a minute's requests; ``reset_s`` whole seconds until the next minute."""
+    """What remains of this minute's requests; ``reset_s``: whole seconds until the next minute."""
 
     limit: int
     remaining: int
@@ -57,7 +57,7 @@ class Allowance:
 
 
 def spend(request: HttpRequest, who: str) -> None:
-    """Count a request of ``who`` and note on it what is left. Raises TooManyRequestsError."""
+    """Count a request of ``who`` and attach what remains. Raises TooManyRequestsError."""
     now = time.time()
     window = int(now // WINDOW_S)
     count = _count(key(who, window=window))
@@ -74,7 +74,7 @@ def key(who: str, *, window: int) -> str:
 
 
 def _count(name: str) -> int:
-    """The requests counted under ``name`` with this one; 0 while Valkey is away."""
+    """The requests counted under ``name``, including this one; 0 while Valkey is down."""
     global _client, _leave_alone_until
     if time.monotonic() < _leave_alone_until:
         return 0

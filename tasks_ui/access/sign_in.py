@@ -1,4 +1,4 @@
-"""What a view may rely on once somebody has signed in."""
+"""What a view can rely on once somebody has signed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a person's API tokens: make one, see which there are, end one."""
+"""The API tokens page: create, list and revoke tokens."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TokenForm(forms.Form):
 @never_cache  # the page holds a key once
 @require_http_methods(["GET", "POST"])
 def tokens(request: SignedInRequest) -> HttpResponse:
-    """All of one's tokens; what POST makes is shown in the answer, and nowhere after it."""
+    """All of one's tokens. A new token is shown in the response to the POST, and never again."""
     form = TokenForm(request.POST or None)
     made: tuple[ApiToken, str] | None = None
     if request.method == "POST" and form.is_valid():
@@ -59,7 +59,8 @@ def tokens(request: SignedInRequest) -> HttpResponse:
 def create_token(
     request: SignedInRequest, *, name: str, scope: str, days: str
 ) -> tuple[tuple[ApiToken, str] | None, str]:
-    """A token of the caller's with its key, which can't be read again; or None, and why not."""
+    """A new token of the caller's, with its key, which can't be recovered later; or None, and why
+    not."""
     if _live(request).count() >= TOKENS_MAX:
         return None, f"You have {TOKENS_MAX} tokens. Revoke one that is not used any more."
     expires_at = timezone.now() + timedelta(days=int(days)) if days else None
@@ -71,7 +72,7 @@ def create_token(
 @login_required
 @require_POST
 def revoke(request: SignedInRequest, token_id: int) -> HttpResponse:
-    """End a token at once, and the sockets that it opened."""
+    """Revoke a token immediately, and close the sockets that it opened."""
     token = get_object_or_404(_live(request), pk=token_id)
     token.revoked_at = timezone.now()
     token.save(update_fields=["revoked_at"])

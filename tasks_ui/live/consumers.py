@@ -1,7 +1,8 @@
 """The WebSocket API v1 (``tasks_ui.protocol`` has its messages).
 
-``following`` keeps what a socket follows, ``outgoing`` what it sends, ``subscriptions`` holds the
-conversation about tasks; ``Socket`` joins them to the client, the channel layer and the poll.
+``following`` tracks what a socket follows, ``outgoing`` what it sends, ``subscriptions`` handles
+the conversation about tasks; ``Socket`` connects them to the client, the channel layer and the
+poll.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ type Action = Callable[[], Awaitable[None]]
 
 
 async def consumer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """The ASGI application of ``/ws/v1/``. A socket is accepted before it is refused, so that pages
-    see the code."""
+    """The ASGI application at ``/ws/v1/``. A socket is accepted before it is refused, so that pages
+    can see the close code."""
     await receive()  # websocket.connect
     transport.limit_frames(send, size=p.MESSAGE_MAX_BYTES)
     try:
@@ -55,7 +56,7 @@ async def consumer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 class Socket:
-    """One open socket. All that is sent about tasks is sent by one task of asyncio, in order."""
+    """One open socket. A single asyncio task sends everything about tasks, in order."""
 
     def __init__(self, credential: auth.Credential, receive: Receive, send: Send) -> None:
         self.credential = credential
@@ -72,7 +73,7 @@ class Socket:
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Serve the client until it goes, or until its access ends."""
+        """Serve the client until it leaves or its access ends."""
         poll.add(self)
         parts = (self._read(), self._listen(), self._serve())
         work: list[asyncio.Future[Any]] = [asyncio.create_task(part) for part in parts]
@@ -99,7 +100,7 @@ class Socket:
         return self._following.scopes
 
     def look(self, look: Look) -> None:
-        """Take a look at the database, and have it served if anything in it is news."""
+        """Take a look at the database, and queue it if it contains anything new."""
         self._look = look
         if not self._membership.is_complete or self._following.has_news(look):
             self._offer(self._catch_up)
@@ -113,7 +114,7 @@ class Socket:
             self._ended.set_result(code)
 
     async def _read(self) -> None:
-        """Put what the client sends into the mailbox."""
+        """Put the client's messages into the mailbox."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
@@ -123,7 +124,7 @@ class Socket:
             await self._mailbox.put(lambda text=text: self._answer(text))  # type: ignore[misc]
 
     async def _listen(self) -> None:
-        """Put what the layer brings into the mailbox."""
+        """Put the layer's messages into the mailbox."""
         joining = asyncio.create_task(
             self._membership.join()
         )  # begins once receive() below has made the channel
@@ -132,7 +133,7 @@ class Socket:
                 try:
                     message = await self._membership.receive()
                 except Exception as error:  # whatever the layer raises; the poll does without
-                    logger.debug("The channel layer is away: %s", error)
+                    logger.debug("The channel layer is unreachable: %s", error)
                     await asyncio.sleep(1)
                     continue
                 self._sort_in(message)
@@ -149,8 +150,8 @@ class Socket:
             poll.look_soon()
 
     def _offer(self, action: Action) -> None:
-        """Have ``action`` served. While the client is slow, hints are dropped: the poll finds out
-        what is missing."""
+        """Queue ``action``. While the client is slow, hints are dropped: the poll finds what is
+        missing."""
         with suppress(asyncio.QueueFull):
             self._mailbox.put_nowait(action)
 
@@ -189,7 +190,7 @@ class Socket:
             )
 
     async def _close(self, code: int | None) -> None:
-        """Report what has ended, and close. ``code`` is None where the client has gone."""
+        """Report what has ended, and close. ``code`` is None if the client has left."""
         counters.CLOSES.labels(code or "client").inc()
         if code is None:
             return
@@ -200,7 +201,7 @@ class Socket:
 
 
 def _close_code(done: set[asyncio.Future[Any]], ended: asyncio.Future[int]) -> int | None:
-    """The code to close with, by what ended first; None where the client has gone."""
+    """The close code, by what ended first; None if the client has left."""
     if ended in done:
         return ended.result()
     for task in done:

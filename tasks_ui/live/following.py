@@ -1,7 +1,7 @@
 """What one socket follows: its tasks, the newest event sent of each, and its scopes.
 
-Plain bookkeeping. It decides what is next, what is missing and what is out of date; it neither
-reads nor sends anything.
+Plain bookkeeping: it decides what is next, what is missing and what is outdated, but neither reads
+nor sends anything.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tasks_ui.models import FINAL
 @dataclass
 class Followed:
     """A task that a socket follows. ``seq`` is the newest event sent; ``root`` is the task or its
-    parent; ``by_scope`` is "" for one that was asked for. ``since`` is the event up to which its
-    snapshot knew it. ``reached`` holds, for the task and its children, the attempt and the finished
-    units of work that the client knows of."""
+    parent; ``by_scope`` is "" for a task that was subscribed to by id. ``since`` is the newest
+    event in its snapshot. ``reached`` holds, for the task and its children, the attempt and the
+    finished units of work that the client knows about."""
 
     seq: int
     since: int
@@ -31,7 +31,7 @@ class Followed:
     reached: dict[UUID, tuple[int, int]] = field(default_factory=dict)
 
     def reach(self, task_id: UUID, attempt: int, current: int) -> bool:
-        """Note how far a task has come. False when the client knows of more already."""
+        """Record a task's progress. False if the client already knows of more."""
         if (attempt, current) < self.reached.get(task_id, (0, 0)):
             return False
         self.reached[task_id] = attempt, current
@@ -59,8 +59,8 @@ class Following:
         return "all" if "all" in self.scopes else ""
 
     def begin(self, snapshot: p.Snapshot, *, seq: int, by_scope: str = "") -> None:
-        """Follow the task of ``snapshot`` from the event after ``seq``. Of the tasks that came with
-        a scope, the newest SCOPE_TASKS_MAX are kept."""
+        """Follow the task in ``snapshot`` from the event after ``seq``. Of the tasks in a scope,
+        the newest SCOPE_TASKS_MAX are kept."""
         root = snapshot.task.parent_id or snapshot.task.task_id
         followed = Followed(seq=seq, since=snapshot.last_seq, root=root, by_scope=by_scope)
         followed.is_final = snapshot.task.state in FINAL
@@ -82,7 +82,7 @@ class Following:
             del self.tasks[task_id]
 
     def sent(self, event: p.Event) -> None:
-        """Note an event that went out."""
+        """Record an event that was sent."""
         followed = self.tasks[event.task_id]
         followed.seq = event.seq
         if event.seq <= followed.since:
@@ -101,9 +101,9 @@ class Following:
             followed.reach(event.task_id, attempt, data["parent_current"])
 
     def takes(self, progress: p.Progress, *, owner_id: Any) -> bool:
-        """Whether progress goes out: that of a followed task or of its child, unless the work has
-        ended since or the client knows of more. Workers report side by side, so that what they
-        report of one parent may arrive in another order than it was written in."""
+        """Whether to send progress: if it is that of a followed task or its child, unless the work
+        has ended since or the client knows of more. Workers report concurrently, so reports on one
+        parent may arrive in a different order than they were written in."""
         if not self.may_see(owner_id):
             return False
         own = self.tasks.get(progress.task_id)
@@ -118,7 +118,7 @@ class Following:
         )
 
     def has_news(self, look: Look) -> bool:
-        """Whether a look at the database shows something that the client was not sent."""
+        """Whether a look at the database shows something that has not been sent to the client."""
         for task_id in look.asked & self.tasks.keys():
             seen = look.tasks.get(task_id)
             if seen is None or not self.may_see(seen.owner_id):

@@ -1,4 +1,4 @@
-"""What a client sends: how often it may, and what its frames mean."""
+"""Messages from a client: how many it may send, and what its frames mean."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MESSAGES_BURST = 60.0
 
 
 class Allowance:
-    """How many messages a client may send: 60 at once, 20 a second over time."""
+    """How many messages a client may send: bursts of 60, 20 per second on average."""
 
     def __init__(self) -> None:
         self._left = MESSAGES_BURST
         self._at = time.monotonic()
 
     def spend(self) -> None:
-        """Count one message. Raises Closed(4429) for one too many."""
+        """Count a message. Raises Closed(4429) if it is one too many."""
         now = time.monotonic()
         self._left = min(MESSAGES_BURST, self._left + (now - self._at) * MESSAGES_PER_S) - 1
         self._at = now
@@ -32,7 +32,7 @@ class Allowance:
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """The text of an ASGI message. Raises Closed(1009) where it is too large."""
+    """The text of an ASGI message. Raises Closed(1009) if it is too large."""
     text: str = message.get("text") or (message.get("bytes") or b"").decode(errors="replace")
     if len(text.encode()) > p.MESSAGE_MAX_BYTES:
         raise Closed(1009)
@@ -40,7 +40,7 @@ def text_of(message: dict[str, Any]) -> str:
 
 
 def parse(text: str) -> p.Subscribe | p.Unsubscribe | p.Ping | p.Error:
-    """The message of a frame, or the error to answer it with."""
+    """The message in a frame, or the error to reply with."""
     ref: Any = None
     try:
         content = from_json(text)

@@ -1,7 +1,7 @@
 """The groups of the channel layer that one socket listens to.
 
-A layer that is away or frozen costs half a second; joining is tried again with each look at the
-database, which finds whatever the layer did not bring.
+An unreachable or frozen layer costs half a second; joining is retried with each look at the
+database, which finds whatever the layer did not deliver.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Membership:
         return self._wanted <= self._joined
 
     async def receive(self) -> dict[str, Any]:
-        """The next message of any of the groups. Raises whatever the layer raises."""
+        """The next message to any of the groups. Raises whatever the layer raises."""
         message: dict[str, Any] = await self._layer.receive(self._channel)
         return message
 
     async def join(self, *more: str) -> None:
-        """Join the groups that are wanted, and ``more``, as far as the layer lets us."""
+        """Join the groups that are wanted, and ``more``, as far as the layer allows."""
         self._wanted |= set(more)
         for group in list(self._wanted - self._joined):
             try:

@@ -1,7 +1,8 @@
-"""What goes out on one socket: frames at the client's pace, and of each task's progress the latest.
+"""What goes out on one socket: frames at the client's pace, and only the latest progress of each
+task.
 
-Nothing is kept for a client that does not read: past a limit it gets five seconds, then the socket
-is closed.
+Nothing is buffered for a client that does not read: past a limit it gets five seconds, then the
+socket is closed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ type Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Closed(Exception):
-    """The socket is to be closed with ``code``."""
+    """The socket has to be closed with ``code``."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -47,14 +48,14 @@ class Outgoing:
             raise Closed(4408) from None
 
     def keep_progress(self, message: dict[str, Any]) -> bool:
-        """Keep the layer's latest message on a task's progress for ``send_progress``. True when
-        none was kept before."""
+        """Keep the latest progress message of a task for ``send_progress``. True if none was kept
+        before."""
         was_empty = not self._progress
         self._progress[message["task_id"]] = message
         return was_empty
 
     async def send_progress(self, is_wanted: Callable[[p.Progress, Any], bool]) -> None:
-        """Send the progress that was kept, where ``is_wanted`` agrees of a frame and its owner."""
+        """Send the progress that was kept, if ``is_wanted`` agrees, given a frame and its owner."""
         kept, self._progress = self._progress, {}
         for message in kept.values():
             fields = {key: message[key] for key in message if key not in {"type", "owner_id"}}

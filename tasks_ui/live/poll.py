@@ -1,9 +1,9 @@
-"""One loop per web process that looks into the database for all its sockets.
+"""One loop per web process that checks the database for all of its sockets.
 
-What the channel layer brings is a hint that can be lost. Once a second this loop asks which of the
+What the channel layer delivers is a hint that can be lost. Once a second this loop asks which
 followed tasks have events that their followers lack, which new tasks a scope has, and whose access
-has ended. A look takes at most six queries, however many sockets there are. So an event is about a
-second late at worst, with Valkey away or not.
+has ended. This takes at most six queries, however many sockets there are. So an event is about a
+second late at worst, whether Valkey is up or not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVERY_S = 1.0
 
 
 class Follower(Protocol):
-    """Whoever follows tasks: who it is, what it follows, and how to let it know."""
+    """Someone who follows tasks: who it is, what it follows, and how to notify it."""
 
     @property
     def credential(self) -> auth.Credential: ...
@@ -44,7 +44,7 @@ class Follower(Protocol):
 
 
 class Poll:
-    """The followers in this process. Used from its event loop alone."""
+    """The followers in this process. Use it only from the event loop."""
 
     def __init__(self) -> None:
         self._followers: set[Follower] = set()
@@ -78,7 +78,7 @@ class Poll:
             try:
                 await look_for(list(self._followers))
             except DATABASE_ERRORS as error:
-                logger.warning("The database is away; sockets wait: %s", error)
+                logger.warning("The database is unreachable; sockets wait: %s", error)
             except Exception:
                 logger.exception("A look failed; the next one follows.")
 

@@ -1,4 +1,4 @@
-"""What the sockets of a process read from the database, in threads of their own."""
+"""What a process's sockets read from the database, in their own threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="sockets")
 
 
 async def in_database[T](call: Callable[[], T]) -> T:
-    """Run ``call`` in one of the four threads in which this process's sockets ask the database."""
+    """Run ``call`` in one of the four threads in which this process's sockets query the
+    database."""
     return await database_sync_to_async(call, thread_sensitive=False, executor=_threads)()  # type: ignore[no-any-return]
 
 
@@ -38,9 +39,9 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the database for all sockets. ``asked`` are the tasks it was about; one that is
-    not among ``tasks`` no longer exists. ``new`` holds the latest tasks of the scopes that are
-    followed, with their owners."""
+    """One look at the database for all sockets. ``asked`` are the tasks that were looked up; if one
+    is not in ``tasks``, it no longer exists. ``new`` holds the latest tasks of the followed scopes,
+    with their owners."""
 
     asked: frozenset[UUID]
     tasks: dict[UUID, Seen]
@@ -48,7 +49,7 @@ class Look:
 
 
 def look(asked: frozenset[UUID], *, owners: Collection[Any], everyone: bool) -> Look:
-    """Look at the tasks ``asked`` for, and for new tasks of ``owners`` or of ``everyone``."""
+    """Look up the tasks ``asked`` for, and new tasks of ``owners`` or of ``everyone``."""
     tasks: dict[UUID, Seen] = {}
     if asked:
         rows = TaskRun.objects.filter(pk__in=asked).values_list("pk", "owner_id", "last_seq")
@@ -63,8 +64,8 @@ def look(asked: frozenset[UUID], *, owners: Collection[Any], everyone: bool) -> 
 
 
 def snapshot(runs: TaskRunQuerySet, task_id: UUID) -> p.Snapshot | None:
-    """A task of ``runs`` and its children by one statement, hence at one moment; None where there
-    is no such task."""
+    """A task of ``runs`` and its children in one statement, and so at one moment; None if there is
+    no such task."""
     found = runs.filter(Q(pk=task_id) | Q(parent_id=task_id)).select_related("owner").order_by("id")
     tasks = {task.task_id: task for task in p.tasks_out(list(found))}
     task = tasks.pop(task_id, None)
@@ -80,6 +81,6 @@ def unfinished(runs: TaskRunQuerySet) -> list[UUID]:
 
 
 def events(task_id: UUID, *, after: int) -> list[p.Event]:
-    """A batch of a task's events that follow ``after``, in order."""
+    """A batch of a task's events after ``after``, in order."""
     rows = TaskEvent.objects.filter(task_id=task_id, seq__gt=after).order_by("seq")
     return [p.Event(**p.TaskEventOut.of(row).model_dump()) for row in rows[:EVENTS_PER_BATCH]]

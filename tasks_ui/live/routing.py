@@ -12,8 +12,8 @@ from tasks_ui.protocol import SOCKET_PATH
 
 
 async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Any other address: refused before the handshake, as 403, which is what servers make of a
-    close there."""
+    """Any other URL is refused before the handshake, with a 403, which is what servers turn a close
+    into at that point."""
     await receive()
     await send({"type": "websocket.close"})
 

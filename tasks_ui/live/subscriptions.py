@@ -1,8 +1,8 @@
 """The conversation about tasks on one socket: subscribing, live events, and catching up.
 
-An event that comes through the channel layer goes out only if it is the next one of its task;
-whatever is missing is read from the database first. So the client gets each event once and in
-order, though messages of the layer may be lost, doubled or late.
+An event from the channel layer is sent only if it is the task's next one; whatever is missing is
+read from the database first. So the client gets each event once and in order, even though the
+layer's messages may be lost, duplicated or late.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Subscriptions:
         await self._outgoing.send(p.Revoked(task_id=None))
 
     async def pass_on(self, message: dict[str, Any]) -> None:
-        """Send an event of the layer if it is the next one; fill up from the database if it is
-        later."""
+        """Send an event from the layer if it is the next one; if it is a later one, fill the gap
+        from the database."""
         task_id = UUID(message["task_id"])
         followed = self.following.tasks.get(task_id)
         if followed is None:
@@ -72,7 +72,7 @@ class Subscriptions:
             await self._fill(task_id)
 
     async def catch_up(self, look: Look) -> None:
-        """Act on a look: events that were missed, tasks that are gone or another's, groups not
+        """Act on a look: missed events, tasks that are gone or someone else's, groups that were not
         joined."""
         await self._membership.join()
         for task_id in look.asked & self.following.tasks.keys():
@@ -88,8 +88,8 @@ class Subscriptions:
             await self._introduce(task_id, self.following.scope_of(look.new[task_id]))
 
     async def _follow_task(self, message: p.Subscribe, task_id: UUID) -> None:
-        """Authorize, join, snapshot, replay, caught up; then live. Another's task is as unknown as
-        none."""
+        """Authorize, join, snapshot, replay, caught up; then live. Someone else's task is reported
+        as unknown."""
         if len(self.following.asked_for) >= SUBSCRIPTIONS_MAX:
             words = (
                 f"A socket follows at most {SUBSCRIPTIONS_MAX} tasks. Unsubscribe from one first."
@@ -123,7 +123,7 @@ class Subscriptions:
         await self._outgoing.send(p.CaughtUp(task_id=None, scope=message.scope, last_seq=0))
 
     async def _introduce(self, task_id: UUID, scope: str) -> None:
-        """Begin to follow a task of a scope."""
+        """Start to follow a task of a scope."""
         if task_id in self.following.tasks:
             return
         snapshot = await in_database(lambda: reading.snapshot(self._visible(), task_id))
@@ -133,7 +133,7 @@ class Subscriptions:
         await self._outgoing.send(snapshot)
 
     async def _fill(self, task_id: UUID) -> None:
-        """Send the events that are missing from the database, in batches, at the client's pace."""
+        """Send missing events from the database, in batches, at the client's pace."""
         while (followed := self.following.tasks.get(task_id)) is not None:
             batch = await in_database(lambda seq=followed.seq: reading.events(task_id, after=seq))  # type: ignore[misc]
             for event in batch:
@@ -153,7 +153,7 @@ class Subscriptions:
             self._note_end(event, root=followed.root)
 
     def _note_end(self, event: p.Event, *, root: UUID) -> None:
-        """The last line of a run's trace: its end has reached a client."""
+        """The last span of a run's trace: its final event has reached a client."""
         ids = {"task_id": event.task_id, "user_id": self._credential.user.pk}
         with log_context.bound(trace_id=log_context.trace_id(root), **ids):
             logger.info("Pushed %s, event %s", event.event, event.seq)

@@ -1,10 +1,10 @@
-"""What ASGI doesn't say of a socket under Daphne: how much its client has not read, and how large a
-frame may be.
+"""What ASGI doesn't expose about a socket under Daphne: how much its client has not read, and how
+large a frame may be.
 
-Daphne's ``send`` returns at once and keeps what the client does not take (210 MB of it were
-measured for a client that never reads). Its protocol object is the first argument of the ``send``
-that it hands out; under another server the functions here find none, and ``send`` itself waits for
-the client.
+Daphne's ``send`` returns immediately and buffers what the client does not read (we measured 210 MB
+for a client that never reads). Its protocol object is the first argument of the ``send`` that it
+passes in; under another server the functions here find none, and ``send`` itself waits for the
+client.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ MESSAGE_MAX_BYTES = 8 * 1024 * 1024
 
 
 def limit_frames(send: Any, *, size: int) -> None:
-    """Let the connection fail with 1009 as soon as a frame says it is larger, before its bytes are
-    taken in.
+    """Close the connection with 1009 as soon as a frame declares a larger size, before reading its
+    bytes.
 
-    What comes in many small frames is cut at 8 MiB; that limit of the protocol object's holds for
-    what is sent, too.
+    A message in many small frames is cut off at 8 MiB; the protocol object applies that limit to
+    outgoing messages, too.
     """
     if (protocol := _protocol(send)) is not None:
         protocol.maxFramePayloadSize = size
@@ -28,7 +28,7 @@ def limit_frames(send: Any, *, size: int) -> None:
 
 
 def unread_bytes(send: Any) -> int:
-    """Bytes that wait in this process for the client to read. What the kernel holds is not
+    """Bytes that are waiting in this process for the client to read. The kernel's buffers are not
     counted."""
     transport = getattr(_protocol(send), "transport", None)
     return len(getattr(transport, "dataBuffer", b"")) + int(getattr(transport, "_tempDataLen", 0))

@@ -1,4 +1,4 @@
-"""Task runs with their events, and what goes with them: queues, workers, tokens, the audit log.
+"""Task runs and their events, plus queues, workers, tokens, saved filters and the audit log.
 
 The row is the truth: the broker's messages and the socket's frames only say "look again". Every
 write to ``TaskRun.state`` goes through ``tasks_ui.runs.transitions``.

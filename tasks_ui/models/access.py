@@ -25,8 +25,8 @@ class ApiTokenQuerySet(OwnedQuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A program's key to the APIs. Only its SHA-256 is kept; the key is shown once, when it is
-    made."""
+    """A program's key to the APIs. Only its SHA-256 is stored; the key is shown once, when it is
+    created."""
 
     class Scope(models.TextChoices):
         READ = "read", "Read"
@@ -54,7 +54,7 @@ class ApiToken(models.Model):
     def issue(
         cls, *, owner: Any, name: str, scope: str = Scope.WRITE, expires_at: Any = None
     ) -> tuple[ApiToken, str]:
-        """Make a token. Returns the row and the key itself, which can't be read again."""
+        """Create a token. Returns the row and the key itself, which can't be recovered later."""
         key = f"im_{secrets.token_urlsafe(32)}"
         row = cls.objects.create(
             owner=owner,
@@ -68,8 +68,8 @@ class ApiToken(models.Model):
 
     @classmethod
     def find(cls, key: str) -> ApiToken | None:
-        """The live token of ``key``, with its owner, or None when unknown, revoked, expired or the
-        owner inactive."""
+        """The valid token with this ``key``, and its owner; None if it is unknown, revoked or
+        expired, or its owner inactive."""
         now = timezone.now()
         return (
             cls.objects.select_related("owner")
@@ -79,7 +79,7 @@ class ApiToken(models.Model):
         )
 
     def touch(self) -> None:
-        """Note the use, at most once a minute."""
+        """Record the use, at most once a minute."""
         now = timezone.now()
         ApiToken.objects.filter(pk=self.pk).exclude(
             last_used_at__gt=now - timedelta(minutes=1)
@@ -111,8 +111,8 @@ class SocketTicket(models.Model):
     def issue(
         cls, *, owner: Any, token: ApiToken | None = None, session_key: str = ""
     ) -> tuple[SocketTicket, str]:
-        """Make a ticket for who came by ``token`` or by the session. Returns the row and the key
-        itself."""
+        """Create a ticket for a caller who signed in with ``token`` or with a session. Returns the
+        row and the key itself."""
         key = secrets.token_urlsafe(32)
         expires_at = timezone.now() + timedelta(seconds=cls.LIFETIME_S)
         row = cls.objects.create(
@@ -126,8 +126,8 @@ class SocketTicket(models.Model):
 
     @classmethod
     def redeem(cls, key: str) -> SocketTicket | None:
-        """Take the ticket out of use and return it, or None. Two redeemers race; the DELETE's row
-        count decides."""
+        """Invalidate the ticket and return it, or None. If two callers race, the DELETE's row count
+        decides."""
         found = cls.objects.select_related("owner", "token").filter(digest=digest(key)).first()
         if found is None or not cls.objects.filter(pk=found.pk).delete()[0]:
             return None

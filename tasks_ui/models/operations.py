@@ -10,7 +10,8 @@ from django.utils import timezone
 
 
 class PausedQueue(models.Model):
-    """A queue in which nothing starts for now. The row is the pause: it outlasts every process."""
+    """A queue in which nothing starts for now. The row is the pause, so it survives every
+    process."""
 
     name = models.CharField(max_length=40, primary_key=True)
     paused_at = models.DateTimeField(default=timezone.now)
@@ -28,7 +29,7 @@ class PausedQueue(models.Model):
 
 
 class Drain(models.TextChoices):
-    """What is known of a worker's drain from its own word."""
+    """The state of a worker's drain, as the worker itself reports it."""
 
     NONE = "", "Takes tasks"
     REQUESTED = "requested", "Drain requested"
@@ -38,11 +39,9 @@ class Drain(models.TextChoices):
 
 
 class Worker(models.Model):
-    """A worker process that was seen. ``last_seen_at`` is when the loop that takes its messages
-    last turned.
+    """A known worker process. ``last_seen_at`` is when its message loop last turned.
 
-    The worker writes its row itself (``tasks_ui.worker.seen``); one that was killed leaves a row
-    that grows old.
+    The worker writes its own row (``tasks_ui.worker.seen``); if it is killed, the row goes stale.
     """
 
     LOST_AFTER_S = 30
@@ -73,7 +72,7 @@ class Worker(models.Model):
 
     @property
     def is_up(self) -> bool:
-        """It has not said that it stops, and was heard of lately."""
+        """It has not announced that it is stopping, and was seen recently."""
         return self.stopped_at is None and timezone.now() - self.last_seen_at < timedelta(
             seconds=self.LOST_AFTER_S
         )

@@ -1,8 +1,8 @@
-"""Lists of runs, asked for in one language by pages, REST API and administration:
+"""Lists of runs; pages, REST API and admin all query them the same way:
 
     TaskRun.objects.visible_to(user).roots().needing_attention().search("vpc").page(50)
 
-``visible_to`` comes first, and is there for every model whose rows are somebody's.
+``visible_to`` comes first, and exists on every model whose rows have an owner.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class OwnedQuerySet[M: models.Model](models.QuerySet[M]):
     owner_id = "owner_id"
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """The rows that ``user`` may see and act on: their own. Everyone's are for the
-        administration."""
+        """The rows that ``user`` may see and act on: their own. Only the admin shows everyone's."""
         return self.filter(**{self.owner_id: user.pk}) if user.is_authenticated else self.none()
 
 
@@ -49,7 +48,7 @@ class Page[M: models.Model]:
 
 
 class RunQuerySet[M: models.Model](OwnedQuerySet[M]):
-    """Of ``TaskRun``, which is defined beside its fields."""
+    """The queries on ``TaskRun``."""
 
     def roots(self) -> Self:
         return self.filter(parent=None)
@@ -75,7 +74,7 @@ class RunQuerySet[M: models.Model](OwnedQuerySet[M]):
         return recent.filter(title__icontains=words)
 
     def search_limit(self) -> UUID | None:
-        """The oldest run that a search looks at; None when it looks at all of these."""
+        """The oldest run that a search looks at; None if it looks at all of them."""
         ids = self.order_by("-id").values_list("pk", flat=True)[SEARCHED - 1 : SEARCHED + 1]
         return ids[0] if len(ids) == 2 else None
 
@@ -89,8 +88,8 @@ class RunQuerySet[M: models.Model](OwnedQuerySet[M]):
     ) -> Page[M]:
         """The next ``size`` runs by age, past the run ``after``.
 
-        ``cells`` are conditions that exclude each other, of which any may hold. So many of each are
-        read, in order, by an index of its own, then merged.
+        ``cells`` are mutually exclusive conditions, any of which may hold. Up to ``size`` + 1 runs
+        of each are read in order, from an index of its own, then merged.
         """
         order, past = ("id", "pk__gt") if oldest_first else ("-id", "pk__lt")
         rows = self.filter(**{past: after}) if after else self

@@ -32,7 +32,7 @@ class TaskRun(models.Model):
     write with an older one is refused. ``lease_until`` is set while a worker holds the run; a run
     in PROGRESS without a lease waits for its children. ``current`` of ``total`` are finished and
     known units of work; for a run with children they are percent, the sum over the children of
-    ``weight`` (percent of the parent) x their own share done.
+    ``weight`` (percent of the parent) x the share that each has done.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -159,14 +159,14 @@ class TaskRun(models.Model):
 
     @property
     def share(self) -> float:
-        """The part of the known work that is done, 0..1."""
+        """The share of the known work that is done, 0..1."""
         if self.state == State.SUCCESS:
             return 1.0
         return min(1.0, self.current / self.total) if self.total else 0.0
 
     @property
     def percent(self) -> int:
-        """Whole percent, rounded down; 100 is said of a success only."""
+        """Whole percent, rounded down; only a success is at 100."""
         if self.state == State.SUCCESS:
             return 100
         return min(99, 100 * self.current // self.total) if self.total else 0
@@ -177,8 +177,7 @@ class TaskEventQuerySet(OwnedQuerySet["TaskEvent"]):
 
 
 class TaskEvent(models.Model):
-    """One durable thing that happened to a run. ``seq`` counts 1, 2, 3 ... without a gap within the
-    run."""
+    """A durable event of a run. ``seq`` counts 1, 2, 3 ... without a gap within the run."""
 
     task = models.ForeignKey(TaskRun, models.CASCADE, related_name="events")
     seq = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""Filters that people keep under a name."""
+"""Saved filters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ class SavedFilterQuerySet(OwnedQuerySet["SavedFilter"]):
 
 
 class SavedFilter(models.Model):
-    """A list with its filters, under a name of its owner's. ``query`` is the address's query
-    string."""
+    """The filters of a list, under a name that its owner chose. ``query`` is the query string."""
 
     MAX_PER_OWNER = 40
     MAX_QUERY_CHARS = 500

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class State(models.TextChoices):
-    """A run's state, in Celery's words; the second word is what a person reads."""
+    """A run's state, in Celery's words; the label is what people read."""
 
     PENDING = "PENDING", "Queued"
     STARTED = "STARTED", "Starting"

@@ -1,4 +1,4 @@
-"""Whether the service works, for whoever runs it: three questions, none of which needs an account.
+"""Health checks for operators: three questions, none of which requires an account.
 
 ================  ==============================================  ================================
 path              asks                                            who asks
@@ -8,8 +8,8 @@ path              asks                                            who asks
 /health/ready     does the whole service work, and if not, why    monitoring, ``manage.py up``
 ================  ==============================================  ================================
 
-Missing workers are no reason to take the web processes out of a proxy: people could no longer see
-what is wrong, and work that they hand in waits in the database.
+Missing workers are no reason to take web processes out of a proxy: people could no longer see what
+is wrong, and the work they submit waits in the database anyway.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ class Cause:
 
 
 def live(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """The process responds."""
     return _answer({"status": "live"})
 
 
 def serving(request: HttpRequest) -> HttpResponse:
-    """The database answers too."""
+    """The database responds too."""
     cause = _database_cause(for_writing=False)
     return _not_ready([cause]) if cause else _answer({"status": "serving"})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """All that a run needs is there. Signed-in staff also read which workers are up, and what these
-    say about themselves.
+    """Everything that a run needs is available. Signed-in staff also see which workers are up, and
+    their facts.
 
-    The broker is not asked: work is accepted without it. Workers that have lost it fall silent,
+    The broker is not checked: work is accepted without it. Workers that have lost it go silent,
     which shows here after ``Worker.LOST_AFTER_S``.
     """
     if causes := find_causes():
@@ -89,7 +89,7 @@ def _database_cause(*, for_writing: bool) -> Cause | None:
     if is_read_only and for_writing:
         return Cause(
             "database_read_only",
-            "The database takes no writes: it is a standby, or was set to read-only.",
+            "The database accepts no writes: it is a standby, or is set to read-only.",
         )
     return None
 
@@ -120,8 +120,8 @@ def _worker_cause() -> Cause | None:
 
 
 def _needed_queues() -> list[str]:
-    """Where tracked tasks may be put. A project's other queues may have workers that nobody here
-    knows of."""
+    """The queues of tracked tasks. A project's other queues may have workers that are unknown
+    here."""
     used = {kind.queue for kind in kinds.every()} | {dispatch.PRIORITY}
     return [name for name in queues.names() if name in used]
 
@@ -138,7 +138,7 @@ def _answer(answer: dict[str, object], *, status: int = 200) -> HttpResponse:
 
 
 def _is_staff(request: HttpRequest) -> bool:
-    """Whether a session of staff came with the request, which no middleware has looked at yet."""
+    """Whether the request, which no middleware has seen yet, comes with a staff session."""
     if not hasattr(request, "session"):
         SessionMiddleware(lambda _: JsonResponse({})).process_request(request)
     return bool(getattr(get_user(request), "is_staff", False))
@@ -148,8 +148,8 @@ PROBES = {"/health/live": live, "/health/serving": serving, "/health/ready": rea
 
 
 class ProbesMiddleware:
-    """Answers the probes before anything can refuse them: they come from a container's inside or
-    from a load balancer, under whatever host name and without TLS. Put it first."""
+    """Answers the probes before anything can refuse them: they come from inside a container or from
+    a load balancer, under any host name and without TLS. Put it first."""
 
     probes = PROBES
 

@@ -1,8 +1,8 @@
 """Queues, runs and workers in ``/metrics``, read from the database when it is scraped.
 
-So the figures hold for all processes and outlast each of them, and every web process gives the same
-ones. A look takes six indexed queries and serves for a second. What a process alone knows is
-counted where it happens (``tasks_ui.live.counters``).
+So the figures cover all processes and outlast each of them, and every web process reports the same
+ones. Reading them takes six indexed queries and is cached for a second. What only one process knows
+is counted where it happens (``tasks_ui.live.counters``).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class QueueNow:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One look at the database."""
+    """The figures at one moment."""
 
     queues: dict[str, QueueNow]
     workers: list[Worker]
@@ -60,7 +60,7 @@ class Look:
 
 
 class DatabaseCollector(Collector):
-    """A collector for prometheus_client. Where the database is away it says so, and no more."""
+    """A collector for prometheus_client. If the database is unreachable, it reports only that."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class DatabaseCollector(Collector):
 
     @property
     def is_up(self) -> bool:
-        """Whether the database answered when it was last asked."""
+        """Whether the database responded the last time."""
         return len(self._kept[1]) > 1
 
     def collect(self) -> list[Metric]:
@@ -117,7 +117,7 @@ def _of_queues(now: Look) -> Iterator[Metric]:
         "waiting": "Runs that wait for a worker",
         "retrying": "Runs that wait for their next attempt",
         "running": "Runs that a worker holds, whose lease has not run out",
-        "oldest_s": "How long the run that waits longest has waited",
+        "oldest_s": "How long the longest waiting run has waited",
         "is_paused": "1 while an operator lets nothing start",
     }
     names = {"oldest_s": "oldest_seconds", "is_paused": "paused"}
@@ -152,7 +152,7 @@ def _of_workers(now: Look) -> Iterator[Metric]:
     if tallies.SWEEPS in now.last:
         yield GaugeMetricFamily(
             "tasks_reconciler_age_seconds",
-            "Since a reconciler last left word that it sweeps, which it does every five seconds",
+            "Since a reconciler last recorded a sweep, which it does every five seconds",
             _age_s(now.last[tallies.SWEEPS]),
         )
 
@@ -193,7 +193,7 @@ def _add_histogram(
 
 
 def _queues() -> dict[str, QueueNow]:
-    """The queues that are consumed; runs of another are in none."""
+    """The queues that are consumed; runs in other queues are left out."""
     found = {name: QueueNow() for name in queues.names()}
     is_due = Q(state=State.PENDING) & (Q(next_retry_at=None) | Q(next_retry_at__lte=Now()))
     waits = TaskRun.objects.filter(state__in=[State.PENDING, State.RETRY]).order_by()

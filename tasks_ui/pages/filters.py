@@ -1,4 +1,4 @@
-"""Filters of lists that a person keeps under a name."""
+"""Saved filters of lists."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SavedFilterForm(forms.ModelForm):  # type: ignore[type-arg]
 @login_required
 @require_POST
 def save(request: SignedInRequest) -> HttpResponse:
-    """Keep a filter; one of the same name takes the place of the earlier one."""
+    """Save a filter; it replaces an earlier one of the same name."""
     form = SavedFilterForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Not saved. Give the filter a name of at most 60 characters.")

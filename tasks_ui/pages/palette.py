@@ -1,4 +1,4 @@
-"""What the command palette finds on the server, and the theme that a person has chosen."""
+"""What the command palette finds on the server, and the reader's theme."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ YEAR_S = 31_536_000
 @login_required
 @require_GET
 def find_runs(request: SignedInRequest) -> JsonResponse:
-    """The newest runs, or those whose title or id fits ``q``: ``{"items": [{label, note,
+    """The newest runs, or those whose title or id matches ``q``: ``{"items": [{label, note,
     href}]}``."""
     runs = TaskRun.objects.visible_to(request.user).roots()
     if words := request.GET.get("q", "").replace("\0", "").strip()[:100]:
@@ -43,8 +43,8 @@ def find_runs(request: SignedInRequest) -> JsonResponse:
 @login_required
 @require_POST
 def set_theme(request: SignedInRequest) -> HttpResponse:
-    """Keep the theme in a cookie, which the next page is rendered by; any other value is the
-    system's."""
+    """Store the theme in a cookie, which determines how the next page is rendered; any other value
+    follows the system."""
     answer = back(request)
     theme = request.POST.get("theme", "")
     if theme not in THEMES:

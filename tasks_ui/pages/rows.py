@@ -1,4 +1,4 @@
-"""Runs as a list shows them: filtered, grouped, and with what their apps say of them."""
+"""Runs as lists show them: filtered, grouped, and with the facts of their apps."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class Tab:
-    """``cells`` are conditions that exclude each other, each served in order of age by an index of
-    its own."""
+    """``cells`` are mutually exclusive conditions, each served in order of age from an index of its
+    own."""
 
     label: str
     cells: tuple[Q, ...] = ()
@@ -54,7 +54,7 @@ class Row:
     place: int | None = None
     """In the queue, 1 is next; None where it does not wait in one."""
     usual: Bounds | None = None
-    """What such runs took, in seconds, for one at work."""
+    """How long such runs took, in seconds, if this one is active."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Filters:
-    """What the address says: ``state`` is a key of TABS, ``q`` words, ``kind`` a kind's name,
-    ``before`` a run's id."""
+    """What the query string asks for: ``state`` is a key of TABS, ``q`` a search, ``kind`` a kind's
+    name, ``before`` a run's id."""
 
     state: str = ""
     q: str = ""
@@ -76,7 +76,7 @@ class Filters:
 
     @classmethod
     def of(cls, query: QueryDict) -> Self:
-        """Read a query string; what is not understood counts as not said."""
+        """Read a query string; unknown values are ignored."""
         state, kind = query.get("state", ""), query.get("kind", "")
         return cls(
             state=state if state in TABS else "",
@@ -90,11 +90,11 @@ class Filters:
         return bool(self.state or self.q or self.kind)
 
     def narrow(self, runs: TaskRunQuerySet) -> TaskRunQuerySet:
-        """All filters but the state's, which the tabs count.
+        """All filters except the state, for which the tabs count.
 
-        Follow-ups show only where one failed, unless their kind or id is asked for: the page of
-        what they follow shows them, and rows that come and go by themselves would move the buttons
-        of the others.
+        Follow-ups are listed only if they failed, unless their kind or id is asked for: the page of
+        the run that they follow shows them, and rows that come and go by themselves would move the
+        other rows' buttons.
         """
         if self.kind:
             runs = runs.filter(kind=self.kind)
@@ -149,7 +149,7 @@ def listing(runs: TaskRunQuerySet, *, filters: Filters) -> Listing:
 def page_of(
     runs: TaskRunQuerySet, *, names: Sequence[str], after: UUID | None = None
 ) -> Page[TaskRun]:
-    """The runs of some tabs past the run ``after``: what is at work before what waits, each by age.
+    """The runs of some tabs after the run ``after``: active before waiting ones, each by age.
 
     A run that starts between two pages is shown on both; none is left out.
     """
@@ -168,8 +168,7 @@ def page_of(
 
 
 def sections_of(filters: Filters) -> tuple[list[str], tuple[str, list[str]]]:
-    """The tabs that stand at the head of a page, and label and tabs of the group that goes on over
-    pages."""
+    """The tabs at the top of a page, and label and tabs of the group that spans pages."""
     if filters.state:
         return [], (TABS[filters.state].label, [filters.state])
     return [] if filters.before else ["active", "attention"], ("Finished", ["done", "cancelled"])

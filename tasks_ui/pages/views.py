@@ -1,4 +1,4 @@
-"""The dashboard: a person's runs, and what may be asked of one."""
+"""The dashboard: a person's runs, and the actions on them."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def run_again(request: SignedInRequest, task_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def bulk(request: SignedInRequest) -> HttpResponse:
-    """Cancel, or run again, the runs that are selected in the list: at most BULK_MAX, each for
-    itself. Or compare the two that are selected."""
+    """Cancel or run again the runs that are selected in the list: at most BULK_MAX, each
+    independently. Or compare the two that are selected."""
     ids = [
         task_id for text in request.POST.getlist("task")[:BULK_MAX] if (task_id := as_uuid(text))
     ]
@@ -132,8 +132,8 @@ def bulk(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_GET
 def toast(request: SignedInRequest, task_id: UUID) -> HttpResponse:
-    """What to say of a run that has just ended, for a page that does not show it; 204 where that is
-    nothing."""
+    """The notification about a run that has just ended, for a page that does not show it; 204 if
+    there is none."""
     run = get_object_or_404(TaskRun.objects.visible_to(request.user).roots(), pk=task_id)
     kind = kinds.find(run.kind)
     if not run.is_final or (kind and kind.is_follow_up and run.state != State.FAILURE):
@@ -144,7 +144,7 @@ def toast(request: SignedInRequest, task_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def connection(request: SignedInRequest) -> HttpResponse:
-    """Why live updates don't arrive: what this server was asked, for the page's script to compare
+    """Why live updates don't arrive: what this server received, for the page's script to compare
     with the browser."""
     forwarded = [name for name in PROXY_HEADERS if name in request.headers]
     context = {
@@ -171,19 +171,19 @@ def _comparison_of(runs: list[TaskRun]) -> str:
         raise CannotCompareError("Select two runs.")
     kind = kinds.find(runs[0].kind)
     if kind is None or kind.compare is None or runs[0].kind != runs[1].kind:
-        raise CannotCompareError("Only two runs of the same kind that find something can be.")
+        raise CannotCompareError("Only two runs of the same kind, with findings, can be compared.")
     return kind.compare(*runs)
 
 
 def _cancel_one(run: TaskRun, by: User) -> str:
-    """Why not, where it was not done."""
+    """Why not, if it was not done."""
     if run.is_final or request_cancel(run, by=by).cancel_requested_at is None:
         return "It had already finished."
     return ""
 
 
 def _run_one_again(run: TaskRun, by: User) -> str:
-    """Why not, where it was not done."""
+    """Why not, if it was not done."""
     try:
         services.run_again(run, by=by)
     except CannotRunAgainError as error:
@@ -196,8 +196,8 @@ def _say_outcome(request: HttpRequest, words: str, *, whole: bool) -> None:
 
 
 def back(request: HttpRequest, *, otherwise: str = "dashboard") -> HttpResponse:
-    """To the page that the form stands on, if it is one of ours; else to ``otherwise``, an address
-    or its name."""
+    """To the page that the form is on, if it is one of ours; otherwise to ``otherwise``, a URL or
+    its name."""
     target = request.POST.get("next", "")
     is_ours = target.startswith("/") and url_has_allowed_host_and_scheme(
         target, {request.get_host()}, require_https=request.is_secure()

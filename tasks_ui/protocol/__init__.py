@@ -1,9 +1,9 @@
-"""Everything that crosses the two APIs, typed once: REST, WebSocket, OpenAPI and AsyncAPI are built
-from these.
+"""The types of both APIs, defined once: REST, WebSocket, OpenAPI and AsyncAPI are all built from
+these.
 
 The socket carries JSON text frames. A client sends a ``ClientMessage``, the server a
-``ServerMessage``. Numbers of progress are finished and known units of work; ``percent`` is 0 to
-100. Times are ISO 8601 in UTC.
+``ServerMessage``. Progress is in finished and known units of work; ``percent`` is 0 to 100. Times
+are ISO 8601 in UTC.
 """
 
 from __future__ import annotations

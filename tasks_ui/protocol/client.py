@@ -1,4 +1,4 @@
-"""What a client of the socket sends."""
+"""What clients send over the socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Seq = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class ClientFrame(BaseModel):
-    """``ref`` is yours: an error or a pong that answers this frame repeats it."""
+    """``ref`` is up to you: an error or pong in reply to this frame repeats it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,9 +37,9 @@ class Subscribe(_Target):
     """Follow one task, or the tasks of a scope: your own ("mine"), or everyone's ("all", for
     operators).
 
-    Answered for a task by ``snapshot``, the events after ``after_seq`` (0: all there are),
-    ``caught_up``, then what happens. For a scope by a ``snapshot`` of each unfinished task,
-    ``caught_up``, then a ``snapshot`` of each new task and the events that follow it.
+    For a task the server replies with ``snapshot``, the events after ``after_seq`` (0: all of
+    them), ``caught_up``, then live events. For a scope: a ``snapshot`` of each unfinished task,
+    ``caught_up``, then a ``snapshot`` of each new task and the events that follow.
     """
 
     type: Literal["subscribe"]

@@ -1,8 +1,8 @@
-"""Names that only the installed apps know, as enumerations of the documents: kinds of task, queues,
-codes of failures, events and what they hold.
+"""Names that only the installed apps know, as enums in the documents: kinds of task, queues, error
+codes, events and their data.
 
-They are looked up when a document is written, by which time every app is ready. What comes in is
-held to them; what was stored under a name that is gone since is still shown.
+They are looked up when a document is written, when every app is ready. Input is checked against
+them; stored names that no longer exist are still shown.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A text that is one of ``names()``. Where ``is_asked``, another is refused with the names that
-    there are."""
+    """A string that is one of ``names()``. If ``is_asked``, any other is refused with a list of the
+    names."""
 
     names: Callable[[], Iterable[str]]
     is_asked: bool = False
@@ -53,7 +53,7 @@ class OneOf:
 
 
 class AnyEventData:
-    """What an event holds: the object that its name has in ``vocabulary.EVENTS``."""
+    """An event's data: the model registered for its name in ``vocabulary.EVENTS``."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -65,7 +65,8 @@ class AnyEventData:
 
 
 def _most_specific_first() -> list[type[BaseModel]]:
-    """A reader that tries one shape after another must not take a narrower one for a wider."""
+    """A client that tries one shape after another must not mistake a wider one for a narrower
+    one."""
 
     def narrowness(shape: type[BaseModel]) -> tuple[int, str]:
         return -len(shape.model_fields), shape.__name__
@@ -74,8 +75,8 @@ def _most_specific_first() -> list[type[BaseModel]]:
 
 
 def name_event_data(schemas: dict[str, Any], *, of: str) -> None:
-    """In a document's schemas: give each shape of the event ``of`` a schema of its own. Pydantic
-    writes them where they are used, without a name."""
+    """In a document's schemas, give each shape of the event ``of`` its own schema. Pydantic inlines
+    them, without a name."""
     data = schemas[of]["properties"]["data"]
     schemas |= {shape["title"]: shape for shape in data["anyOf"]}
     data["anyOf"] = [{"$ref": f"#/components/schemas/{shape['title']}"} for shape in data["anyOf"]]

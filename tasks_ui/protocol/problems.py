@@ -11,8 +11,8 @@ Words = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 
 
 class FieldError(BaseModel):
-    """One thing that is wrong. ``path`` is that of a field (``files.0.path``) or of a file;
-    ``line`` counts from 1."""
+    """One error. ``path`` is that of a field (``files.0.path``) or of a file; ``line`` counts from
+    1."""
 
     path: str
     message: str

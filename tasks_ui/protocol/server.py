@@ -20,8 +20,8 @@ class ServerFrame(BaseModel):
 
 
 class Welcome(ServerFrame):
-    """The first frame. Ping every ``heartbeat_s`` seconds; no pong within as long again means:
-    connect again."""
+    """The first frame. Ping every ``heartbeat_s`` seconds; if no pong arrives within the same time,
+    reconnect."""
 
     type: Literal["welcome"] = "welcome"
     user: str
@@ -30,8 +30,7 @@ class Welcome(ServerFrame):
 
 
 class Snapshot(ServerFrame):
-    """A task and its children, all at one moment, in which the task's newest event was
-    ``last_seq``."""
+    """A task and its children at one moment, at which the task's newest event was ``last_seq``."""
 
     type: Literal["snapshot"] = "snapshot"
     task: TaskOut
@@ -40,15 +39,15 @@ class Snapshot(ServerFrame):
 
 
 class Event(ServerFrame, TaskEventOut):
-    """A durable event: in order, without a gap, each once. A task's log includes its
+    """A durable event: in order, without gaps, exactly once. A task's log includes its
     children's."""
 
     type: Literal["event"] = "event"
 
 
 class Progress(ServerFrame):
-    """Volatile: the latest wins, and one may be missing. ``children`` holds units done by child,
-    where they moved."""
+    """Volatile: the latest frame wins, and some may be missing. ``children`` holds the finished
+    units by child, for those that changed."""
 
     type: Literal["progress"] = "progress"
     task_id: UUID
@@ -61,8 +60,8 @@ class Progress(ServerFrame):
 
 
 class CaughtUp(ServerFrame):
-    """You have all there was until now: of the task, up to ``last_seq``, or (``task_id`` null) of
-    the scope."""
+    """You have everything up to now: of the task, up to ``last_seq``, or (``task_id`` null) of the
+    scope."""
 
     type: Literal["caught_up"] = "caught_up"
     task_id: UUID | None
@@ -71,9 +70,9 @@ class CaughtUp(ServerFrame):
 
 
 class ResyncRequired(ServerFrame):
-    """What you have of the task is not what the server has. ``ahead``: your ``after_seq`` is past
-    its newest event; forget what you have, the snapshot is the truth. ``gone``: the task is no
-    more, and the subscription has ended."""
+    """Your state of the task differs from the server's. ``ahead``: your ``after_seq`` is past its
+    newest event; discard your state, the snapshot is the truth. ``gone``: the task no longer
+    exists, and the subscription has ended."""
 
     type: Literal["resync_required"] = "resync_required"
     task_id: UUID
@@ -81,8 +80,8 @@ class ResyncRequired(ServerFrame):
 
 
 class Revoked(ServerFrame):
-    """The subscription has ended: the task, or (``task_id`` null) the scope, is no longer yours to
-    see."""
+    """The subscription has ended: you may no longer see the task, or (``task_id`` null) the
+    scope."""
 
     type: Literal["revoked"] = "revoked"
     task_id: UUID | None
@@ -94,7 +93,7 @@ class Pong(ServerFrame):
 
 
 class Error(ServerFrame):
-    """The frame with ``ref`` was not done. The socket stays open."""
+    """The frame with ``ref`` was not processed. The socket stays open."""
 
     type: Literal["error"] = "error"
     code: Literal[
@@ -127,9 +126,9 @@ ServerMessage = Annotated[
 
 CLOSE_CODES = {
     1009: "A message was larger than 16 KiB.",
-    1013: "The server can't look things up just now; connect again in a few seconds.",
-    4401: "Not signed in, or no longer: the session or the token has ended.",
-    4403: "The page that opened the socket is of another site.",
+    1013: "The server can't reach its database right now; reconnect in a few seconds.",
+    4401: "Not signed in, or no longer: the session or token has ended.",
+    4403: "The page that opened the socket belongs to another site.",
     4408: "The client did not read what it was sent.",
     4429: "Too many messages, or too many sockets of one user.",
 }

@@ -1,4 +1,4 @@
-"""Tasks and their events, and what each operation on them returns."""
+"""Tasks and their events, and what operations on them return."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 class TaskOut(BaseModel):
-    """One run of one task. ``weight`` is its percent of its parent's work; ``url`` is the page of
-    what it works on; ``again_of_id`` is the earlier task that it repeats."""
+    """One run of one task. ``weight`` is its percentage of its parent's work; ``url`` is the page
+    of the object it works on; ``again_of_id`` is the earlier task that it repeats."""
 
     task_id: UUID
     parent_id: UUID | None
@@ -53,7 +53,7 @@ class TaskOut(BaseModel):
 
     @classmethod
     def of(cls, run: TaskRun, *, url: str | None) -> Self:
-        """From a row whose owner is read along."""
+        """From a row that was read with its owner."""
         own = {
             name: getattr(run, name)
             for name in cls.model_fields
@@ -63,8 +63,7 @@ class TaskOut(BaseModel):
 
 
 def tasks_out(runs: Sequence[TaskRun]) -> list[TaskOut]:
-    """The runs with the pages that their apps give them, in a number of queries that does not grow
-    with them."""
+    """The runs with their pages, with a fixed number of queries."""
     by_kind: dict[str, list[TaskRun]] = defaultdict(list)
     for run in runs:
         by_kind[run.kind].append(run)
@@ -106,8 +105,8 @@ class TaskPage(BaseModel):
     """``total`` counts the tasks that match, up to 10,000. ``next_cursor`` is None on the last
     page.
 
-    ``counts`` has, by state, the newest 10,000 of the tasks that match all of the filter but its
-    states. ``is_cut``: words were looked for in the newest 10,000 tasks, and there are older ones.
+    ``counts`` is by state, for the newest 10,000 tasks that match the filter apart from its states.
+    ``is_cut``: only the newest 10,000 tasks were searched, and there are older ones.
     """
 
     total: int
@@ -118,7 +117,7 @@ class TaskPage(BaseModel):
 
 
 class TaskStatus(BaseModel):
-    """``status`` is a sentence for people. ``result`` is there once the task is done, ``error``
+    """``status`` is a sentence for people. ``result`` is present once the task is done, ``error``
     once it has failed."""
 
     task_id: UUID
@@ -156,8 +155,8 @@ class RetryOut(BaseModel):
 
 
 class BulkResult(BaseModel):
-    """``done``: the request was taken, ``state`` is the state after it, and ``new_task_id`` is that
-    of a retry. ``refused``: ``message`` says why. ``not_found``: you have no such task."""
+    """``done``: the request was accepted, ``state`` is the state after it, and ``new_task_id`` is
+    that of a retry. ``refused``: ``message`` says why. ``not_found``: you have no such task."""
 
     task_id: UUID
     outcome: Literal["done", "refused", "not_found"]
@@ -167,16 +166,16 @@ class BulkResult(BaseModel):
 
 
 class BulkOut(BaseModel):
-    """One result for each task, in the order asked for. ``remaining`` tasks match a filter and were
-    not reached; ask again for those."""
+    """One result per task, in the requested order. ``remaining`` tasks match the filter but were
+    not reached; repeat the request for those."""
 
     results: list[BulkResult]
     remaining: int
 
 
 class EventPage(BaseModel):
-    """``last_seq`` is the newest event there is. Ask again, ``after_seq`` the last one that you
-    have, to reach it."""
+    """``last_seq`` is the newest event. To reach it, repeat the request with ``after_seq`` set to
+    the last one that you have."""
 
     events: list[TaskEventOut]
     last_seq: int

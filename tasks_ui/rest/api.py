@@ -1,6 +1,7 @@
-"""The REST API v1: tasks, and the one ``NinjaAPI`` to which each app adds its own part.
+"""The REST API v1: tasks, and the one ``NinjaAPI`` to which each app adds its part.
 
-Line one of every operation fetches what its caller may see; what isn't theirs is 404, never 403.
+The first line of every operation fetches what its caller may see; anything else is a 404, never a
+403.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ api = Api(
     title=settings.TASKS_SITE_NAME,
     version="1",
     description=(
-        "Follow tasks live. What isn't yours answers 404."
-        " Errors are problem details (RFC 9457). Past a limit of requests in a minute the answer is"
-        " 429 with Retry-After. Status, task and events have an ETag: If-None-Match gets 304 while"
-        " nothing is new. The WebSocket API is described by asyncapi.json beside this document."
+        "Follow tasks live. Other people's objects are 404."
+        " Errors are problem details (RFC 9457). Past the limit of requests per minute, you get"
+        " 429 with Retry-After. Status, task and events have an ETag: If-None-Match gets 304 as"
+        " long as nothing has changed. asyncapi.json, beside this document, describes the WebSocket"
+        " API."
     ),
     docs_url=None,
     servers=[{"url": "/", "description": "This server"}],
@@ -54,20 +56,20 @@ problems.add_handlers(api)
 
 
 class TaskFilter(Schema):
-    """Which tasks. All that is said has to hold."""
+    """Which tasks. All conditions have to hold."""
 
     state: list[State] = Field([], max_length=len(State), description="Any of these states")
     kind: p.AskedKind | None = None
     queue: p.AskedQueue | None = None
     parent: UUID | None = Field(
-        None, description="The children of this task, in place of tasks without a parent"
+        None, description="The children of this task, instead of tasks without a parent"
     )
     since: datetime | None = Field(None, description="Created at this time or later")
     until: datetime | None = Field(None, description="Created before this time")
     q: p.Words | None = Field(
         None,
         max_length=200,
-        description="A task's id, or a part of the title: looked for in the newest 10,000 tasks"
+        description="A task's id, or a part of its title, searched in the newest 10,000 tasks"
         " that match the rest of the filter",
     )
 
@@ -82,7 +84,7 @@ class TaskFilter(Schema):
         return rows.search(self.q) if self.q else rows
 
     def unsearched(self, rows: TaskRunQuerySet) -> TaskRunQuerySet:
-        """The rows by all of the filter but its states and its words."""
+        """The rows that match the filter, apart from its states and its search."""
         rows = rows.filter(parent_id=self.parent) if self.parent else rows.roots()
         exact = {"kind": self.kind, "queue": self.queue}
         span = {"created_at__gte": self.since, "created_at__lt": self.until}
@@ -93,7 +95,7 @@ class TaskQuery(TaskFilter):
     """Which tasks, in which order. Several states: ``state=STARTED&state=PROGRESS``."""
 
     limit: Limit = 50
-    cursor: UUID | None = Field(None, description="next_cursor of the page before")
+    cursor: UUID | None = Field(None, description="next_cursor of the previous page")
     order: Literal["newest", "oldest"] = "newest"
 
     def page_of(self, rows: TaskRunQuerySet) -> Page[TaskRun]:
@@ -106,14 +108,14 @@ class TaskQuery(TaskFilter):
 
 
 class BulkFilter(TaskFilter):
-    """As in the list of tasks. At least one thing has to be said."""
+    """As in the list of tasks. At least one condition is required."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class BulkIn(Schema):
-    """``ids`` or ``filter``. A cancel by filter goes over unfinished tasks, a retry over finished
-    ones that did not end well."""
+    """``ids`` or ``filter``. With a filter, "cancel" covers unfinished tasks, "retry" finished ones
+    that failed, failed in part or were cancelled."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -126,14 +128,14 @@ class BulkIn(Schema):
         if bool(self.ids) == bool(self.filter):
             raise ValueError("Give either ids or filter.")
         if self.filter and not self.filter.model_dump(exclude_defaults=True):
-            raise ValueError("The filter is empty. Say which tasks.")
+            raise ValueError("The filter is empty. Add at least one condition.")
         if len(set(self.ids)) < len(self.ids):
-            raise ValueError("A task is named twice.")
+            raise ValueError("The same task is listed twice.")
         return self
 
     def reachable(self, rows: TaskRunQuerySet) -> TaskRunQuerySet:
-        """The tasks of the filter that the action can change, so that asking again comes to an
-        end."""
+        """The tasks matching the filter that the action can change, so that repeating the request
+        eventually finishes."""
         rows = self.filter.matching(rows) if self.filter else rows.none()
         if self.action == "cancel":
             return rows.filter(state__in=ACTIVE - {State.CANCELLING})
@@ -158,7 +160,7 @@ def list_tasks(request: HttpRequest, wanted: Query[TaskQuery]) -> p.TaskPage:
 
 
 polled = decorate_view(conditional_page)
-"""For what is asked again and again: an ETag of the answer, and 304 to who has it already."""
+"""For polling: an ETag for the response, and 304 for clients that already have it."""
 WITH_ETAG = answers(200, "ETag")
 
 
@@ -187,7 +189,7 @@ def get_task(request: HttpRequest, task_id: UUID) -> p.TaskDetail:
 )
 @polled
 def get_status(request: HttpRequest, task_id: UUID) -> p.TaskStatus:
-    """How far a task is. ``result`` is its result once it is done, ``error`` is there if it has
+    """A task's progress. ``result`` is its result once it is done, ``error`` is present if it has
     failed."""
     return status_of(_visible_run(request, task_id))
 
@@ -219,7 +221,7 @@ def list_events(
     operation_id="get_result",
 )
 def get_result(request: HttpRequest, task_id: UUID) -> Any:
-    """The result of a finished task; null where it did not succeed, and once results are past their
+    """The result of a finished task; null if it did not succeed, and once results are past their
     retention."""
     run = _visible_run(request, task_id)
     if not run.is_final:
@@ -232,11 +234,11 @@ def get_result(request: HttpRequest, task_id: UUID) -> Any:
     "/tasks/{uuid:task_id}/cancel", response=p.CancelOut, tags=["tasks"], operation_id="cancel_task"
 )
 def cancel_task(request: HttpRequest, task_id: UUID) -> p.CancelOut:
-    """Ask a task and its children to end. A task that has finished stays as it is."""
+    """Ask a task and its children to end. A finished task stays as it is."""
     run = _visible_run(request, task_id)
     was_final = run.is_final
     run = request_cancel(run, by=caller(request))
-    words = "It had ended before." if was_final else _cancel_words(State(run.state))
+    words = "It had already ended." if was_final else _cancel_words(State(run.state))
     return p.CancelOut(task_id=run.pk, status=State(run.state), message=words)
 
 
@@ -253,7 +255,7 @@ def retry_task(
     task_id: UUID,
     only: Literal["failed"] | None = None,
 ) -> Any:
-    """Do the work of a finished task once more, as a new task. ``only=failed`` repeats the parts
+    """Repeat the work of a finished task, as a new task. ``only=failed`` repeats only the parts
     that failed."""
     run = _visible_run(request, task_id)
     try:
@@ -266,7 +268,7 @@ def retry_task(
 
 @api.post("/tasks/bulk", response=p.BulkOut, tags=["tasks"], operation_id="change_tasks")
 def change_tasks(request: HttpRequest, wanted: BulkIn) -> p.BulkOut:
-    """Cancel or retry many tasks: those of ``ids``, or the newest that match ``filter``."""
+    """Cancel or retry many tasks: those in ``ids``, or the newest that match ``filter``."""
     visible = TaskRun.objects.visible_to(request.user).select_related("owner")
     if wanted.ids:
         found = visible.in_bulk(wanted.ids)
@@ -330,7 +332,7 @@ def _change(action: str, task_id: UUID, run: TaskRun | None, *, by: AbstractUser
         return p.BulkResult(task_id=task_id, outcome="not_found", message="You have no such task.")
     if action == "cancel":
         if run.is_final:
-            words = "It had ended before."
+            words = "It had already ended."
             return p.BulkResult(
                 task_id=task_id, outcome="refused", message=words, state=State(run.state)
             )
@@ -347,7 +349,7 @@ def _change(action: str, task_id: UUID, run: TaskRun | None, *, by: AbstractUser
     return p.BulkResult(
         task_id=task_id,
         outcome="done",
-        message="Queued once more.",
+        message="Queued again.",
         state=State(run.state),
         new_task_id=again.pk,
     )
@@ -357,11 +359,11 @@ def _cancel_words(state: State) -> str:
     return {
         State.REVOKED: "Cancelled.",
         State.CANCELLING: "Cancelling: the work is being stopped.",
-    }.get(state, "The task had finished before.")
+    }.get(state, "The task had already finished.")
 
 
 def _retried(again: TaskRun, *, of: TaskRun) -> p.RetryOut:
-    words = "The task is queued once more."
+    words = "The task is queued again."
     return p.RetryOut(
         task_id=again.pk, again_of=of.pk, message=words, check_status_url=status_url(again)
     )

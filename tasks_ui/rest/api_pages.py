@@ -1,4 +1,4 @@
-"""The APIs' documents as pages: what a person reads who writes a client. Made from the documents
+"""The APIs' documents as pages, for people who write a client. Generated from the documents
 themselves."""
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def socket(request: HttpRequest) -> HttpResponse:
 
 
 def prose(words: str) -> SafeString:
-    """Text whose `code` and ``code`` is marked as such."""
+    """Text with `code` and ``code`` marked up."""
     marked = CODE.sub(lambda found: f"<code>{found[1] or found[2]}</code>", escape(words))
     return mark_safe(marked)  # noqa: S308  (escaped above; only our own tags are added)
 
@@ -216,7 +216,7 @@ def _type(name: str, schema: Schema) -> Type:
 
 
 def _about(schema: Schema) -> SafeString:
-    """The description, and the bounds in words."""
+    """The description, and the limits in words."""
     bounds: list[str] = []
     for part in [schema, *schema.get("anyOf", [])]:
         bounds += [words.format(part[key]) for key, words in LIMITS.items() if key in part]

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the WebSocket API, made from the types of ``tasks_ui.protocol``.
+"""The AsyncAPI 3 document of the WebSocket API, generated from the types in ``tasks_ui.protocol``.
 
 Structure: AsyncAPI specification 3.0.0, sections "Channel Object", "Operation Object" and "Message
 Object".
@@ -21,11 +21,11 @@ ABOUT = """Follow tasks live. Every frame is a JSON object with a `type`.
 Open the socket with a session cookie (from a page of this site), with
 `Authorization: Bearer <token>`, or with `?ticket=` and a ticket of `POST /api/v1/ws-tickets/`
 (single use, 60 s). Then subscribe. Events are durable: each has a `seq` that counts 1, 2, 3 ...
-within its task, none is left out and none comes twice. After a lost connection, subscribe again
+within its task, none is missing and none comes twice. After a lost connection, subscribe again
 with `after_seq` = the last `seq` you have. Progress is volatile: the latest frame wins.
 
-Limits: 16 KiB a message, 20 messages a second (60 at once), 100 tasks a socket, 50 sockets a user
-and server process.
+Limits: 16 KiB per message, 20 messages per second (bursts of 60), 100 tasks per socket, 50 sockets
+per user and server process.
 """
 
 

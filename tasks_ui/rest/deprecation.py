@@ -1,4 +1,4 @@
-"""What the API is going to drop: the headers that say so, as docs/api.md promises."""
+"""Headers that announce what the API is going to drop, as docs/api.md promises."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 
 def deprecate(response: HttpResponse, *, since: date, until: date) -> None:
-    """Say with ``response`` that what was asked for is deprecated since a day (``Deprecation``, RFC
-    9745: a date of structured fields) and stays until another (``Sunset``, RFC 8594: an HTTP
-    date)."""
+    """Add to ``response`` since when the requested feature is deprecated (``Deprecation``, RFC
+    9745: a structured field date) and until when it stays (``Sunset``, RFC 8594: an HTTP date)."""
     response["Deprecation"] = f"@{_timestamp(since)}"
     response["Sunset"] = http_date(_timestamp(until))
 

@@ -1,7 +1,6 @@
 """The examples of both APIs' documents, by the name of the schema. A test runs each.
 
-``PARAMETERS`` are those of addresses, by the parameter's name. Apps that add to the API add to
-both.
+``PARAMETERS`` are examples of URL parameters, by name. Apps that extend the API add to both.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ EXAMPLES: dict[str, list[Any]] = {
                 {
                     "task_id": TASK_ID,
                     "outcome": "done",
-                    "message": "Queued once more.",
+                    "message": "Queued again.",
                     "state": "FAILURE",
                     "new_task_id": NEW_TASK_ID,
                 }
@@ -121,7 +120,7 @@ EXAMPLES: dict[str, list[Any]] = {
             "task_id": NEW_TASK_ID,
             "again_of": TASK_ID,
             "status": "queued",
-            "message": "The task is queued once more.",
+            "message": "The task is queued again.",
             "check_status_url": f"/api/v1/tasks/{NEW_TASK_ID}/status",
         }
     ],

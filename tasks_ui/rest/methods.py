@@ -1,5 +1,5 @@
-"""What every address of the API does besides its operations: HEAD and OPTIONS, and the same answer
-with and without a slash at the end."""
+"""What every URL of the API does besides its operations: HEAD and OPTIONS, and the same response
+with and without a trailing slash."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ROOT = "/api/"
 
 
 class ApiMethodsMiddleware:
-    """HEAD is GET without its body; OPTIONS answers 204 with ``Allow``.
+    """HEAD is GET without its body; OPTIONS returns 204 with ``Allow``.
 
-    An address that is not known is looked for with its last slash added, or taken away, so that a
-    client may write it either way and no POST is lost to a redirect.
+    An unknown URL is tried again with a trailing slash added or removed, so that clients may write
+    it either way and no POST is lost to a redirect.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -58,7 +58,7 @@ def _options(refusal: HttpResponse) -> HttpResponse:
 
 
 def _with_head(response: HttpResponse) -> HttpResponse:
-    """A refusal of a method names HEAD and OPTIONS too."""
+    """A 405 lists HEAD and OPTIONS too."""
     if response.status_code == 405:
         response["Allow"] = _allowed(response)
     return response

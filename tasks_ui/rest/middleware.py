@@ -1,4 +1,4 @@
-"""What a request gets while the database is away, and one whose values it refuses."""
+"""Responses while the database is unreachable, and to requests with values that it refuses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RETRY_AFTER_S = 2
 
 
 class DatabaseOutageMiddleware:
-    """Answers 503 with words and ``Retry-After`` where a view could not reach the database."""
+    """Responds with 503, a message and ``Retry-After`` if a view could not reach the database."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -37,11 +37,11 @@ class DatabaseOutageMiddleware:
 
 
 class RefusedValuesMiddleware:
-    """Answers in words where a request has values that nothing can be done with.
+    """Responds with a message to requests with unusable values.
 
-    400, where the database refused what it was asked to store or to compare: a NUL, a number past
-    its bounds. A form or a filter should have said so first. 415, where a form is in another
-    encoding than UTF-8: Django raises while it reads such a form, and again while it answers that.
+    400 if the database refused to store or compare a value: a NUL, a number out of range. A form or
+    a filter should have caught it first. 415 if a form is not in UTF-8: Django raises while it
+    reads such a form, and again while it responds to that.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,5 +1,5 @@
-"""The OpenAPI document: what Ninja writes of the operations, and what it can't know: problems,
-headers, examples, and the bodies that operations read by themselves."""
+"""The OpenAPI document: what Ninja knows about the operations, plus what it can't know: problems,
+headers, examples, and the bodies that operations read themselves."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {
-        "description": "Names this answer. Send it as If-None-Match: 304 while nothing is new.",
+        "description": "Identifies this response. Send it as If-None-Match to get 304 as long as"
+        " nothing has changed.",
         "schema": TEXT,
     },
-    "Location": {"description": "The address of what was made.", "schema": TEXT},
-    "Retry-After": {"description": "Seconds to wait before the next try.", "schema": COUNT},
+    "Location": {"description": "The URL of the created object.", "schema": TEXT},
+    "Retry-After": {"description": "Seconds to wait before trying again.", "schema": COUNT},
     "WWW-Authenticate": {"description": "How to sign in: Bearer.", "schema": TEXT},
-    "RateLimit-Limit": {"description": "Requests in a minute.", "schema": COUNT},
+    "RateLimit-Limit": {"description": "Requests per minute.", "schema": COUNT},
     "RateLimit-Remaining": {"description": "Requests left in this minute.", "schema": COUNT},
     "RateLimit-Reset": {"description": "Seconds until the next minute.", "schema": COUNT},
 }
@@ -38,12 +39,12 @@ def headers(*names: str) -> dict[str, Any]:
 
 
 def answers(status: int, *names: str) -> dict[str, Any]:
-    """For ``openapi_extra``: the answer of ``status`` has the headers ``names``."""
+    """For ``openapi_extra``: the response with ``status`` has the headers ``names``."""
     return {"responses": {status: {"headers": headers(*names)}}}
 
 
 class Api(NinjaAPI):
-    """``extra_schemas`` are the models of bodies that operations read by themselves."""
+    """``extra_schemas`` are the models of bodies that operations read themselves."""
 
     extra_schemas: list[type[BaseModel]]
 
@@ -73,7 +74,7 @@ class Api(NinjaAPI):
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """Headers of what succeeds, the problems, and the examples of its parameters."""
+    """The headers of its success, its problems, and the examples of its parameters."""
     responses = operation["responses"]
     is_signed_in = operation.get("security") != []
     for response in list(responses.values()):

@@ -1,4 +1,4 @@
-"""Errors over HTTP: RFC 9457 problem details, whatever it is that refuses a request."""
+"""Errors over HTTP: RFC 9457 problem details, no matter what refuses a request."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ WORDS = {
     401: "Sign in, or send an API token as 'Authorization: Bearer <token>'.",
     403: "This is not allowed.",
     404: "There is nothing here that you can see.",
-    405: "This address does not take that method.",
+    405: "This URL does not support that method.",
     413: "The request is too large.",
-    415: "This address does not take a body of that type.",
+    415: "This URL does not accept a body of that type.",
     500: "Something went wrong on the server. It has been logged.",
 }
 
 
 class UnsupportedBodyError(Exception):
-    """The body is of a type that the operation does not take; the message names those it takes."""
+    """The operation does not accept this type of body; the message names those it accepts."""
 
     def __init__(self, sent: str, *, takes: str = "application/json") -> None:
         super().__init__(f"The body was sent as {sent[:100] or 'nothing'}. Send it as {takes}.")
 
 
 class JsonParser(Parser):
-    """Reads a JSON body, and no other. Raises UnsupportedBodyError, or ValueError for what is not
-    JSON; Ninja makes an HttpError of either."""
+    """Reads JSON bodies only. Raises UnsupportedBodyError, or ValueError for invalid JSON; Ninja
+    turns either into an HttpError."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         if request.content_type != "application/json":
@@ -77,7 +77,7 @@ def problem(
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Let the API answer every exception with a problem."""
+    """Make the API respond to every exception with a problem."""
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         ValidationError: _invalid,
         UnsupportedBodyError: lambda request, error: problem(415, str(error)),
@@ -101,8 +101,8 @@ def add_handlers(api: NinjaAPI) -> None:
 
 
 class ProblemMiddleware:
-    """Makes a problem of every other error below /api/: unknown addresses, wrong methods, hosts and
-    bodies. Says what is left of the minute's requests, and, with 401, how to sign in."""
+    """Turns every other error below /api/ into a problem: unknown URLs, wrong methods, hosts and
+    bodies. Adds how many requests are left this minute, and, with 401, how to sign in."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

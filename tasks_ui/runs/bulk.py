@@ -1,4 +1,4 @@
-"""One act over however many runs, in bounded batches and bounded time."""
+"""Applies one action to any number of runs, in bounded batches and bounded time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ PATIENCE_S = 20.0
 
 
 class Refused(Exception):
-    """The act was not done to a run; the message says why, in words that hold for many runs."""
+    """The action was not applied to a run; the message says why, in words that fit many runs."""
 
 
 @dataclass
 class Done:
-    """``refused`` counts runs by reason; ``left`` matched, but time was up before their turn."""
+    """``refused`` counts runs by reason; ``left`` is how many matched but were not reached in
+    time."""
 
     count: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -35,10 +36,10 @@ class Done:
 def each(
     runs: QuerySet[TaskRun], act: Callable[[TaskRun], None], *, patience_s: float = PATIENCE_S
 ) -> Done:
-    """Do ``act`` to all runs that match now, oldest first; those that it makes itself are not among
+    """Apply ``act`` to all runs that match now, oldest first; runs that it creates are not among
     them.
 
-    ``act`` commits for itself and raises Refused where it can't be done.
+    ``act`` commits its own work and raises Refused if it can't be done.
     """
     done = Done()
     give_up_at = time.monotonic() + patience_s

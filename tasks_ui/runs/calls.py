@@ -49,7 +49,7 @@ class ResultExpired(ValueError):
 
 
 class TrackedResult(TaskResult):  # type: ignore[type-arg]
-    """Django's result, and the way to what it has no word for: the run."""
+    """Django's result, plus the run, which has everything that Django's interface lacks."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ def enqueue(
     backend: str,
     owner: Any,
 ) -> TrackedResult:
-    """Write a run and its call, in one transaction. Raises TypeError for what is not JSON."""
+    """Write a run and its call in one transaction. Raises TypeError if an argument is not JSON."""
     title = getattr(task, "title", "") or task.name.replace("_", " ").capitalize()
     call = TaskCall(
         path=task.module_path,
@@ -103,7 +103,7 @@ def find(result_id: str, *, backend: str) -> TrackedResult:
 
 
 def result_of(run: TaskRun) -> TrackedResult:
-    """Django's view of a run, in at most three queries. Raises InvalidTask where its function is
+    """Django's view of a run, in at most three queries. Raises InvalidTask if its function is
     gone."""
     call = run.call
     started = TaskEvent.objects.filter(task=run, type="task.started").order_by("seq")
@@ -139,7 +139,7 @@ def function_of(path: str) -> Task[..., Any]:
 
 
 def note_error(run: TaskRun, error: BaseException, *, attempt: int, trace: str) -> None:
-    """Keep an attempt's exception and traceback, unless the run is no longer that attempt's."""
+    """Store an attempt's exception and traceback, unless a later attempt owns the run."""
     kind = type(error)
     entry = {
         "attempt": attempt,
@@ -155,7 +155,7 @@ def note_error(run: TaskRun, error: BaseException, *, attempt: int, trace: str) 
 
 
 def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun:
-    """The same function with the same arguments, at once."""
+    """Run the same function with the same arguments, immediately."""
     if only_failed:
         raise CannotRunAgainError("It has no parts.")
     old = task.call
@@ -185,7 +185,7 @@ def _create(call: TaskCall, *, owner: Any, attempts: int, **fields: Any) -> Task
 
 
 def _task_as_enqueued(run: TaskRun, call: TaskCall) -> Task[..., Any]:
-    """``run.queue`` is another than the task's where an operator moved the run."""
+    """``run.queue`` differs from the task's if an operator moved the run."""
     task = function_of(call.path).using(backend=call.backend)
     known = task.get_backend().queues
     queue = run.queue if not known or run.queue in known else None
@@ -193,7 +193,7 @@ def _task_as_enqueued(run: TaskRun, call: TaskCall) -> Task[..., Any]:
 
 
 def _errors(run: TaskRun, call: TaskCall) -> list[TaskError]:
-    """One per failed attempt, and one for an end that no exception caused."""
+    """One per failed attempt, and one if the run ended without an exception."""
     errors = [
         TaskError(exception_class_path=entry["class"], traceback=entry["traceback"])
         for entry in call.errors

@@ -1,5 +1,5 @@
-"""Ringing the broker: a message that says "look at this row". Losing one costs time, never a
-task."""
+"""Sends messages to the broker, each of which says "look at this row". Losing one costs time, never
+a task."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ _owed: ContextVar[set[tuple[int, str]] | None] = ContextVar("owed", default=None
 
 @contextmanager
 def admitting() -> Iterator[None]:
-    """A transaction at whose end owners' windows are filled, as ``admit`` was asked to within it.
+    """A transaction that, at its end, fills the windows of the owners that ``admit`` was called
+    for.
 
     Filling a window takes the owner's admission lock of that queue until the commit. So that no two
     transactions wait for each other, locks are taken in one order: rows (parent, then child) first,
@@ -60,15 +61,15 @@ def admitting() -> Iterator[None]:
 
 
 def admit(owner_id: int, queue: str) -> None:
-    """Let an owner's longest waiting runs into the broker, as far as the owner's window in that
+    """Send an owner's longest waiting runs to the broker, as far as the owner's window in that
     queue allows; within ``admitting`` that happens at its end.
 
-    At most ``TASKS_OWNER_WINDOW`` runs of one owner are in a queue or at work at a time; the others
-    wait in the database, and each that ends lets the next in. So one owner's thousand runs put at
-    most a window of messages before another's first, and the broker holds few messages however long
-    the wait is. Older assessments come first, with all their parts, so that they end one after
-    another instead of all at the end. Retries that are due wait like new runs. Nothing is let into
-    a paused queue. A parent that goes on after its children is not held back: it had its turn.
+    At most ``TASKS_OWNER_WINDOW`` runs of one owner are queued or running at a time; the others
+    wait in the database, and each that ends admits the next. So one owner's thousand runs put at
+    most a window of messages ahead of another's first, and the broker holds few messages however
+    long the wait is. Older assessments come first, with all their parts, so that they finish one
+    after another instead of all at the end. Retries that are due wait like new runs. A paused queue
+    admits nothing. A parent that resumes after its children is not held back: it had its turn.
     """
     owed = _owed.get()
     if owed is None:
@@ -79,8 +80,8 @@ def admit(owner_id: int, queue: str) -> None:
 
 
 def waiting() -> QuerySet[TaskRun]:
-    """Runs that could start, but for which no message was sent: new ones and retries that are due,
-    unless their queue is paused."""
+    """Runs that could start but have no message yet: new ones and retries that are due, unless
+    their queue is paused."""
     is_due = Q(next_retry_at=None) | Q(next_retry_at__lte=Now())
     unsent = TaskRun.objects.filter(
         is_due, state__in=[State.PENDING, State.RETRY], rung_at__isnull=True
@@ -89,16 +90,16 @@ def waiting() -> QuerySet[TaskRun]:
 
 
 def in_flight() -> QuerySet[TaskRun]:
-    """Runs that are in a queue or at work. Each branch names the states of a partial index."""
+    """Runs that are queued or running. Each branch names the states of a partial index."""
     return TaskRun.objects.filter(HELD | SENT)
 
 
 def ring_on_commit(run: TaskRun) -> None:
-    """Ring for a run that goes on, once the present transaction is committed; it waited for its
-    turn before.
+    """Send a message for a run that resumes, once the current transaction is committed; it has had
+    its turn.
 
-    Where its queue is paused it is not rung for: ``rung_at`` stays empty, which the reconciler
-    looks for.
+    If its queue is paused, nothing is sent: ``rung_at`` stays empty, which the reconciler looks
+    for.
     """
     open_run = TaskRun.objects.filter(pk=run.pk).exclude(PausedQueue.of_run())
     if open_run.update(rung_at=Now(), rings=F("rings") + 1):
@@ -106,7 +107,7 @@ def ring_on_commit(run: TaskRun) -> None:
 
 
 def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
-    """Send the message, in bounded time. False when the broker did not take it: it is sent again
+    """Send the message, in bounded time. False if the broker did not accept it: it is sent again
     later."""
     try:
         current_app.send_task(
@@ -119,7 +120,7 @@ def send(run_id: UUID, *, kind: str, queue: str, attempt: int) -> bool:
         )
     except (BrokerError, *DATABASE_ERRORS, OSError) as error:
         logger.warning(
-            "The broker did not take run %s (%s); the reconciler rings again.", run_id, error
+            "The broker did not accept run %s (%s); the reconciler sends it again.", run_id, error
         )
         return False
     return True
@@ -164,8 +165,8 @@ def _admission_lock(owner_id: int, queue: str) -> Func:
 
 
 def _send_on_commit(messages: Sequence[tuple[UUID, str, str, int]]) -> None:
-    """Send for runs, each as (id, kind, queue, attempt). What the broker doesn't take is the
-    reconciler's business; after one refusal the rest is not tried."""
+    """Send messages for runs, each given as (id, kind, queue, attempt). After one refusal the rest
+    is not tried; the reconciler sends those later."""
 
     def send_all() -> None:
         all(

@@ -1,5 +1,4 @@
-"""Removing what runs say of a thing that was deleted: its name stands in their titles, messages and
-events."""
+"""Removes the name of a deleted object from the titles, messages and events of its runs."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ FACTS = frozenset({"state", "kind", "stage", "task_id", "worker", "error_code", 
 
 
 def erase(roots: TaskRunQuerySet, *, name: str, title: str) -> None:
-    """Forget those of ``roots`` that have finished; let the others, which are still ending, keep
-    ``title`` in place of ``name``. Events keep their numbers."""
+    """Delete those of ``roots`` that have finished; in the others, which are still ending, replace
+    ``name`` with ``title``. Events keep their numbers."""
     for run in roots.all():
         if not forget(run):
             _rename(run, name=name, title=title)

@@ -1,4 +1,4 @@
-"""What happened to a run, line by line: its events, and what operators did to it."""
+"""A run's history, line by line: its events, and what operators did to it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ STATES = {verb: state for state, verb in VERBS.items()}
 
 @dataclass(frozen=True)
 class Line:
-    """``offset`` is the time since the run was queued; ``state`` is "" for what changes none;
-    ``by`` is who did it."""
+    """``offset`` is the time since the run was queued; ``state`` is "" if it doesn't change; ``by``
+    is who did it."""
 
     at: datetime
     offset: str
@@ -37,7 +37,7 @@ class Line:
 
 
 def history(run: TaskRun) -> list[Line]:
-    """The first 500 events and the last 100 acts of operators, in the order of their times."""
+    """The first 500 events and the last 100 operator actions, in order of time."""
     events = run.events.order_by("seq")[:EVENTS_MAX]
     entries = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(TaskRun), object_id=str(run.pk)
@@ -75,8 +75,8 @@ def _act_line(run: TaskRun, entry: LogEntry) -> Line:
 
 
 def _who_asked(run: TaskRun, event: TaskEvent) -> str:
-    """A cancel that was asked for names who asked; without a name it follows from the end of
-    another run."""
+    """A requested cancellation names who asked for it; without a name, it follows from another
+    run's end."""
     if event.type not in {"task.cancelling", "task.revoked"} or run.cancel_requested_by is None:
         return str(event.data.get("by", ""))
     return run.cancel_requested_by.get_username()
@@ -127,7 +127,7 @@ def _expedited(type: str, data: dict[str, Any]) -> tuple[str, str]:
 
 
 def _other(type: str, data: dict[str, Any]) -> tuple[str, str]:
-    """An event of an app: its name, and what is not empty in it."""
+    """An app's own event: its name and the values that are not empty."""
     if type.startswith("child."):
         return _child(type, data)
     said = ", ".join(

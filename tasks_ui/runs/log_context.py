@@ -1,9 +1,9 @@
-"""What a log line belongs to: a request, a person, a run, and the trace that they share from the
+"""What a log line belongs to: a request, a person, a run, and the trace that they share, from the
 click through the worker to the push on a socket.
 
-The trace id of a run is the id of its root as 32 hex digits, which is a trace id of W3C and of
-OpenTelemetry as it stands: nothing has to be handed on, and whoever knows the run knows its trace.
-A request that starts a run is a part of that run's trace, another one has a trace of its own.
+The trace id of a run is the id of its root as 32 hex digits, which is a valid W3C and OpenTelemetry
+trace id: nothing has to be passed along, as the run determines its trace. A request that starts a
+run is part of that run's trace; any other request has its own.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=
 
 @contextmanager
 def bound(**ids: Any) -> Iterator[dict[str, str]]:
-    """Lines that are written within the block carry these of ``FIELDS``. Gives all that they carry,
-    with what ``note`` adds."""
+    """Lines logged within the block carry these ``FIELDS``. Yields all that they carry, including
+    what ``note`` adds."""
     context = {**(_context.get() or {}), **_texts(ids)}
     token = _context.set(context)
     try:
@@ -44,13 +44,14 @@ def bound(**ids: Any) -> Iterator[dict[str, str]]:
 
 
 def note(**ids: Any) -> None:
-    """Add to what the block around carries; nothing outside of one."""
+    """Add to the fields of the enclosing block; outside of one, do nothing."""
     if (context := _context.get()) is not None:
         context.update(_texts(ids))
 
 
 def note_started(run: TaskRun) -> None:
-    """The block around has started a run, and is a part of its trace unless it is of another's."""
+    """The enclosing block has started a run, and becomes part of its trace unless it belongs to
+    another."""
     if "task_id" not in (_context.get() or {}):
         note(trace_id=trace_of(run), task_id=run.pk)
 
@@ -70,24 +71,24 @@ def of_run(run: TaskRun) -> dict[str, Any]:
 
 
 def current() -> dict[str, str]:
-    """The fields of the block around."""
+    """The fields of the enclosing block."""
     return dict(_context.get() or {})
 
 
 def on_span(hook: SpanHook) -> None:
-    """Have ``hook`` called with the arguments of ``span_ended`` and the fields at that time."""
+    """Call ``hook`` with the arguments of each ``span_ended`` and the fields at that time."""
     global _hook
     _hook = hook
 
 
 def span_ended(name: str, *, began_ns: int, is_root: bool = False) -> None:
-    """A part of the present trace has ended, which began at ``began_ns`` since the epoch."""
+    """A span of the current trace has ended; it began ``began_ns`` after the epoch."""
     if _hook is not None and "trace_id" in (ids := current()):
         _hook(name, began_ns=began_ns, ids=ids, is_root=is_root)
 
 
 class ContextFilter(logging.Filter):
-    """Puts the fields on each record, and ``context``, the same as text."""
+    """Adds the fields to each record, and as ``context`` the same as text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         context = _context.get() or {}

@@ -1,4 +1,4 @@
-"""Trying a short transaction again while the database is away."""
+"""Retries short transactions while the database is unreachable."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DATABASE_PATIENCE_S = 120
 
 
 def patiently[T](call: Callable[[], T]) -> T:
-    """Call, and call again while the database is away, for two minutes. Then the last error is
-    raised."""
+    """Call, and keep retrying for two minutes while the database is unreachable. Then raise the
+    last error."""
     give_up_at = time.monotonic() + DATABASE_PATIENCE_S
     pause_s = 0.1
     while True:

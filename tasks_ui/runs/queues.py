@@ -1,4 +1,4 @@
-"""The queues as operators see and hold them: how much waits and for whom, what runs, and which are
+"""The queues as operators see and pause them: what waits and for whom, what runs, and what is
 paused."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NoSuchQueueError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnerWait:
-    """One owner's part of a queue: ``outside`` waits for room in the owner's window
+    """One owner's share of a queue: ``outside`` waits for room in the owner's window
     (``TASKS_OWNER_WINDOW``)."""
 
     owner: str
@@ -59,10 +59,11 @@ def names() -> list[str]:
 
 
 def pause(name: str, *, by: AbstractBaseUser) -> bool:
-    """Let nothing start in the queue until it is resumed; what runs goes on. False when it was
+    """Let nothing start in the queue until it is resumed; active runs continue. False if it was
     paused already.
 
-    Workers that took a message before find the pause when they claim. Raises NoSuchQueueError.
+    Workers that have already taken a message find the pause when they claim. Raises
+    NoSuchQueueError.
     """
     _check(name)
     with transaction.atomic():
@@ -75,9 +76,10 @@ def pause(name: str, *, by: AbstractBaseUser) -> bool:
 
 
 def resume(name: str, *, by: AbstractBaseUser) -> bool:
-    """Let runs start again, at once. False when the queue was not paused. Raises NoSuchQueueError.
+    """Let runs start again, immediately. False if the queue was not paused. Raises
+    NoSuchQueueError.
 
-    Parents that go on are rung for by the reconciler, within a second.
+    The reconciler sends messages for parents that resume, within a second.
     """
     _check(name)
     with transaction.atomic():

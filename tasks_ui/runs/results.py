@@ -30,8 +30,8 @@ ON CONFLICT (task_id) DO UPDATE SET task_name = EXCLUDED.task_name, worker = EXC
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a final state leaves in the results: ``value`` is the task's return value or the error's
-    words."""
+    """What a final state leaves in the results: ``value`` is the task's return value or the error
+    message."""
 
     value: Any = None
     traceback: str = ""
@@ -58,6 +58,7 @@ def archived(state: State, outcome: Outcome, *, error: str = "", error_code: str
 
 
 def read(run: TaskRun) -> Any:
-    """The archived value of a run, or None: not finished, or past the results' retention."""
+    """The archived value of a run; None if it has not finished or is past the retention of
+    results."""
     row = TaskResult.objects.filter(task_id=str(run.pk)).values_list("result", flat=True).first()
     return json.loads(row) if row else None

@@ -1,4 +1,4 @@
-"""What a person or a program may ask of a run."""
+"""What people and programs can do with a run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
-    """Ask that a run and its children end; returns the row as it is then. A finished run stays as
-    it is.
+    """Ask a run and its children to end; returns the row as it is then. A finished run stays as it
+    is.
 
-    What waits is REVOKED at once and never starts. What runs is CANCELLING until its worker, or the
-    reconciler for a worker that is gone, confirms that the work has stopped.
+    Waiting runs are REVOKED immediately and never start. Active ones are CANCELLING until their
+    worker, or the reconciler if the worker is gone, confirms that the work has stopped.
     """
     asked: CancelRequest = {"cancel_requested_at": Now(), "cancel_requested_by": by}
     with dispatch.admitting():
@@ -45,7 +45,8 @@ def request_cancel(run: TaskRun, *, by: AbstractBaseUser | None) -> TaskRun:
 
 
 def cancel_all(runs: TaskRunQuerySet, *, by: AbstractBaseUser | None) -> None:
-    """Cancel every run that matches and isn't final, also one that another queues while it ends."""
+    """Cancel every run that matches and isn't final, including those that another queues while it
+    ends."""
     unasked = runs.active().filter(cancel_requested_at=None).order_by("pk")
     while found := list(unasked.all()):  # all(): a queryset that was read once never reads again
         for run in found:
@@ -53,27 +54,27 @@ def cancel_all(runs: TaskRunQuerySet, *, by: AbstractBaseUser | None) -> None:
 
 
 def run_again(run: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
-    """Queue the work of a finished run once more, as a new run of ``by`` that is linked to the old
-    one.
+    """Repeat the work of a finished run, as a new run that belongs to ``by`` and is linked to the
+    old one.
 
     ``only_failed`` repeats only the parts that failed. Raises CannotRunAgainError.
     """
     kind = kinds.find(run.kind)
     if kind is None or kind.run_again is None:
         raise CannotRunAgainError(
-            "This kind of task is not run again by itself. Run again what it is a part of."
+            "This kind of task can't be run again on its own. Run its parent task again."
         )
     if not run.is_final:
-        raise CannotRunAgainError("It has not finished. Cancel it first, or wait for its end.")
+        raise CannotRunAgainError("It has not finished. Cancel it first, or wait until it ends.")
     return kind.run_again(run, by, only_failed=only_failed)
 
 
 def expedite(run: TaskRun, *, by: AbstractBaseUser) -> bool:
-    """Move a run that waits to the queue that has a worker of its own. False when it does not wait,
-    or is there.
+    """Move a waiting run to the queue that has its own worker. False if it isn't waiting, or is
+    already there.
 
-    A message that was sent for it before may still start it from its old queue. Children that it
-    makes later follow it.
+    An earlier message may still start it from its old queue. Children that it creates later follow
+    it.
     """
     with dispatch.admitting():
         waiting = TaskRun.objects.filter(pk=run.pk, state=State.PENDING).exclude(
@@ -93,7 +94,7 @@ def expedite(run: TaskRun, *, by: AbstractBaseUser) -> bool:
 
 
 def forget(run: TaskRun) -> bool:
-    """Delete a finished task with its parts, events and results; what it found stays. False if not
+    """Delete a finished task with its parts, events and results; its findings stay. False if not
     finished."""
     with transaction.atomic():
         lock_pk(run.pk)  # the parent before its children, as in transitions

@@ -1,9 +1,9 @@
 """A change of a run, its event and its result in one statement.
 
-Django writes one table per statement. These are the hot paths of every worker, so the change is
-compiled by the ORM, guards and all, and PostgreSQL writes what follows from it in the same round
-trip: ``WITH moved AS (UPDATE ... RETURNING *), noted AS (INSERT ... SELECT ... FROM moved)``. No
-event is written where no row was changed.
+Django writes one table per statement. These are the hot paths of every worker, so the ORM compiles
+the change, guards and all, and PostgreSQL writes what follows from it in the same round trip:
+``WITH moved AS (UPDATE ... RETURNING *), noted AS (INSERT ... SELECT ... FROM moved)``. If no row
+was changed, no event is written.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def update(
     also: Sql | None = None,
 ) -> tuple[TaskRun, TaskEvent] | None:
     """Change the one run that ``runs`` selects and append an event of ``type`` to its log. Returns
-    both as they are now, or None: the guard selects no run any more.
+    both as they are now, or None if the guard no longer selects a run.
 
     ``data`` is the event's data, an expression over the changed row; ``also`` is an INSERT ...
     SELECT ... FROM moved. ``changes`` must raise ``last_seq`` by one.
@@ -87,7 +87,7 @@ def prepared(sql: str, params: Sequence[Any] | None = None) -> list[tuple[Any, .
     """Run a statement that PostgreSQL parses and plans once per connection, and return its rows.
 
     Most of the time of a short statement is its parsing and planning. Django binds parameters into
-    the text, which is never the same twice; here the server binds them. Takes effect where
+    the text, which is never the same twice; here the server binds them. Takes effect if
     ``prepare_threshold`` is set for the database.
     """
     connection.ensure_connection()
@@ -99,13 +99,13 @@ def prepared(sql: str, params: Sequence[Any] | None = None) -> list[tuple[Any, .
 
 
 def literal(sql: Sql) -> str:
-    """The statement with its parameters written into it, as a partial index needs them."""
+    """The statement with its parameters inlined, as partial indexes require."""
     connection.ensure_connection()
     return ClientCursor(connection.connection).mogrify(*sql)
 
 
 def compiled(rows: QuerySet[Any, Any]) -> Sql:
-    """The SELECT of ``rows``, to be a part of a statement."""
+    """The SELECT of ``rows``, for use inside a statement."""
     sql, params = rows.query.get_compiler(connection=connection).as_sql()
     return sql, params
 

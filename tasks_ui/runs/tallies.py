@@ -1,9 +1,9 @@
 """Counts for the metrics that stay true across processes, restarts and the deletion of old runs.
 
-How runs ended is in their rows, which are deleted some day: a count of rows would fall, and
-monitoring takes a falling counter for a restart. So the reconciler folds what finished more than
-``FOLD_AFTER`` ago into tallies, each run once, and the total is the tallies plus the rows that
-finished since. Workers add nothing to the path of a run.
+How runs ended is in their rows, which are deleted eventually: a count of rows would fall, and
+monitoring mistakes a falling counter for a restart. So the reconciler folds runs that finished more
+than ``FOLD_AFTER`` ago into tallies, each run once, and the total is the tallies plus the rows that
+finished since. This costs workers nothing.
 
 ====================  ==============  ========================================================
 name                  label           value
@@ -58,7 +58,7 @@ FROM (
 
 
 def add(name: str, label: str = "", value: float = 1) -> None:
-    """Count ``value`` more of ``name``, for all processes at once."""
+    """Add ``value`` to the count of ``name``, across all processes."""
     with connection.cursor() as cursor:
         cursor.execute(ADD, [name, label, value])
 
@@ -76,8 +76,8 @@ def totals() -> tuple[Totals, dict[str, datetime]]:
 
 
 def fold() -> bool:
-    """Move what finished long enough ago from the rows' count into the tallies. False where another
-    process is at it."""
+    """Fold runs that finished long enough ago into the tallies. False if another process is doing
+    so."""
     Tally.objects.get_or_create(name=FOLDED, defaults={"at": _beginning()})
     with transaction.atomic():
         mark = Tally.objects.select_for_update(skip_locked=True).filter(name=FOLDED).first()

@@ -1,8 +1,9 @@
 """The one place where a run's state changes.
 
-Each change is a single guarded UPDATE whose row count says who won, with its event and, at the end,
-its result in the same transaction. Locks are taken parent first, then child, then the admission
-locks of owners (``dispatch.admitting``), so that fan-in, cancel and admission can't deadlock.
+Each change is a single guarded UPDATE whose row count decides who won, with its event and, at the
+end, its result in the same transaction. Locks are taken parent first, then child, then the
+admission locks of owners (``dispatch.admitting``), so that fan-in, cancel and admission can't
+deadlock.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ class Fenced(Exception):
 
 
 def create_run(**fields: Unpack[RunFields]) -> TaskRun:
-    """Write a PENDING run with its first event, and ring the broker once this is committed.
+    """Write a PENDING run with its first event, and send its message once this is committed.
 
-    Raises IntegrityError where the owner has used ``idempotency_key`` before.
+    Raises IntegrityError if the owner has used ``idempotency_key`` before.
     """
     with dispatch.admitting():
         run = TaskRun(last_seq=1, **fields)
@@ -75,12 +76,12 @@ def create_run(**fields: Unpack[RunFields]) -> TaskRun:
 def create_children(
     parent: TaskRun, *, attempt: int, stage: str, make: Callable[[], list[TaskRun]]
 ) -> list[TaskRun]:
-    """Write the children of one stage, once, and ring for them; returns those of an earlier try
-    where there are any.
+    """Write the children of one stage, once, and send their messages; returns those of an earlier
+    try if there are any.
 
-    ``make`` gives the unsaved children and may write rows of its own: all is one transaction under
-    the parent's lock. Where the parent is in the priority queue, they are too. Raises Cancelled or
-    Fenced when ``attempt`` may no longer act for the parent.
+    ``make`` returns the unsaved children and may write rows of its own: all is one transaction
+    under the parent's lock. If the parent is in the priority queue, they are too. Raises Cancelled
+    or Fenced if ``attempt`` may no longer act for the parent.
     """
     with dispatch.admitting():
         locked = lock(parent)
@@ -126,7 +127,8 @@ def transition(
     save: Callable[[], object] | None = None,
     **changes: Unpack[Changes],
 ) -> TaskRun | None:
-    """Move ``run`` to ``to``; returns the row as it is now, or None when another got there first.
+    """Move ``run`` to ``to``; returns the row as it is now, or None if someone else got there
+    first.
 
     ``attempt`` is the writer's fence: the write is refused once a later attempt has begun. ``when``
     is one more guard. ``save`` writes the work's effects in the same transaction, so that they
@@ -156,10 +158,9 @@ def transition(
 def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
     """Take the run for this worker, or return None: it is taken, finished, cancelled, or not due.
 
-    ``attempt`` is what the message says the row's attempt was when it was sent. A waiting run
-    starts its next attempt; a parent whose children are all final goes on within its attempt. Both
-    are starts, which a paused queue refuses: the run waits in the database then, and the queue's
-    resuming lets it in.
+    ``attempt`` is the row's attempt at the time the message was sent. A waiting run starts its next
+    attempt; a parent whose children are all final resumes within its attempt. Both are starts,
+    which a paused queue refuses: the run then waits in the database until the queue is resumed.
     """
     lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
     changes: Changes = {
@@ -204,7 +205,7 @@ def retry_at(
     when: Q | None = None,
     more_attempts: int = 0,
 ) -> TaskRun | None:
-    """Let the run wait for its next attempt; the reconciler rings when it is due."""
+    """Let the run wait for its next attempt; the reconciler sends a message when it is due."""
     changes: Changes = {
         "next_retry_at": Now() + timedelta(seconds=delay_s),
         "lease_until": None,
@@ -218,8 +219,8 @@ def retry_at(
 
 
 def wait_for_children(run: TaskRun, *, attempt: int, message: str) -> bool:
-    """Give the run back until all its children are final. False when this attempt is no longer the
-    run's."""
+    """Release the run until all its children are final. False if this attempt no longer owns the
+    run."""
     with dispatch.admitting():
         if run.state == State.STARTED:
             transition(run, State.PROGRESS, attempt=attempt, message=message)
@@ -237,8 +238,8 @@ def wait_for_children(run: TaskRun, *, attempt: int, message: str) -> bool:
 
 
 def confirm_cancelled(run: TaskRun, *, attempt: int) -> bool:
-    """The work of this attempt has stopped: REVOKED, or, where children still run, with the last of
-    them."""
+    """The work of this attempt has stopped: it becomes REVOKED now, or with the last child that is
+    still running."""
     with dispatch.admitting():
         if run.parent_id:
             lock_pk(run.parent_id)
@@ -251,7 +252,7 @@ def confirm_cancelled(run: TaskRun, *, attempt: int) -> bool:
 
 
 def cancel_children(parent: TaskRun, **asked: Unpack[CancelRequest]) -> None:
-    """Cancel every child of a locked run that is not final yet: nothing waits for it any more."""
+    """Cancel every child of a locked run that is not final yet: nothing waits for them any more."""
     asked = {"cancel_requested_at": Now(), **asked}
     children = list(
         TaskRun.objects.select_for_update(no_key=True)
@@ -266,7 +267,7 @@ def cancel_children(parent: TaskRun, **asked: Unpack[CancelRequest]) -> None:
 
 
 def fan_in(parent_id: Any) -> None:
-    """Let the parent go on, or end its cancelling, once its last child is final. Locks the
+    """Let the parent resume, or complete its cancellation, once its last child is final. Locks the
     parent."""
     lock_pk(parent_id)
     parent = TaskRun.objects.get(pk=parent_id)
@@ -279,8 +280,8 @@ def fan_in(parent_id: Any) -> None:
 
 
 def write_progress(run: TaskRun, *, attempt: int, current: int, total: int, message: str) -> bool:
-    """Store how far a running attempt has come, and with it its parent's share. False when it is
-    not running."""
+    """Store a running attempt's progress, and its share of the parent's. False if it is not
+    running."""
     if run.state == State.STARTED:
         moved = transition(
             run,
@@ -310,7 +311,7 @@ def write_parent_progress(parent_id: Any) -> TaskRun | None:
 def percent_of_children(children: Iterable[TaskRun]) -> int:
     """The sum of weight x share done, rounded down, at most 99. Weights are percent of the parent.
 
-    What failed or was cancelled counts as far as it came.
+    Failed and cancelled children count as far as they got.
     """
     done = sum(child.weight * child.share for child in children)
     return min(99, int(done + 1e-6))
@@ -320,7 +321,7 @@ def emit(run: TaskRun, type: str, data: dict[str, Any], *, attempt: int | None) 
     """Append a durable event to the log of a run that isn't final; it is published once committed.
 
     ``attempt`` is the writer's fence, None for a writer that isn't an attempt at ``run``. Raises
-    Fenced where a later attempt has begun or the run is final.
+    Fenced if a later attempt has begun or the run is final.
     """
     guard = Q(pk=run.pk, state__in=ACTIVE)
     if attempt is not None:
@@ -338,7 +339,8 @@ def emit(run: TaskRun, type: str, data: dict[str, Any], *, attempt: int | None) 
 def finish_stage(
     run: TaskRun, *, attempt: int, stage: str, percent: int, data: dict[str, Any]
 ) -> None:
-    """Note, once, that a stage of a parent is done and that the parent has come to ``percent``."""
+    """Record, once, that a stage of a parent is done and that the parent has reached
+    ``percent``."""
     with transaction.atomic():
         locked = lock(run)
         if locked.attempt != attempt or locked.state in FINAL:
@@ -364,7 +366,7 @@ def lock_pk(pk: Any) -> None:
 
 
 def child_data(child: TaskRun) -> dict[str, Any]:
-    """What a parent's event says of a child."""
+    """A child's data in its parent's events."""
     about = {
         "task_id": str(child.pk),
         "kind": child.kind,
@@ -375,7 +377,7 @@ def child_data(child: TaskRun) -> dict[str, Any]:
 
 
 def state_data(run: TaskRun) -> dict[str, Any]:
-    """What a state event says of a run: enough to draw it without asking again."""
+    """A run's data in its state events: enough to draw it without another query."""
     return {
         "state": str(run.state),
         "attempt": run.attempt,
@@ -411,7 +413,7 @@ def _move(
     outcome: Outcome | None = None,
     changes: Mapping[str, Any],
 ) -> TaskRun | None:
-    """The guarded UPDATE, with its event and, of a final state, its result: one statement.
+    """The guarded UPDATE, with its event and, for a final state, its result: one statement.
 
     ``among`` is a guard that was built before.
     """
@@ -451,7 +453,7 @@ def _json(data: dict[str, Any]) -> str:
 
 
 def _tell_parent(child: TaskRun, parent_id: UUID) -> None:
-    """Append the child's change to its parent's log, whose readers then need no other. The parent
+    """Append the child's change to its parent's log, so that readers need only that log. The parent
     is locked."""
     share = percent_of_children(TaskRun.objects.filter(parent_id=parent_id))
     with_parent = "%s::jsonb || jsonb_build_object('parent_current', current)"
@@ -466,8 +468,7 @@ def _tell_parent(child: TaskRun, parent_id: UUID) -> None:
 
 
 def _leave_waiting(run: TaskRun, *, attempt: int) -> None:
-    """Take back the ring of a run that its paused queue refused: nobody has a message for it
-    now."""
+    """Mark a run that its paused queue refused as not sent: there is no message for it now."""
     held_up = TaskRun.objects.filter(
         PausedQueue.of_run(), pk=run.pk, attempt=attempt, lease_until=None
     )

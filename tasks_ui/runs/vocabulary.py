@@ -1,4 +1,4 @@
-"""What apps add to the vocabulary of tasks: codes of failures, and events with what they say.
+"""The vocabulary of tasks that apps extend: error codes, and events with their data.
 
 ``tasks_ui`` registers its own here; an app adds to them when it is ready. Kinds of task have a
 registry of their own, ``tasks_ui.kinds``.
@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict
 from tasks_ui.models.states import VERBS, State
 
 ERROR_CODES: dict[str, str] = {
-    "": "It has not failed, or failed without saying why.",
-    "error": "The code raised an error that is not expected to pass.",
-    "time_limit": "It took longer than a task may.",
+    "": "It has not failed, or failed without giving a reason.",
+    "error": "The code raised an error that retrying won't fix.",
+    "time_limit": "It exceeded the time limit.",
     "worker_lost": "The worker stopped answering in every attempt.",
-    "no_subject": "What it was to work on has been deleted.",
-    "no_such_task": "Its function is no longer there.",
-    "bad_result": "What it returned is not JSON.",
+    "no_subject": "The object it was to work on has been deleted.",
+    "no_such_task": "Its function no longer exists.",
+    "bad_result": "Its return value is not JSON.",
 }
 """Why a run failed: the code and what it means."""
 
@@ -41,7 +41,7 @@ class StateData(BaseModel):
 
 
 class PartData(StateData):
-    """A part of a task as its parent's log tells of it."""
+    """A part of a task in its parent's log."""
 
     task_id: UUID
     kind: str
@@ -51,7 +51,7 @@ class PartData(StateData):
 
 
 class ChildData(PartData):
-    """A part that changed its state. ``parent_current`` is how far the whole has come by that."""
+    """A part that changed its state. ``parent_current`` is the whole task's progress after that."""
 
     parent_current: int
 
@@ -64,7 +64,7 @@ class StageStarted(BaseModel):
 
 
 class StageFinished(BaseModel):
-    """``parent_current`` is how far the whole has come. What else there is belongs to the kind of
+    """``parent_current`` is the whole task's progress. Everything else depends on the kind of
     task."""
 
     model_config = ConfigDict(extra="allow")

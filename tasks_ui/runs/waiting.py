@@ -1,4 +1,4 @@
-"""How long it may still take: the place in the queue, and the time that is left as a range."""
+"""How long it may still take: the place in the queue, and the time left as a range."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ NBSP, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
 
 
 def places(runs: Sequence[TaskRun]) -> dict[UUID, int]:
-    """By run, 1 + the runs, of anybody, that wait in the same queue since before it; one query a
-    queue.
+    """By run: 1 + the number of anyone's runs that have waited longer in the same queue. One query
+    per queue.
 
-    Ids are made in order of time (UUID version 7, RFC 9562). It is the order of arrival: where
-    another person has more in flight than their window allows, one's own run may start earlier than
-    its place says.
+    Ids are in order of time (UUID version 7, RFC 9562). This is the order of arrival: if someone
+    else has more waiting than their window allows, a run may start earlier than its place suggests.
     """
     queues = {run.queue for run in runs if run.state == State.PENDING and run.parent_id is None}
     found: dict[UUID, int] = {}
@@ -59,7 +58,7 @@ def place_words(place: int) -> str:
 
 
 def trouble(runs: Sequence[TaskRun]) -> str:
-    """Why what waits does not start, in a sentence; "" where nothing waits or nothing is wrong."""
+    """Why waiting runs don't start, in a sentence; "" if nothing waits or nothing is wrong."""
     queues = {run.queue for run in runs if run.state == State.PENDING}
     if not queues:
         return ""
@@ -82,9 +81,9 @@ def trouble(runs: Sequence[TaskRun]) -> str:
 
 
 def usual_times(runs: Sequence[TaskRun]) -> dict[str, Bounds]:
-    """By kind, how long its last successful runs of the same owner took, in seconds: all but the
-    shortest and longest tenth. One query for each kind that has a run at work; no entry for a kind
-    that succeeded less than three times."""
+    """By kind: how long the owner's last successful runs took, in seconds, without the shortest and
+    longest tenth. One query per kind with an active run; no entry for a kind with fewer than three
+    successes."""
     at_work = {(run.kind, run.owner_id) for run in runs if run.state == State.PROGRESS}
     found: dict[str, Bounds] = {}
     for kind, owner_id in at_work:
@@ -99,14 +98,14 @@ def usual_times(runs: Sequence[TaskRun]) -> dict[str, Bounds]:
 def left(
     run: TaskRun, now: datetime | None = None, *, usual: Bounds | None = None
 ) -> Bounds | None:
-    """Seconds that are left, at least and at most; None while there is no rate to base them on.
+    """The seconds left, at least and at most; None while there is no rate to base them on.
 
     With the share p of the work done in e seconds, e * (1 - p) / p are left at the mean rate so
     far. That rate was measured on k = 100 p units, so its relative error is taken as 2 / sqrt(k):
     two standard errors of a count that is Poisson distributed, which is rough, as units differ in
-    length. ``usual``, what such runs took, narrows the range; where the two don't meet, it holds up
-    to 20 percent, and the rate from there on. Said from 3 seconds and 5 percent on, without
-    ``usual`` from 20 percent; and only of a first attempt, as a later one starts over.
+    length. ``usual``, the time that such runs took, narrows the range; if the two don't overlap, it
+    prevails up to 20 percent, and the rate from there on. Given from 3 seconds and 5 percent on,
+    without ``usual`` from 20 percent; and only for a first attempt, as a later one starts over.
     """
     if run.state != State.PROGRESS or run.started_at is None or run.attempt > 1 or not run.total:
         return None

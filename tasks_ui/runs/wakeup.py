@@ -1,8 +1,6 @@
-"""The wake-up of a worker whose run is being cancelled: "look at your row now", by Valkey's
-pub/sub.
+"""Wakes a worker whose run is being cancelled: "look at your row now", through Valkey's pub/sub.
 
-It only saves time. The watcher reads the row each second anyway; with Valkey away nothing else
-changes.
+It only saves time: the watcher reads the row every second anyway, whether Valkey is up or not.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ _starting = threading.Lock()
 
 
 def ring(run_ids: Iterable[Any]) -> None:
-    """Wake whoever works on these runs. Bounded to 0.15 s, and silent when Valkey is away."""
+    """Wake the workers of these runs. Takes 0.15 s at most, and does nothing if Valkey is down."""
     try:
         with redis.Redis.from_url(
             settings.CHANNEL_REDIS_URL, socket_timeout=0.15, socket_connect_timeout=0.15, retry=None
@@ -40,7 +38,7 @@ def ring(run_ids: Iterable[Any]) -> None:
 
 
 def listen(run_id: Any, event: threading.Event) -> None:
-    """Set ``event`` whenever ``run_id`` is rung for, until it is forgotten."""
+    """Set ``event`` whenever a wake-up for ``run_id`` arrives, until it is forgotten."""
     global _listener_pid
     with _starting:
         if _listener_pid != os.getpid():

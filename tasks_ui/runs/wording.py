@@ -1,4 +1,4 @@
-"""The words of a run: one place for what a person reads of its state, its reason and its times."""
+"""How runs are described to people: state, reason and times, in one place."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PARTIAL = "PARTIAL"
 
 WHAT_NEXT = {
     "worker_lost": (
-        "Most often the machine had no memory left, or was switched off. Run it again; if that"
-        " fails too, give it fewer files at a time or the workers more memory."
+        "Usually the machine ran out of memory or was switched off. Run it again; if that fails"
+        " too, use fewer files at a time or give the workers more memory."
     ),
     "engine_time_limit": "Run it again with fewer files at a time.",
     "time_limit": "Run it again with fewer files at a time.",
@@ -32,7 +32,7 @@ waiting."""
 
 
 def view_state(run: TaskRun) -> str:
-    """The state that colours a row: the run's own, or PARTIAL."""
+    """The state that determines a row's color: the run's own, or PARTIAL."""
     return PARTIAL if run.state == State.SUCCESS and run.partial else str(run.state)
 
 
@@ -41,7 +41,7 @@ def state_word(state: str) -> str:
 
 
 def status_line(run: TaskRun) -> str:
-    """The line under a run's bar: what it does, or why it does not go on, or what to expect."""
+    """The line under a run's bar: what it is doing, why it isn't, or what to expect."""
     match run.state:
         case State.PENDING:
             return run.message or scheduled_line(run) or "Waiting for a worker"
@@ -61,7 +61,7 @@ def status_line(run: TaskRun) -> str:
 
 
 def scheduled_line(run: TaskRun) -> str:
-    """``Starts on 24 Nov 2026 at 21:00``, of a run that is for later; else empty."""
+    """``Starts on 24 Nov 2026 at 21:00`` for a deferred run; otherwise empty."""
     if run.next_retry_at is None or run.next_retry_at <= timezone.now():
         return ""
     due = timezone.localtime(run.next_retry_at)
@@ -69,7 +69,7 @@ def scheduled_line(run: TaskRun) -> str:
 
 
 def retry_line(run: TaskRun) -> str:
-    """``Attempt 2 of 4 · the reason of the failure``; the time of the attempt is shown beside
+    """``Attempt 2 of 4 · the reason for the failure``; the time of the attempt is shown beside
     it."""
     line = f"Attempt {run.attempt + 1} of {run.max_attempts}"
     return f"{line} · {first_line(run.error)}" if run.error else line
@@ -88,7 +88,7 @@ def failure_line(run: TaskRun) -> str:
 def what_next(run: TaskRun) -> str:
     """What to do after a failure."""
     return WHAT_NEXT.get(
-        run.error_code, "Run it again; if it fails in the same way, the timeline names the step."
+        run.error_code, "Run it again; if it fails the same way, the timeline shows the step."
     )
 
 
@@ -108,7 +108,7 @@ def duration(span: timedelta | float | None) -> str:
 
 
 def clock(span: timedelta | float) -> str:
-    """A span that counts on, in whole seconds: ``6 s``, ``1 min 12 s``. The pages go on counting
+    """A running duration in whole seconds: ``6 s``, ``1 min 12 s``. The pages keep counting
     (words.js)."""
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     return _two_units(max(0, int(seconds)))
@@ -135,8 +135,8 @@ def run_time(run: TaskRun) -> timedelta | None:
 
 
 def when(moment: datetime, now: datetime | None = None) -> str:
-    """``42 s ago``, ``6 min ago`` within the hour, ``Today 09:12``, ``Yesterday 17:20``, else ``12
-    Nov 2026``."""
+    """``42 s ago``, ``6 min ago`` within the hour, ``Today 09:12``, ``Yesterday 17:20``, otherwise
+    ``12 Nov 2026``."""
     now = timezone.localtime(now or timezone.now())
     local = timezone.localtime(moment)
     age_s = (now - local).total_seconds()

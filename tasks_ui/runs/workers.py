@@ -1,4 +1,4 @@
-"""Which workers are up, from the rows that they write of themselves (``tasks_ui.worker.seen``)."""
+"""Which workers are up, according to the rows that they write (``tasks_ui.worker.seen``)."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _facts: dict[str, Callable[[], str]] = {}
 
 
 class NoSuchWorkerError(Exception):
-    """No worker of this name was seen within a day."""
+    """No worker of this name was seen within the last day."""
 
 
 def tell(label: str, fact: Callable[[], str]) -> None:
-    """Have each worker say ``fact()`` of itself, once, when it starts: staff read it beside its
-    name. Called from an ``AppConfig.ready``."""
+    """Have each worker publish ``fact()`` once, when it starts; staff see it beside the worker's
+    name. Call this from ``AppConfig.ready``."""
     _facts[label] = fact
 
 
 def facts() -> dict[str, str]:
-    """What the apps tell of this very process's machine."""
+    """The apps' facts about this process's machine."""
     return {label: fact() for label, fact in _facts.items()}
 
 
 def seen() -> list[Worker]:
-    """The workers that are up or were lately, at most a hundred, the longest silent last."""
+    """The workers that are up or were recently, at most a hundred, the longest silent last."""
     lately = Worker.objects.filter(last_seen_at__gt=timezone.now() - SHOWN_FOR)
     lately = lately.select_related("drain_requested_by").order_by("-last_seen_at")[:SHOWN_MAX]
     return sorted(lately, key=lambda worker: (not worker.is_up, worker.hostname))
@@ -76,7 +76,7 @@ def running_by_worker() -> dict[str, int]:
 
 
 def prune() -> int:
-    """Delete the rows of workers that were not seen for a day. Returns how many."""
+    """Delete the rows of workers that have not been seen for a day. Returns how many."""
     return Worker.objects.filter(last_seen_at__lt=timezone.now() - KEPT_FOR).delete()[0]
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def prepare_celery(app: Celery) -> None:
-    """Call it where the application is created.
+    """Call this where the application is created.
 
-    A publisher gives up on the broker at once; a worker waits for it. SIGTERM drains the worker,
-    and a coroutine in place of a task ends it.
+    Publishers give up on the broker immediately; workers wait for it. SIGTERM drains a worker, and
+    a worker with a coroutine among its tasks refuses to start.
     """
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 

@@ -1,7 +1,7 @@
-"""Settings that a project may leave out: the values that ``tasks_ui`` then fills in.
+"""Default values that ``tasks_ui`` fills in for settings that a project leaves out.
 
-What a project sets itself is never changed. Celery's settings are filled in only where they concern
-publishing and the queues of tracked tasks; everything else of the project's own tasks stays as is.
+A project's own settings always win. Celery's settings are filled in only if they concern publishing
+and the queues of tracked tasks; nothing else changes for the project's own tasks.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ TASKS: dict[str, Any] = {
 
 
 def fill_in() -> None:
-    """Give Django's settings what they lack. Safe to call more than once, before or after setup."""
+    """Fill in missing settings. Safe to call more than once, before or after setup."""
     for name, value in TASKS.items():
         _fill(name, value)
     _fill("TASKS_HEARTBEAT_S", settings.TASKS_LEASE_S / 3)
@@ -69,7 +69,7 @@ def fill_in() -> None:
 
 
 def _transport_options(*, is_rabbitmq: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The publisher's, which gives up at once, and the worker's, which waits patiently."""
+    """The publisher's, which gives up immediately, and the worker's, which waits patiently."""
     if is_rabbitmq:
         timeouts = {"read_timeout": 0.15, "write_timeout": 0.15}
         return {"confirm_publish": True, **timeouts, **AT_ONCE}, {"confirm_publish": True}

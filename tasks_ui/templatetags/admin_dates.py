@@ -1,4 +1,4 @@
-"""Drilling down to a day in the operators' list, without asking the rows which days there are."""
+"""Drill-down to a day in the operators' list, without querying the rows for the days that exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIELD = "created_at"
 
 @dataclass(frozen=True)
 class Choice:
-    """``query`` is the address's query string; ``is_chosen`` marks where the list is now."""
+    """``query`` is the query string; ``is_chosen`` marks the current choice."""
 
     label: str
     query: str
@@ -53,7 +53,7 @@ def date_choices(cl: ChangeList) -> list[Choice]:
 
 
 def _months(today: date) -> list[date]:
-    """First days of the months in which a run that is kept may have been made, at most twelve,
+    """The first days of the months in which existing runs may have been created, at most twelve,
     oldest first."""
     first = (today - timedelta(days=min(settings.TASKS_RETENTION_DAYS, 334))).replace(day=1)
     months = []

@@ -30,7 +30,7 @@ BARS = ((0, 8), (3.6, 5.4), (7.2, 2.8), (10.8, 0.2))
 
 @register.simple_tag(takes_context=True)
 def theme(context: template.Context) -> str:
-    """``light`` or ``dark`` where the reader has chosen one; "" follows the system."""
+    """``light`` or ``dark`` if the reader has chosen one; "" follows the system."""
     request = context.get("request")
     chosen = request.COOKIES.get("theme", "") if request else ""
     return chosen if chosen in {"light", "dark"} else ""
@@ -38,8 +38,7 @@ def theme(context: template.Context) -> str:
 
 @register.inclusion_tag("tasks_ui/_saved_filters.html", takes_context=True)
 def saved_filters(context: template.Context, are_set: bool) -> dict[str, Any]:
-    """The reader's saved filters of this list, and, where filters ``are_set``, a way to keep
-    them."""
+    """The reader's saved filters of this list, and, if filters ``are_set``, a way to save them."""
     request = context["request"]
     query = request.GET.copy()
     for place in ("before", "page"):
@@ -63,7 +62,7 @@ def site_name() -> str:
 
 @register.simple_tag
 def site_version() -> str:
-    """The release that runs, or nothing where the project has none."""
+    """The running release, or nothing if the project has none."""
     return str(settings.TASKS_SITE_VERSION)
 
 
@@ -80,13 +79,13 @@ def icon(name: str, css: str = "") -> SafeString:
 
 @register.simple_tag
 def sprite(name: str) -> str:
-    """The address of an icon or a state's glyph, for a template's own svg."""
+    """The URL of an icon or a state's glyph, for a template's own svg."""
     return f"{static('tasks_ui/sprite.svg')}#{name}"
 
 
 @register.simple_tag
 def glyph(state: str, label: str = "", shape: str = "") -> SafeString:
-    """A state's glyph that stands alone, with its word as a name."""
+    """A state's glyph on its own, with its word as the accessible name."""
     href = static("tasks_ui/sprite.svg")
     word = label or wording.state_word(state)
     return format_html(
@@ -114,7 +113,7 @@ def badge(state: str) -> SafeString:
 def bar(
     state: str, current: int, total: int, label: str, text: str = "", task: Any = ""
 ) -> SafeString:
-    """A native progress element. STARTED has no value: nothing is known yet."""
+    """A native progress element. STARTED has no value, as nothing is known yet."""
     value = (
         mark_safe("") if state == State.STARTED else format_html(' value="{}"', min(current, total))
     )
@@ -194,7 +193,7 @@ def moment(at: datetime | None) -> SafeString:
 
 @register.simple_tag
 def elapsed(run: TaskRun) -> SafeString:
-    """How long it has run; the page counts on by whole seconds while the run is active."""
+    """How long it has run; the page keeps counting by whole seconds while the run is active."""
     span = wording.run_time(run)
     if span is None:
         return mark_safe("")
@@ -219,7 +218,7 @@ def countdown(at: datetime | None) -> SafeString:
 
 @register.simple_tag
 def since_words(at: datetime) -> SafeString:
-    """How long something waits, counted on by the page."""
+    """How long something has been waiting; the page keeps counting."""
     waited = wording.clock(timezone.now() - at)
     return format_html('<span data-since="{}">{}</span>', at.isoformat(), waited)
 
@@ -251,7 +250,8 @@ def status_line(run: TaskRun) -> str:
 
 @register.simple_tag(takes_context=True)
 def cancelled_words(context: template.Context, run: TaskRun) -> str:
-    """``You cancelled this run at 50 %. Finished work is kept.``, to whoever asked for it."""
+    """``You cancelled this run at 50 %. Finished work is kept.``, for the person who cancelled
+    it."""
     by_reader = run.cancel_requested_by_id == context["request"].user.pk
     return wording.revoked_line(run, who="You cancelled this run" if by_reader else "Cancelled")
 
@@ -273,8 +273,8 @@ def place_words(place: int) -> str:
 
 @register.simple_tag
 def time_left(run: TaskRun, usual: waiting.Bounds | None = None) -> SafeString:
-    """The range of the time that is left, followed by the page as the bar moves; empty while
-    nothing is known."""
+    """The range of the time left, which the page updates as the bar moves; empty while nothing is
+    known."""
     if run.is_final or run.started_at is None or run.attempt > 1:
         return mark_safe("")
     return format_html(
@@ -287,13 +287,13 @@ def time_left(run: TaskRun, usual: waiting.Bounds | None = None) -> SafeString:
 
 @register.filter
 def capped(count: int) -> str:
-    """A count that was not taken beyond the cap: ``1,000+``."""
+    """A count that stopped at the cap: ``1,000+``."""
     return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
 
 
 @register.filter
 def grouped(count: float) -> str:
-    """A number with its thousands apart: ``12,345``."""
+    """A number with thousands separators: ``12,345``."""
     return f"{count:,.0f}"
 
 
@@ -309,7 +309,7 @@ def plural(count: int, noun: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def with_query(context: template.Context, **changes: Any) -> str:
-    """The present query string with ``changes``; an empty value takes its key out."""
+    """The current query string with ``changes``; an empty value removes its key."""
     query = context["request"].GET.copy()
     query.pop("before", None)
     query.pop("page", None)
@@ -324,7 +324,7 @@ def with_query(context: template.Context, **changes: Any) -> str:
 def _tag(
     context: template.Context, level: int, page: str, filters: Mapping[str, str]
 ) -> SafeString:
-    """The opening tag of one count: a link where it leads somewhere."""
+    """The opening tag of one count: a link if it leads somewhere."""
     if page:
         return format_html('a href="{}?severity={}#findings"', page, level)
     if not filters:

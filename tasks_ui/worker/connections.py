@@ -1,8 +1,8 @@
-"""Database connections that outlive their task, as long as they are sound.
+"""Database connections that outlive their task, as long as they are healthy.
 
 Celery's own integration closes every connection before and after each task, and a new one costs
-more than all the statements of a short task. ``CELERY_DB_REUSE_MAX`` turns that off; what decides
-here is the state of the connection itself, without asking the server.
+more than all the statements of a short task. ``CELERY_DB_REUSE_MAX`` turns that off; here the state
+of the connection itself decides, without asking the server.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ CANCEL_TIMEOUT_S = 2.0
 
 
 def watch() -> None:
-    """Connect to Celery's signals; they are sent in workers alone."""
+    """Connect to Celery's signals, which are sent only in workers."""
     for signal in (task_prerun, task_postrun):
         signal.connect(close_unsound, dispatch_uid="tasks_ui.worker.connections")
 
 
 def close_unsound(*, sender: Any = None, **kwargs: Any) -> None:
-    """Close what the next task must not inherit: a connection that had an error, is in the middle
-    of something, or is older than ``CONN_MAX_AGE``."""
+    """Close connections that the next task must not inherit: those that had an error, are in the
+    middle of something, or are older than ``CONN_MAX_AGE``."""
     if sender is not None and sender.request.is_eager:
         return  # within somebody else's transaction
     for connection in connections.all(initialized_only=True):
@@ -42,13 +42,13 @@ def close_unsound(*, sender: Any = None, **kwargs: Any) -> None:
 
 
 def discard_all() -> None:
-    """Drop every connection of this thread: a signal may have struck in the middle of a query."""
+    """Drop every connection of this thread: a signal may have arrived in the middle of a query."""
     for connection in connections.all(initialized_only=True):
         discard(connection)
 
 
 def is_poisoned(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a database error was seen on it, or a query or a transaction has not ended."""
+    """Whether it has had a database error, or a query or transaction is still open."""
     if connection.connection is None:
         return False
     status = connection.connection.info.transaction_status
@@ -60,7 +60,7 @@ def is_poisoned(connection: BaseDatabaseWrapper) -> bool:
 def discard(connection: BaseDatabaseWrapper) -> None:
     """Close the connection, and forget Django's wrapper, which may think it is in a transaction.
 
-    A query that still runs is cancelled: its locks would outlive the task.
+    A query that is still running is cancelled: its locks would outlive the task.
     """
     raw = connection.connection
     if raw is not None and raw.info.transaction_status == TransactionStatus.ACTIVE:

@@ -1,4 +1,4 @@
-"""The body of every run of ``django.tasks``: find the function, call it, keep what it raises."""
+"""The body of every ``django.tasks`` run: find the function, call it, store what it raises."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedContext(TaskContext):  # type: ignore[type-arg,misc]
-    """What a task with ``takes_context`` is given."""
+    """The context that a task with ``takes_context`` receives."""
 
     work: Work
 
     def report(self, current: int, total: int, message: str = "") -> None:
-        """Show how many of the known units of work are finished. Returns in microseconds.
+        """Report how many of the known units of work are finished. Returns in microseconds.
 
-        Ends the task where it was cancelled: let the exception pass through.
+        Ends the task if it was cancelled: let the exception pass through.
         """
         self.work.report(current, total, message)
 
     def check(self) -> None:
-        """End the task where it was cancelled, without a word on progress."""
+        """End the task if it was cancelled, without reporting progress."""
         self.work.check()
 
 
 def run_call(work: Work) -> Any:
-    """Call the function of the run. Its return value has to be JSON; another one fails the run, as
-    trying again would repeat the work for the same end."""
+    """Call the run's function. If its return value is not JSON, the run fails without a retry,
+    which would only repeat the work with the same outcome."""
     run = patiently(lambda: TaskRun.objects.select_related("call", "owner").get(pk=work.run.pk))
     try:
         result = patiently(lambda: calls.result_of(run))

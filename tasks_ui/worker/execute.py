@@ -1,4 +1,4 @@
-"""Running a tracked task in a worker: claim, heartbeat, progress, and an end that is written
+"""Runs a tracked task in a worker: claim, heartbeat, progress, and a final state that is written
 exactly once.
 
 An app's task is a plain function of one argument, a ``Work``::
@@ -51,8 +51,8 @@ logger = logging.getLogger(__name__)
 
 
 def tracked(kind: TaskKind) -> Callable[[Callable[[Work], Any]], Any]:
-    """Make a Celery task of a function of ``Work``. Its message carries the run's id and attempt,
-    nothing else."""
+    """Turn a function of ``Work`` into a Celery task. Its message carries only the run's id and
+    attempt."""
 
     def decorate(body: Callable[[Work], Any]) -> Any:
         # The claim refuses what is redelivered, so a poison message cannot circle.
@@ -73,7 +73,7 @@ def tracked(kind: TaskKind) -> Callable[[Callable[[Work], Any]], Any]:
 
 
 def execute(body: Callable[[Work], Any], run_id: str | UUID, attempt: int) -> Any:
-    """Claim the run and work on it. Raises Ignore where there is nothing for Celery to record."""
+    """Claim the run and work on it. Raises Ignore if there is nothing for Celery to record."""
     run = patiently(
         lambda: claim(run_id, attempt=attempt, worker=current_task.request.hostname or "")
     )
@@ -138,13 +138,13 @@ def _attempt(body: Callable[[Work], Any], run: TaskRun) -> Any:
 
 
 def words_of(error: Exception) -> str:
-    """What the run's owner reads. Errors of Python's own and of the database speak of the program:
-    those are in the log and in the archived traceback, for people who can read them."""
+    """The message for the run's owner. Python's and the database's own errors are about the
+    program, so they go to the log and the archived traceback instead."""
     name = type(error).__name__
     if isinstance(error, _FINAL):
         return f"It holds a value that can't be stored ({name}). The worker's log has the details."
     if isinstance(error, _INTERNAL):
-        return f"It stopped at an error of the program ({name}). The worker's log has the details."
+        return f"A program error stopped it ({name}). The worker's log has the details."
     return str(error) or name
 
 
@@ -167,8 +167,8 @@ _INTERNAL = (
 
 
 def release(run: TaskRun, *, attempt: int) -> TaskRun | None:
-    """Give a run back at once because its worker is shutting down. That is not the run's fault: it
-    costs no attempt."""
+    """Release a run immediately because its worker is shutting down. That is not the run's fault:
+    it costs no attempt."""
     return retry_at(
         run,
         attempt=attempt,
@@ -243,19 +243,20 @@ def _retry(work: Work, error: Exception) -> bool:
 
 
 def _cancel_if_asked(work: Work) -> bool:
-    """End as cancelled when the row says CANCELLING: whatever else happened, the cancel was
+    """End as cancelled if the row says CANCELLING: whatever else happened, the cancellation was
     accepted first."""
     return patiently(lambda: confirm_cancelled(work.run, attempt=work.attempt))
 
 
 def _end_late(work: Work) -> None:
-    """This attempt's write was refused: the run was cancelled meanwhile, or is another's."""
+    """This attempt's write was refused: the run was cancelled in the meantime, or belongs to
+    another attempt."""
     if not _cancel_if_asked(work):
         _note_fenced(work)
 
 
 def _note_fenced(work: Work) -> None:
-    """Count, for the metrics, an attempt that found the run no longer its own."""
-    logger.info("Attempt %s of run %s came too late.", work.attempt, work.run.pk)
+    """Count, for the metrics, an attempt that no longer owned its run."""
+    logger.info("Attempt %s of run %s no longer owns it.", work.attempt, work.run.pk)
     with suppress(*DATABASE_ERRORS):
         tallies.add(tallies.FENCED, work.run.kind)

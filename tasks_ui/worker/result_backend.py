@@ -20,10 +20,11 @@ STORE_PAUSE_S = 0.5
 
 
 class TaskResultBackend(DatabaseBackend):
-    """Waits for a database that is away, and never writes over a final state.
+    """Waits for an unreachable database, and never overwrites a final state.
 
-    A tracked run's result is written with its state (``results.archived``); what Celery would store
-    after the task returns says the same later, or an older attempt's words. So it is left out.
+    A tracked run's result is written with its state (``results.archived``). What Celery would store
+    after the task returns is either the same, later, or an older attempt's result. So it is
+    skipped.
     """
 
     def _store_result(

@@ -1,10 +1,9 @@
-"""Workers make themselves seen: each writes a row of its own, so that pages ask nobody but the
-database.
+"""Workers report themselves: each writes its own row, so that pages need to ask only the database.
 
-Remote control would need the broker, and an answer from the very worker that may hang. The row is
-written by a thread of the worker's main process, with the time at which the loop that takes
-messages last turned (Celery beats from that loop every two seconds, while it has its broker): a
-worker that hangs or has lost its broker grows old though its process lives.
+Remote control would need the broker, and a response from the very worker that may be stuck. The row
+is written by a thread of the worker's main process, with the time at which the message loop last
+turned (Celery sends heartbeats from that loop every two seconds while it has its broker): if a
+worker hangs or has lost its broker, its row goes stale even though the process is alive.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _thread: threading.Thread | None = None
 
 
 def watch() -> None:
-    """Connect to Celery's signals; they are sent in workers alone."""
+    """Connect to Celery's signals, which are sent only in workers."""
     heartbeat_sent.connect(_note_turn, dispatch_uid="tasks_ui.worker.seen")
     worker_ready.connect(_begin, dispatch_uid="tasks_ui.worker.seen")
     worker_shutting_down.connect(
@@ -112,6 +111,6 @@ def _write(worker: Worker, taking: Taking) -> None:
             [worker], update_conflicts=True, unique_fields=["hostname"], update_fields=fields
         )
     except DATABASE_ERRORS as error:
-        logger.debug("The database is away; this worker is not seen: %s", error)
+        logger.debug("The database is unreachable; this worker can't report itself: %s", error)
     finally:
         connection.close()  # none is left open for the pool's next child to inherit

@@ -1,5 +1,5 @@
-"""The thread that watches over the attempt that runs now: it renews the lease, writes progress, and
-hears of a cancel."""
+"""The thread that watches over the current attempt: it renews the lease, writes progress, and
+notices cancellations."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ LAST_LOOK_S = 5.0
 
 @contextmanager
 def watched(work: Work) -> Iterator[None]:
-    """Renew the lease, read the cancel flag and store progress from another thread while the block
-    runs."""
+    """Renew the lease, check for cancellation and store progress from another thread while the
+    block runs."""
     watcher = _of_this_process()
     watcher.begin(work)
     try:
@@ -46,8 +46,8 @@ def watched(work: Work) -> Iterator[None]:
 
 
 class Watcher:
-    """The watching thread of a process, for as long as that lives: a thread and a connection for
-    each task would cost more than a short task itself. A pool process has one attempt at a time."""
+    """A process's watching thread, which lives as long as the process: a thread and a connection
+    per task would cost more than a short task itself. A pool process has one attempt at a time."""
 
     def __init__(self) -> None:
         self._works: set[Work] = set()
@@ -61,7 +61,7 @@ class Watcher:
         wakeup.listen(work.run.pk, self._wake)
 
     def end(self, work: Work) -> None:
-        """Returns when the thread is done with ``work``: it pushes no progress after the end."""
+        """Return once the thread is done with ``work``: no progress is pushed after the end."""
         self._works.discard(work)
         wakeup.forget(work.run.pk)
         self._is_idle.wait(LAST_LOOK_S)
@@ -84,7 +84,7 @@ class Watcher:
             self._is_idle.set()
 
     def _tend(self, work: Work, *, renews: bool) -> bool:
-        """Look after one attempt. False when the database is away: it is tried again in a
+        """Look after one attempt. False if the database is unreachable: the next try is in a
         second."""
         try:
             if renews:
@@ -135,9 +135,11 @@ def _look(work: Work) -> None:
 
 
 def _force(work: Work) -> None:
-    """The grace is over: end this worker process. Its lease is cut so that the reconciler may soon
-    say REVOKED."""
-    logger.warning("Run %s did not stop within its grace; ending its worker process.", work.run.pk)
+    """The grace period is over: end this worker process. Its lease is shortened so that the
+    reconciler can soon write REVOKED."""
+    logger.warning(
+        "Run %s did not stop within the grace period; ending its worker process.", work.run.pk
+    )
     with suppress(*DATABASE_ERRORS):
         held = TaskRun.objects.filter(pk=work.run.pk, attempt=work.attempt, state=State.CANCELLING)
         held.update(lease_until=Now() + timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""One attempt at one run, as its task sees it, and the two exceptions a task may raise to steer
+"""One attempt at one run, as its task sees it, and the two exceptions with which a task steers
 it."""
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ COUNT_MAX = 2**31 - 1
 
 
 class WaitForChildren(Exception):
-    """The run goes on once all its children are final; the worker is free until then."""
+    """The run resumes once all its children are final; until then the worker is free."""
 
 
 class TaskFailed(Exception):
-    """The run can't succeed however often it is tried. The message is shown to its owner; ``code``
+    """The run can't succeed, however often it is tried. The message is shown to its owner; ``code``
     names the cause."""
 
     def __init__(self, message: str, *, code: str) -> None:
@@ -59,16 +59,15 @@ class Work:
 
     @property
     def subject_id(self) -> UUID:
-        """The id of the object that the run is about. Raises TaskFailed for a run that is about
-        none."""
+        """The id of the object that the run works on. Raises TaskFailed if there is none."""
         if self.run.subject_id is None:
-            raise TaskFailed("This task names nothing to work on.", code="no_subject")
+            raise TaskFailed("This task has no object to work on.", code="no_subject")
         return self.run.subject_id
 
     def report(self, current: int, total: int, message: str = "") -> None:
-        """Say how many of the known units of work are finished. Returns in microseconds.
+        """Report how many of the known units of work are finished. Returns in microseconds.
 
-        Raises Cancelled or Fenced when the work has lost its purpose.
+        Raises Cancelled or Fenced if there is no point in going on.
         """
         self.check()
         if total > COUNT_MAX:
@@ -79,14 +78,13 @@ class Work:
             publisher().progress(groups.task(self._push_parent), str(self.run.pk), self._frame())
 
     def check(self) -> None:
-        """Raise Cancelled or Fenced when the work has lost its purpose."""
+        """Raise Cancelled or Fenced if there is no point in going on."""
         if self._stop is not None:
             raise self._stop
 
     @contextmanager
     def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Call ``stop`` from another thread, at once, should the run be cancelled within the
-        block."""
+        """Call ``stop`` from another thread as soon as the run is cancelled within the block."""
         self._on_stop.append(stop)
         try:
             self.check()
@@ -101,7 +99,7 @@ class Work:
         )
 
     def finish_stage(self, stage: str, *, percent: int, **data: Any) -> None:
-        """Note that a stage is done; see ``transitions.finish_stage``."""
+        """Record that a stage is done; see ``transitions.finish_stage``."""
         patiently(
             lambda: finish_stage(
                 self.run, attempt=self.attempt, stage=stage, percent=percent, data=data

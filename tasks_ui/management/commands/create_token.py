@@ -15,21 +15,21 @@ from tasks_ui.models import ApiToken
 
 
 class Command(BaseCommand):
-    help = "Make an API token for a user. It is the last line printed, and can't be shown again."
+    help = (
+        "Create an API token for a user. It is printed as the last line, and can't be shown again."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument(
             "--create",
             action="store_true",
-            help="make the user, without a password, if there is none",
+            help="create the user, without a password, if it doesn't exist",
         )
         parser.add_argument("--name", default="command line", help="what the token is for")
+        parser.add_argument("--read-only", action="store_true", help="the token can only read")
         parser.add_argument(
-            "--read-only", action="store_true", help="the token can't change anything"
-        )
-        parser.add_argument(
-            "--expires-days", type=float, help="days until the token ends; without it, never"
+            "--expires-days", type=float, help="days until the token expires; default: never"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,9 +51,7 @@ def _user(username: str, *, create: bool) -> Any:
     found = users._default_manager.filter(**{users.USERNAME_FIELD: username}).first()
     if found is not None:
         if not found.is_active:
-            raise CommandError(
-                f"User {username!r} is not active; a token of theirs would open nothing."
-            )
+            raise CommandError(f"User {username!r} is not active, so a token would be useless.")
         return found
     if not create:
         raise CommandError(f"There is no user {username!r}. Add --create to make one.")

@@ -1,4 +1,4 @@
-"""manage.py reconcile: move the runs that nobody moves."""
+"""manage.py reconcile: move runs that nobody is moving."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks_ui.reconciler import reconcile, reconcile_for_ever
 
 
 class Command(BaseCommand):
-    help = "Take back lost runs, confirm cancels, and ring for runs whose message is gone."
+    help = "Take back lost runs, confirm cancellations, and send messages again that were lost."
 
     def on_turn(self) -> None:
         """Called once a second with ``--forever``."""
@@ -18,9 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--forever", action="store_true", help="once a second, until stopped")
-        how.add_argument(
-            "--dry-run", action="store_true", help="count what would be moved, and move nothing"
-        )
+        how.add_argument("--dry-run", action="store_true", help="only count what would be moved")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["forever"]:
