@@ -19,7 +19,13 @@ FOLDERS = [
     *("assessments", "assessments/scan", "assessments/scan/scanner", "assessments/agents"),
 ]
 INTERNAL = {"INFRA_MIND_ROLE"}  # set by asgi.py
-EXAMPLES = {"ci/build.yml", "utils.py", "logs/infra-mind.log", "multipart/form-data"}
+EXAMPLES = {
+    "ci/build.yml",
+    "utils.py",
+    "prices/list.csv",
+    "logs/infra-mind.log",
+    "multipart/form-data",
+}
 
 
 def test_the_readme_names_every_setting() -> None:
@@ -35,7 +41,7 @@ def test_the_readme_names_every_setting() -> None:
 def test_every_file_that_a_document_names_exists(document: Path) -> None:
     text = document.read_text()
     named = set(re.findall(r"`([\w./-]+\.(?:py|toml|csv|yml|md|sh|json))`", text))
-    linked = set(re.findall(r"\]\(([^)#:]+)", text))
+    linked = set(re.findall(r"\]\((?!\w+:)([^)#]+)", text))
     for name in named - EXAMPLES:
         assert any((ROOT / folder / name).exists() for folder in FOLDERS), name
     for name in linked:

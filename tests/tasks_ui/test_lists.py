@@ -10,12 +10,21 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.test import Client
 
-from tasks_ui.models import ApiToken, AuditEntry, PausedQueue, State, Tally, TaskRun, Worker
+from tasks_ui.models import (
+    ApiToken,
+    AuditEntry,
+    PausedQueue,
+    State,
+    Tally,
+    TaskRun,
+    TimeSlot,
+    Worker,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-NOBODYS = {AuditEntry, PausedQueue, Tally, Worker}  # for operators alone
+NOBODYS = {AuditEntry, PausedQueue, Tally, TimeSlot, Worker}  # for operators alone
 
 
 @pytest.fixture
