@@ -173,11 +173,9 @@ class Comparison:
     def _unlooked(self) -> Q:
         """Findings of before that the run had no means to find: their agent gave no answer, or
         their file was not read whole."""
-        silent = [
-            name
-            for name in self._then
-            if name not in self._now or self._now[name].status in {"", AgentReport.FAILED}
-        ]
+        answered = self.run.reports.exclude(status__in=["", AgentReport.FAILED])
+        then, now = self.before.reports.values_list("agent"), answered.values_list("agent")
+        silent = [name for (name,) in {*then} - {*now}]
         unread = {
             file["path"]
             for file in self.run.coverage

@@ -77,7 +77,7 @@ def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False)
 def comparison_url(one: TaskRun, other: TaskRun) -> str:
     """Of the later run against the earlier one. Raises CannotCompareError."""
     rows = AssessmentRun.objects.filter(task__in=[one, other]).select_related("assessment")
-    runs = list(rows.order_by("number"))
+    runs = list(rows.order_by("number", "pk"))
     if len(runs) != 2:
         raise CannotCompareError("What one of them was about was deleted.")
     earlier, later = runs

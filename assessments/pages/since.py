@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from assessments.comparing import Comparison
 from assessments.listing import severities_of
-from assessments.models import AssessmentRun
+from assessments.models import AssessmentRun, Finding
+
+Mark = Finding.Since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +43,10 @@ class Since:
 def since(run: AssessmentRun, before: AssessmentRun) -> Since:
     """New, persisting and fixed findings by fingerprint, and counts by severity, against
     ``before``."""
-    now, then = (severities_of([each.pk]).get(each.pk, {}) for each in (run, before))
+    counts = severities_of([run.pk, before.pk])
+    now, then = counts.get(run.pk, {}), counts.get(before.pk, {})
     compared = Comparison(run, before)
+    here = _marked(run) if _was_compared(run, before) else None
     rows: list[tuple[int, int, int, str]] = [
         (
             level,
@@ -54,13 +59,25 @@ def since(run: AssessmentRun, before: AssessmentRun) -> Since:
     ]
     return Since(
         run=before,
-        new=compared.new.count(),
-        persisting=compared.persisting.count(),
+        new=compared.new.count() if here is None else here[Mark.NEW],
+        persisting=compared.persisting.count() if here is None else here[Mark.PERSISTING],
         fixed=compared.fixed.count(),
-        reopened=compared.reopened.count(),
+        reopened=compared.reopened.count() if here is None else here[Mark.REOPENED],
         unchecked=compared.unchecked.count(),
         rows=rows,
     )
+
+
+def _was_compared(run: AssessmentRun, before: AssessmentRun) -> bool:
+    """Whether synthesis has marked the run's findings against ``before``."""
+    stored = run.summary.get("comparison", {})
+    return stored.get("run") == before.number and "reopened" in stored
+
+
+def _marked(run: AssessmentRun) -> Counter[str]:
+    """Findings by what synthesis has marked them as; muted ones are left out today."""
+    rows = run.findings.counted().unmuted().order_by().values_list("since")
+    return Counter(dict(rows.annotate(n=Count("pk"))))
 
 
 def run_before(run: AssessmentRun, *, asked_for: str = "") -> AssessmentRun | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -333,6 +334,7 @@ def _tag(
     return format_html('a href="{}#findings"', query)
 
 
+@cache
 def _bars(level: int) -> SafeString:
     return format_html(
         '<svg aria-hidden="true">{}</svg>',
