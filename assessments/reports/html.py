@@ -1,8 +1,9 @@
-"""The report as one HTML file that needs nothing beside it: no script, its style inline, its values
-escaped."""
+"""The report as one HTML file that needs nothing beside it: contents that lead to its parts, no
+script, its style inline, its values escaped."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -10,15 +11,30 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from assessments.reports.layout import blocks_of, title_of
+from assessments.reports.layout.blocks import Block, Heading
 
 
 def as_html(document: dict[str, Any]) -> bytes:
+    blocks = list(blocks_of(document))
     context = {
         "title": title_of(document),
-        "blocks": list(blocks_of(document)),
+        "blocks": blocks,
+        "contents": contents_of(blocks),
         "style": stylesheet(),
     }
     return render_to_string("assessments/report.html", context).encode()
+
+
+def contents_of(blocks: Iterable[Block]) -> list[tuple[Heading, list[Heading]]]:
+    """The headings that the sidebar leads to, each with the listed ones under it."""
+    contents: list[tuple[Heading, list[Heading]]] = []
+    for block in blocks:
+        if isinstance(block, Heading) and block.anchor:
+            if block.level == 2:
+                contents.append((block, []))
+            elif block.is_listed and contents:
+                contents[-1][1].append(block)
+    return contents
 
 
 @cache

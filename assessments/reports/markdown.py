@@ -4,7 +4,7 @@ else in it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from assessments.reports.layout import blocks_of, title_of
@@ -19,6 +19,7 @@ from assessments.reports.layout.blocks import (
     Lead,
     Notes,
     Notice,
+    Ref,
     Table,
     Text,
 )
@@ -46,7 +47,8 @@ def _written(block: Block) -> Iterator[str]:
         case Heading():
             yield f"{'#' * block.level} {escape(block.text)}"
         case Text():
-            yield f"*{escape(block.text)}*" if block.is_dim and block.text else escape(block.text)
+            text = escape(_with_refs(block.text, block.refs))
+            yield f"*{text}*" if block.is_dim and text else text
         case Lead():
             yield escape(block.text)
         case Notice():
@@ -56,26 +58,37 @@ def _written(block: Block) -> Iterator[str]:
             yield _table(["Figure", "Value", "Remark"], rows, {1})
         case Item():
             severity = f"{block.severity.capitalize()}: " if block.severity else ""
-            yield f"### {escape(severity + block.title)}"
-            yield escape(block.text)
-            if block.place:
-                yield f"*{escape(block.place)}*"
+            number = f"{block.number} " if block.number else ""
+            yield f"### {escape(number + severity + block.title)}"
+            yield from (escape(words) for words in (block.text, *block.notes) if words)
+            if block.place or block.refs:
+                yield f"*{escape(_with_refs(block.place, block.refs))}*"
         case Notes():
-            rows = [[str(number), text] for number, text in enumerate(block.rows, start=1)]
-            yield _table(["Number", "Source"], rows, {0})
+            yield from (escape(f"[{n}] {text}") for n, text in enumerate(block.rows, start=1))
         case Code():
             yield _fenced(block.lines)
         case Bars():
-            yield _table(
-                block.columns,
-                [[label, words, remark] for label, _, words, remark in block.rows],
-                {1},
-            )
+            rows = [[label, words, remark] for label, _, words, remark in block.rows]
+            yield _table(*_with_cites(block.columns, rows, block.cites), {1})
         case Table():
-            yield _table(block.columns, block.rows, block.numeric)
+            yield _table(*_with_cites(block.columns, block.rows, block.cites), block.numeric)
         case Drawing():
             if block.words:  # Markdown's document has no drawing
                 yield escape(block.words)
+
+
+def _with_refs(text: str, refs: Iterable[Ref]) -> str:
+    return " ".join(filter(None, [text, *(ref.label for ref in refs)]))
+
+
+def _with_cites(
+    columns: list[str], rows: list[list[str]], cites: list[list[Ref]]
+) -> tuple[list[str], list[list[str]]]:
+    """Rows with the sources that they cite as a column of their own."""
+    if not cites:
+        return columns, rows
+    cited = [[*row, _with_refs("", refs)] for row, refs in zip(rows, cites, strict=True)]
+    return [*columns, "Source"], cited
 
 
 def _fenced(lines: list[str]) -> str:

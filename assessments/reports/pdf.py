@@ -14,37 +14,62 @@ import typst
 from django.conf import settings
 
 from assessments.models import Report
+from assessments.reports.columns import WIDTH_MM, breakable, fitting
 from assessments.reports.layout import blocks_of, title_of
 from assessments.reports.layout.blocks import Block, Drawing, Table, Text, clean
 
-_LONG_WORD = re.compile(r"\S{20,}")
-_BREAKS_AFTER = re.compile(r"(?<=[/_.:=,;|()-])(?=\S)")
-MOST = 2_000
-"""Findings, and rows of one table: a PDF of so many takes about 5 s to typeset."""
+LIST_ROWS, FEW, ONE_COLUMN, LISTED = 9, 16, 42, 84
+"""Rows from which a list stands in two columns. Entries of the contents: up to which they need no
+page of their own, and which fit a page in one column, and in two."""
+MOST, MOST_ROWS = 2_000, 40
+"""Findings, and rows of one table: a PDF of so many takes about 5 s to typeset. A technical report
+has fewer rows of a table: one for each resource of each scope is nothing to read."""
 SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
 """Of an executive report: sizes of its text, and pages."""
-PAGE_MM, WIDTH_MM, BESIDE_MAP_MM = 277, 170, 22
-"""Where the text of an A4 page ends, how wide it is, how high a map's heading and words are."""
+PAGE_MM, BESIDE_MAP_MM = 277, 22
+"""Where the text of an A4 page ends, and how high a map's heading and words are."""
 LEAST_MM, TALL_MM, LEAST_OF_MAP = 130, 140, 0.7
 """How far a last page reaches, from the top; from which height a map fills a page of its own; to
 which part of its size it is reduced to fit."""
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
-ZERO_WIDTH_SPACE = "\u200b"
 
 
 def as_pdf(document: dict[str, Any]) -> bytes:
     """The blocks go to the template as data: a string of data is text in Typst, never markup."""
-    blocks = [_as_data(part) for block in blocks_of(_bounded(document)) for part in _short(block)]
+    most = MOST_ROWS if document["about"]["report_type"] == Report.Kind.TECHNICAL else MOST
+    bounded = (part for block in blocks_of(_bounded(document)) for part in _short(block, most=most))
+    blocks = [_as_data(block) for block in bounded]
     about = document["about"]
     data = {
         "title": title_of(document),
-        "name": _breakable(clean(about["assessment"])),
+        "name": breakable(clean(about["assessment"]), run=16),
+        "subtitle": f"Run {about['run']}",
         "report_type": about["report_type"],
         "blocks": blocks,
     }
     if about["report_type"] == Report.Kind.EXECUTIVE:
         data = _fitted(data)
+    else:
+        data["blocks"] = list(_floating(blocks))
+        listed = sum(map(_is_listed, blocks))
+        data["depth"] = 3 if listed <= LISTED else 2
+        data["has_contents_page"] = listed > FEW
+        data["contents_columns"] = 2 if ONE_COLUMN < listed <= LISTED else 1
     return typst.compile(template(), font_paths=fonts(), sys_inputs=_inputs(data))
+
+
+def _floating(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A drawing takes its heading along to the page that has room, while the text goes on."""
+    heading = ""
+    for block, after in zip(blocks, [*blocks[1:], {"kind": ""}], strict=True):
+        if block["kind"] == "heading" and after["kind"] == "drawing":
+            heading = block["text"]
+        else:
+            yield {**block, "heading": heading} if block["kind"] == "drawing" else block
+
+
+def _is_listed(block: dict[str, Any]) -> bool:
+    return bool(block["kind"] == "heading" and (block["level"] == 2 or block["is_listed"]))
 
 
 def _fitted(data: dict[str, Any]) -> dict[str, Any]:
@@ -119,33 +144,52 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     return {
         **document,
         "findings": findings[:MOST],
-        "left_out": _left_out(len(findings), "findings, the worst first"),
+        "left_out": _left_out(len(findings), "findings, the worst first", most=MOST),
     }
 
 
-def _short(block: Block) -> Iterator[Block]:
-    if isinstance(block, Table) and len(block.rows) > MOST:
-        yield replace(block, rows=block.rows[:MOST])
-        yield Text(_left_out(len(block.rows), "rows"))
+def _short(block: Block, *, most: int) -> Iterator[Block]:
+    if isinstance(block, Table) and len(block.rows) > (MOST if block.is_list else most):
+        yield replace(block, rows=block.rows[:most])
+        yield Text(_left_out(len(block.rows), "rows", most=most))
     else:
         yield block
 
 
-def _left_out(total: int, what: str) -> str:
-    return f"These are the first {MOST:,} of {total:,} {what}. The other formats hold all of them."
+def _left_out(total: int, what: str, *, most: int) -> str:
+    where = "The other formats" if most == MOST else "The full report, and the other formats,"
+    return f"These are the first {most:,} of {total:,} {what}. {where} hold all of them."
 
 
 def _as_data(block: Block) -> dict[str, Any]:
     data = {"kind": block.kind, **asdict(block)}
     if isinstance(block, Drawing):
-        return {**data, "words": _breakable(block.words)}
+        return {**data, "words": breakable(block.words)}
     if isinstance(block, Table):
-        data["numeric"] = sorted(block.numeric)
+        return {**data, **_columns(block)}
     return {key: _breakable(value) for key, value in data.items()}
 
 
+def _columns(table: Table) -> dict[str, Any]:
+    """Its cells and widths; sources that it cites are a column of their own in the template."""
+    halved = table.is_list and len(table.rows) > LIST_ROWS
+    if table.shares:
+        names, cells = table.columns, [[breakable(c, run=12) for c in row] for row in table.rows]
+        widths = [WIDTH_MM * share / sum(table.shares) for share in table.shares]
+    else:
+        names, cells, widths = fitting(table.columns, table.rows)
+    return {
+        "columns": names,
+        "rows": cells,
+        "widths": widths,
+        "numeric": sorted(table.numeric),
+        "is_halved": halved,
+    }
+
+
 def _breakable(value: Any) -> Any:
-    """Paths, addresses and URLs may be broken after their separators."""
     if isinstance(value, str):
-        return _LONG_WORD.sub(lambda word: _BREAKS_AFTER.sub(ZERO_WIDTH_SPACE, word[0]), value)
+        return breakable(value)
+    if isinstance(value, dict):
+        return {key: _breakable(each) for key, each in value.items()}
     return [_breakable(item) for item in value] if isinstance(value, list | tuple) else value

@@ -12,10 +12,23 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
+class Ref:
+    """A word that leads to the block, or the source, with the ``anchor``."""
+
+    label: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Heading:
+    """``anchor``: what it is found by, "" where nothing leads to it. Those of level 2, and others
+    with ``is_listed``, are in the contents."""
+
     kind: ClassVar = "heading"
     level: int
     text: str
+    anchor: str = ""
+    is_listed: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,7 @@ class Text:
     kind: ClassVar = "text"
     text: str
     is_dim: bool = False
+    refs: list[Ref] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -51,23 +65,38 @@ class Code:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a row: label, length in percent (None: no bar), the value in words, a remark."""
+    """One bar a row: label, length in percent (None: no bar), the value in words, a remark;
+    ``cites`` as in a table."""
 
     kind: ClassVar = "bars"
     columns: list[str]
     rows: list[tuple[str, int | None, str, str]]
+    cites: list[list[Ref]] = field(default_factory=list)
+
+    @property
+    def cited(self) -> list[tuple[tuple[str, int | None, str, str], list[Ref]]]:
+        """Each row with what it cites."""
+        return list(zip(self.rows, self.cites or [[]] * len(self.rows), strict=True))
 
 
 @dataclass(frozen=True)
 class Table:
     """``numeric`` holds the columns to align at the right; ``shares`` the columns' widths in
-    relation to each other, where the length of their text is not to decide."""
+    relation to each other, where the length of their text is not to decide. ``is_list``: short rows
+    that may stand in two columns. ``cites``: of each row the sources, a column of its own."""
 
     kind: ClassVar = "table"
     columns: list[str]
     rows: list[list[str]]
     numeric: set[int] = field(default_factory=set)
     shares: list[int] = field(default_factory=list)
+    is_list: bool = False
+    cites: list[list[Ref]] = field(default_factory=list)
+
+    @property
+    def cited(self) -> list[tuple[list[str], list[Ref]]]:
+        """Each row with what it cites."""
+        return list(zip(self.rows, self.cites or [[]] * len(self.rows), strict=True))
 
 
 @dataclass(frozen=True)
@@ -80,13 +109,19 @@ class Cards:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing of a list: ``severity`` is a word of ``Severity`` or "", ``place`` is code."""
+    """One thing of a list: ``severity`` is a word of ``Severity`` or "", ``place`` is code,
+    ``notes`` are further paragraphs. ``is_short``: one of hundreds."""
 
     kind: ClassVar = "item"
     severity: str
     title: str
     text: str
     place: str
+    anchor: str = ""
+    number: str = ""
+    notes: list[str] = field(default_factory=list)
+    refs: list[Ref] = field(default_factory=list)
+    is_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +160,11 @@ def clean(text: str) -> str:
     )
 
 
+def coded(line: str) -> str:
+    """A line of code: tabs and spaces as they are, without characters that can't be seen."""
+    return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
 def clipped(text: str, limit: int) -> str:
     """``clean`` and at most ``limit`` characters, where a page has no room for more."""
     text = clean(text)
@@ -154,6 +194,11 @@ class Sources:
             if source
         )
         return " ".join(f"[{number}]" for number in dict.fromkeys(numbers))
+
+    def refs(self, *sources: str) -> list[Ref]:
+        """The same as references to the list of sources."""
+        numbers = self.cite(*sources).split()
+        return [Ref(number, f"source-{number[1:-1]}") for number in numbers]
 
     def notes(self) -> Notes:
         limit = self._limit

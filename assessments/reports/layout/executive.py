@@ -63,7 +63,7 @@ def executive(document: Mapping[str, Any]) -> Iterator[Block]:
     yield from parts.confidence()
     notes = sources.notes()
     if notes.rows:
-        yield Heading(3, "Sources")
+        yield Heading(3, "Sources", "sources")
         yield notes
 
 
@@ -196,7 +196,7 @@ class _Parts:
         if not trend:
             return
         first, last = trend[0], trend[-1]
-        yield Heading(3, "Trend")
+        yield Heading(3, "Trend", "trend")
         yield Drawing(
             trend_chart(trend),
             f"Findings went from {first['findings']:,} in run {first['run']} to"
@@ -205,7 +205,7 @@ class _Parts:
         )
 
     def risks(self) -> Iterator[Block]:
-        yield Heading(2, "What is at risk")
+        yield Heading(2, "What is at risk", "risks")
         rows = self.document["recommendations"][:RISKS]
         if not rows and not self.paths:
             yield Text("No risk was found in what was checked.")
@@ -230,7 +230,7 @@ class _Parts:
             )
 
     def cost(self) -> Iterator[Block]:
-        yield Heading(2, "What it costs")
+        yield Heading(2, "What it costs", "costs")
         if "monthly_cost" not in self.costs:
             reason = self.costs_answer.get("summary") or self.costs_answer.get("reason")
             yield Text(sentences(reason or "The cost was not assessed.", 2 * LONG))
@@ -263,7 +263,7 @@ class _Parts:
             ]
 
     def actions(self) -> Iterator[Block]:
-        yield Heading(2, "What to do first")
+        yield Heading(2, "What to do first", "actions")
         rows = self.document["recommendations"][:ACTIONS]
         if not rows:
             yield Text("No recommendation is open.")
@@ -300,7 +300,7 @@ class _Parts:
         return "; ".join(words)
 
     def confidence(self) -> Iterator[Block]:
-        yield Heading(2, "How sure this is")
+        yield Heading(2, "How sure this is", "confidence")
         about = self.document["about"]
         words = [self._read_in_words()]
         if about["sandbox"] in SANDBOXES and self._files():
@@ -364,7 +364,7 @@ class _Parts:
 
     def map(self) -> Iterator[Block]:
         if "svg" in self.document.get("map", {}):
-            yield Heading(2, "Map")
+            yield Heading(2, "Map", "map")
             yield Drawing(
                 self.document["map"]["svg"],
                 "Red: ways from the internet to data. Groups may be folded.",

@@ -1,0 +1,171 @@
+"""Findings by file, each beside its code: a line of code is shown once, however many findings are
+about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assessments.reports.layout.blocks import (
+    Block,
+    Code,
+    Heading,
+    Item,
+    Ref,
+    Sources,
+    Text,
+    clean,
+    coded,
+)
+
+WITHOUT_FILE = "Without a file"
+
+
+@dataclass
+class Passage:
+    """Lines of code that follow one another, by number, and what was found there."""
+
+    lines: dict[int, str] = field(default_factory=dict)
+    marked: set[int] = field(default_factory=set)
+    items: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
+
+
+def findings(
+    section: Sequence[Mapping[str, Any]], *, sources: Sources, document: Mapping[str, Any]
+) -> Iterator[Block]:
+    """A heading for each file, that with the worst findings first; under it its code in the file's
+    order, with the findings about it, the worst first."""
+    yield Heading(2, "Findings", "findings")
+    writer = _Writer(sources, document)
+    by_file: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+    for number, finding in enumerate(section, start=1):
+        by_file[finding["file"] or ""].append((number, finding))
+    for place, (file, rows) in enumerate(by_file.items(), start=1):
+        yield Heading(3, clean(file) or WITHOUT_FILE, f"file-{place}", is_listed=True)
+        scopes = {row["scope"] for _, row in rows if len(row["scope"]) > 1}
+        writer.names_scope = len(scopes) > 1
+        if len(scopes) == 1:
+            yield Text(clean(f"Scope {scopes.pop()}"), is_dim=True)
+        for passage in passages(rows):
+            if passage.lines:
+                yield Code([_line(n, text, passage) for n, text in sorted(passage.lines.items())])
+            yield from (writer.item(number, row) for number, row in passage.items)
+
+
+def passages(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> list[Passage]:
+    """The passages of one file: lines that touch are one, and every line is in one alone. What is
+    about no line comes last."""
+    rows = list(rows)
+    lines = {line["number"]: line["text"] for _, row in rows for line in row.get("evidence") or []}
+    found: list[Passage] = []
+    at: dict[int, Passage] = {}
+    for number in sorted(n for n, text in lines.items() if text.strip() or _within(n, lines)):
+        if number - 1 not in at:
+            found.append(Passage())
+        at[number] = found[-1]
+        found[-1].lines[number] = lines[number]
+    rest = Passage()
+    for number, row in rows:
+        line = row.get("line") or 0
+        shown = [line, *(each["number"] for each in row.get("evidence") or [])]
+        passage = next((at[n] for n in shown if n in at), rest)
+        passage.items.append((number, row))
+        passage.marked.add(line)
+    return [*found, *([rest] if rest.items else [])]
+
+
+def _within(number: int, lines: Mapping[int, str]) -> bool:
+    """Whether an empty line is between lines that are not: one at an edge says nothing."""
+    return all(lines.get(n, "").strip() for n in (number - 1, number + 1))
+
+
+class _Writer:
+    """Writes findings, which lead to what to do about them and to what they rest on."""
+
+    def __init__(self, sources: Sources, document: Mapping[str, Any]) -> None:
+        self.sources = sources
+        self.actions = {
+            fingerprint: row["priority"]
+            for row in document.get("recommendations", [])
+            for fingerprint in row["findings"]
+        }
+        self.names_scope = False
+        self.has_frameworks = document["about"]["report_type"] != "technical"
+        self.origins = origins_of(document["data"])
+
+    def item(self, number: int, row: Mapping[str, Any]) -> Item:
+        action = self.actions.get(row["fingerprint"])
+        refs = [Ref(f"R{action}", f"r-{action}")] if action else []
+        origin = self.origins.get(row["severity_origin"], "")
+        facts = [
+            f"line {row['line']}" if row.get("line") else "",
+            row["resource"] if row["resource"] != row["file"] else "",
+            row["scope"] if self.names_scope else "",
+            row["rule"],
+            row["since"] if row["since"] != "persisting" else "",
+        ]
+        return Item(
+            severity=row["severity"],
+            title=clean(row["title"]),
+            text=clean(_found(row)),
+            place=clean(" · ".join(filter(None, facts))),
+            anchor=f"f-{number}",
+            number=f"F{number}",
+            notes=[clean(note) for note in self._notes(row, is_told=action is not None)],
+            refs=[
+                *refs,
+                *(Ref(f"severity {r.label}", r.anchor) for r in self.sources.refs(origin)),
+            ],
+            is_short=True,
+        )
+
+    def _notes(self, row: Mapping[str, Any], *, is_told: bool) -> Iterator[str]:
+        """What the recommendation does not say already."""
+        if row.get("exposure") and not is_told:
+            yield f"Internet-facing: {row['exposure']}."
+        if mute := row["muted"]:
+            until = f" until {mute['expires_at']}" if mute["expires_at"] else ""
+            yield f"Muted{until}: {mute['reason']}"
+        if not is_told:
+            yield from filter(None, (row.get("why"), row.get("remediation")))
+        if row["saving"]:
+            yield f"Saves {row['saving']['monthly_usd']} USD a month."
+        if self.has_frameworks and row.get("frameworks"):
+            yield "; ".join(row["frameworks"])
+
+
+def _found(row: Mapping[str, Any]) -> str:
+    """What the code says, and what was expected of it."""
+    found = row.get("shown") or row.get("actual") or ""
+    expected = row.get("expected") or ""
+    return ". ".join(filter(None, (found, expected if expected != found else "")))
+
+
+def origins_of(data: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The source of a severity by its origin, out of the report's own list of data."""
+    found = {"formula": "The formula of the agent that reports it, with the inputs it names"}
+    engines = [f"{row['name']} {row['version']}" for row in data if not row["as_of"]]
+    if engines:
+        found["engine"] = f"The severity that the engine reports: {', '.join(engines)}"
+    for origin, start in (("crosswalk", "Prowler"), ("category", "Checkov rules")):
+        for row in data:
+            if row["name"].startswith(start):
+                found[origin] = source_of(row)
+    return found
+
+
+def source_of(row: Mapping[str, Any]) -> str:
+    """An entry of the list of data in one line."""
+    parts = [
+        f"{row['name']} {row['version']}",
+        row["as_of"] and f"as of {row['as_of']}, {row['age']} old",
+    ]
+    return ", ".join(filter(None, [*parts, row["licence"], row["source"]]))
+
+
+def _line(number: int, text: str, passage: Passage) -> str:
+    """A line of the file with its number; the one that shows a problem is marked."""
+    mark = ">" if number in passage.marked else " "
+    return coded(f"{mark} {number:>5}  {text}")

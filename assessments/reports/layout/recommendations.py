@@ -1,0 +1,74 @@
+"""What to do, in order: each action with its steps, its proven fix and the findings that it
+resolves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from assessments.agents.wording import counted
+from assessments.reports.layout.blocks import Block, Code, Heading, Item, Ref, Text, clean, coded
+
+REFS = 24
+"""Findings that one recommendation leads to; it counts the others."""
+
+
+def recommendations(
+    section: Sequence[Mapping[str, Any]], *, document: Mapping[str, Any]
+) -> Iterator[Block]:
+    yield Heading(2, "What to do first", "actions")
+    numbers = {
+        row["fingerprint"]: number
+        for number, row in enumerate(document.get("findings", []), start=1)
+    }
+    for row in section:
+        yield _item(row, sorted(numbers[f] for f in row["findings"] if f in numbers))
+        for step in row["steps"]:
+            if "\n" in step:  # an engine wrote code over several lines
+                yield Code([coded(line) for line in step.splitlines()])
+        yield from _fix(row["fix"] or {})
+
+
+def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
+    exposure = row["impact"].get("exposure", [])
+    more = f", and {counted(len(exposure) - 1, 'more')}" if exposure[1:] else ""
+    saves = f"Saves {row['saving']['monthly_usd']} USD a month." if row["saving"] else ""
+    rest = f"and {counted(len(numbers) - REFS, 'more finding')}" if numbers[REFS:] else ""
+    notes = [
+        *(step for step in row["steps"] if "\n" not in step),
+        f"Internet-facing: {exposure[0]}{more}." if exposure else "",
+        saves,
+        rest,
+    ]
+    return Item(
+        severity=row["severity"],
+        title=clean(row["title"]),
+        text=clean(row["why"]),
+        place=clean(row["source"]),
+        anchor=f"r-{row['priority']}",
+        number=f"R{row['priority']}",
+        notes=[clean(note) for note in notes if note],
+        refs=[Ref(f"F{number}", f"f-{number}") for number in numbers[:REFS]],
+        is_short=True,
+    )
+
+
+def _fix(fix: Mapping[str, Any]) -> Iterator[Block]:
+    if fix.get("untried"):
+        yield Text(clean(fix["untried"]))
+    if not fix.get("files"):
+        return
+    yield Text(clean(proof_of(fix)))
+    for note in fix["notes"]:
+        yield Text(clean(note))
+    for file in fix["files"]:
+        yield Code([coded(line) for line in file["diff"].splitlines()])
+
+
+def proof_of(fix: Mapping[str, Any]) -> str:
+    """What trying the fix showed, in a sentence or two."""
+    replaces = " Applying it replaces a resource." if fix["recreates"] else ""
+    return (
+        f"Proven fix: removes {counted(fix['removes'], 'finding')}, adds {fix['adds']}. It was"
+        f" applied to a copy of the upload and scanned again.{replaces}"
+    )

@@ -1,0 +1,220 @@
+"""The technical report: short for what it holds, each thing said once, nothing printed over another
+thing, and every reference leads somewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from copy import deepcopy
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pypdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assessments.models import Report
+from assessments.reports import WRITERS
+from assessments.reports.columns import CHAR_MM, INSET_MM, WIDTH_MM, fitting
+from assessments.reports.layout import blocks_of
+from assessments.reports.layout.blocks import Bars, Code, Heading, Item, Notes, Table, Text
+from assessments.reports.layout.findings import passages
+from tests.assessments.rows import (
+    assessed,
+    document_of,
+    sample_files,
+    sample_requirements,
+    uploaded,
+)
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+MOST_PAGES = 60
+FINDINGS = 500
+_kept: dict[str, dict[str, Any]] = {}
+
+
+@pytest.fixture
+def document(alice: User) -> dict[str, Any]:
+    """Of the sample's run, which is assessed once for all tests."""
+    if not _kept:
+        run = assessed(uploaded(alice, sample_files(), requirements=sample_requirements()))
+        _kept["technical"] = document_of(run, kind="technical", format="pdf")
+    return deepcopy(_kept["technical"])
+
+
+def with_findings(document: dict[str, Any], count: int) -> dict[str, Any]:
+    """``count`` findings like the sample's, in copies of its files, and a recommendation for every
+    second one: as many as large repositories have."""
+    found = document["findings"]
+    copies = [
+        {**found[n % len(found)], "fingerprint": f"{n:064x}"}
+        | ({"file": f"copy-{n // len(found)}/{found[n % len(found)]['file']}"})
+        for n in range(count)
+    ]
+    actions = document["recommendations"]
+    recommendations = [
+        {
+            **actions[n % len(actions)],
+            "priority": n + 1,
+            "findings": [copies[2 * n]["fingerprint"], copies[2 * n + 1]["fingerprint"]],
+        }
+        for n in range(count // 2)
+    ]
+    return {**document, "findings": copies, "recommendations": recommendations}
+
+
+def reader_of(document: dict[str, Any]) -> pypdf.PdfReader:
+    return pypdf.PdfReader(io.BytesIO(WRITERS["pdf"](document)))
+
+
+def test_500_findings_take_less_than_60_pages_and_no_page_is_a_line(
+    document: dict[str, Any],
+) -> None:
+    pages = reader_of(with_findings(document, FINDINGS)).pages
+    assert 20 < len(pages) < MOST_PAGES
+    assert len(pages[-1].extract_text()) > 300
+
+
+def test_its_contents_name_every_part_with_its_page(document: dict[str, Any]) -> None:
+    reader = reader_of(document)
+    parts = [b.text for b in blocks_of(document) if isinstance(b, Heading) and b.level == 2]
+    first = reader.pages[0].extract_text()
+    shown = {
+        str(entry.title): (reader.get_destination_page_number(entry) or 0) + 1
+        for entry in reader.outline
+        if not isinstance(entry, list)
+    }
+    assert set(shown) == set(parts)
+    for title, page in shown.items():
+        assert re.search(rf"{re.escape(title)}[ .\s]*{page}\b", first), title
+        assert title in reader.pages[page - 1].extract_text()
+
+
+def test_each_line_of_code_is_shown_once_and_each_finding_is_beside_its_own(
+    document: dict[str, Any],
+) -> None:
+    document = with_findings(document, FINDINGS)
+    shown: Counter[tuple[str, int]] = Counter()
+    beside: dict[str, tuple[str, set[int]]] = {}
+    file, lines = "", set[int]()
+    for block in blocks_of(document):
+        if isinstance(block, Heading):
+            file, lines = block.text, set()
+        elif isinstance(block, Code) and (found := _numbers(block)):
+            lines = found
+            shown.update((file, number) for number in lines)
+        elif isinstance(block, Item) and block.number.startswith("F"):
+            beside[block.number] = (file, lines)
+    assert shown and set(shown.values()) == {1}
+    assert len(beside) == FINDINGS
+    for number, finding in enumerate(document["findings"], start=1):
+        file, lines = beside[f"F{number}"]
+        assert finding["file"] == file or not finding["file"]
+        if finding["evidence"] and finding["line"]:
+            assert finding["line"] in lines
+
+
+def _numbers(block: Code) -> set[int]:
+    """Of a passage of a file; a patch has none."""
+    found = [re.match(r"[> ] +(\d+)  ", f"{line}  ") for line in block.lines]
+    return {int(each[1]) for each in found if each} if all(found) else set()
+
+
+def test_lines_that_touch_are_one_passage_without_empty_edges() -> None:
+    def row(first: int, last: int, line: int) -> dict[str, Any]:
+        evidence = [{"number": n, "text": "" if n in (4, 9) else "x"} for n in range(first, last)]
+        return {"evidence": evidence, "line": line}
+
+    rows = [row(1, 6, 3), row(4, 10, 5), row(20, 23, 21), {"evidence": [], "line": None}]
+    found = passages(enumerate(rows, start=1))
+    assert [sorted(each.lines) for each in found] == [[1, 2, 3, 4, 5, 6, 7, 8], [20, 21, 22], []]
+    assert [[number for number, _ in each.items] for each in found] == [[1, 2], [3], [4]]
+    assert found[0].marked == {3, 5}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Report.Kind.values if kind != "executive"])
+def test_sources_are_listed_once_at_the_end_and_each_is_cited(
+    document: dict[str, Any], kind: str
+) -> None:
+    document["about"]["report_type"] = kind
+    blocks = list(blocks_of(document))
+    notes = blocks[-1]
+    assert isinstance(notes, Notes)
+    assert len(notes.rows) == len(set(notes.rows)) > 20
+    cited = {
+        ref.anchor for block in blocks for ref in _refs(block) if ref.anchor.startswith("source-")
+    }
+    named = {f"source-{number}" for number in range(1, len(notes.rows) + 1)}
+    assert cited <= named
+    data = {row["name"] for row in document["data"]}
+    uncited = [notes.rows[int(each.removeprefix("source-")) - 1] for each in named - cited]
+    assert all(any(note.startswith(name) for name in data) for note in uncited)
+    assert all(item.refs for item in blocks if isinstance(item, Item) and item.number[:1] == "F")
+
+
+def _refs(block: Any) -> list[Any]:
+    if isinstance(block, Table | Bars):
+        return [ref for refs in block.cites for ref in refs]
+    return block.refs if isinstance(block, Text | Item) else []
+
+
+class Places(HTMLParser):
+    """The ids of a page, and where its links lead."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if tag == "a":
+            self.links.append(str(found.get("href")))
+
+
+@pytest.mark.parametrize("kind", Report.Kind.values)
+def test_every_link_of_the_html_report_leads_to_a_place_in_it(
+    document: dict[str, Any], kind: str
+) -> None:
+    document["about"]["report_type"] = kind
+    document["trend"] = []
+    html = WRITERS["html"](document).decode()
+    places = Places(html)
+    assert len(places.ids) == len(set(places.ids)) > 5
+    assert places.links and {link[0] for link in places.links} == {"#"}
+    assert {link[1:] for link in places.links} <= set(places.ids)
+    navigation = Places(html.partition("<nav")[2].partition("</nav>")[0])
+    assert {f"#{name}" for name in ("map", "actions")} <= set(navigation.links)
+
+
+WORDS = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=90)
+CELLS = st.lists(WORDS, max_size=6).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 9).flatmap(
+        lambda n: st.lists(st.lists(CELLS, min_size=n, max_size=n), min_size=1)
+    )
+)
+def test_every_column_has_room_for_its_longest_word(rows: list[list[str]]) -> None:
+    names = [f"Column {n}" for n in range(len(rows[0]))]
+    heads, cells, widths = fitting(names, rows)
+    assert sum(widths) == pytest.approx(WIDTH_MM)
+    for place, width in enumerate(widths):
+        words = re.split(r"[\s\u200b]+", " ".join([heads[place], *(row[place] for row in cells)]))
+        assert INSET_MM + CHAR_MM * max(map(len, words)) <= width + 0.01
+    joined = ["".join(row).replace("\u200b", "") for row in cells]
+    assert joined == ["".join(row) for row in rows]
+
+
+def test_a_report_of_nothing_is_short(alice: User) -> None:
+    run = assessed(uploaded(alice, {"notes.txt": "hello\n"}))
+    assert len(reader_of(document_of(run, kind="technical", format="pdf")).pages) <= 2
