@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -273,12 +274,12 @@ def other_clouds() -> list[dict[str, Any]]:
         for tier, usd in DISKS.items()
     ]
     return disks + [
-        row(key, unit, {region: usd}, url, as_of=day) for key, unit, region, usd, url, day in OTHERS
+        row(key, unit, prices, url, as_of=day) for key, unit, prices, url, day in OTHERS
     ]
 
 
 def row(
-    key: str, unit: str, prices: dict[str, float | None], url: str, *, as_of: str = AS_OF
+    key: str, unit: str, prices: Mapping[str, float | None], url: str, *, as_of: str = AS_OF
 ) -> dict[str, Any]:
     return {
         "key": key,

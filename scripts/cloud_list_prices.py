@@ -37,38 +37,80 @@ DISKS = {
 }
 """USD a month in East US, locally redundant."""
 
-# key, unit, region, USD, page, day
-OTHERS = [
+AZURE_PAGE = "https://azure.microsoft.com/pricing/details/"
+GOOGLE_PAGE = "https://cloud.google.com/"
+
+# key, unit, USD by region, page, day
+OTHERS: list[tuple[str, str, dict[str, float], str, str]] = [
     (
         "azure.aks.standard.hour",
         "hour",
-        "eastus",
-        0.10,
-        "https://azure.microsoft.com/pricing/details/kubernetes-service/",
+        {"eastus": 0.10},
+        f"{AZURE_PAGE}kubernetes-service/",
         "2024-08-30",
     ),
     (
         "azure.public_ip.standard.hour",
         "hour",
-        "eastus",
-        0.005,
-        "https://azure.microsoft.com/pricing/details/ip-addresses/",
+        {"eastus": 0.005, "westeurope": 0.005, "australiaeast": 0.005},
+        f"{AZURE_PAGE}ip-addresses/",
+        "2024-07-01",
+    ),
+    (
+        "azure.public_ip.global.hour",
+        "hour",
+        {"eastus": 0.01},
+        f"{AZURE_PAGE}ip-addresses/",
         "2026-04-03",
+    ),
+    (
+        "azure.nat.hour",
+        "hour",
+        {"westeurope": 0.045},
+        f"{AZURE_PAGE}azure-nat-gateway/",
+        "2024-07-01",
+    ),
+    (
+        "azure.firewall.standard.hour",
+        "hour",
+        {"eastus": 1.25},
+        f"{AZURE_PAGE}azure-firewall/",
+        "2024-07-01",
+    ),
+    (
+        "azure.firewall.premium.hour",
+        "hour",
+        {"eastus": 1.75},
+        f"{AZURE_PAGE}azure-firewall/",
+        "2024-07-01",
+    ),
+    (
+        "azure.bastion.basic.hour",
+        "hour",
+        {"australiaeast": 0.19},
+        f"{AZURE_PAGE}azure-bastion/",
+        "2024-07-01",
+    ),
+    (
+        "azure.private_endpoint.hour",
+        "hour",
+        {"westus": 0.01},
+        f"{AZURE_PAGE}private-link/",
+        "2024-07-01",
+    ),
+    (
+        "azure.application_gateway.waf_v2.hour",
+        "hour",
+        {"eastus": 0.36},
+        f"{AZURE_PAGE}application-gateway/",
+        "2026-03-31",
     ),
     (
         "google.gke.hour",
         "hour",
-        "*",
-        0.10,
-        "https://cloud.google.com/kubernetes-engine/pricing",
+        {"*": 0.10},
+        f"{GOOGLE_PAGE}kubernetes-engine/pricing",
         "2026-07-01",
     ),
-    (
-        "google.dns.zone",
-        "zone-month",
-        "*",
-        0.20,
-        "https://cloud.google.com/dns/pricing",
-        "2024-07-01",
-    ),
+    ("google.dns.zone", "zone-month", {"*": 0.20}, f"{GOOGLE_PAGE}dns/pricing", "2024-07-01"),
 ]

@@ -240,3 +240,39 @@ def test_traffic_of_azure_has_no_price_of_aws() -> None:
     result = assess(machine, egress_gb_month=1000)
     assert "egress" not in {each.key for each in result.figures}
     assert next(each.value for each in result.figures if each.key == "region") == "eastus"
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "component", "usd"),
+    [
+        # infracost: nat_gateway_test, public_ip_test, firewall_test, application_gateway_test
+        ("azurerm_nat_gateway", {"location": "West Europe"}, "NAT gateway", 32.85),
+        ("azurerm_public_ip", {"location": "westeurope"}, "public IP address", 3.65),
+        (
+            "azurerm_public_ip",
+            {"location": "eastus", "sku": "Standard", "sku_tier": "Global"},
+            "public IP address",
+            7.30,
+        ),
+        (
+            "azurerm_firewall",
+            {"location": "eastus", "sku_tier": "Premium"},
+            "firewall, premium",
+            1277.50,
+        ),
+        (
+            "azurerm_application_gateway",
+            {"location": "eastus", "sku": {"name": "WAF_v2", "tier": "WAF_v2"}},
+            "application gateway, waf_v2",
+            262.80,
+        ),
+        ("azurerm_bastion_host", {"location": "australiaeast"}, "bastion, basic", 138.70),
+        ("azurerm_private_endpoint", {"location": "westus"}, "private endpoint", 7.30),
+    ],
+)
+def test_network_has_the_price_of_the_region_that_can_be_cited(
+    kind: str, attributes: dict[str, Any], component: str, usd: float
+) -> None:
+    assert costs(declared(kind, **attributes)) == {component: usd}
+    elsewhere = declared(kind, **{**attributes, "location": "japanwest"})
+    assert "no price is held" in reasons(elsewhere)[component]

@@ -37,7 +37,10 @@ _AZURE = (
     r"|(mysql|postgresql|mariadb)_(firewall|virtual_network|configuration|database|server_key|active_directory"
     r"|flexible_server_(configuration|firewall|database|active))|monitor_(action_group|autoscale|log_profile|diagnostic|data_collection_rule)"
     r"|log_analytics_solution|security_center_contact|security_center_(auto|setting|workspace)|app_service_(virtual|custom_hostname|source)"
-    r"|network_manager|advisor_|container_registry_(token|scope|webhook)"
+    r"|private_dns_zone_virtual_network_link|(private_)?dns_(\w+_record)$|firewall_(policy_rule|\w+_rule_collection)|ip_group"
+    r"|cosmosdb_sql_(role|function|trigger|stored)|cdn_frontdoor_(endpoint|origin|route|custom_domain|security_policy)"
+    r"|api_management_(api|group|product)|eventhub_authorization|virtual_desktop_\w*(association|registration_info)|backup_policy"
+    r"|automation_(job_schedule|schedule)|storage_data_lake_gen2_filesystem|shared_image_gallery|network_manager|advisor_|container_registry_(token|scope|webhook)"
 )
 _GOOGLE = (
     r"project|organization|folder|service_account|billing_|compute_(network$|network_(peering|endpoint)|subnetwork|firewall|route($|r$)|router(_peer|_interface)?$"
@@ -45,6 +48,7 @@ _GOOGLE = (
     r"|http|https|managed_ssl|region_ssl|ssl_|resource_policy|attached_disk|disk_resource|global_network)"
     r"|\w+_iam_(binding|member|policy|audit_config)|dns_(record_set|policy)|kms_(key_ring|secret)|sql_(user|database$|ssl)|container_registry"
     r"|storage_(bucket_(acl|access|object|notification)|default|notification)|service_networking|logging_|pubsub_(schema|topic_iam)"
+    r"|compute_(region_)?per_instance_config|compute_preview_feature|os_(config|login)_|gke_hub_(scope|namespace|membership_binding)"
     r"|artifact_registry_repository_iam|secret_manager_secret_(iam|version)|iam_|access_context|vpc_access_iam|endpoints_service|tags_|essential"
 )
 _FREE = re.compile(

@@ -102,7 +102,7 @@ def priced(
     """The component at the price ``key``; unpriced where the table holds none for the region."""
     price = fact(key, region)
     if price is None:
-        why = f"no price is held for {key} in {region}"
+        why = f"no price is held for {key} in {region}: a price in the price book would settle it"
         return Unpriced(resource, component, why, quantity, unit)
     return Line(resource, component, quantity, unit, price)
 

@@ -1,1 +1,1 @@
-"""Resources of Azure: virtual machines, scale sets, node pools, disks."""
+"""Resources of Azure: virtual machines, scale sets, node pools, disks, network."""

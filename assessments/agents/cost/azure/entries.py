@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any
 from assessments.agents.cost.azure.disks import disk_entry
 from assessments.agents.cost.azure.kubernetes import cluster, node_pool
 from assessments.agents.cost.azure.machines import virtual_machine
+from assessments.agents.cost.azure.network import (
+    application_gateway,
+    bastion,
+    firewall,
+    nat_gateway,
+    private_endpoint,
+    public_ip,
+)
 from assessments.agents.cost.price_list import Entry
 
 if TYPE_CHECKING:
@@ -33,12 +41,18 @@ def _managed_disk(
 Reader = Callable[["Resource", Mapping[str, Any], str], Iterator[Entry]]
 
 _READERS: dict[str, Reader] = {
+    "azurerm_application_gateway": application_gateway,
+    "azurerm_bastion_host": bastion,
+    "azurerm_firewall": firewall,
     "azurerm_kubernetes_cluster": cluster,
     "azurerm_kubernetes_cluster_node_pool": node_pool,
     "azurerm_linux_virtual_machine": virtual_machine,
     "azurerm_linux_virtual_machine_scale_set": virtual_machine,
     "azurerm_managed_disk": _managed_disk,
+    "azurerm_nat_gateway": nat_gateway,
     "azurerm_orchestrated_virtual_machine_scale_set": virtual_machine,
+    "azurerm_private_endpoint": private_endpoint,
+    "azurerm_public_ip": public_ip,
     "azurerm_virtual_machine": virtual_machine,
     "azurerm_virtual_machine_scale_set": virtual_machine,
     "azurerm_windows_virtual_machine": virtual_machine,
