@@ -460,6 +460,7 @@ ANALYZE_WAIT_MAX_S = env_int("ANALYZE_WAIT_MAX_S", 120)  # of POST analyze?backg
 OWN_RULES = env("OWN_RULES")  # a folder with Checkov policies as YAML
 PRICE_BOOK = env("PRICE_BOOK")  # a file with the server's own prices
 LIST_PRICES = INFRA_MIND_HOME / "prices" / "list.csv"  # written by refresh_prices
+KUBERNETES_VERSION = env("KUBERNETES_VERSION", "")  # that manifests are compared with; newest
 FIXES_MAX_S = env_int("FIXES_MAX_S", 30)  # spent on proving a run's fixes
 # of one person; 0: no limit
 QUOTA_STORED_MB = env_int("QUOTA_STORED_MB", 1000)

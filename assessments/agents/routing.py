@@ -180,7 +180,7 @@ def topic(check: CheckResult) -> Topic:
         return found
     if check.own_rule:
         return _CATEGORY_TOPICS.get(check.category, Topic.GENERAL)
-    if check.engine in ("hadolint", "cfn-lint"):
+    if check.engine in ("hadolint", "cfn-lint", "kubernetes-validate"):
         return Topic.WORKLOAD if check.rule in _HADOLINT_SECURITY else Topic.HYGIENE
     return _by_prefix(check.rule)
 

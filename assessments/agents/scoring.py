@@ -15,7 +15,9 @@ WEIGHTS = {
 }
 """Weight of one check by its severity. This project's choice, the same for every pillar, published
 beside the score."""
-SILENT_ENGINES = frozenset({"hadolint", "cfn-lint", "compose-lint", "zizmor"})
+SILENT_ENGINES = frozenset(
+    {"hadolint", "cfn-lint", "compose-lint", "kubernetes-validate", "zizmor"}
+)
 """Linters that report only what failed. What they leave unsaid is no pass, so their findings are
 listed and weigh nothing."""
 

@@ -15,7 +15,9 @@ from assessments.scan.secrets.rules import PREFIXES
 from assessments.scan.shards import Shard, make_shards
 from assessments.scan.types import CheckResult, CoverageStatus, Outcome
 
-_CHECKING = frozenset({"checkov", "cfn-lint", "compose-lint", "hadolint", "zizmor"})
+_CHECKING = frozenset(
+    {"checkov", "cfn-lint", "compose-lint", "hadolint", "kubernetes-validate", "zizmor"}
+)
 """Engines that give checks; the others read resources. The search for secrets is left out: what a
 fix writes is in our own table."""
 

@@ -105,7 +105,8 @@ class Sandbox:
     the fork server. ``lifeline_pid`` is the process whose end also ends a fork server that this one
     starts (a worker's parent process, say). ``level`` forces one, for tests and for odd platforms.
     ``allow_open`` is the operator's word that uploads may be scanned where nothing shuts engines
-    in. ``own_rules`` are the operator's, which Checkov runs beside its own.
+    in. ``own_rules`` are the operator's, which Checkov runs beside its own. ``kubernetes_version``
+    (``1.33``) is what manifests are compared with; empty for the newest that the schemas know.
     """
 
     scanner_python: Path
@@ -116,6 +117,7 @@ class Sandbox:
     level: Level | None = None
     allow_open: bool = False
     own_rules: tuple[RuleText, ...] = ()
+    kubernetes_version: str = ""
 
     def confinement(self) -> Level:
         """The level that engines run at. Raises OpenSandbox where that is ``open`` and not

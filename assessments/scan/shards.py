@@ -36,6 +36,7 @@ MS_PER_UNIT = {
     "compose-lint": 8,
     "hadolint": 8,
     "zizmor": 8,
+    "kubernetes-validate": 3,
     "cfn-lint": 60,
     "resources": 1,
 }
@@ -98,6 +99,7 @@ PER_SCOPE = {
     "checkov/arm",
     "checkov/bicep",
     "checkov/helm",
+    "kubernetes-validate",
     "tfparse",
     "resources",
 }
@@ -130,6 +132,7 @@ def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterat
         (ScopeKind.TERRAFORM, "tfparse", ""),
         (ScopeKind.CLOUDFORMATION, "checkov", "cloudformation"),
         (ScopeKind.KUBERNETES, "checkov", "kubernetes"),
+        (ScopeKind.KUBERNETES, "kubernetes-validate", ""),
         (ScopeKind.ARM, "checkov", "arm"),
         (ScopeKind.BICEP, "checkov", "bicep"),
     ):
@@ -313,6 +316,7 @@ WORDS = {
     "hadolint": "hadolint",
     "compose-lint": "compose-lint",
     "zizmor": "zizmor",
+    "kubernetes-validate": "Kubernetes API",
 }
 """Names that a capital letter alone does not give."""
 

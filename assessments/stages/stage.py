@@ -131,6 +131,7 @@ def sandbox() -> Sandbox:
         lifeline_pid=os.getppid(),
         allow_open=settings.ALLOW_OPEN_SANDBOX,
         own_rules=own_rules(),
+        kubernetes_version=settings.KUBERNETES_VERSION,
     )
 
 

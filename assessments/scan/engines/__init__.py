@@ -22,6 +22,7 @@ from assessments.scan.engines.cfn_lint import cfn_lint
 from assessments.scan.engines.checkov import checkov
 from assessments.scan.engines.compose_lint import compose_lint
 from assessments.scan.engines.hadolint import hadolint
+from assessments.scan.engines.kubernetes_validate import kubernetes_validate
 from assessments.scan.engines.one_run import (
     MAX_CODE_LINES,
     EngineRun,
@@ -183,6 +184,7 @@ _ENGINES: dict[str, Callable[[EngineRun], ShardOutput]] = {
     "checkov": checkov,
     "tfparse": tfparse,
     "cfn-lint": cfn_lint,
+    "kubernetes-validate": kubernetes_validate,
     "compose-lint": compose_lint,
     "hadolint": hadolint,
     "resources": read,

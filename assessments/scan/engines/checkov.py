@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check
+from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check, own_rules_of
 from assessments.scan.engines.helm import helm_output
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
@@ -22,7 +22,6 @@ from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
     FileKind,
-    OwnRule,
     Resource,
     ShardOutput,
 )
@@ -42,6 +41,7 @@ def checkov(run: EngineRun) -> ShardOutput:
         "framework": run.shard.framework,
         "rules": run.shard.rules,
         "own_rules": [[each.about.rule, each.text] for each in run.sandbox.own_rules],
+        "kubernetes_version": run.sandbox.kubernetes_version,
     }
     if not run.shard.is_per_scope:
         return _output(run, ask_once(run, request), paths=run.paths)
@@ -118,7 +118,7 @@ def _output(
         for item in run.classified
         if (item.file.path in missed and item.kind is not FileKind.UNKNOWN) or item.file.path in cut
     ]
-    own = {each.rule: each for each in _own_rules(run, answer)}
+    own = {each.rule: each for each in own_rules_of(run, answer)}
     return ShardOutput(
         engine="checkov",
         engine_version=str(answer["version"]),
@@ -137,15 +137,6 @@ def _output(
             if row["file"] in known
         ],
     )
-
-
-def _own_rules(run: EngineRun, answer: dict[str, Any]) -> list[OwnRule]:
-    if not isinstance(answer.get("own_rules"), list):
-        return []
-    loaded = set(answer["own_rules"])
-    return [
-        each.about.replace(is_loaded=each.about.rule in loaded) for each in run.sandbox.own_rules
-    ]
 
 
 def _resource(row: dict[str, Any], framework: str) -> Resource:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assessments.rules import known_rules
-from assessments.scan.engines.one_run import code_lines
+from assessments.scan.engines.one_run import EngineRun, code_lines
 from assessments.scan.focus import focus_of, window
 from assessments.scan.types import CheckResult, Outcome, OwnRule
 
@@ -93,3 +93,13 @@ def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
         return name or file, framework
     # Checkov names a Dockerfile by its instruction.
     return file, framework
+
+
+def own_rules_of(run: EngineRun, answer: dict[str, Any]) -> list[OwnRule]:
+    """The server's rules, and whether the scanner has loaded each."""
+    if not isinstance(answer.get("own_rules"), list):
+        return []
+    loaded = set(answer["own_rules"])
+    return [
+        each.about.replace(is_loaded=each.about.rule in loaded) for each in run.sandbox.own_rules
+    ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.documents import DocumentError, read_yaml
-from assessments.scan.engines.checkov_records import OUTCOMES, checkov_check
+from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check, own_rules_of
+from assessments.scan.engines.kubernetes_validate import problem_check
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
     EngineRun,
@@ -57,14 +58,25 @@ def helm_output(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> Sh
     records = [each for each in answer["records"] if each["file"] in known]
     unread = dict(_unread(run, scope, answer))
     resources = list(_resources(known, templates, scope.key, unread))
+    own = {each.rule: each for each in own_rules_of(run, answer)}
     return ShardOutput(
         engine="checkov",
         engine_version=str(answer["version"]),
         checks=[
-            _check(record, templates[record["file"]], scope.key)
-            for record in records[:MAX_CHECKS]
-            if record["outcome"] in OUTCOMES
+            *(
+                as_own(_check(record, templates[record["file"]], scope.key), own)
+                for record in records[:MAX_CHECKS]
+                if record["outcome"] in OUTCOMES
+            ),
+            *(
+                _placed_check(
+                    problem_check(each, []), templates[each["file"]], scope.key, focus=each["focus"]
+                )
+                for each in answer.get("problems", ())
+                if each["file"] in templates
+            ),
         ],
+        own_rules=list(own.values()),
         resources=resources,
         coverage=[*unread.values(), *_packaged(texts.keys() - known.keys(), scope)],
     )
@@ -84,13 +96,19 @@ def _templates(run: EngineRun, texts: Mapping[str, str]) -> dict[str, _Template]
 
 def _check(record: dict[str, Any], template: _Template, scope: str) -> CheckResult:
     check = checkov_check(record, "kubernetes", template.rendered)
+    return _placed_check(check, template, scope, focus=check.focus)
+
+
+def _placed_check(
+    check: CheckResult, template: _Template, scope: str, *, focus: int | None
+) -> CheckResult:
     start, end = template.origin.span(check.line_start, check.line_end)
     told = check.replace(scope=scope, line_start=start, line_end=end)
     if check.outcome is not Outcome.FAILED:
         return told
-    focus = template.origin.line(check.focus) if check.focus else None
-    shown = window(code_lines(template.lines, start, end), focus or start)
-    return told.replace(focus=focus, evidence=shown)
+    line = template.origin.line(focus) if focus else None
+    shown = window(code_lines(template.lines, start, end), line or start)
+    return told.replace(focus=line, evidence=shown)
 
 
 def _resources(

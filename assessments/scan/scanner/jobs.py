@@ -70,6 +70,7 @@ too, and a job holds no other files."""
 SILENT = (*NAMED, "ansible", "arm", "bicep")
 """Kinds of which Checkov passes over what it can't read without a word."""
 MAX_RESOURCES = 20_000
+MAX_PROBLEMS = 20_000
 MAX_RENDERED_CHARS = 10_000_000
 MAX_RENDERED_FILES = 5_000
 MAX_BROKEN_FILES = 25
@@ -85,7 +86,7 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 def run(job: dict[str, Any], emit: Emit) -> None:
-    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint" | "secrets", "parts": [...]}``.
+    """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint" | ..., "parts": [...]}``.
 
     Each part has ``files``, ``units`` and what its engine needs. Where there are several, each is
     run alone on a copy that holds its files and nothing else, so that it gives what it would give
@@ -134,6 +135,7 @@ def _run_part(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
         "tfparse": _tfparse,
         "cfn-lint": _cfn_lint,
         "secrets": _secrets,
+        "kubernetes-validate": _kubernetes_validate,
     }[job["engine"]]
     try:
         emit({"result": engine({**job, **part}, emit)})
@@ -274,7 +276,12 @@ def _helm(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         answer = _checkov({**job, "framework": "kubernetes", "files": sorted(rendered)}, emit)
     finally:
         os.chdir(before)
-    return {**answer, "rendered": rendered}
+    problems = [
+        each
+        for path, text in rendered.items()
+        for each in _api_problems(path, text, job["kubernetes_version"])
+    ]
+    return {**answer, "rendered": rendered, "problems": problems[:MAX_PROBLEMS]}
 
 
 def _render(root: str, values: str) -> dict[str, str]:
@@ -625,6 +632,30 @@ def _secrets(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
             break
     emit({"progress": {"done": len(files), "total": len(files), "message": ""}})
     return {"version": version("bc-detect-secrets"), "found": found[:MAX_SECRETS]}
+
+
+def _kubernetes_validate(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    found: list[dict[str, Any]] = []
+    files = job["files"]
+    for done, path in enumerate(files):
+        emit({"progress": {"done": done, "total": len(files), "message": path}})
+        text = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
+        found += _api_problems(path, text, job["kubernetes_version"])
+    emit({"progress": {"done": len(files), "total": len(files), "message": ""}})
+    return {"version": version("kubernetes-validate"), "problems": found[:MAX_PROBLEMS]}
+
+
+def _api_problems(path: str, text: str, wanted: str) -> list[dict[str, Any]]:
+    """Empty for what is no YAML: Checkov says so of the same file."""
+    import kube
+    import yaml
+
+    try:
+        return [{**each, "file": path} for each in kube.problems(text, wanted=wanted)]
+    except yaml.YAMLError:
+        return []
 
 
 def _detectors() -> list[Any]:
