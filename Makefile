@@ -128,7 +128,7 @@ clean:
 	@touch $@
 
 .venv-scanner/.installed: requirements-scanner.txt | .venv/.uv
-	@echo "Installing the scanner (about 530 MB)"
+	@echo "Installing the scanner (about 570 MB)"
 	@test -x .venv-scanner/bin/python || $(PY) -m venv --clear .venv-scanner
 	@scripts/install .venv-scanner $<
 	@touch $@
