@@ -26,22 +26,19 @@ def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
 
 
 def own_rules_tables(rules: Iterable[OwnRule], checks: Iterable[CheckResult]) -> list[Table]:
-    """The server's own rules with what they found, whichever agent counts it. A rule without a
-    result looked at nothing here."""
+    """The server's own rules that looked at something, with what they found, whichever agent counts
+    it. The run's page lists the others, too."""
     ran = Counter((each.rule, each.outcome) for each in checks if each.own_rule)
     rows: list[list[Any]] = [
         [
             rule.rule,
             rule.title,
             rule.severity or "by topic",
-            *(
-                [ran[rule.rule, outcome] for outcome in (Outcome.FAILED, Outcome.PASSED)]
-                if rule.is_loaded
-                else ["not run", "not run"]
-            ),
+            *(ran[rule.rule, outcome] for outcome in (Outcome.FAILED, Outcome.PASSED)),
             rule.file,
         ]
         for rule in rules
+        if ran[rule.rule, Outcome.FAILED] or ran[rule.rule, Outcome.PASSED]
     ]
     if not rows:
         return []
@@ -51,11 +48,7 @@ def own_rules_tables(rules: Iterable[OwnRule], checks: Iterable[CheckResult]) ->
         columns=["Rule", "What it asks", "Severity", "Failed", "Passed", "File"],
         units=["", "", "", "checks", "checks", ""],
         rows=rows,
-        source=(
-            "Checkov policies that the operator wrote, as the scan had them; one with neither a"
-            " failed nor a passed check found nothing to look at, one that was not run could not"
-            " be read by Checkov for some of the files"
-        ),
+        source="Checkov policies that the operator wrote, as the scan had them",
     )
     return [table]
 

@@ -108,16 +108,16 @@ def _origins(findings: list[AgentFinding]) -> Table:
         units=["", "findings"],
         rows=[
             [origin.value, sum(1 for each in findings if each.severity_origin == origin)]
-            for origin in (
-                SeverityOrigin.CROSSWALK,
-                SeverityOrigin.ENGINE,
-                SeverityOrigin.CATEGORY,
-                SeverityOrigin.OWN_RULE,
-            )
+            for origin in (SeverityOrigin.CROSSWALK, SeverityOrigin.ENGINE, SeverityOrigin.CATEGORY)
+        ]
+        + [
+            [SeverityOrigin.OWN_RULE.value.replace("_", " "), len(own)]
+            for own in [[f for f in findings if f.severity_origin == SeverityOrigin.OWN_RULE]]
+            if own
         ],
         source=(
             f"Findings of this report. Crosswalk: {vintage()}; engine: its own word; category:"
-            " default by topic; own_rule: the metadata of a rule of this server"
+            " default by topic; own rule: the metadata of a rule of this server"
         ),
     )
 

@@ -26,11 +26,11 @@ from assessments.pricing import (
 from tasks_ui.access.sign_in import SignedInRequest
 
 PER_PAGE = 100
-EXAMPLE = """provider,service,resource_type,instance_type,region,price,unit,discount_percent
-aws,,,m5.large,eu-west-1,0.081,hour,
-aws,rds,,,,,,18
-,,aws_msk_cluster,,,420,month,
-"""
+EXAMPLES = (
+    "instance_type,region,price\nm5.large,eu-west-1,0.081",
+    "provider,service,discount_percent\naws,rds,18",
+    "resource_type,price,unit\naws_msk_cluster,420,month",
+)
 
 
 class PriceBookForm(forms.Form):
@@ -77,7 +77,7 @@ def price_book(request: SignedInRequest) -> HttpResponseBase:
         book = store_price_book(request.user, name=form.name, content=form.content)
     except PriceBookError as error:
         return _page(request, form, problems=[str(each) for each in error.problems], status=422)
-    messages.success(request, f"Saved {book.name}. It holds from the next run on.")
+    messages.success(request, f"Saved {book.name}. It applies from the next run on.")
     return redirect("price_book")
 
 
@@ -133,6 +133,6 @@ def _page(
         "outdated": outdated,
         "now": outdated[:MAX_RECALCULATED],
         "columns": COLUMNS,
-        "example": EXAMPLE,
+        "examples": EXAMPLES,
     }
     return render(request, "assessments/price_book.html", context, status=status)

@@ -79,7 +79,7 @@ def read(request: HttpRequest) -> Any:
 
 @router.put("/", response=PriceBookOut, operation_id="replace_price_book")
 def replace(request: HttpRequest, wanted: PriceBookIn) -> Any:
-    """Replace it. It holds from the next run on, for all assessments of the caller."""
+    """Replace it. It applies from the next run on, to all assessments of the caller."""
     book = store_price_book(caller(request), name=wanted.name, content=wanted.content.encode())
     return PriceBookOut.of(book)
 

@@ -102,16 +102,20 @@ def merged(run: AssessmentRun, *, parts: Collection[str] = tuple(Part)) -> ScanR
 
 class _Checked(msgspec.Struct):
     outcome: str
+    rule: str
+    own_rule: str = ""
 
 
 class _Checks(msgspec.Struct):
     checks: list[_Checked] = []
 
 
-def outcomes(run: AssessmentRun) -> dict[str, int]:
-    """How many of the merged scan's checks had which outcome, read without the rest of them."""
+def outcomes(run: AssessmentRun) -> tuple[dict[str, int], Counter[tuple[str, str]]]:
+    """How many of the merged scan's checks had which outcome, and how many of each of the server's
+    own rules, by rule and outcome; read without the rest of them."""
     read = msgspec.json.decode(zlib.decompress(_column(run.pk, Part.CHECKS)), type=_Checks)
-    return dict(Counter(check.outcome for check in read.checks))
+    own = Counter((check.rule, check.outcome) for check in read.checks if check.own_rule)
+    return dict(Counter(check.outcome for check in read.checks)), own
 
 
 def _column(run_id: UUID, name: str) -> bytes:

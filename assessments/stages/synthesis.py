@@ -13,6 +13,7 @@ from assessments.exposing import mark_exposed
 from assessments.models import AgentReport, AssessmentRun, Finding
 from assessments.muting import severity_counts
 from assessments.scan.merge import ScanResult
+from assessments.scan.types import Outcome
 from assessments.stages.scan import weakest_level
 from assessments.stages.stage import child, merged, outcomes
 from tasks_ui.models import State, TaskRun
@@ -40,14 +41,24 @@ def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:
 
 
 def summary_of(run: AssessmentRun, data: ScanResult) -> dict[str, Any]:
-    """Counts by severity, score by agent, checks by outcome, files by coverage."""
+    """Counts by severity, score by agent, checks by outcome, files by coverage, and the server's
+    own rules with what they found."""
+    checks, own = outcomes(run)
     return {
         "severities": severity_counts(run),
         "scores": {r.agent: r.score for r in run.reports.all()},
-        "checks": outcomes(run),
+        "checks": checks,
         "resources": sum(each.type != "provider" for each in data.resources),
         "coverage": dict(Counter(file.status.value for file in data.coverage)),
         "engines": data.engines,
+        "own_rules": [
+            {
+                **rule.to_builtins(),
+                "failed": own[rule.rule, Outcome.FAILED],
+                "passed": own[rule.rule, Outcome.PASSED],
+            }
+            for rule in data.own_rules
+        ],
         "sandbox": weakest_level(run),
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from assessments.agents.cost.places import cloud_of, usual_regions
 from assessments.agents.inventory import Region, read_inventory, region_of
 from assessments.agents.places import Places, cloud_region, places
 from assessments.agents.sustainability.carbon import network_energy
-from assessments.agents.sustainability.grids import Place, has_grid, provider_with
+from assessments.agents.sustainability.grids import Place, provider_with
 from assessments.agents.sustainability.result import not_assessed, result_of
 from assessments.agents.sustainability.usage import (
     Usage,
@@ -25,7 +27,6 @@ from assessments.agents.types import (
     OnProgress,
     Part,
 )
-from assessments.requirements import Requirements
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
@@ -41,7 +42,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     region = region_of(wanted, data.resources)
     inventory = read_inventory(data.resources)
     utilisation = utilisation_of(wanted)
-    where = Whereabouts(wanted, region, places(data.resources))
+    regions = usual_regions(data.resources, wanted=wanted.regions)
+    where = Whereabouts(region, places(data.resources), regions)
     usages: list[Usage] = []
     total = (
         len(inventory.machines)
@@ -64,12 +66,12 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where each component runs: its own region, else the one of the requirements, else, on AWS,
-    the scope's."""
+    """Where each component runs: its own region, else the scope's, by the cloud. Cost and carbon
+    take the same."""
 
-    wanted: Requirements
     region: Region
     resources: Places
+    regions: Mapping[str, str]
 
     def of(self, usage: Usage) -> Place:
         if usage.resource is None:
@@ -78,8 +80,7 @@ class Whereabouts:
         if provider == "aws":
             return Place(provider, usage.resource.region or self.region.name)
         own = cloud_region(usage.resource, self.resources)
-        stated = (each for each in self.wanted.regions if has_grid(Place(provider, each)))
-        return Place(provider, own or next(stated, ""))
+        return Place(provider, own or self.regions[cloud_of(usage.resource)])
 
     def usual(self, usages: list[Usage]) -> Place:
         """The scope's region; where that is assumed, the one that uses most energy."""

@@ -39,10 +39,6 @@ def grid_factors(provider: str) -> dict[str, float]:
     return {str(name): float(row[0]) for name, row in _rows(provider).items()}
 
 
-def has_grid(place: Place) -> bool:
-    return place.region in _rows(place.provider)
-
-
 def provider_with(region: str) -> str:
     """The provider that has a region of this name; ``aws`` where none is known to."""
     return next((each for each in ("aws", "azure", "gcp") if region in _rows(each)), "aws")

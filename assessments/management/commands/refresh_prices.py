@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Nothing was changed.") from None
         except PriceBookError as error:
             raise CommandError(f"The prices can't be used. {error} Nothing was changed.") from None
-        self.stdout.write(f"{path} holds from the next run on.")
+        self.stdout.write(f"{path} applies from the next run on.")
 
     def _told(self, name: str, found: Iterator[Row]) -> list[Row]:
         self.stdout.write(f"{name} ...", ending=" ")

@@ -50,12 +50,14 @@ def data(report: Report) -> list[dict[str, Any]]:
         }
         for name, version in sorted(report.run.summary.get("engines", {}).items())
     ]
-    return engines + [
+    own = [_own_rule(rule) for rule in report.run.summary.get("own_rules", [])]
+    sets = [
         _data_set(head, on=on)
         for name, agents in USED_BY.items()
         if shown.intersection(agents)
         for head in headers(name)
     ]
+    return [*engines, *own, *sets]
 
 
 def _data_set(head: Header, *, on: date) -> dict[str, Any]:
@@ -78,3 +80,18 @@ def formulas(report: Report) -> list[dict[str, Any]]:
         if answer.score_formula
     ]
     return [*scores, {"of": "Priority of a recommendation", "source": recommending.FORMULA}]
+
+
+def _own_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule of the server's own, as the scan had it."""
+    found = f"{rule['failed']} failed, {rule['passed']} passed"
+    if not rule["is_loaded"]:
+        found = "not run, as Checkov could not read it"
+    return {
+        "name": f"{rule['rule']}: {rule['title']}",
+        "version": "",
+        "as_of": "",
+        "age": "",
+        "licence": "",
+        "source": f"A rule of this server's own, {rule['file']}: {found}",
+    }

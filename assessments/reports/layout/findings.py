@@ -145,8 +145,13 @@ def _found(row: Mapping[str, Any]) -> str:
 
 def origins_of(data: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The source of a severity by its origin, out of the report's own list of data."""
-    found = {"formula": "The formula of the agent that reports it, with the inputs it names"}
-    engines = [f"{row['name']} {row['version']}" for row in data if not row["as_of"]]
+    found = {
+        "formula": "The formula of the agent that reports it, with the inputs it names",
+        "own_rule": "The metadata of a rule of this server's own",
+    }
+    engines = [
+        f"{row['name']} {row['version']}" for row in data if row["version"] and not row["as_of"]
+    ]
     if engines:
         found["engine"] = f"The severity that the engine reports: {', '.join(engines)}"
     for origin, start in (("crosswalk", "Prowler"), ("category", "Checkov rules")):
