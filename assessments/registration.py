@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from assessments import kinds, listing, services
 from assessments.attention import Reason
-from assessments.models import AssessmentRun
+from assessments.models import AssessmentRun, Finding
 from assessments.quotas import QuotaError
 from tasks_ui.kinds import CannotCompareError, CannotRunAgainError, register
 from tasks_ui.models import State
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
+    from django.urls import ResolverMatch
 
     from tasks_ui.models import TaskRun
 
@@ -36,6 +37,7 @@ def register_kinds() -> None:
         replace(
             kinds.PROCESS,
             link=run_url,
+            shows=is_page_of,
             on_final=settle_run,
             describe=listing.describe_analyses,
             run_again=run_again,
@@ -65,6 +67,29 @@ def register_kinds() -> None:
 
 def run_url(run: Any) -> str:
     return reverse("run", args=[run.assessment_id, run.number])
+
+
+PAGES = {
+    "run",
+    "answer",
+    "run_map",
+    "run_findings",
+    "run_inventory",
+    "run_code",
+    "run_compliance",
+    "run_costs",
+}
+"""Addresses that show a run and, asked by GET, change nothing."""
+
+
+def is_page_of(task: TaskRun, match: ResolverMatch) -> bool:
+    run = AssessmentRun.objects.filter(task=task).only("assessment_id", "number").first()
+    if run is None:
+        return False
+    if match.url_name == "finding":
+        return Finding.objects.filter(run=run, pk=match.kwargs["finding_id"]).exists()
+    place = match.kwargs.get("assessment_id"), match.kwargs.get("number")
+    return match.url_name in PAGES and place == (run.assessment_id, run.number)
 
 
 def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun:

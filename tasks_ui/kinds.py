@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.contrib.auth.models import AbstractBaseUser
+    from django.urls import ResolverMatch
 
     from tasks_ui.models import TaskRun
 
@@ -62,13 +63,15 @@ class RunAgain(Protocol):
 class TaskKind:
     """``name`` is stored in ``TaskRun.kind``, ``task_name`` is Celery's.
 
-    ``link`` turns a run's subject into a URL. ``on_final`` is called with a run that has just
-    reached a final state, in the transaction of that change, so that an app's own rows agree with
-    it. ``describe`` returns the facts of many runs, by run id, with a fixed number of queries.
-    ``run_again`` starts and returns a new run of the same subject on behalf of a person; call it
-    through ``tasks_ui.runs.services.run_again``. ``compare`` returns the URL of the page that
-    compares two runs, in any order, or raises CannotCompareError. ``is_follow_up``: it continues
-    another run, on whose page its outcome is shown; lists leave it out once it is done.
+    ``link`` turns a run's subject into a URL. ``shows`` returns whether an address is a page that
+    only shows this run, which staff with the permission may read as its owner does. ``on_final`` is
+    called with a run that has just reached a final state, in the transaction of that change, so
+    that an app's own rows agree with it. ``describe`` returns the facts of many runs, by run id,
+    with a fixed number of queries. ``run_again`` starts and returns a new run of the same subject
+    on behalf of a person; call it through ``tasks_ui.runs.services.run_again``. ``compare`` returns
+    the URL of the page that compares two runs, in any order, or raises CannotCompareError.
+    ``is_follow_up``: it continues another run, on whose page its outcome is shown; lists leave it
+    out once it is done.
     """
 
     name: str
@@ -77,6 +80,7 @@ class TaskKind:
     queue: str
     link: Callable[[Any], str] | None = None
     on_final: Callable[[TaskRun], None] | None = None
+    shows: Callable[[TaskRun, ResolverMatch], bool] | None = None
     describe: Callable[[Sequence[TaskRun]], Mapping[UUID, RunFacts]] | None = None
     run_again: RunAgain | None = None
     compare: Callable[[TaskRun, TaskRun], str] | None = None

@@ -434,6 +434,20 @@ def test_a_worker_is_drained_by_those_with_the_permission_alone(people: dict[str
     assert client.post(f"/admin/tasks_ui/taskrun/workers/{worker}/stop/").status_code == 404
 
 
+def test_a_users_run_is_opened_by_staff_with_the_permission_alone(people: dict[str, User]) -> None:
+    people["staff"].user_permissions.set(permitted("view_all_runs"))
+    people["stranger"].user_permissions.set(permitted("view_all_runs"))
+    page = f"/admin/tasks_ui/taskrun/{TASK_ID}/page/assessments/{ASSESSMENT_ID}/runs/1/"
+    shown = {"owner": 302, "stranger": 302, "staff": 200, "watcher": 404, "operator": 404}
+    for caller, status in {**shown, "superuser": 200}.items():
+        client = Client()
+        client.force_login(people[caller])
+        answer = client.get(page)
+        assert answer.status_code == status, caller
+        assert (SECRET.encode() in answer.content) == (status == 200), caller
+        assert client.post(page).status_code == (302 if status == 302 else 404), caller
+
+
 def test_a_token_is_revoked_in_the_admin_by_those_who_may_change_tokens(
     people: dict[str, User], key: Key
 ) -> None:

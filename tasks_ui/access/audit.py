@@ -65,11 +65,20 @@ class AdminAuditMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if _is_change(request, response):
-            action = request.POST.get("action", "")
-            chosen = request.POST.getlist("_selected_action")
-            about = f"{request.path} {action} {', '.join(chosen)}" if action else request.path
-            record(Event.ADMIN, request=request, about=about.strip())
+            record(Event.ADMIN, request=request, about=_about(request))
         return response
+
+
+def _about(request: HttpRequest) -> str:
+    """The address, with the action and what it was for, the count first: names may be cut off."""
+    posted = request.POST
+    action = posted.get("action") or posted.get("CHANGE_FORM-action", "")
+    if not action:
+        return request.path
+    if posted.get("select_across") == "1":
+        return f"{request.get_full_path()} {action}, all that match"
+    chosen = posted.getlist("_selected_action")
+    return f"{request.path} {action}, {len(chosen)} selected: {', '.join(chosen)}"
 
 
 def _is_change(request: HttpRequest, response: HttpResponse) -> bool:

@@ -25,11 +25,17 @@ if TYPE_CHECKING:
 
 VIEW = "tasks_ui.view_taskrun"
 OPERATE = "tasks_ui.operate_taskrun"
+VIEW_ALL = "tasks_ui.view_all_runs"
 
 
 def may_read(user: AbstractUser | AnonymousUser) -> bool:
     """Operators can read everyone's tasks and act on them; other staff only see that they exist."""
     return bool(user.is_authenticated and user.has_perm(OPERATE))
+
+
+def may_open(user: AbstractUser | AnonymousUser) -> bool:
+    """Staff who may read what everyone's runs found, page by page, each of which is logged."""
+    return bool(user.is_authenticated and user.is_staff and user.has_perm(VIEW_ALL))
 
 
 def look_again(user_id: Any) -> None:

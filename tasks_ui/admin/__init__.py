@@ -26,8 +26,9 @@ from django_celery_results.admin import TaskResultAdmin
 from django_celery_results.models import GroupResult, TaskResult
 
 from tasks_ui import kinds
-from tasks_ui.access.permissions import may_read
-from tasks_ui.admin import audit, overview, queues  # noqa: F401  (audit registers its page)
+from tasks_ui.access.audit import Event, record
+from tasks_ui.access.permissions import may_open, may_read
+from tasks_ui.admin import audit, overview, queues, reading  # noqa: F401  (audit registers its page)
 from tasks_ui.admin.filters import (
     AgeFilter,
     KindFilter,
@@ -417,6 +418,8 @@ class TaskRunAdmin(TaskRunBase):
             path("rows/", view(self.rows), name="tasks_ui_rows"),
             path("overview/", view(partial(overview.show, self)), name="tasks_ui_overview"),
             path("queues/", view(partial(queues.show, self)), name="tasks_ui_queues"),
+            path("<uuid:run_id>/page/", view(reading.read), name="tasks_ui_read_run"),
+            path("<uuid:run_id>/page/<path:path>", view(reading.read)),
             path(
                 "workers/<str:name>/<str:action>/",
                 view(partial(queues.drain, self)),
@@ -429,6 +432,19 @@ class TaskRunAdmin(TaskRunBase):
             ),
             *super().get_urls(),
         ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With a way to the run's own pages, for staff who may read them."""
+        run = self.get_object(request, object_id) if may_open(request.user) else None
+        can_open = run is not None and reading.can_be_read(run)
+        context = {"can_open": can_open, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     def rows(self, request: HttpRequest) -> HttpResponse:
         """The live cells of the runs ``?id=``, as HTML by run and column; the list's script asks
@@ -538,9 +554,10 @@ class ApiTokenAdmin(ApiTokenBase):
 
     @admin.action(description="Revoke the selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        for token in queryset.filter(revoked_at=None):
+        for token in queryset.filter(revoked_at=None).select_related("owner"):
             token.revoked_at = timezone.now()
             token.save(update_fields=["revoked_at"])
+            record(Event.REVOKED, request=request, about=f"{token} of {token.owner}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

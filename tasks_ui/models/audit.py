@@ -29,6 +29,7 @@ class AuditEntry(models.Model):
         INVITATION_USED = "invitation.used", "used an invitation"
         DELETED = "assessment.deleted", "deleted an assessment"
         DOWNLOADED = "report.downloaded", "downloaded a report"
+        OPENED = "run.opened", "opened a run of somebody else's"
         ADMIN = "admin.acted", "acted in the admin"
 
     at = models.DateTimeField(default=timezone.now)

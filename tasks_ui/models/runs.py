@@ -83,7 +83,10 @@ class TaskRun(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        permissions = [("operate_taskrun", "Can cancel, retry and forget everyone's tasks")]
+        permissions = [
+            ("operate_taskrun", "Can cancel, retry and forget everyone's tasks"),
+            ("view_all_runs", "Can open the pages of everyone's runs, to read them"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "idempotency_key"], name="one_run_per_idempotency_key"

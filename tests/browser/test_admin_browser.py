@@ -12,10 +12,12 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tasks_ui.models import PausedQueue, State, TaskRun, Worker
+from tasks_ui.models import AuditEntry, PausedQueue, State, TaskRun, Worker
+from tasks_ui.rest.examples import TASK_ID
 from tasks_ui.runs import dispatch, queues
 from tasks_ui.runs.services import request_cancel
 from tasks_ui.runs.transitions import emit
+from tests.api_world import make_world
 from tests.stack import Stack, wait_until
 
 if TYPE_CHECKING:
@@ -283,6 +285,28 @@ def test_the_parts_of_a_run_are_drawn_and_found_by_the_filters(
     expect(page.locator(".parts .runs")).to_have_count(5)
     widths = page.locator(".parts .runs").evaluate_all("all => all.map((r) => r.getBBox().width)")
     assert widths[0] > max(widths[1:]) > 0
+
+
+def test_staff_read_a_users_run_and_are_offered_no_change(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, users: dict[str, User]
+) -> None:
+    make_world(users["mara"])
+    admin(shared_stack.url)
+    page.goto(f"{shared_stack.url}{LIST}{TASK_ID}/change/")
+    page.get_by_role("link", name="Open as its owner sees it").click()
+    expect(page.locator("header.top")).to_contain_text("A run of mara")
+    for name in ("Run again", "New version", "Edit workload", "Delete"):
+        for role in ("button", "link"):
+            expect(page.get_by_role(role, name=name, exact=True)).to_have_count(0)
+    page.get_by_role("navigation", name="Run").get_by_role("link", name="Findings").click()
+    expect(page).to_have_url(re.compile(f"{LIST}{TASK_ID}/page/assessments/.*/findings/$"))
+    found = Axe().run(page).response["violations"]
+    serious = [v["id"] for v in found if v["impact"] in {"serious", "critical"}]
+    assert not serious, serious
+    page.get_by_role("link", name="Back to the administration").click()
+    expect(page.locator(".run-actions")).to_be_visible()
+    opened = AuditEntry.objects.filter(event="run.opened", actor=users["olga"])
+    assert opened.count() == 2
 
 
 def test_a_worker_is_drained_and_takes_tasks_again(
