@@ -1,4 +1,4 @@
-"""Where django-allauth asks us: who may sign up, what a name may be, where somebody calls from."""
+"""django-allauth's hooks: who may sign up, which names are allowed, where a request comes from."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
 
 class MfaAdapter(DefaultMFAAdapter):
-    """Keeps the secrets of authenticator apps encrypted: the database alone, or a backup of it,
-    gives no codes."""
+    """Encrypts the secrets of authenticator apps: the database or a backup alone is not enough to
+    compute codes."""
 
     def encrypt(self, text: str) -> str:
         return _cipher().encrypt(text.encode()).decode()

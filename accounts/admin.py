@@ -1,4 +1,4 @@
-"""Invitations, and users whose names can't be taken for another's."""
+"""Invitations, and users whose names can't be mistaken for another's."""
 
 from __future__ import annotations
 
@@ -95,4 +95,4 @@ class NamedUserAdmin(UserBase):
     @admin.action(description="Remove the second factor", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
         Authenticator.objects.filter(user__in=users).delete()
-        messages.success(request, "The second factor is removed. A password is enough again.")
+        messages.success(request, "The second factor was removed. The password is enough again.")

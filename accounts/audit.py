@@ -1,4 +1,4 @@
-"""What Django and django-allauth announce, noted in the audit log."""
+"""Records Django's and django-allauth's signals in the audit log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def listen() -> None:
 
 
 def refused(account_name: str, *, request: HttpRequest | None, event: Event) -> None:
-    """A name that nobody has is not kept: people type passwords there."""
+    """Unknown names are not recorded: people sometimes type passwords there."""
     users = get_user_model()._default_manager.filter(username__iexact=account_name)
     record(event, request=request, by=users.first())
 

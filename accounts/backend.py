@@ -1,4 +1,4 @@
-"""Checking a password: throttled first, whichever page or admin form asks."""
+"""Checks passwords, throttled first, for every page and admin form."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class ThrottledBackend(AuthenticationBackend):
-    """Raises TooManyAttemptsError and HashingBusyError, which ``RefusalMiddleware`` answers. A
-    request is missing only where no stranger asks."""
+    """Raises TooManyAttemptsError and HashingBusyError, which ``RefusalMiddleware`` handles. The
+    request is None only for trusted callers."""
 
     def authenticate(
         self, request: HttpRequest | None, **credentials: Any

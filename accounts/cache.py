@@ -1,8 +1,8 @@
-"""A cache in Valkey, which all web processes share, that goes on in this process's own memory while
-Valkey is away.
+"""A cache in Valkey, which all web processes share, that falls back to this process's memory while
+Valkey is down.
 
-What it holds protects accounts: how often somebody tried, and which codes were used. Losing it must
-neither lock everyone out nor let everyone try without end.
+Its content protects accounts: the number of attempts, and which codes were used. Losing it must
+neither lock everyone out nor allow unlimited attempts.
 """
 
 from __future__ import annotations

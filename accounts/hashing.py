@@ -1,9 +1,9 @@
-"""Hashing passwords without starving everything else.
+"""Hashes passwords without starving everything else.
 
-A hash takes a core for a third of a second, on purpose. Twenty at once on a machine of two cores
-took the API's latency from 0.3 to 11 s. So they are computed by threads of their own, on at most
-half of the cores and at a lower priority; those who wait hold no database connection, and are
-turned away after a moment.
+A hash occupies a core for a third of a second, on purpose. Twenty at once on a two-core machine
+took the API's latency from 0.3 to 11 s. So separate threads compute them, on at most half of the
+cores and at a lower priority; requests that wait hold no database connection, and are turned away
+after a moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class HashingBusyError(Exception):
 
 
 class BoundedHasher(PBKDF2PasswordHasher):
-    """Django's own, a few at a time. ``verify`` and the rest go through ``encode``, which raises
+    """Django's own hasher, a few at a time. ``verify`` and the rest use ``encode``, which raises
     HashingBusyError."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
@@ -55,7 +55,7 @@ def _result(hashing: Future[str]) -> str:
 
 
 def _give_back_connections() -> None:
-    """The web process has few, and those who wait here would hold all of them."""
+    """The web process has few, and requests waiting here would hold all of them."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
@@ -67,7 +67,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _stand_back() -> None:
-    """On Linux a thread has a priority of its own."""
+    """On Linux each thread has its own priority."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

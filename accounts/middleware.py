@@ -1,4 +1,4 @@
-"""What somebody sees whose password was not looked at, or who lacks a second factor."""
+"""Responses to people whose password was not checked, or who lack a second factor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, TooManyAttemptsError):
             minutes = exception.retry_after_s // 60
-            words = f"Too many attempts to sign in. Wait {minutes} minutes, then try again."
+            words = f"Too many sign-in attempts. Wait {minutes} minutes, then try again."
             return _refusal(request, words, status=429, retry_after_s=exception.retry_after_s)
         if isinstance(exception, HashingBusyError):
             words = "Many people are signing in at the moment. Try again in a few seconds."
@@ -38,8 +38,8 @@ class RefusalMiddleware:
 
 
 class StaffTotpMiddleware:
-    """With ``STAFF_TOTP`` the admin is for staff with an authenticator app: others are sent to the
-    page that sets one up. Nothing else is theirs alone."""
+    """With ``STAFF_TOTP`` the admin requires an authenticator app: staff without one are sent to
+    the page that sets one up. Nothing else is restricted."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,7 +58,7 @@ class StaffTotpMiddleware:
             return None
         if is_mfa_enabled(user, types=[Authenticator.Type.TOTP]):
             return None
-        messages.warning(request, "The admin needs an authenticator app. Set one up first.")
+        messages.warning(request, "The admin requires an authenticator app. Set one up first.")
         return redirect("mfa_index")
 
 

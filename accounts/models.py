@@ -1,4 +1,4 @@
-"""Invitations: who may sign up where not everyone may."""
+"""Invitations, for servers where not everyone may sign up."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """A link by which one person may sign up, once. The link is the signed id: nothing in the
-    database alone lets anybody in."""
+    """A link with which one person can sign up, once. The link is the signed id: the database alone
+    lets nobody in."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     note = models.CharField(max_length=120, blank=True, help_text="Whom it is for")
@@ -76,7 +76,7 @@ class Invitation(models.Model):
         return reverse("invitation", args=[signing.Signer(salt=SALT).sign(self.pk.hex)])
 
     def use(self, *, by: Any) -> None:
-        """Once: of two who use it at the same time one changes the row. Raises UsedUpError."""
+        """Use it up. If two people do so at the same time, one UPDATE wins. Raises UsedUpError."""
         open_now = Invitation.objects.open().filter(pk=self.pk)
         if not open_now.update(used_at=timezone.now(), used_by=by):
             raise UsedUpError

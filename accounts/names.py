@@ -1,8 +1,8 @@
-"""User names that can't be taken for another's.
+"""User names that can't be mistaken for another's.
 
-A new name has ASCII letters, digits and ``. - _`` only: then no two differ by a letter of another
-script, and there is no table of thousands of look-alikes to keep. What is left to confuse in ASCII
-(case, 0 and o, 1 and l and i, punctuation) is compared away.
+A new name consists of ASCII letters, digits and ``. - _``: then no two differ only by a letter from
+another script, and no table of thousands of look-alikes is needed. What can still be confused in
+ASCII (case, 0 and o, 1 and l and i, punctuation) is ignored when names are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALIKE = str.maketrans("01i", "oll", "._-")
 
 
 def check(name: str) -> None:
-    """Raises ValidationError for a name of another form, or one like an existing user's."""
+    """Raises ValidationError for an invalid name, or one that looks like an existing user's."""
     if not FORM.fullmatch(name):
         raise ValidationError(
             "A user name has letters from a to z, digits, and between them dots, hyphens or"
@@ -31,7 +31,7 @@ def check(name: str) -> None:
 
 
 def reserve(name: str) -> None:
-    """Check again, and let nobody else take a name like it until this transaction ends."""
+    """Check again, and prevent anyone from taking a similar name until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_shape(name)])
     check(name)

@@ -1,9 +1,9 @@
-"""How often somebody may try to sign in, counted before a password is hashed.
+"""Limits sign-in attempts, counted before a password is hashed.
 
-Attempts are counted over five minutes, from the first: for an account from one address, for an
-address, and for an account from everywhere. One that succeeds is taken off again. The first limit
-stops guessing, the second trying one password on many accounts, the third many machines on one
-account. The third is high: below it a stranger could keep an owner out.
+Attempts are counted for five minutes from the first one: per account and address, per address, and
+per account. A successful attempt is subtracted again. The first limit stops guessing, the second
+trying one password on many accounts, the third many machines attacking one account. The third is
+high, as otherwise a stranger could lock an owner out.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ PER_ACCOUNT = 200
 
 
 class TooManyAttemptsError(Exception):
-    """No password is checked for at most ``retry_after_s`` seconds; ``is_first`` for the attempt
-    that passed the limit."""
+    """No password is checked for up to ``retry_after_s`` seconds; ``is_first``: this attempt
+    exceeded the limit."""
 
     retry_after_s = WINDOW_S
 
     def __init__(self, *, is_first: bool) -> None:
-        super().__init__("Too many attempts to sign in.")
+        super().__init__("Too many sign-in attempts.")
         self.is_first = is_first
 
 
@@ -75,7 +75,7 @@ def _key(*parts: str) -> str:
 
 
 def _add(key: str, step: int) -> int:
-    """The new count. It ends WINDOW_S after the first attempt, whatever follows."""
+    """The new count. It expires WINDOW_S after the first attempt, whatever follows."""
     cache.add(key, 0, WINDOW_S)
     try:
         return cache.incr(key, step)

@@ -1,7 +1,7 @@
-"""Signing in, up and out, passwords, email addresses and second factors.
+"""Sign-in, sign-up, sign-out, passwords, email addresses and second factors.
 
-The names are django-allauth's, which its views and mails use, beside those that our pages have
-always used.
+The names are those of django-allauth, which its views and mails use, and those that our own pages
+use.
 """
 
 from allauth.account import views as account

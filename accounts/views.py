@@ -1,4 +1,4 @@
-"""The pages to sign in and up where they differ from django-allauth's."""
+"""The sign-in and sign-up pages, where they differ from django-allauth's."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tasks_ui.access.audit import Event, record
 
 
 class SignIn(LoginView):
-    """Shows how to get in where the demo account is the only way: on one's own machine, with the
-    embedded database."""
+    """Shows the demo account's credentials where it is the only account: on one's own machine, with
+    the embedded database."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         more = {
@@ -36,7 +36,7 @@ class SignIn(LoginView):
 
 
 class SignUp(SignupView):
-    """For everyone, where SIGN_UP says so, and else for those with an invitation."""
+    """For everyone if SIGN_UP is set, otherwise for people with an invitation."""
 
     invitation: Invitation | None = None
 
@@ -54,7 +54,8 @@ class SignUp(SignupView):
         return render(self.request, "account/signup_closed.html", _contact(), status=403)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """One transaction: no account without its invitation used, and none used in vain."""
+        """One transaction: no account without a used invitation, and no used invitation without an
+        account."""
         try:
             with transaction.atomic():
                 names.reserve(form.cleaned_data["username"])
@@ -74,7 +75,7 @@ class SignUp(SignupView):
 
 
 class ResetPassword(PasswordResetView):
-    """By mail; where none is sent, the page says whom to ask."""
+    """By mail; if the server sends none, the page says whom to ask."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not settings.HAS_MAIL:

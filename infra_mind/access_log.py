@@ -1,7 +1,7 @@
-"""One line per request, and an id by which its other lines are found.
+"""One line per request, with an id that its other log lines share.
 
-The line has the pattern of the address, never the address itself, which may hold the key of an
-invitation or the words of a search.
+The line has the URL pattern, never the URL itself, which may contain an invitation's key or search
+terms.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ GIVEN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 class AccessLogMiddleware:
-    """Takes the request's id from ``X-Request-ID``, if a proxy in front has given it one, and sends
-    it back. Static files leave no line."""
+    """Takes the request's id from ``X-Request-ID``, if a proxy in front has set one, and sends it
+    back. Static files are not logged."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -49,7 +49,7 @@ class AccessLogMiddleware:
 
 
 class RouteFilter(logging.Filter):
-    """Django's own lines on a request get the pattern of its address, too."""
+    """Django's own log lines on a request get its URL pattern, too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
@@ -80,7 +80,7 @@ def _id_of(request: HttpRequest) -> str:
 
 
 def _known_user_id(request: HttpRequest) -> int | None:
-    """Who asked, if the view wanted to know. The log itself does not look a session up."""
+    """Who made the request, if the view looked that up. The log itself never loads a session."""
     for user in (getattr(request, "_cached_user", None), request.__dict__.get("user")):
         if user is not None and not issubclass(type(user), LazyObject):
             return getattr(user, "pk", None)

@@ -1,9 +1,9 @@
-"""Backup and restore: everything that lasts is in PostgreSQL, so one dump is all of it.
+"""Backup and restore: all lasting data is in PostgreSQL, so one dump is enough.
 
-Valkey holds messages that the reconciler rings again, and channel messages that are hints. Sessions
-and socket tickets open doors for hours and are left out: after a restore everyone signs in again.
-``pg_dump`` reads one snapshot, so that a backup of a busy system is as consistent as one of an idle
-one; https://www.postgresql.org/docs/18/app-pgdump.html.
+Valkey holds messages that the reconciler sends again, and channel messages that are hints. Sessions
+and socket tickets would grant access for hours, so they are left out: after a restore everyone
+signs in again. ``pg_dump`` reads one snapshot, so that a backup of a busy system is as consistent
+as one of an idle one; https://www.postgresql.org/docs/18/app-pgdump.html.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAGIC = b"PGDMP"
 
 
 class BackupError(Exception):
-    """The backup or the restore did not happen; the message says why and what to do."""
+    """The backup or restore did not happen; the message says why and what to do."""
 
 
 def write_backup(url: str, to: IO[bytes]) -> None:
@@ -40,9 +40,9 @@ def write_backup(url: str, to: IO[bytes]) -> None:
 
 
 def restore_backup(url: str, source: IO[bytes]) -> None:
-    """Fill the empty database of ``url`` from a backup: all of it or nothing.
+    """Fill the empty database at ``url`` from a backup, completely or not at all.
 
-    Raises BackupError, also where the database holds tables or the file is no backup.
+    Raises BackupError, also if the database has tables or the file is not a backup.
     """
     _require_empty(url)
     options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
@@ -52,9 +52,9 @@ def restore_backup(url: str, source: IO[bytes]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """``path``, for its owner alone, there once the block has ended well and not before.
+    """``path``, readable only by its owner; it appears only after the block has succeeded.
 
-    Raises BackupError where it exists.
+    Raises BackupError if it exists.
     """
     if path.exists():
         raise BackupError(f"{path} exists. Choose another name, or move it away.")
@@ -75,11 +75,11 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def backup_file(path: Path) -> Iterator[IO[bytes]]:
-    """A backup, open for reading. Raises BackupError where there is none."""
+    """A backup, open for reading. Raises BackupError if there is none."""
     try:
         with path.open("rb", buffering=0) as file:  # a program reads on from where this one is
             if file.read(len(MAGIC)) != MAGIC:
-                raise BackupError(f"{path} is no backup of Infra Mind.")
+                raise BackupError(f"{path} is not a backup of Infra Mind.")
             file.seek(0)
             yield file
     except OSError as error:
@@ -115,7 +115,7 @@ def _run(command: list[str], url: str, **streams: Any) -> None:
 
 
 def _environment(url: str) -> dict[str, str]:
-    """libpq's variables: what stands on a command line, every user of the machine can read."""
+    """libpq's variables, because every user of the machine can read command lines."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     values = {

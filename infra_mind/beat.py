@@ -1,4 +1,4 @@
-"""Celery's scheduler for housekeeping, whose loop shows that it turns."""
+"""Celery's scheduler for housekeeping, whose loop shows that it is alive."""
 
 from __future__ import annotations
 

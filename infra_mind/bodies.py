@@ -1,9 +1,9 @@
 """How large a request may be, and how long it may take to arrive.
 
-Daphne takes in a whole body before it calls the application, and hands it over in memory: one post
-of 1.2 GB to the sign-in page left the web process 1 GB larger. So bodies are refused here, in the
-server, by what Content-Length says and by counting what comes. ``infra_mind.asgi`` installs it,
-which Daphne imports before it listens.
+Daphne reads a whole body before it calls the application, and passes it on in memory: a single 1.2
+GB post to the sign-in page left the web process 1 GB larger. So bodies are refused here, in the
+server, based on Content-Length and on counting the bytes that arrive. ``infra_mind.asgi`` installs
+this; Daphne imports that module before it listens.
 
 ===========================  ==============================  ========================
 to                           at most                         within
@@ -12,9 +12,9 @@ an upload route, signed in   twice ``UPLOAD_MAX_BYTES``      10 times BODY_DEADL
 anything else                1 MB                            ``BODY_DEADLINE_S``
 ===========================  ==============================  ========================
 
-An upload is multipart or JSON, whose escapes and boundaries may double what is in the files.
-Whether the session or token of an upload is a valid one is known after a look at the database;
-until then the client is held back after the first megabyte.
+An upload is multipart or JSON, whose escapes and boundaries may double the size of the files.
+Whether an upload's session or token is valid is known only after a database query; until then the
+client is paused after the first megabyte.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ UPLOADS = re.compile(
 
 
 def bound_bodies() -> None:
-    """Let Daphne use ``BoundedRequest`` for all requests of this process, and answer those whose
-    address or header line is too long for Twisted (16 kB), which it would hang up on in silence."""
+    """Make Daphne use ``BoundedRequest`` for all requests of this process, and respond to those
+    whose request or header line is too long for Twisted (16 kB), which would just hang up."""
     http_protocol.WebRequest = BoundedRequest  # it offers no other way to choose the class
     http.HTTPChannel.lineLengthExceeded = _line_too_long  # type: ignore[method-assign]
 
@@ -69,8 +69,7 @@ class BoundedRequest(http_protocol.WebRequest):
         self._deadline = self.channel.callLater(settings.BODY_DEADLINE_S, self._too_slow)
 
     def gotLength(self, length: int | None) -> None:
-        """All headers are there; ``length`` is what Content-Length says, None for a chunked
-        body."""
+        """All headers have arrived; ``length`` is the Content-Length, None for a chunked body."""
         super().gotLength(length)
         is_upload = self.channel._command == b"POST" and UPLOADS.match(self.channel._path)
         if is_upload and (length is None or length > self._most):
@@ -147,7 +146,8 @@ class BoundedRequest(http_protocol.WebRequest):
         )
 
     def _refuse(self, status: HTTPStatus, words: str) -> None:
-        """Answer, close our side, and read on for a moment so that the client sees the answer."""
+        """Respond, close our side, and keep reading for a moment so that the client sees the
+        response."""
         if self.channel is None or self._is_refused:
             return
         self._is_refused = True
@@ -168,7 +168,7 @@ class BoundedRequest(http_protocol.WebRequest):
 def _line_too_long(channel: Any, line: bytes) -> None:
     is_address = channel._HTTPChannel__first_line
     if is_address:
-        status, words = HTTPStatus.REQUEST_URI_TOO_LONG, "The address is too long. Shorten it."
+        status, words = HTTPStatus.REQUEST_URI_TOO_LONG, "The URL is too long. Shorten it."
     else:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         words = "A header is too long. Send less in it."

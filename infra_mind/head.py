@@ -1,7 +1,7 @@
 """HEAD has headers and no body.
 
-Daphne sends the body of an answer that comes in several parts (Django's parts are 64 KB) to HEAD as
-well; the client takes it for the answer to its next request on that connection.
+Daphne sends the body of a response in several parts (Django's parts are 64 KB) even to HEAD; the
+client mistakes it for the response to its next request on that connection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 
 
 def without_body(application: ASGI3Application) -> ASGI3Application:
-    """``application``, whose answers to HEAD end with their headers."""
+    """``application``, with responses to HEAD that end after the headers."""
 
     async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         async def send_headers(message: Any) -> None:

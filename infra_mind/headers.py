@@ -1,4 +1,4 @@
-"""Headers that every answer carries, beside those of Django's own middleware."""
+"""Headers on every response, besides those of Django's own middleware."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ PERMISSIONS_POLICY = ", ".join(f"{name}=()" for name in DENIED)
 
 
 class PrivateAnswersMiddleware:
-    """No cache, of a browser or between, keeps an answer, unless its view calls it public; and no
-    page may use what Infra Mind does not need. Static files are served before this and may be
-    kept."""
+    """No cache, in a browser or in between, stores a response unless its view marks it public; and
+    no page may use browser features that Infra Mind does not need. Static files are served before
+    this and may be cached."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,7 +1,7 @@
 """Health of one container, asked from inside: ``python -m infra_mind.health PROCESS``.
 
-The exit status is 0 or 1. No remote control is involved, which would need the broker and the other
-side's goodwill.
+The exit status is 0 or 1. Remote control is not used: it would need the broker and the other side's
+cooperation.
 
 ==============  ==================================================================================
 web             /health/serving answers 200, under any host name
@@ -13,7 +13,7 @@ reconciler      its loop turned lately, which it does once a second
 beat            its loop turned lately, which it does at least every ten seconds
 ==============  ==================================================================================
 
-Loops leave their time on a file in the home folder, of which a container has its own.
+Loops record their time as that of a file in the home folder, which is private to a container.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ PAGES = {"web": (8000, "/health/serving"), "flower": (5555, "/healthcheck")}
 
 
 def watch_worker() -> None:
-    """In a worker process: note each heartbeat as the time of a file in the home folder."""
+    """In a worker process: record each heartbeat as the time of a file in the home folder."""
     heartbeat_sent.connect(_note_heartbeat, dispatch_uid="infra_mind.health")
 
 
 def is_turning(home: Path, process: str, *, now: float) -> bool:
-    """Whether a loop of ``process`` in this home turned lately. ``now`` in seconds since the
+    """Whether the loop of ``process`` in this home turned recently. ``now`` in seconds since the
     epoch."""
     files = (home / "alive").glob(f"{process}*")
     return any(now - file.stat().st_mtime < STALE_AFTER_S for file in files)

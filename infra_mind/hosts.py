@@ -1,4 +1,4 @@
-"""Where the web process listens (HOST), and by which names it is reached."""
+"""Where the web process listens (HOST), and the names that reach it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  what reaches "
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it."""
+    """Whether only this machine can reach it."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -20,13 +20,13 @@ def is_loopback(host: str) -> bool:
 
 
 def reached_at(host: str) -> str:
-    """The host for a URL that this machine reaches it by."""
+    """The host to use in URLs on this machine."""
     host = host.strip("[]")
     return LOOPBACK.get(host) or (f"[{host}]" if ":" in host else host)
 
 
 def own_names() -> list[str]:
-    """This machine's names and addresses, as they stand in a Host header."""
+    """This machine's names and addresses, as they appear in a Host header."""
     names = {"localhost", socket.gethostname().lower()}
     for addresses in psutil.net_if_addrs().values():
         for each in addresses:

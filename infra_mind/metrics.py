@@ -1,8 +1,8 @@
-"""``/metrics``, for Prometheus: what the database knows, and what this web process counts itself.
+"""``/metrics``, for Prometheus: figures from the database, and counts of this web process.
 
-Each web process answers for its own sockets, requests and database pool, so each is a target of its
-own; the address of a proxy is none. ``METRICS_TOKEN`` lets Prometheus in; without it only programs
-on this machine are. No label holds what people or their uploads bring along.
+Each web process reports its own sockets, requests and database pool, so each is a separate target;
+a proxy's address is not one. ``METRICS_TOKEN`` grants Prometheus access; without it only programs
+on this machine have access. No label contains user input.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
         if not constant_time_compare(given, settings.METRICS_TOKEN):
             return _answer("Send METRICS_TOKEN as a bearer token.", status=401)
     elif not is_from_here(request):
-        return _answer("Only this machine reads metrics, as METRICS_TOKEN is not set.", status=403)
+        return _answer(
+            "METRICS_TOKEN is not set, so only this machine may read metrics.", status=403
+        )
     return _answer(generate_latest(REGISTRY), kind=CONTENT_TYPE_LATEST)
 
 
 class ProbesMiddleware(health.ProbesMiddleware):
-    """Answers ``/metrics`` like the other probes, and counts every answer."""
+    """Serves ``/metrics`` like the other probes, and counts every response."""
 
     probes = {**health.PROBES, "/metrics": metrics}
 
@@ -64,8 +66,9 @@ class ProbesMiddleware(health.ProbesMiddleware):
 
 
 def is_from_here(request: HttpRequest) -> bool:
-    """Whether a program on this machine asks, by a name that means it. A proxy on it passes others'
-    requests on, and a page elsewhere may have its name lead here."""
+    """Whether the request comes from this machine and addresses it by a loopback name. A proxy here
+    may forward other people's requests, and a foreign page's host name may resolve to this
+    machine."""
     if {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA"} & request.META.keys():
         return False
     name, _ = split_domain_port(request.META.get("HTTP_HOST", ""))
@@ -77,7 +80,7 @@ def is_from_here(request: HttpRequest) -> bool:
 
 
 class MachineCollector(Collector):
-    """The database pool and the disks of this process, and how workers shut their engines in."""
+    """The database pool and disks of this process, and the sandbox levels of workers."""
 
     def describe(self) -> list[Metric]:
         return []

@@ -1,9 +1,10 @@
-"""What a process of ours knows is its own: passwords leave its environment, and no other process of
-the same user may read its memory or its first environment (``/proc/PID/environ`` keeps that for
-good), or trace it.
+"""Keeps secrets inside our processes: passwords are removed from the environment, and no other
+process of the same user may trace a process of ours, read its memory or its initial environment
+(which ``/proc/PID/environ`` keeps forever).
 
-Every process shuts the door when Django is set up. The long-lived ones that start no others of ours
-(web, workers, reconciler, beat) also forget; ``manage.py up`` hands its environment on.
+Every process becomes undumpable when Django is set up. The long-lived ones that start no others of
+ours (web, workers, reconciler, beat) also drop the passwords; ``manage.py up`` passes its
+environment on.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 
 def keep_to_itself() -> None:
-    """Only root may look into this process from now on. What it forks inherits that; what it
-    executes does not."""
+    """From now on only root may look into this process. Forked children inherit that, executed
+    programs don't."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def forget_secrets() -> None:
-    """Take the passwords out of the environment; the settings hold what they read."""
+    """Remove the passwords from the environment; the settings have read them already."""
     bool(settings.DATABASES)  # read, if nobody has yet
     for name in SECRETS:
         os.environ.pop(name, None)

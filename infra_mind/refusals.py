@@ -1,7 +1,7 @@
-"""The pages for what is not there, or not allowed.
+"""The pages for 404 and 403.
 
-Django's own read the form of the request first, for a token that these pages have no use for, and
-fail where the form is malformed: then "not found" becomes a 500.
+Django's own ones first read the request's form, for a token that these pages don't need, and fail
+if the form is malformed: then "not found" becomes a 500.
 """
 
 from django.http import HttpRequest, HttpResponse

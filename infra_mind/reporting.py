@@ -1,6 +1,6 @@
-"""What goes to services outside, where an operator names one: errors to Sentry, spans to a receiver
-of OpenTelemetry. Both are extras (``pip install sentry-sdk``; pyproject.toml has the versions) and
-neither sends anything that people or their uploads brought along.
+"""Reports to external services, if an operator configures them: errors to Sentry, spans to an
+OpenTelemetry receiver. Both are extras (``pip install sentry-sdk``; pyproject.toml has the
+versions), and neither sends user data or uploads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def set_up() -> None:
-    """Called once a process, before it forks."""
+    """Called once per process, before it forks."""
     if settings.SENTRY_DSN and _has("sentry_sdk", "SENTRY_DSN"):
         _report_errors()
     endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -40,7 +40,7 @@ def _has(module: str, setting: str) -> bool:
 
 
 def _report_errors() -> None:
-    """Errors with their traceback and nothing of a request, a variable or an upload."""
+    """Errors with their traceback, but without requests, variables or uploads."""
     import sentry_sdk
 
     sentry_sdk.init(
@@ -55,7 +55,7 @@ def _report_errors() -> None:
 
 
 def _bare(event: Any, hint: Mapping[str, Any]) -> Any:
-    """The kind of an error and where it happened. Its words may name a file of an upload."""
+    """An error's type and location. Its message is left out, as it may name an uploaded file."""
     for key in ("request", "user", "extra", "breadcrumbs"):
         event.pop(key, None)
     for error in (event.get("exception") or {}).get("values", []):
@@ -67,10 +67,10 @@ def _bare(event: Any, hint: Mapping[str, Any]) -> Any:
 
 
 class Spans:
-    """Spans of OpenTelemetry, made of what ``log_context.span`` says when something has ended.
+    """OpenTelemetry spans, created when ``log_context`` reports that a span has ended.
 
-    A run's trace is known by its id. The request that started it is the trace's root: its span's id
-    follows from the run's, so a worker can name it as the parent without a message.
+    A run's id determines its trace. The request that started it is the trace's root: its span id
+    follows from the run's id, so a worker can name it as the parent without a message.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Spans:
         span.end(time.time_ns())
 
     def _of_this_process(self) -> Any:
-        """A forked child starts an exporter of its own: threads don't come along."""
+        """A forked child starts its own exporter: threads don't survive a fork."""
         with self._starting:
             if self._pid != os.getpid():
                 self._pid, self._tracer = os.getpid(), _tracer()
@@ -118,7 +118,7 @@ def _tracer() -> Any:
     from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
     class Ids(RandomIdGenerator):
-        """Random, but for the span that is about to start, whose ids are known."""
+        """Random, except for the span that is about to start, whose ids are known."""
 
         def generate_trace_id(self) -> int:
             known = getattr(_IDS, "next", None)

@@ -1,7 +1,7 @@
-"""All settings, in one file. Every variable of the environment is optional; README.md lists them.
+"""All settings, in one file. Every environment variable is optional; README.md lists them.
 
-Nothing here opens a connection or starts a process: the addresses of the embedded servers are read
-from the file that ``manage.py up`` wrote.
+Nothing here opens a connection or starts a process: the embedded servers' addresses are read from
+the file that ``manage.py up`` wrote.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def env(name: str, default: str = "") -> str:
-    """A variable, or what is in the file of its name in ``SECRETS_DIR``, or ``default``."""
+    """A variable, or the content of the file of that name in ``SECRETS_DIR``, or ``default``."""
     return os.environ.get(name) or _from_file(name) or default
 
 
@@ -87,7 +87,7 @@ def oidc_apps() -> list[dict[str, Any]]:
 
 
 def version() -> str:
-    """Of this release, from the one place where it stands."""
+    """This release's version, from the only place that states it."""
     project = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]
     return str(project["version"])
 
@@ -386,7 +386,7 @@ CELERY_BEAT_SCHEDULE = {
 
 
 def redis_database(url: str, number: int) -> str:
-    """The same server, another of its logical databases."""
+    """The same server, but another logical database."""
     base, _, query = url.partition("?")
     if base.startswith("unix"):
         rest = "&".join(

@@ -1,8 +1,9 @@
 """Static files for browsers: compressed, and under names with a hash of their content, so that a
 cache may keep them for ever.
 
-``manage.py up`` collects them into the home at a start after a change, the container image when it
-is built. Where nothing has been collected (tests, single commands) they have their own names.
+``manage.py up`` collects them into the home folder when it starts after a change, the container
+image when it is built. If nothing has been collected (tests, single commands), they keep their own
+names.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class CollectedStorage(CompressedManifestStaticFilesStorage):
 
 
 def collect() -> bool:
-    """Collect into STATIC_ROOT what has changed there since; False where nothing has."""
+    """Collect changed files into STATIC_ROOT; False if nothing has changed."""
     mark = settings.COLLECTED_HERE / ".collected"
     state = _state_of_sources()
     if mark.exists() and mark.read_text() == state:

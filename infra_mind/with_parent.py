@@ -1,9 +1,9 @@
 """``python -IS with_parent.py SIGNAL COMMAND...``: become COMMAND, and get SIGNAL when the parent
 dies.
 
-A supervisor that is killed outright can't stop its children; on Linux the kernel does it instead.
-Elsewhere the command just runs, and the next start ends what was left behind. A script of its own,
-because a preexec_fn may deadlock in a process that has threads.
+A supervisor that is killed can't stop its children; on Linux the kernel does it instead. Elsewhere
+the command just runs, and the next start ends what was left behind. This is a separate script
+because a preexec_fn may deadlock in a process with threads.
 """
 
 import ctypes

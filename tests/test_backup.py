@@ -138,7 +138,7 @@ def test_a_backup_under_load_restores_every_run_and_every_file(
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "can't be read"), (b"hello", "is no backup"), (b"PGDMP", "failed")],
+    [(None, "can't be read"), (b"hello", "is not a backup"), (b"PGDMP", "failed")],
 )
 def test_a_bad_file_is_refused_with_words(
     tmp_path: Path, content: bytes | None, words: str

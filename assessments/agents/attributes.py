@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 12
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_CPU_UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
 
 
 def number(value: object) -> float | None:
@@ -94,10 +93,3 @@ def snake_case(value: Any, *, depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, list):
         return [snake_case(each, depth=depth - 1) for each in value]
     return value
-
-
-def cpu_cores(value: object) -> float | None:
-    """A Kubernetes CPU quantity in cores: ``500m`` -> 0.5 (Kubernetes documentation, "Resource
-    Management for Pods and Containers", section "CPU resource units")."""
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([num]?)", str(value).strip())
-    return float(match[1]) * _CPU_UNITS[match[2]] if match else None

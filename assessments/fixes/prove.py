@@ -8,7 +8,7 @@ scan shows something new, its halves are scanned by themselves, down to the draf
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -167,10 +167,6 @@ def _is_gone(check: Check, each: Draft, after: Scanned, upload: Upload) -> bool:
     if upload.before.failed[check] - after.failed[check] < wanted:
         return False
     return check.rule.startswith(_SAYS_NO_PASS) or check in after.passed
-
-
-def removed_by(each: Draft) -> Counter[Check]:
-    return Counter(identity(check) for check in each.checks)
 
 
 def _expected_s(batch: Sequence[Draft], upload: Upload) -> float:

@@ -1,8 +1,8 @@
 """Real PostgreSQL and Valkey from wheels, for one person on one machine.
 
-Both listen on loopback alone, behind random passwords, so that no path length matters (a unix
-socket's path ends at about 107 bytes) and every client takes the same kind of URL. Everything lives
-in one home folder, mode 0700:
+Both listen only on loopback, with random passwords, so that no path length matters (a Unix socket's
+path is limited to about 107 bytes) and every client uses the same kind of URL. Everything lives in
+one home folder, mode 0700:
 
     lock             held (flock) by the supervisor for as long as it lives
     run.json         where the running servers are, while the lock is held
@@ -11,7 +11,7 @@ in one home folder, mode 0700:
     postgres/  valkey/  logs/
 
 PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged user that keeps one
-capability, CAP_DAC_OVERRIDE, so that it reaches its files wherever the clone lies, under /root too
+capability, CAP_DAC_OVERRIDE, so that it can reach its files wherever the clone is, even under /root
 (``setpriv`` of util-linux).
 """
 
@@ -53,10 +53,11 @@ __all__ = [
 
 
 def ensure_postgres(home: Path) -> str:
-    """Start PostgreSQL in ``home`` and give its DATABASE_URL. It ends with the calling process."""
+    """Start PostgreSQL in ``home`` and return its DATABASE_URL. It ends with the calling
+    process."""
     return PostgresServer(home).start().url
 
 
 def ensure_valkey(home: Path) -> str:
-    """Start Valkey in ``home`` and give its REDIS_URL. It ends with the calling process."""
+    """Start Valkey in ``home`` and return its REDIS_URL. It ends with the calling process."""
     return ValkeyServer(home).start().url

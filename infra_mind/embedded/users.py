@@ -46,7 +46,7 @@ def unprivileged(command: list[str], *, on_parent_death: str) -> list[str]:
 
 
 def unprivileged_user() -> pwd.struct_passwd:
-    """Not the user that scans run as (nobody), where the machine has another: a scan can't even
+    """Not the user that scans run as (nobody), if the machine has another: then a scan can't even
     signal the database."""
     for name in UNPRIVILEGED_USERS:
         with contextlib.suppress(KeyError):

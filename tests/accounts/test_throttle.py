@@ -61,7 +61,7 @@ def test_the_eleventh_guess_is_refused_before_it_is_hashed(alice: User, hashes: 
     refused = sign_in(" ALICE", "a password of alice", of=of)
     assert refused.status_code == 429
     assert refused["Retry-After"] == "300"
-    assert "Too many attempts to sign in" in refused.content.decode()
+    assert "Too many sign-in attempts" in refused.content.decode()
     assert hashes == []
 
 

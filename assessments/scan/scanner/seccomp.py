@@ -15,7 +15,6 @@ from collections.abc import Iterable
 
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_*, linux/audit.h
-X32_BIT = 0x40000000
 LAST_KNOWN = 462
 """mseal. A later call is answered with "not implemented" until someone has looked at it."""
 

@@ -1,4 +1,4 @@
-"""``manage.py backup``: everything that lasts, in one file."""
+"""``manage.py backup``: all lasting data in one file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DATABASE_URL:
             raise CommandError(
-                "Infra Mind does not run in this home. Start it with make run, or set"
+                "Infra Mind is not running in this home. Start it with make run, or set"
                 " INFRA_MIND_HOME or DATABASE_URL."
             )
         try:

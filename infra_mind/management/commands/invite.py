@@ -1,4 +1,4 @@
-"""``manage.py invite``: a link by which one person may sign up, printed as the last line."""
+"""``manage.py invite``: a link with which one person can sign up, printed as the last line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks_ui.access.audit import Event, record
 
 
 class Command(BaseCommand):
-    help = "Make a link by which one person may sign up, once. It is the last line printed."
+    help = "Create a link with which one person can sign up, once. It is printed as the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--note", default="", help="whom it is for")

@@ -1,4 +1,4 @@
-"""``manage.py lend_token``: how ``infra-mind analyze --local`` reaches the Infra Mind of this
+"""``manage.py lend_token``: how ``infra-mind analyze --local`` connects to the Infra Mind in this
 home."""
 
 from __future__ import annotations

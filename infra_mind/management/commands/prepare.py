@@ -1,5 +1,4 @@
-"""``manage.py prepare``: what has to be in the database, and for browsers, before the processes
-start."""
+"""``manage.py prepare``: prepares the database and static files before the processes start."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ class Command(BaseCommand):
         settings.DEMO_MARK.touch()
 
     def _keep_demo_out(self) -> None:
-        """Strangers know the demo account's password."""
+        """Anyone knows the demo account's password."""
         password = secrets.token_urlsafe(12)
         if demo := _demo():
             demo.set_password(password)
@@ -60,19 +59,19 @@ class Command(BaseCommand):
             self._print_once(ADMIN_USERNAME, password)
 
     def _make(self, username: str, password: str) -> None:
-        """The first account may use the admin too. A start that fails here is made good by the
-        next."""
+        """The first account may also use the admin. If a start fails here, the next one completes
+        it."""
         with transaction.atomic():
             user = get_user_model().objects.create_superuser(username, "", password)
             create_sample(owner=user)
-        self.stdout.write(f"Made the account {username} with a sample assessment.")
+        self.stdout.write(f"Created the account {username} with a sample assessment.")
 
     def _print_once(self, username: str, password: str) -> None:
         self.stdout.write(f"Sign in as {username} with the password {password}")
-        self.stdout.write("It is not shown again.")
+        self.stdout.write("It won't be shown again.")
 
 
 def _demo() -> Any:
-    """The demo account, if its password is still the well known one."""
+    """The demo account, if its password is still the well-known one."""
     demo = get_user_model().objects.filter(username=DEMO_USERNAME, is_active=True).first()
     return demo if demo is not None and demo.check_password(DEMO_PASSWORD) else None

@@ -37,7 +37,7 @@ class Command(BaseCommand):
             ) from None
         except (BackupError, embedded.EmbeddedServerError) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write("Restored. Start Infra Mind to go on: it brings the database up to date.")
+        self.stdout.write("Restored. Start Infra Mind now: it brings the database up to date.")
 
     def _restore(self, file: IO[bytes]) -> None:
         if not settings.IS_LOCAL:

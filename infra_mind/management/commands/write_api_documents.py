@@ -1,4 +1,4 @@
-"""``manage.py write_api_documents``: the committed copies of both APIs' documents, made again."""
+"""``manage.py write_api_documents``: regenerates the committed copies of both APIs' documents."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 /** Requests to this server. One that is not answered in time fails: behind a frozen server, silence is no news. */
 export const API = "/api/v1"
 export const SOCKET = "/ws/v1/" // a test compares both with the server's own
-export const PATIENCE_MS = 8000
+const PATIENCE_MS = 8000
 
 export function ask(url, { accept = "text/html", patience = PATIENCE_MS, ...options } = {}) {
   return fetch(url, { headers: { Accept: accept }, signal: AbortSignal.timeout(patience), ...options })
