@@ -1,4 +1,4 @@
-"""Assigning: who takes care of a finding, in all runs of its assessment."""
+"""Assigning findings to people, in all runs of an assessment."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ MAX_ASSIGNEE_CHARS = 120
 
 
 class AssignError(Exception):
-    """The findings can't be assigned so; the message says what to change."""
+    """The findings can't be assigned; the message says what to change."""
 
 
 def assign_findings(found: FindingQuerySet, *, by: AbstractBaseUser, assignee: str) -> int:
-    """Put ``assignee``, a name or a mail address, to every finding of ``found``; an empty one takes
-    the present one away. Returns how many findings that were. Raises AssignError, TooManyError."""
+    """Assign every finding in ``found`` to ``assignee``, a name or an email address; an empty one
+    removes the assignment. Returns how many findings that were. Raises AssignError,
+    TooManyError."""
     assignee = " ".join(assignee.split())
     if len(assignee) > MAX_ASSIGNEE_CHARS or not assignee.isprintable():
         raise AssignError(f"Enter a name or an address of at most {MAX_ASSIGNEE_CHARS} characters.")

@@ -1,8 +1,8 @@
-"""Why a finished run needs attention: what should have been read or answered, and was not.
+"""Why a finished run needs attention: what should have been read or answered but was not.
 
-``completed`` alone means that every file of an assessed kind was read in full and that every agent
-answered. Anything less is a reason here, and the reasons are shown on the dashboard, on the run's
-page, in the API, in each report's first lines, and in the exit status of ``analyze``.
+Without reasons, ``completed`` means that every file of an assessed kind was read in full and that
+every agent answered. Anything less is a reason here, shown on the dashboard, on the run's page, in
+the API, in each report's first lines, and in the exit status of ``analyze``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from assessments.models import AssessmentRun
 
 NAMED = 20
-"""Files that a reason names; it counts the others."""
+"""How many files a reason names; the others are counted."""
 READ = frozenset({CoverageStatus.READ, CoverageStatus.PARTLY_READ})
 
 
@@ -86,7 +86,7 @@ def _only_searched(run: AssessmentRun) -> Reason:
 
 
 def what_was_not_read(run: AssessmentRun) -> str:
-    """In a sentence for the run's owner, with the first reason."""
+    """A sentence for the run's owner, with the first reason."""
     rows = sorted(run.coverage, key=lambda row: row["kind"] == FileKind.UNKNOWN)
     first = rows[0]
     line = f":{first['line']}" if first.get("line") else ""
@@ -98,8 +98,8 @@ def what_was_not_read(run: AssessmentRun) -> str:
 
 
 def _should_have_been_read(row: dict[str, Any]) -> bool:
-    """A file of an assessed kind, not read in full. A kind that nothing assesses is named on
-    the page, and is no reason."""
+    """A file of an assessed kind that was not read in full. A kind that nothing assesses is listed
+    on the page, but is no reason."""
     return bool(row["status"] != CoverageStatus.READ and row["kind"] != FileKind.UNKNOWN)
 
 

@@ -1,7 +1,7 @@
-"""One run against another: findings by fingerprint, and figures by resource.
+"""Compares two runs: findings by fingerprint, and figures by resource.
 
-A finding that is gone counts as fixed only where the later run could have found it again: its agent
-answered, and its file was read whole or is no longer there. Muted findings are left out, as in all
+A finding that is gone counts as fixed only if the later run could have found it again: its agent
+answered, and its file was read in full or no longer exists. Muted findings are left out, as in all
 counts.
 """
 
@@ -77,7 +77,7 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Moved:
-    """A number before and now; None where there was none."""
+    """A number before and now; None if there was none."""
 
     before: float | None
     now: float | None
@@ -91,8 +91,8 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True)
 class MovedResource:
-    """``scope`` is the label of its scope, empty where there is one scope. A resource that is in
-    one run alone counts as 0 in the other."""
+    """``scope`` is the label of its scope, empty if there is only one. A resource that is in only
+    one run counts as 0 in the other."""
 
     scope: str
     resource: str
@@ -101,8 +101,8 @@ class MovedResource:
 
 @dataclass(frozen=True, kw_only=True)
 class MovedMeasure:
-    """``resources`` are those whose value differs, the largest change first. ``is_partial``: in one
-    of the runs the sum is a least, as something has no known value."""
+    """``resources`` are those whose value differs, largest change first. ``is_partial``: in one of
+    the runs the sum is a lower bound, as something has no known value."""
 
     measure: Measure
     unit: str
@@ -171,8 +171,8 @@ class Comparison:
 
     @cached_property
     def _unlooked(self) -> Q:
-        """Findings of before that the run had no means to find: their agent gave no answer, or
-        their file was not read whole."""
+        """Earlier findings that the run could not have found: their agent gave no answer, or their
+        file was not read in full."""
         answered = self.run.reports.exclude(status__in=["", AgentReport.FAILED])
         then, now = self.before.reports.values_list("agent"), answered.values_list("agent")
         silent = [name for (name,) in {*then} - {*now}]
@@ -254,7 +254,7 @@ def _unit(key: str, report: AgentReport | None) -> str:
 def _by_resource(
     measure: Measure, report: AgentReport | None
 ) -> defaultdict[tuple[str, str], float]:
-    """Sums of the table's column by scope and resource; 0 for what is not there."""
+    """Sums of the table's column by scope and resource; 0 if absent."""
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for table in report.tables if report else []:
         if table["key"] == measure.table and measure.column in table["columns"]:

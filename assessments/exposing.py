@@ -1,4 +1,4 @@
-"""Which of a run's findings are about something that the internet can reach, and why."""
+"""Which of a run's findings concern something that the internet can reach, and why."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
 ABOUT_RISK = ("security", "operations", "reliability", "compliance")
-"""Agents whose findings weigh more where the internet can reach their resource. A saving does
-not."""
+"""Agents whose findings weigh more if the internet can reach their resource. Savings don't."""
 BATCH = 500
 
 

@@ -74,8 +74,8 @@ class Candidate:
 def add_fixes(
     work: Work, run: AssessmentRun, found: Found, *, on_done: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Set ``fix`` of the recommendations that have a proven one. ``on_done`` is given how many of
-    ``found`` are settled. Returns what came of it, in numbers."""
+    """Set ``fix`` on the recommendations that have a proven one. ``on_done`` receives how many of
+    ``found`` are settled. Returns the outcome in numbers."""
     if not settings.FIXES_MAX_S or not found or not MergedScan.objects.filter(run=run).exists():
         return {}
     scan = merged(run, parts={Part.CHECKS})
@@ -111,7 +111,8 @@ def _facts(proofs: Proofs) -> dict[str, Any]:
 
 
 def fix_of(finding: Finding) -> dict[str, Any]:
-    """The fix that was proven to remove ``finding``, or why it was not tried; empty for none."""
+    """The fix that was proven to remove ``finding``, or why it was not tried; empty if there is
+    none."""
     for recommendation in finding.recommendations.all():
         if recommendation.fixes(finding) or recommendation.fix.get("untried"):
             return dict(recommendation.fix)
@@ -119,7 +120,7 @@ def fix_of(finding: Finding) -> dict[str, Any]:
 
 
 def upload_of(scan: ScanResult, files: Sequence[InputFile]) -> Upload:
-    """What fixes are drafted from and proven against."""
+    """The material that fixes are drafted from and proven against."""
     unread = [gap.path for gap in scan.coverage if gap.status is not CoverageStatus.READ]
     return Upload(
         files={file.path: file for file in files},
@@ -196,8 +197,8 @@ def _stored(candidate: Candidate, proven: Draft, upload: Upload, hidden: _Hidden
 
 
 class _Hidden:
-    """What no patch may show: what evidence masks, and the lines that the search for secrets
-    flagged."""
+    """What a patch must not show: what is masked in evidence, and the lines that the search for
+    secrets flagged."""
 
     def __init__(self, upload: Upload, failed: Sequence[CheckResult]) -> None:
         self._upload = upload

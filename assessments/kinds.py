@@ -1,7 +1,7 @@
-"""The kinds of task that assessments start, by the names that Celery knows them under.
+"""The kinds of task that assessments start, by their Celery names.
 
 Plain names, so that every part of the application can import them; ``assessments.registration``
-adds what the dashboard may ask of each kind.
+adds each kind's behavior for the dashboard.
 """
 
 from __future__ import annotations

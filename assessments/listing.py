@@ -1,4 +1,4 @@
-"""What lists say of runs that belong to assessments, for many runs in a fixed number of queries."""
+"""Run summaries for list pages, for many runs with a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def describe_reports(tasks: Sequence[TaskRun]) -> Mapping[UUID, RunFacts]:
 
 
 DISTINCT = ~Q(agent="compliance")
-"""Findings counted once: those of compliance are the other agents' again, control by control."""
+"""Findings counted once: those of compliance repeat the other agents', control by control."""
 
 
 def run_path(run: AssessmentRun) -> str:
@@ -117,7 +117,8 @@ def severities_of(run_ids: Sequence[Any]) -> dict[UUID, dict[int, int]]:
 
 
 def file_notes(version_ids: set[UUID]) -> dict[UUID, str]:
-    """``Terraform 31, Kubernetes 6`` by version; ``37 files`` before a run has told their kinds."""
+    """``Terraform 31, Kubernetes 6`` by version; ``37 files`` before a run has determined their
+    kinds."""
     parts: dict[UUID, list[tuple[FileKind, int]]] = defaultdict(list)
     files = VersionFile.objects.filter(version__in=version_ids).order_by()
     for version_id, kind, count in (

@@ -1,4 +1,4 @@
-"""The map of a stored run: its diagram with the findings and prices of now."""
+"""The map of a stored run: its diagram with current findings and prices."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from assessments.models import AssessmentRun
 
 MAX_FINDINGS = 20_000
-"""Findings that are counted on a map, the worst first."""
+"""How many findings a map shows, worst first."""
 COMPLIANCE = "compliance"
 
 
 def map_of(run: AssessmentRun, *, agent: str = "") -> Diagram | None:
-    """The diagram with the unmuted findings of one agent, or of all; None as long as the run's scan
-    is not there."""
+    """The diagram with the unmuted findings of one agent, or of all; None until the run's scan is
+    done."""
     stored = MergedScan.objects.filter(run=run).values_list("diagram", flat=True).first()
     if stored is None:
         return None
@@ -30,7 +30,7 @@ def map_of(run: AssessmentRun, *, agent: str = "") -> Diagram | None:
 
 
 def _problems(run: AssessmentRun, *, agent: str) -> Iterator[FoundProblem]:
-    """Compliance repeats the other agents' findings, so it counts only where it is asked for."""
+    """Compliance repeats the other agents' findings, so it counts only if it is asked for."""
     rows = run.findings.all() if agent == COMPLIANCE else run.findings.counted()
     names = ("id", "agent", "rule", "title", "severity", "scope", "file", "resource")
     for row in rows.unmuted().exclude(resource="").values(*names)[:MAX_FINDINGS]:

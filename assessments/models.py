@@ -1,4 +1,4 @@
-"""An assessment, its files, and what each run of it found."""
+"""An assessment, its files, and the results of its runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Assessment(models.Model):
 
     @property
     def newest_version(self) -> Version:
-        """There is always one, if without files."""
+        """There is always one, possibly without files."""
         return self.versions.order_by("-number")[0]
 
 
@@ -68,10 +68,10 @@ class BlobQuerySet(OwnedQuerySet["Blob"]):
 
 
 class Blob(models.Model):
-    """The content of a file, stored once per owner however many versions hold it.
+    """The content of a file, stored once per owner, however many versions contain it.
 
-    ``sha256`` is hex and of ``content``; ``size`` is in bytes. A blob goes with the last version
-    that holds it (``versions.free``).
+    ``sha256`` is the hex digest of ``content``; ``size`` is in bytes. A blob is deleted with the
+    last version that contains it (``versions.free``).
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -99,8 +99,8 @@ class VersionQuerySet(OwnedQuerySet["Version"]):
 class Version(models.Model):
     """An immutable set of files of an assessment; ``number`` counts 1, 2, 3 ... within it.
 
-    ``files_dropped_at``: its files are no longer kept (``VERSIONS_KEPT``); the results of its runs
-    are.
+    ``files_dropped_at``: when its files were deleted (``VERSIONS_KEPT``); the results of its runs
+    stay.
     """
 
     class Source(models.TextChoices):
@@ -142,7 +142,7 @@ class VersionFileQuerySet(OwnedQuerySet["VersionFile"]):
 
 class VersionFile(models.Model):
     """One file of a version as it was uploaded. ``path`` is relative, with forward slashes, and
-    stays within the upload; ``kind`` is what the first run of the version took it for."""
+    stays within the upload; ``kind`` is as the version's first run determined it."""
 
     version = models.ForeignKey(Version, models.CASCADE, related_name="files")
     path = models.CharField(max_length=512)
@@ -233,8 +233,8 @@ class ScanShardQuerySet(OwnedQuerySet["ScanShard"]):
 
 
 class ScanShard(models.Model):
-    """One engine's share of a run's files (``spec``: a ``scan.shards.Shard`` as JSON) and what it
-    found there.
+    """One engine's share of a run's files (``spec``: a ``scan.shards.Shard`` as JSON) and its
+    results.
 
     ``output`` (a ``ShardOutput`` as deflated JSON) lasts until it is merged into the run's
     ``MergedScan``.
@@ -297,10 +297,11 @@ class MaskedSourceQuerySet(OwnedQuerySet["MaskedSource"]):
 
 
 class MaskedSource(models.Model):
-    """What the code browser shows instead of the lines that hold a secret: path, line, masked text.
+    """The masked lines that the code browser shows instead of lines with a secret: path, line,
+    text.
 
-    The other lines are read from the files. ``paths`` are the files that were looked at; no other
-    one is shown.
+    The other lines are read from the files. ``paths`` are the files that were masked; no others are
+    shown.
     """
 
     run = models.OneToOneField(
@@ -320,8 +321,8 @@ class AgentReportQuerySet(OwnedQuerySet["AgentReport"]):
 
 
 class AgentReport(models.Model):
-    """What one agent answered in one run. ``status`` is empty until it has answered, "failed" when
-    it could not."""
+    """One agent's answer in one run. ``status`` is empty until it has answered, "failed" if it
+    could not."""
 
     FAILED = "failed"
 
@@ -362,15 +363,15 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
     owner_id = "run__assessment__owner_id"
 
     def counted(self) -> Self:
-        """Each thing to fix once: compliance tells the others' findings again, by requirement."""
+        """Each problem once: compliance repeats the other agents' findings, by requirement."""
         return self.exclude(agent="compliance")
 
     def muted(self) -> Self:
-        """Those that a mute of their assessment accepts now."""
+        """Findings that a mute of their assessment currently accepts."""
         return self.filter(_its_mute())
 
     def with_assignee(self) -> Self:
-        """With ``assignee``: who takes care of each, None for nobody."""
+        """With ``assignee``: the person each is assigned to, or None."""
         assigned = FindingAssignment.objects.filter(
             assessment=OuterRef("run__assessment"), fingerprint=OuterRef("fingerprint")
         )
@@ -381,17 +382,17 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
         return self.annotate(is_muted=_its_mute())
 
     def unmuted(self) -> Self:
-        """Without those that are muted now. Scores keep counting them: a mute says "I know", not
-        "it is fixed"."""
+        """Without currently muted findings. Scores still count them: a mute means "I know", not "it
+        is fixed"."""
         return self.filter(~_its_mute())
 
 
 class Finding(models.Model):
-    """One thing to fix. ``fingerprint`` is the same from run to run, and when its lines move."""
+    """One problem. ``fingerprint`` stays the same from run to run, even if its lines move."""
 
     class Since(models.TextChoices):
-        """Against the run before; empty until synthesis has compared, and in a first run.
-        Reopened: not in the run before, but in an earlier one."""
+        """Compared with the previous run; empty until synthesis has compared them, and in a first
+        run. Reopened: not in the previous run, but in an earlier one."""
 
         NEW = "new"
         REOPENED = "reopened"
@@ -460,7 +461,7 @@ class Finding(models.Model):
 
     @property
     def place(self) -> str:
-        """``file:line``, or the resource where there is no file."""
+        """``file:line``, or the resource if there is no file."""
         return (
             f"{self.file}:{self.line_start}"
             if self.file and self.line_start
@@ -469,7 +470,7 @@ class Finding(models.Model):
 
 
 def _its_mute() -> Exists:
-    """Whether a mute that holds now accepts the finding of the outer query."""
+    """Whether a current mute accepts the finding of the outer query."""
     mutes = FindingMute.objects.in_force()
     return Exists(
         mutes.filter(assessment=OuterRef("run__assessment"), fingerprint=OuterRef("fingerprint"))
@@ -480,8 +481,7 @@ class FindingMuteQuerySet(OwnedQuerySet["FindingMute"]):
     owner_id = "assessment__owner_id"
 
     def in_force(self) -> Self:
-        """Those that hold now. A mute whose time is up is kept, as a record, until it is lifted or
-        renewed."""
+        """Current mutes. An expired mute is kept, as a record, until it is lifted or renewed."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
 
@@ -516,7 +516,7 @@ class FindingAssignmentQuerySet(OwnedQuerySet["FindingAssignment"]):
 
 
 class FindingAssignment(models.Model):
-    """Who takes care of a finding, in all runs of the assessment.
+    """Who a finding is assigned to, in all runs of the assessment.
 
     ``assignee`` is a name or a mail address in the owner's words. It gives nobody access: an
     assessment is its owner's alone, and who fixes infrastructure often has no account here.

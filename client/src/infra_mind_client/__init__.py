@@ -1,4 +1,4 @@
-"""A client of Infra Mind in plain Python: its API, its events, and the command ``infra-mind``."""
+"""A client for Infra Mind in plain Python: its API, its events, and the command ``infra-mind``."""
 
 from infra_mind_client.api import Client
 from infra_mind_client.errors import ApiError, CannotAssessError, UnreachableError

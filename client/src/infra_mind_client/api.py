@@ -58,8 +58,8 @@ class Client:
         return self._upload("/assessments/", files, {"name": name}, requirements)
 
     def analyze(self, assessment_id: str) -> dict[str, Any]:
-        """Start a run of the newest files; a key of its own makes it one run however often the
-        request has to be sent."""
+        """Start a run of the newest files. An idempotency key ensures that it is a single run,
+        however often the request has to be sent."""
         return self._json(
             "POST",
             f"/assessments/{assessment_id}/analyze",
@@ -70,8 +70,8 @@ class Client:
     def analyze_upload(
         self, assessment: str, *, files: Files, requirements: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Upload ``files`` as the new version of an assessment, by id or by name (which creates it
-        where there is none), and start a run."""
+        """Upload ``files`` as a new version of an assessment, given by id or by name (a new name
+        creates it), and start a run."""
         return self._upload("/assessments/analyze", files, {"assessment": assessment}, requirements)
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Client:
         return self.get(f"/tasks/{task_id}/status")
 
     def findings(self, assessment_id: str, *, run: int | None = None) -> Iterator[dict[str, Any]]:
-        """All findings of a run, or of the newest, the most severe first."""
+        """All findings of a run, by default the newest, most severe first."""
         chosen: dict[str, Any] = {} if run is None else {"run": run}
         while True:
             page = self.get(f"/assessments/{assessment_id}/findings", limit=PAGE, **chosen)
@@ -95,7 +95,7 @@ class Client:
             chosen = {"run": page["run"], "cursor": page["next_cursor"]}
 
     def completed_run(self, assessment_id: str, number: int) -> dict[str, Any]:
-        """A run whose task has ended, with its recommendations: they follow the findings by a
+        """A run whose task has ended, with its recommendations, which follow the findings after a
         moment. Raises ApiError, and UnreachableError after ``patience_s`` without them."""
         give_up_at = time.monotonic() + self.patience_s
         while True:
@@ -107,8 +107,8 @@ class Client:
             time.sleep(RECOMMENDATIONS_POLL_S)
 
     def unchecked(self, run_id: str, *, before: str) -> set[str] | None:
-        """Fingerprints of findings of the run ``before`` that are gone in the other, but that it
-        could not have found: their file was not read, or their agent did not answer. None where
+        """Fingerprints of findings of the run ``before`` that are gone in the other run, but that
+        it could not have found: their file was not read, or their agent did not answer. None if
         there are too many to list."""
         found = self.get(f"/runs/{run_id}/compare", **{"with": before, "limit": PAGE})
         gone = found["findings"]["unchecked"]
@@ -119,7 +119,7 @@ class Client:
     def report(
         self, assessment_id: str, *, kind: str, format: str, run: int | None = None
     ) -> bytes:
-        """Have a report of a run, or of the newest, written, wait for it, and return it. Raises
+        """Create a report of a run, by default the newest, wait for it, and return it. Raises
         ApiError."""
         wanted = self._json(
             "POST",
@@ -136,8 +136,8 @@ class Client:
         return self._request("GET", wanted["url"].removeprefix("/api/v1"), is_safe=True).content
 
     def follow(self, task_id: str, *, after_seq: int = 0) -> Iterator[Frame]:
-        """Frames of a task, to its end: ``snapshot`` and ``progress`` as they come, each ``event``
-        once, in order.
+        """The frames of a task until it ends: ``snapshot`` and ``progress`` as they arrive, each
+        ``event`` once, in order.
 
         After a ``resync_required`` the snapshot before it is the truth, and events begin again.
         Raises ApiError (404 where there is no such task, 401 where the token has ended) and
@@ -179,8 +179,8 @@ class Client:
     def _request(
         self, method: str, path: str, *, is_safe: bool = False, **options: Any
     ) -> httpx.Response:
-        """Send a request, again after an outage where it ``is_safe`` to repeat it, or was not taken
-        (429, 503)."""
+        """Send a request; repeat it after an outage if it ``is_safe`` to repeat, or was not
+        accepted (429, 503)."""
         give_up_at = time.monotonic() + self.patience_s
         tries = 0
         while True:

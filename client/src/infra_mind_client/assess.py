@@ -32,8 +32,8 @@ NAMED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """``assessment`` is the name, or id, of one to go on with; without it a new one is made, of the
-    name ``name``. ``base`` is a number of a run, a git ref or a folder."""
+    """``assessment`` is the name or id of an existing one; without it, a new one named ``name`` is
+    created. ``base`` is a run's number, a git ref or a folder."""
 
     path: Path
     name: str = ""
@@ -87,13 +87,15 @@ class Assessor:
         return self._written(run, before, base, upload)
 
     def _base(self, source: Source) -> _Base | None:
-        """What to compare with: a run's number, else a commit, else a folder."""
+        """What to compare with: a run's number, otherwise a commit, otherwise a folder."""
         wanted = self._wanted.base
         if not wanted:
             return None
         if wanted.isdecimal():
             if not self._wanted.assessment:
-                raise CannotAssessError("A run to compare with is one of an --assessment. Name it.")
+                raise CannotAssessError(
+                    "To compare with a run, name its assessment with --assessment."
+                )
             return _Base(f"run {wanted}", number=int(wanted))
         if source.repository and (commit := source.repository.resolve(wanted)):
             fork = source.repository.fork_point(commit)
@@ -181,8 +183,8 @@ class Assessor:
         )
 
     def _gone(self, run: _Run, before: _Run) -> tuple[list[Finding], list[Finding]]:
-        """What the base has and the run has not: fixed, and those that nobody looked for. The
-        server says which."""
+        """Findings of the base that are not in the run: fixed ones, and those that were not looked
+        for. The server decides which."""
         now = run.by_fingerprint
         gone = [each for each in before.findings if each.fingerprint not in now]
         gone = [each for each in gone if not each.accepted]

@@ -1,5 +1,4 @@
-"""A run's progress in a terminal: live bars, or, where there is no terminal, a line for each
-step."""
+"""A run's progress: live bars in a terminal, otherwise a line for each step."""
 
 from __future__ import annotations
 
@@ -108,7 +107,7 @@ class Bars:
 
 
 def _is_live(console: Console) -> bool:
-    """Whether bars can move: a log keeps every frame of them, whatever colors CI asks for."""
+    """Whether bars can move: a log would keep every frame of them, whatever colors CI asks for."""
     return console.is_terminal and console.file.isatty() and not os.environ.get("CI")
 
 

@@ -1,6 +1,6 @@
-"""A baseline file: the fingerprints of findings that are accepted as they are, one a line.
+"""A baseline file: the fingerprints of accepted findings, one per line.
 
-What is after the fingerprint is for people, and for the diff that a code host shows.
+The text after the fingerprint is for people, and for diffs on code hosts.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ NOT_ASSESSED, INTERRUPTED = 2, 130
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ON_COMMAND_LINE = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 NOT_IN_FILE = {"path", "help", "local", "user", "write-baseline", "output", "format"}
-"""Of the command line alone: a file in a repository chooses no file to write, nor a person."""
+"""Command line only: a file in a repository must not choose files to write, nor a person."""
 
 
 class CannotError(click.ClickException):
@@ -63,7 +63,7 @@ def cli() -> None:
 
 
 def _options_of_file(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    """``.infra-mind.toml`` gives the defaults of the options that come after PATH."""
+    """``.infra-mind.toml`` provides defaults for the options that follow PATH."""
     known = {each.opts[0].removeprefix("--") for each in context.command.params}
     with in_words():
         found, file = config.read(path, known=known - NOT_IN_FILE)
@@ -73,7 +73,7 @@ def _options_of_file(context: click.Context, parameter: click.Parameter, path: P
 
 
 def connection(command: Any) -> Any:
-    """--server and --token, of every command that speaks to a server."""
+    """--server and --token, for every command that talks to a server."""
     server = click.option(
         "--server", metavar="URL", envvar="INFRA_MIND_URL", show_envvar=True, help="The server."
     )
@@ -95,10 +95,14 @@ def connection(command: Any) -> Any:
     callback=_options_of_file,
 )
 @connection
-@click.option("--local", is_flag=True, help="Use, or start, the application installed here.")
-@click.option("--user", help="With --local: whose assessment it is; else the first superuser's.")
-@click.option("--assessment", metavar="NAME", help="Go on with this assessment, or create it.")
-@click.option("--name", help="Of a new assessment; without it, the name of PATH.")
+@click.option(
+    "--local", is_flag=True, help="Use the application installed here, and start it if necessary."
+)
+@click.option(
+    "--user", help="With --local: the owner of the assessment; default: the first superuser."
+)
+@click.option("--assessment", metavar="NAME", help="Continue this assessment, or create it.")
+@click.option("--name", help="The name of a new assessment; default: the name of PATH.")
 @click.option(
     "--base",
     metavar="REF|DIR|RUN",
@@ -108,19 +112,26 @@ def connection(command: Any) -> Any:
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 at this severity or above."
 )
 @click.option("--new-only", is_flag=True, help="With --base: --fail-on counts new findings only.")
-@click.option("--max-increase", type=float, metavar="USD", help="With --base: a month, at most.")
-@click.option("--budget", type=float, metavar="USD", help="Of all that is there, a month.")
+@click.option(
+    "--max-increase",
+    type=float,
+    metavar="USD",
+    help="With --base: highest increase of the monthly cost.",
+)
+@click.option("--budget", type=float, metavar="USD", help="Highest monthly cost of everything.")
 @click.option(
     "--baseline",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file of findings that are accepted.",
+    help="A file with accepted findings.",
 )
 @click.option(
     "--write-baseline",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write all findings to a baseline file.",
 )
-@click.option("--ignore-rule", multiple=True, metavar="RULE", help="Accept all of this rule.")
+@click.option(
+    "--ignore-rule", multiple=True, metavar="RULE", help="Accept all findings of this rule."
+)
 @click.option(
     "--requirements",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -138,11 +149,12 @@ def connection(command: Any) -> Any:
 def analyze(context: click.Context, /, path: Path, **options: Any) -> None:
     """Assess a file, an archive or a folder, and show the work live.
 
-    Exit status: 0 fine; 1 a gate failed; 2 something that should have been read was not, or nothing
-    could be assessed. The result goes to standard output, all else to standard error.
+    Exit status: 0 passed; 1 a gate failed; 2 something that should have been read was not, or
+    nothing could be assessed. The result goes to standard output, everything else to standard
+    error.
     """
     if options["new_only"] and not options["base"]:
-        raise click.UsageError("--new-only needs --base: new is what the base has not.")
+        raise click.UsageError("--new-only needs --base: findings are new compared with the base.")
     if options["max_increase"] is not None and not options["base"]:
         raise click.UsageError("--max-increase needs --base.")
     own = {name: options[name] for name in Options.__annotations__ if name in options}
@@ -156,7 +168,8 @@ def analyze(context: click.Context, /, path: Path, **options: Any) -> None:
 @connection
 @click.pass_context
 def watch(context: click.Context, /, task: str, **options: Any) -> None:
-    """Follow a task, by its id, to its end. Exit status: 0 success, 1 failure or cancelled."""
+    """Follow a task, given its id, until it ends. Exit status: 0 success, 1 failure or
+    cancelled."""
     with in_words(), _client(context, options) as client:
         task_id = task.rstrip("/").rsplit("/", 1)[-1]
         with Bars(Console(stderr=True), title="Task") as bars:
@@ -169,9 +182,10 @@ def watch(context: click.Context, /, task: str, **options: Any) -> None:
 
 @cli.command()
 @click.argument("url")
-@click.option("--token", help="Else it is asked for, or read from standard input.")
+@click.option("--token", help="Default: prompt for it, or read it from standard input.")
 def login(url: str, token: str | None) -> None:
-    """Keep a token for the server at URL, readable by you alone. Its page /tokens/ creates one."""
+    """Store a token for the server at URL, readable only by you. Create one on its page
+    /tokens/."""
     url = _checked(url)
     if not token and sys.stdin.isatty():
         token = click.prompt(f"Token (from {url}/tokens/)", hide_input=True)
@@ -188,20 +202,19 @@ def login(url: str, token: str | None) -> None:
 @cli.command()
 @click.argument("url", required=False)
 def logout(url: str | None) -> None:
-    """Delete the token that login kept. The server still takes it: revoke it on /tokens/."""
+    """Delete the token that login stored. The server still accepts it: revoke it on /tokens/."""
     with in_words():
         url = url or credentials.last_server()
         if not url or not credentials.forget(url):
-            raise CannotAssessError("No token is kept for it.")
+            raise CannotAssessError("No token is stored for it.")
     click.echo(f"The token for {url} is deleted here.")
 
 
 @cli.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def comment(file: Path) -> None:
-    """Write a Markdown result as a comment on this pipeline's pull or merge request, over the
-    comment of the run before. On GitHub it needs GITHUB_TOKEN, on GitLab
-    INFRA_MIND_GITLAB_TOKEN."""
+    """Post a Markdown result as a comment on this pipeline's pull or merge request, replacing the
+    previous run's comment. Needs GITHUB_TOKEN on GitHub, INFRA_MIND_GITLAB_TOKEN on GitLab."""
     with in_words():
         done = put_comment(file.read_text(), os.environ)
     click.echo(f"The comment is {done}.", err=True)
@@ -233,8 +246,9 @@ def _client(context: click.Context, options: dict[str, Any]) -> Iterator[Client]
 
 
 def _token(context: click.Context, url: str, options: dict[str, Any]) -> str:
-    """The token for ``url``. One from the command line or the environment goes to no server that
-    only a file in the repository names: whoever changes that file could have it sent to them."""
+    """The token for ``url``. A token from the command line or the environment is never sent to a
+    server that only a file in the repository names: anyone who can change that file could have it
+    sent to them."""
     given = options["token"]
     is_named = context.get_parameter_source("server") in ON_COMMAND_LINE
     is_trusted = is_named or url == credentials.last_server()
@@ -262,8 +276,8 @@ def _checked(url: str) -> str:
         )
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise CannotError(f"{url} is no URL of a server. Write it as https://infra.example.")
+        raise CannotError(f"{url} is not a server's URL. Write it as https://infra.example.")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        words = f"{url} is not encrypted: whoever is in between can read the token."
+        words = f"{url} is not encrypted: anyone in between can read the token."
         Console(stderr=True).print(Text(words, style="yellow"))
     return url.rstrip("/")

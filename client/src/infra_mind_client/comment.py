@@ -1,4 +1,4 @@
-"""A comment on the merge request of the pipeline that runs: written once, then replaced."""
+"""A comment on the current pipeline's merge request: written once, then replaced."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class _Thread:
-    """The comments of one merge request. ``list_url`` gives and takes comments; ``one_url`` is
-    changed by ``method``."""
+    """The comments of a merge request. ``list_url`` lists and creates comments; ``one_url`` is
+    updated with ``method``."""
 
     list_url: str
     one_url: str
@@ -28,8 +28,8 @@ class _Thread:
 
 
 def put_comment(text: str, environment: Mapping[str, str]) -> str:
-    """Write ``text``, whose first line is its marker, over the comment with that marker, or as a
-    new one. Returns "replaced" or "written". Raises CannotAssessError."""
+    """Replace the comment that starts with the first line of ``text``, its marker, or create a new
+    one. Returns "replaced" or "written". Raises CannotAssessError."""
     thread = _thread(environment)
     marker = text.split("\n", 1)[0]
     try:
@@ -63,7 +63,9 @@ def _thread(environment: Mapping[str, str]) -> _Thread:
         return _github(environment)
     if environment.get("GITLAB_CI"):
         return _gitlab(environment)
-    raise CannotAssessError("This is no pipeline of GitHub or GitLab: there is nothing to comment.")
+    raise CannotAssessError(
+        "This is not a GitHub or GitLab pipeline: there is nothing to comment on."
+    )
 
 
 def _github(environment: Mapping[str, str]) -> _Thread:
@@ -71,7 +73,7 @@ def _github(environment: Mapping[str, str]) -> _Thread:
     event = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_text())
     number = event.get("pull_request", {}).get("number")
     if not number:
-        raise CannotAssessError("This run of the workflow is of no pull request.")
+        raise CannotAssessError("This workflow run does not belong to a pull request.")
     issues = f"{environment['GITHUB_API_URL']}/repos/{environment['GITHUB_REPOSITORY']}/issues"
     headers = {
         "Authorization": f"Bearer {_needed(environment, 'GITHUB_TOKEN')}",
@@ -85,7 +87,7 @@ def _gitlab(environment: Mapping[str, str]) -> _Thread:
     """GitLab Docs, "Notes API", section "Merge requests"."""
     number = environment.get("CI_MERGE_REQUEST_IID")
     if not number:
-        raise CannotAssessError("This pipeline is of no merge request.")
+        raise CannotAssessError("This pipeline does not belong to a merge request.")
     project = f"{environment['CI_API_V4_URL']}/projects/{environment['CI_PROJECT_ID']}"
     notes = f"{project}/merge_requests/{number}/notes"
     headers = {"PRIVATE-TOKEN": _needed(environment, "INFRA_MIND_GITLAB_TOKEN")}

@@ -1,4 +1,4 @@
-"""``.infra-mind.toml``: the options of a repository, by the names they have on the command line."""
+"""``.infra-mind.toml``: a repository's options, named as on the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read(path: Path, *, known: set[str]) -> tuple[dict[str, Any], Path | None]:
     """The options of the nearest ``.infra-mind.toml``, from ``path`` up to the top of its
     repository, with the file; ``known`` are the names that it may use.
 
-    Raises CannotAssessError: an option that is misspelled is a gate that is not there.
+    Raises CannotAssessError: a misspelled option would be a missing gate.
     """
     file = _nearest(path)
     if file is None:
@@ -27,7 +27,7 @@ def read(path: Path, *, known: set[str]) -> tuple[dict[str, Any], Path | None]:
         raise CannotAssessError(f"{file} can't be read: {error}") from error
     if unknown := sorted(set(found) - known):
         raise CannotAssessError(
-            f"{file} has options that there are not: {', '.join(unknown)}."
+            f"{file} has unknown options: {', '.join(unknown)}."
             f" It may use {', '.join(sorted(known))}."
         )
     for name in FILES & set(found):
@@ -36,8 +36,8 @@ def read(path: Path, *, known: set[str]) -> tuple[dict[str, Any], Path | None]:
 
 
 def _beside(file: Path, name: str) -> str:
-    """A file that the options name lies in their folder: a repository says what to read of it, and
-    of nothing else."""
+    """A file that the options name must be in their folder: a repository may only name its own
+    files."""
     path = file.parent / name
     if not path.resolve().is_relative_to(file.parent):
         raise CannotAssessError(f"{file} names {name}, which is outside of its folder.")
@@ -45,7 +45,7 @@ def _beside(file: Path, name: str) -> str:
 
 
 def _nearest(path: Path) -> Path | None:
-    """Above the folder itself only within a repository: what lies in /tmp is anybody's."""
+    """Parent folders count only within a repository: files in /tmp could be anybody's."""
     folder = (path if path.is_dir() else path.parent).resolve()
     above = [folder, *folder.parents]
     top = next((n for n, each in enumerate(above) if (each / ".git").exists()), 0)

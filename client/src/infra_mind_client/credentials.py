@@ -1,4 +1,4 @@
-"""Tokens that ``infra-mind login`` keeps, one a server, readable by their owner alone."""
+"""Tokens that ``infra-mind login`` stores, one per server, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def last_server() -> str | None:
 
 
 def keep(url: str, token: str) -> Path:
-    """Store the token, and make its server the one that is taken where none is named."""
+    """Store the token, and make its server the default."""
     url, kept = url.rstrip("/"), _read()
     kept = {"server": url, "tokens": {**kept.get("tokens", {}), url: token}}
     return _write(kept)
 
 
 def forget(url: str) -> bool:
-    """Delete the token. False where there was none."""
+    """Delete the token. False if there was none."""
     url, kept = url.rstrip("/"), _read()
     if kept.get("tokens", {}).pop(url, None) is None:
         return False

@@ -1,4 +1,4 @@
-"""What can go wrong between this machine and a server, and how long to wait before the next try."""
+"""What can go wrong between this machine and a server, and how long to wait before retrying."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BACKOFF_MAX_S = 15.0
 
 
 class ApiError(Exception):
-    """The server refused a request: ``status`` of HTTP, ``problem`` is the body (RFC 9457)."""
+    """The server refused a request: ``status`` is HTTP's, ``problem`` the body (RFC 9457)."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         self.status = status
@@ -26,7 +26,7 @@ class ApiError(Exception):
 
 
 class UnreachableError(Exception):
-    """The server did not answer for as long as the client's patience lasts."""
+    """The server did not respond within the client's patience."""
 
 
 class CannotAssessError(Exception):
@@ -34,6 +34,6 @@ class CannotAssessError(Exception):
 
 
 def backoff_s(tries: int) -> float:
-    """Seconds: doubling to 15, of which a random half, so that a thousand clients don't come back
+    """Seconds, doubling up to 15, with half of it random, so that a thousand clients don't return
     at once."""
     return min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(tries, 10)) * random.uniform(0.5, 1)  # noqa: S311

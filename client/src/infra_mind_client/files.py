@@ -39,8 +39,8 @@ LEFT_OUT = {
 }
 IGNORE_FILE = ".infra-mind-ignore"
 MARKER = ".infra-mind.toml"
-"""Sent, empty, along with a folder: a file at the top keeps scopes, and with them fingerprints,
-named from there, whichever folders the other files are in."""
+"""An empty file that is sent along with a folder: a file at the top ensures that scopes, and thus
+fingerprints, are named relative to it, whichever folders the other files are in."""
 
 
 class NothingToSendError(CannotAssessError):
@@ -49,8 +49,8 @@ class NothingToSendError(CannotAssessError):
 
 @dataclass
 class Upload:
-    """``files`` are (path with forward slashes, content). ``unread`` says of a file why it stays
-    here although it should have been read; ``notes`` are for people."""
+    """``files`` are (path with forward slashes, content). ``unread`` maps files that should have
+    been sent to the reason why they were not; ``notes`` are for people."""
 
     files: list[tuple[str, bytes]] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
@@ -74,8 +74,8 @@ class Upload:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files are. Paths are sent relative to ``top``: the repository's, where git knows
-    the folder, so that what is found is named as code hosts name it."""
+    """Where the files are. Paths are sent relative to ``top``, the repository's if git knows the
+    folder, so that findings have the same paths as on code hosts."""
 
     path: Path
     top: Path
@@ -102,7 +102,7 @@ class Source:
         return "" if found == "." else found
 
     def read(self) -> Upload:
-        """One file as it is, or a folder's infrastructure code, chosen by name. Raises
+        """A single file as it is, or a folder's infrastructure code, chosen by name. Raises
         NothingToSendError."""
         found = Upload(notes=[self.note] if self.note else [])
         if self.path.is_file():
@@ -112,8 +112,7 @@ class Source:
         return _complete(found, what=str(self.path), is_folder=self.path.is_dir())
 
     def read_commit(self, commit: str) -> Upload:
-        """The same, as ``commit`` has it; empty where the commit has nothing of it. Raises
-        GitError."""
+        """The same at ``commit``; empty if the commit has none of it. Raises GitError."""
         if self.repository is None:
             raise GitError("There is no repository.")
         is_ignored = _ignored(self.top)
@@ -197,7 +196,7 @@ def _is_wanted(path: str) -> bool:
 
 
 def _ignored(top: Path) -> Callable[[str], bool]:
-    """By the patterns of the ignore file at the top, written as in .gitignore."""
+    """Excluded by the ignore file at the top, in the format of .gitignore."""
     try:
         lines = (top / IGNORE_FILE).read_text().splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a pipeline may ask of a change."""
+"""The gates that a pipeline can set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra_mind_client.review import SEVERITIES, Gate, Review, count_words
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """None is "not asked". Money is USD a month."""
+    """None: not set. Money is USD per month."""
 
     fail_on: str | None = None
     new_only: bool = False

@@ -1,4 +1,4 @@
-"""What git knows of a folder: its repository, its files, and the files of another commit.
+"""What git knows about a folder: its repository, its files, and the files of another commit.
 
 Nothing here runs a hook or a program that the repository names.
 """
@@ -17,7 +17,7 @@ _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "
 
 
 class GitError(Exception):
-    """Git said no; the message is its own."""
+    """Git failed; the message is git's."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Repository:
         return sorted(set(filter(None, os.fsdecode(found).split("\0"))))
 
     def resolve(self, ref: str) -> str | None:
-        """The commit of ``ref``, or None where there is none."""
+        """The commit of ``ref``, or None if there is none."""
         if ref.startswith("-"):
             return None
         try:
@@ -51,8 +51,9 @@ class Repository:
         return found.decode().strip() or None
 
     def fork_point(self, commit: str) -> str:
-        """Where HEAD left ``commit``'s history, so that what landed there since is no change of
-        this branch. The commit itself where the history does not say (a shallow clone)."""
+        """The point where HEAD left ``commit``'s history, so that later commits there don't count
+        as changes of this branch. ``commit`` itself if the history is incomplete (a shallow
+        clone)."""
         try:
             return self._run("merge-base", commit, "HEAD").decode().strip() or commit
         except GitError:
@@ -67,7 +68,7 @@ class Repository:
                 yield Entry(path=path, blob=blob, size=int(size), is_link=mode == LINK)
 
     def contents(self, blobs: list[str]) -> list[bytes]:
-        """What the blobs hold, in their order."""
+        """The contents of the blobs, in order."""
         if not blobs:
             return []
         out = self._run("cat-file", "--batch", stdin="\n".join(blobs).encode() + b"\n")
@@ -84,8 +85,8 @@ class Repository:
 
 
 def repository_of(path: Path) -> Repository | None:
-    """The repository that ``path`` is in; None where there is none. Raises GitError where there is
-    one that git can't or won't read."""
+    """The repository that ``path`` is in; None if there is none. Raises GitError if git can't or
+    won't read it."""
     folder = path if path.is_dir() else path.parent
     folder = folder.resolve()
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):

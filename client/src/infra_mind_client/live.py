@@ -1,5 +1,5 @@
-"""A task's live events: each once and in order, over however many sockets, or over HTTP where a
-proxy lets no WebSocket through."""
+"""A task's live events: each once and in order, over any number of sockets, or over HTTP if a proxy
+blocks WebSockets."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FAILURES_TO_POLL = 6
 FRAME_MAX_BYTES = 8 * 1024 * 1024
 ENDED_FOR_GOOD = {
     4401: "The token is not valid, or no longer.",
-    4403: "The server does not take this origin.",
+    4403: "The server does not accept this origin.",
 }
 
 Frame = dict[str, Any]
 
 
 class Rest(Protocol):
-    """What following needs of the client."""
+    """The parts of the client that following needs."""
 
     url: str
     headers: dict[str, str]
@@ -118,7 +118,7 @@ class Follower:
 
 
 class _Following:
-    """How far a task has been followed, whichever way its frames come."""
+    """How far a task has been followed, whether by socket or HTTP."""
 
     def __init__(self, task_id: str, after_seq: int) -> None:
         self.task_id = str(task_id)
@@ -130,8 +130,8 @@ class _Following:
         return {"type": "subscribe", "task_id": self.task_id, "after_seq": self.last_seq}
 
     def takes(self, frame: Frame) -> bool:
-        """Whether ``frame`` is news. Raises ApiError for what ends the following, _Gap for an event
-        too far on."""
+        """Whether ``frame`` is new. Raises ApiError if it ends the following, _Gap if events before
+        it are missing."""
         match frame["type"]:
             case "event":
                 return self._takes_event(frame)
@@ -164,7 +164,7 @@ class _Following:
 
 
 class _Gap(WebSocketException):
-    """A server that keeps the protocol never leaves one; connecting again fills it."""
+    """A server that follows the protocol never leaves one; reconnecting fills it."""
 
 
 def _receive(socket: ClientConnection, silence_s: float) -> Frame:

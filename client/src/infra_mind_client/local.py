@@ -1,5 +1,5 @@
-"""The Infra Mind that is installed beside this command: use it, or start it for as long as the
-command runs."""
+"""The Infra Mind installed beside this command: used if it is running, otherwise started for as
+long as the command runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START_S = 300  # the first start of all makes a database
 STOP_S = 60
 LOOK_S = 0.5
 NOT_RUNNING = 3
-"""The exit status of ``manage.py lend_token`` where no server runs."""
+"""The exit status of ``manage.py lend_token`` if no server is running."""
 
 
 def application() -> Path:
@@ -39,8 +39,8 @@ def application() -> Path:
 
 @contextlib.contextmanager
 def local_server(*, user: str | None, log: IO[str]) -> Iterator[tuple[str, str]]:
-    """(URL, token) of a server on this machine. It is started, and stopped at the end, where none
-    runs; the token ends with the block. Raises CannotAssessError."""
+    """(URL, token) of a server on this machine. If none is running, it is started, and stopped at
+    the end; the token expires with the block. Raises CannotAssessError."""
     folder = application()
     with contextlib.ExitStack() as stack:
         try:
@@ -59,7 +59,7 @@ class _NotRunningError(Exception):
 
 @contextlib.contextmanager
 def _server(folder: Path) -> Iterator[None]:
-    """All of the application's processes, once they answer. A free port, unless PORT says which."""
+    """All of the application's processes, once they respond. On a free port, unless PORT is set."""
     environment = {"PORT": str(_free_port()), **os.environ}
     process = subprocess.Popen(  # noqa: S603
         [_python(folder), "manage.py", "up"],

@@ -1,4 +1,4 @@
-"""What a run found, and what a change did to it: the one document that every format is written
+"""A run's findings and how a change affects them: the one document that every format is written
 from."""
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ FIGURES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """``line`` is 1-based, 0 where there is none. ``accepted`` says why it counts for no gate:
-    muted on the server, in the baseline, or by a rule that is ignored; else it is empty."""
+    """``line`` is 1-based, 0 if there is none. ``accepted`` is the reason why it fails no gate:
+    muted on the server, in the baseline, or an ignored rule; otherwise empty."""
 
     id: str
     fingerprint: str
@@ -76,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Unread:
-    """A file, or an agent, that gave less than it should have."""
+    """A file or an agent that delivered less than it should have."""
 
     path: str
     reason: str
@@ -89,7 +89,7 @@ class Unread:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """``passed`` is None where what it asks was not assessed."""
+    """``passed`` is None if the figure it checks was not assessed."""
 
     name: str
     passed: bool | None
@@ -98,9 +98,9 @@ class Gate:
 
 @dataclass(kw_only=True)
 class Review:
-    """Without a base every finding is in ``new``. ``base`` names what the change is compared
-    with. ``unchecked`` are gone, but their file was not read or their agent did not answer: nobody
-    knows whether they are fixed."""
+    """Without a base every finding is in ``new``. ``base`` names what the change is compared with.
+    ``unchecked`` are gone, but their file was not read or their agent did not answer, so whether
+    they are fixed is unknown."""
 
     assessment: str
     assessment_id: str
@@ -120,7 +120,7 @@ class Review:
 
     @property
     def findings(self) -> list[Finding]:
-        """What is there now and is not accepted, the most severe first."""
+        """Current findings that are not accepted, most severe first."""
         return sorted([*self.new, *self.persisting], key=_order)
 
     def figure(self, key: str) -> Change | None:
@@ -128,15 +128,15 @@ class Review:
 
     @property
     def exit_status(self) -> int:
-        """0 fine, 1 a gate failed, 2 something that should have been read was not, or a gate could
-        not be applied. A failed gate comes first: it is certain."""
+        """0: passed; 1: a gate failed; 2: something that should have been read was not, or a gate
+        could not be applied. A failed gate takes precedence, because it is certain."""
         if any(gate.passed is False for gate in self.gates):
             return 1
         return 2 if self.unread or any(gate.passed is None for gate in self.gates) else 0
 
 
 def count_words(findings: Iterable[Finding]) -> str:
-    """``2 critical, 1 low``; empty where there are none."""
+    """``2 critical, 1 low``; empty if there are none."""
     levels = [each.severity for each in findings]
     return ", ".join(f"{levels.count(level)} {level}" for level in SEVERITIES if level in levels)
 

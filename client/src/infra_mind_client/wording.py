@@ -1,4 +1,4 @@
-"""Words that come from people's files, made safe to print."""
+"""Text from people's files, made safe to print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich.text import Text
 
 
 def plain(words: str) -> str:
-    """One line without control characters, or characters that no encoding has."""
+    """One line without control characters or characters that can't be encoded."""
     return "".join(letter if letter.isprintable() else " " for letter in words)
 
 
