@@ -1,4 +1,4 @@
-"""Muting: a person accepts a finding, with a reason, for good or until a day.
+"""Muting: a person accepts a finding, with a reason, permanently or until a date.
 
 A muted finding stays in the run's results, shown as muted with its reason. It leaves the counts by
 severity and the recommendations, not the scores: the flaw is still there. It holds for every run of
@@ -28,7 +28,7 @@ BULK_MAX = 5_000
 
 
 class MuteError(Exception):
-    """The finding can't be muted so; the message says what to change."""
+    """The finding can't be muted; the message says what to change."""
 
 
 class TooManyError(Exception):
@@ -57,8 +57,8 @@ def mute_finding(
 def mute_findings(
     found: FindingQuerySet, *, by: AbstractBaseUser, reason: str, expires_at: datetime | None = None
 ) -> int:
-    """Mute every finding of ``found``, as ``mute_finding`` does. Returns how many that were. Raises
-    MuteError, TooManyError."""
+    """Mute every finding in ``found``, as ``mute_finding`` does. Returns how many there were.
+    Raises MuteError, TooManyError."""
     reason = _checked(reason, expires_at)
     pairs = fingerprints_of(found)
     FindingMute.objects.bulk_create(
@@ -106,14 +106,14 @@ def _checked(reason: str, expires_at: datetime | None) -> str:
 
 
 def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:
-    """The mutes that hold now for the run's assessment, by fingerprint."""
+    """The current mutes of the run's assessment, by fingerprint."""
     found = FindingMute.objects.in_force().filter(assessment=run.assessment_id).select_related("by")
     return {mute.fingerprint: mute for mute in found}
 
 
 def severity_counts(run: AssessmentRun) -> dict[str, int]:
-    """Findings to fix by severity, the worst first; without the muted, and without compliance's,
-    which tell the others' again."""
+    """Findings to fix by severity, worst first; without muted ones, and without those of
+    compliance, which repeat the others'."""
     counts = dict.fromkeys((level.name.lower() for level in sorted(Severity, reverse=True)), 0)
     for level in run.findings.counted().unmuted().values_list("severity", flat=True).order_by():
         counts[Severity(level).name.lower()] += 1

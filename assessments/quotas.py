@@ -1,7 +1,7 @@
 """How much one person may store and have waiting. Each limit is a setting; 0 means no limit.
 
-A check locks the person's row first (``lock``), so that of several requests at once only as many
-pass as there is room for. It stands before the first write of its transaction.
+A check locks the person's row first (``lock``), so that of several concurrent requests only as many
+pass as there is room for. It comes before the first write of its transaction.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ FULL, BUSY = 413, 429
 
 
 class QuotaError(Exception):
-    """A limit is reached; the message says which one and what to delete or to wait for.
+    """A limit has been reached; the message says which one, and what to delete or wait for.
 
-    ``status`` is the HTTP status that says the same: 413 where something must be deleted, 429 where
-    waiting helps.
+    ``status`` is the matching HTTP status: 413 if something must be deleted, 429 if waiting helps.
     """
 
     def __init__(self, message: str, *, status: int) -> None:
@@ -41,13 +40,13 @@ class QuotaError(Exception):
 
 
 def lock(*user_ids: int) -> None:
-    """Let no other request of these people pass its checks before this transaction ends."""
+    """Block these people's other requests at their checks until this transaction ends."""
     people = get_user_model()._default_manager.filter(pk__in=user_ids).order_by("pk")
     list(people.select_for_update(no_key=True).values_list("pk"))
 
 
 def check_assessments(owner_id: int) -> None:
-    """Raises QuotaError where one more assessment is too much."""
+    """Raises QuotaError if one more assessment is too many."""
     limit = settings.QUOTA_ASSESSMENTS
     if limit and assessments_of(owner_id) >= limit:
         raise QuotaError(
@@ -58,8 +57,8 @@ def check_assessments(owner_id: int) -> None:
 
 
 def check_files(owner_id: int, *, size: int, count: int) -> None:
-    """Raises QuotaError where a version with ``count`` files, of which ``size`` bytes are not
-    stored yet, is too much."""
+    """Raises QuotaError if a version with ``count`` files, of which ``size`` bytes are not stored
+    yet, is too much."""
     allowed = settings.QUOTA_STORED_MB * MB
     used = stored_bytes_of(owner_id) if allowed else 0
     if allowed and used + size > allowed:
@@ -79,7 +78,7 @@ def check_files(owner_id: int, *, size: int, count: int) -> None:
 
 
 def check_waiting(owner_id: int) -> None:
-    """Raises QuotaError where no other run may be queued."""
+    """Raises QuotaError if no other run may be queued."""
     limit = settings.QUOTA_WAITING_RUNS
     if limit and waiting_of(owner_id).count_to(limit) >= limit:
         raise QuotaError(
@@ -90,7 +89,7 @@ def check_waiting(owner_id: int) -> None:
 
 
 def check_reports(owner_id: int) -> None:
-    """Raises QuotaError where no other report may be stored."""
+    """Raises QuotaError if no other report may be stored."""
     limit = settings.QUOTA_REPORTS
     if limit and reports_of(owner_id)[:limit].count() >= limit:
         raise QuotaError(
@@ -106,13 +105,13 @@ def assessments_of(owner_id: int) -> int:
 
 
 def stored_bytes_of(owner_id: int) -> int:
-    """Of the files that were uploaded, unpacked; the same content counts once."""
+    """The size of the uploaded files, unpacked; identical content counts once."""
     sums = Blob.objects.filter(owner=owner_id).aggregate(bytes=Sum("size", default=0))
     return int(sums["bytes"])
 
 
 def files_of(owner_id: int) -> int:
-    """In all versions whose files are kept."""
+    """The number of files in all versions whose files are kept."""
     kept = Version.objects.filter(assessment__owner=owner_id, files_dropped_at=None)
     return int(kept.aggregate(files=Sum("file_count", default=0))["files"])
 

@@ -1,11 +1,11 @@
-"""Recommendations: a run's findings, grouped by what one would do about them, in the order to do
-it.
+"""Recommendations: a run's findings, grouped by what to do about them, in order of priority.
 
-One recommendation stands for one problem, however many rules and agents see it and in however many
-places. The order is: the worst severity among its findings; then whether one of its resources can
-be reached from the internet; then its reach, the number of places; then its effort, the smallest
-first; then the saving and the title. Its title is the action to take, and its effort that of the
-change itself, both from the table of rules (``assessments.rules``). Muted findings ask for nothing.
+One recommendation stands for one problem, however many rules and agents report it and in however
+many places. The order is: the worst severity among its findings; then whether one of its resources
+can be reached from the internet; then its reach, the number of places; then its effort, the
+smallest first; then the saving and the title. Its title is the action to take, and its effort that
+of the change itself, both from the table of rules (``assessments.rules``). Muted findings are left
+out.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ FORMULA = (
     " the change: a setting in place is small; one that needs a key, a role, a network or a rollout"
     " to clients is medium; a rebuild, migration or restore is large."
 )
-"""In words, for beside the priorities."""
+"""The order in words, shown beside the priorities."""
 ACTION_CHARS = 70
 MAX_EXPOSURES = 10
-"""Reasons that one recommendation keeps."""
+"""How many reasons one recommendation stores."""
 
 
 def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
@@ -82,8 +82,8 @@ def generate(work: Work, run: AssessmentRun) -> dict[str, Any]:
 
 
 def decisions_before(before: AssessmentRun | None) -> dict[str, Recommendation.Status]:
-    """What was accepted or dismissed in the run before, by problem. What was done and came back is
-    open."""
+    """What was accepted or dismissed in the previous run, by problem. What was done but came back
+    is open."""
     kept = [Recommendation.Status.ACCEPTED, Recommendation.Status.DISMISSED]
     if before is None:
         return {}
@@ -136,14 +136,15 @@ def exposure_of(findings: list[Finding]) -> list[str]:
 
 
 def effort_of(rule: str) -> Effort:
-    """Of the change that fixes what ``rule`` reports; medium for a rule that the table lacks."""
+    """The effort of the change that fixes what ``rule`` reports; medium if the table lacks the
+    rule."""
     known = known_rules().get(rule)
     return Effort(known.effort) if known else DEFAULT_EFFORT
 
 
 def action_of(finding: Finding) -> str:
-    """What to do, in the imperative: the table's words, or the first sentence of the remediation,
-    or, where neither is there and short enough, "Fix" and the problem."""
+    """What to do, in the imperative: the table's text, or the first sentence of the remediation,
+    or, if neither exists and is short enough, "Fix" and the problem."""
     known = known_rules().get(finding.rule)
     if known:
         return known.action

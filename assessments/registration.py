@@ -1,4 +1,4 @@
-"""What the dashboard may ask of each kind: its link, what it found, how to repeat it."""
+"""Each kind's behavior for the dashboard: its link, its findings, how to repeat it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def settle_run(task: TaskRun) -> None:
 
 
 def complete_run(task: TaskRun) -> None:
-    """The recommendations of a run have ended, one way or another: the run is complete."""
+    """A run's recommendations have ended, one way or another: the run is complete."""
     run = AssessmentRun.objects.filter(pk=str(task.subject_id), status=Status.RECOMMENDING).first()
     if run is None:
         return

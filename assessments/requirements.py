@@ -1,9 +1,9 @@
-"""What a person says about the workload: one typed schema for the form, the API, the agents and the
+"""What people state about the workload: one typed schema for the form, the API, the agents and the
 docs.
 
-Every field is optional. An agent that needs a field which is missing answers "not assessed" and
-names it. Most fields describe one deployment (``DEPLOYMENT_FIELDS``): where the files hold several
-scopes, ``scope`` says which.
+Every field is optional. An agent that needs a missing field answers "not assessed" and names it.
+Most fields describe one deployment (``DEPLOYMENT_FIELDS``): if the files contain several scopes,
+``scope`` says which.
 """
 
 from __future__ import annotations
@@ -130,6 +130,6 @@ class Requirements(BaseModel):
 
 
 UPLOAD_FIELDS = frozenset({"scope", "workload_types", "provider", "regions", "frameworks"})
-"""Fields that are true of everything in an upload."""
+"""Fields that apply to everything in an upload."""
 DEPLOYMENT_FIELDS = frozenset(Requirements.model_fields) - UPLOAD_FIELDS
 """Fields that describe one deployment: traffic, replicas, budget, targets."""

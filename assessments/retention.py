@@ -1,4 +1,4 @@
-"""Deleting assessments that nobody has run for ``ASSESSMENTS_RETENTION_DAYS``."""
+"""Deletes assessments that nobody has run for ``ASSESSMENTS_RETENTION_DAYS``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 100
 
 
 def delete_old_assessments() -> int:
-    """Returns how many went. Nothing is deleted where no retention is set."""
+    """Returns how many were deleted: none if no retention is set."""
     deleted = 0
     while settings.ASSESSMENTS_RETENTION_DAYS > 0:
         batch = list(_old()[:BATCH].values_list("pk", flat=True))
@@ -35,7 +35,7 @@ def delete_old_assessments() -> int:
 
 
 def kept_until(assessment: Assessment) -> datetime | None:
-    """When the assessment is deleted unless it is run again; None where it is kept."""
+    """When the assessment will be deleted unless it is run again; None if it is kept."""
     if settings.ASSESSMENTS_RETENTION_DAYS <= 0:
         return None
     last = assessment.runs.aggregate(at=Max("created_at"))["at"] or assessment.created_at

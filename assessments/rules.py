@@ -1,5 +1,5 @@
-"""What this project knows about single rules: plain titles, the action that fixes the problem, the
-effort of that change, and the attribute that shows it.
+"""What this project knows about individual rules: plain titles, the action that fixes the problem,
+the effort of that change, and the attribute that shows it.
 
 ``data/rules.csv`` is the project's own work, one line for one problem; ``rules`` lists the rules
 that report it. ``title`` is the problem as an engineer would put it (empty for the agents' own
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parent / "data"
 
 
 class Effort(StrEnum):
-    """Of the change, not of the number of places.
+    """The effort of the change, regardless of the number of places.
 
     SMALL is a setting that takes effect in place. MEDIUM needs something beside it (a key, a role,
     a network) or a rollout to clients. LARGE means a rebuild: the resource is replaced, migrated or

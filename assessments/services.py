@@ -1,4 +1,4 @@
-"""What a person or a program may ask of an assessment."""
+"""What people and programs can do with an assessment."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def create_assessment(
     """Store the files of ``uploads`` ((path, content), archives are unpacked) as the first version
     of a new assessment. The same ``idempotency_key`` gives the same assessment.
 
-    Raises, with nothing stored, UploadError for what can't be taken, and when there is neither a
-    file nor a requirement to work from; QuotaError where the owner has no room for it.
+    Raises, with nothing stored, UploadError if the upload is refused or there is neither a file nor
+    a requirement to work from; QuotaError if the owner has no room for it.
     """
     return _create(
         read_upload(uploads, limits=versions.upload_limits()),
@@ -148,7 +148,7 @@ def analyze_upload(
 
 
 def create_sample(*, owner: AbstractBaseUser) -> Assessment:
-    """The sample that comes with Infra Mind: a small web shop with honest flaws."""
+    """The sample that comes with Infra Mind: a small web shop with realistic flaws."""
     stated = SAMPLE / "requirements.json"
     files = sorted(path for path in SAMPLE.rglob("*") if path.is_file() and path != stated)
     return create_assessment(
@@ -161,11 +161,12 @@ def create_sample(*, owner: AbstractBaseUser) -> Assessment:
 
 
 def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser | None) -> None:
-    """Delete an assessment with its versions and all that was found. Every task about it is
-    cancelled, and forgotten, or, while it is still ending, no longer shows the name.
+    """Delete an assessment with its versions and results. Its tasks are cancelled and deleted; one
+    that is still ending no longer shows the name.
 
     Tasks are cancelled before the deletion, so that workers stop writing, and again after it, as
-    one may have queued the next meanwhile. The locks keep new runs and reports out in between.
+    one may have queued the next in the meantime. The locks keep out new runs and reports in
+    between.
     """
     cancel_all(tasks_about(assessment), by=by)
     name = assessment.name
@@ -181,7 +182,7 @@ def delete_assessment(assessment: Assessment, *, by: AbstractBaseUser | None) ->
 
 
 def delete_report(report: Report, *, by: AbstractBaseUser | None) -> None:
-    """Delete one report. Its task is cancelled, and forgotten where it has finished."""
+    """Delete a report. Its task is cancelled, or deleted if it has finished."""
     tasks = TaskRun.objects.filter(pk__in=[report.task_id] if report.task_id else [])
     cancel_all(tasks, by=by)
     report.delete()
@@ -196,7 +197,7 @@ def describe(assessment: Assessment, *, name: str, tags: list[str]) -> None:
 
 
 def state_requirements(assessment: Assessment, *, requirements: Requirements) -> None:
-    """Replace what is known of the workload. Runs that exist keep what they were started with."""
+    """Replace the workload's requirements. Existing runs keep those that they were started with."""
     assessment.requirements = requirements.model_dump(mode="json", exclude_defaults=True)
     assessment.save(update_fields=["requirements"])
 
@@ -247,8 +248,8 @@ def recalculate(run: AssessmentRun, *, by: AbstractBaseUser, requirements: Requi
 
 
 def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False) -> TaskRun:
-    """Queue the work of a finished run once more, on the same version, as a new run linked to the
-    old, which stays as it is.
+    """Repeat the work of a finished run, on the same version, as a new run linked to the old one,
+    which stays as it is.
 
     ``only_failed`` asks only the agents that failed. Raises CannotRunAgainError, QuotaError.
     """
@@ -320,8 +321,8 @@ def request_report(
 
 
 def follow_with_report(run: AssessmentRun) -> str:
-    """Queue the report that comes with a run by itself. Returns why not, where there is no room
-    for it: a run does not fail for that."""
+    """Queue the report that every run creates. If there is no room for it, returns the reason: a
+    run does not fail because of that."""
     owner_id = run.assessment.owner_id
     with transaction.atomic():
         quotas.lock(owner_id)

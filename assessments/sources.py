@@ -1,7 +1,7 @@
 """The source that a run's pages show: the uploaded files with every secret masked.
 
-Masking needs the whole upload, as a value that is a secret in one file is masked in all; so it is
-done once, by a worker, and only the lines that it changes are stored.
+Masking needs the whole upload, as a value that is a secret in one file is masked in all files. So a
+worker does it once, and only the changed lines are stored.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def store_source(run: AssessmentRun) -> None:
 
 
 def source_of(run: AssessmentRun, path: str) -> list[str] | None:
-    """The lines of a file, secrets masked; None where it is not shown."""
+    """The lines of a file, secrets masked; None if it is not shown."""
     source = MaskedSource.objects.filter(run=run, paths__contains=[path]).first()
     if source is None:
         return None

@@ -1,7 +1,7 @@
 """The Celery tasks: each loads its row and calls plain Python.
 
-``process_assessment`` only conducts. It starts the children of one stage and gives its worker back;
-the child that finishes last rings it again, until no stage is left.
+``process_assessment`` only orchestrates. It starts the children of one stage and releases its
+worker; the child that finishes last wakes it again, until no stage is left.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run_agent(work: Work) -> dict[str, Any]:
 
 @tracked(kinds.SYNTHESIS)
 def synthesise(work: Work) -> dict[str, Any]:
-    """Settle scores, coverage and what changed since the run before."""
+    """Calculate scores, coverage and what changed since the previous run."""
     return synthesis.synthesise(work, AssessmentRun.objects.get(pk=work.subject_id))
 
 
@@ -76,7 +76,7 @@ def generate_report(work: Work) -> dict[str, Any]:
 
 @shared_task(name="assessments.delete_old_assessments")
 def delete_old_assessments() -> int:
-    """Delete assessments that are past their retention; rung by beat."""
+    """Delete assessments that are past their retention; scheduled by beat."""
     return retention.delete_old_assessments()
 
 

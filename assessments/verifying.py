@@ -1,4 +1,4 @@
-"""Whether a problem is solved is for the next run to say, not for a person.
+"""The next run decides whether a problem is solved, not a person.
 
 A run that no longer finds a problem of the run before verifies it: its recommendation is done, in
 whatever state it was. A run that still finds what was marked as done, or finds again what an
@@ -25,7 +25,7 @@ def verify_solved(run: AssessmentRun, before: AssessmentRun | None) -> int:
     """Mark the recommendations of ``before`` whose problem ``run`` does not find as done, verified
     by it. Returns how many.
 
-    Only where the agent behind it has answered: what nobody looked at is not solved. Muted findings
+    Only if its agent has answered: a problem that was not looked for is not solved. Muted findings
     count as found.
     """
     if before is None:
@@ -42,7 +42,7 @@ def verify_solved(run: AssessmentRun, before: AssessmentRun | None) -> int:
 
 
 def reopenings(run: AssessmentRun, before: AssessmentRun | None) -> dict[str, str]:
-    """By problem, why it is open again, in words."""
+    """By problem: why it is open again, as a sentence."""
     if before is None:
         return {}
     earlier = Recommendation.objects.filter(run__assessment=run.assessment_id, status=Status.DONE)
@@ -70,6 +70,6 @@ def problems_of(run: AssessmentRun) -> set[str]:
 
 
 def keys_of(row: Recommendation) -> set[str]:
-    """Its problem, and those that its rules belong to today: the table of rules grows."""
+    """Its problem, and those that its rules belong to now, as the table of rules grows."""
     rules = [rule for rule in row.impact.get("rules", []) if rule in known_rules()]
     return {row.problem, *(problem_key(rule, title="") for rule in rules)}

@@ -1,8 +1,8 @@
 """The versions of an assessment's files, and the blobs that hold their content.
 
-Whoever stores or frees blobs locks the owner's row first (``quotas.lock``), so that no upload
-refers to a blob that a deletion frees at that moment. The unique constraint on (owner, sha256) and
-the foreign key to the blob hold even without the lock.
+Code that stores or frees blobs locks the owner's row first (``quotas.lock``), so that no upload
+refers to a blob that a deletion is freeing at that moment. The unique constraint on (owner, sha256)
+and the foreign key to the blob hold even without the lock.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Change:
         return change
 
     def check(self) -> None:
-        """Raises UploadError where it says nothing, or contradicts itself."""
+        """Raises UploadError if it is empty or contradicts itself."""
         if self.mode is Mode.REPLACE and self.remove:
             raise UploadError(
                 "Paths can be removed only where the rest is kept. Use the mode change, or leave"
@@ -89,7 +89,7 @@ class Change:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A file that a version takes over from the one before."""
+    """A file that a version inherits from the previous one."""
 
     blob_id: int
     kind: str
@@ -115,7 +115,7 @@ def add_version(
     """Store a new version of the assessment's files. The same ``idempotency_key`` gives the same
     version.
 
-    Raises, with nothing stored, UploadError for what can't be taken; QuotaError where the owner has
+    Raises, with nothing stored, UploadError if the upload is refused; QuotaError if the owner has
     no room for it.
     """
     with transaction.atomic():
@@ -181,13 +181,13 @@ def count_bytes(assessment: Assessment) -> None:
 
 
 def blobs_of(assessment: Assessment) -> list[int]:
-    """The ids of all blobs that its versions hold."""
+    """The ids of all blobs in its versions."""
     held = VersionFile.objects.filter(version__assessment=assessment).order_by()
     return list(held.values_list("blob", flat=True).distinct())
 
 
 def free(owner_id: int, blobs: Sequence[int]) -> None:
-    """Delete those of ``blobs`` (ids) that no version holds any longer. The owner is locked."""
+    """Delete those of ``blobs`` (ids) that no version uses any more. The owner is locked."""
     for start in range(0, len(blobs), FREE_AT_ONCE):
         some = Blob.objects.filter(owner=owner_id, pk__in=blobs[start : start + FREE_AT_ONCE])
         some.filter(~Exists(VersionFile.objects.filter(blob=OuterRef("pk")))).delete()
@@ -213,7 +213,7 @@ def _kept(newest: Version, change: Change) -> dict[str, _Kept]:
 
 
 def _check_whole(files: Sequence[InputFile], kept: Mapping[str, _Kept]) -> None:
-    """The limits of an upload hold for what a change leads to."""
+    """The limits of an upload apply to the result of a change."""
     sizes = {file.path: file.size for file in files} | {
         path: file.size for path, file in kept.items()
     }
@@ -223,8 +223,8 @@ def _check_whole(files: Sequence[InputFile], kept: Mapping[str, _Kept]) -> None:
 
 
 def _drop_beyond_kept(assessment: Assessment) -> None:
-    """Drop the files of versions that are older than the newest ``VERSIONS_KEPT`` and read by no
-    run at work."""
+    """Drop the files of versions that are older than the newest ``VERSIONS_KEPT``, unless an active
+    run reads them."""
     if settings.VERSIONS_KEPT <= 0:
         return
     at_work = AssessmentRun.objects.filter(version=OuterRef("pk"), status__in=AT_WORK)

@@ -1,4 +1,4 @@
-"""What assessments add to the vocabulary of tasks: their events, and why a part of one fails."""
+"""What assessments add to the vocabulary of tasks: their events and error codes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tasks_ui.runs.vocabulary import register_error_codes, register_events
 
 
 class AgentFinished(BaseModel):
-    """An agent has answered. ``severities`` counts its findings; ``score`` is 0 to 100, null where
-    it gave none; ``reason`` says why it could not assess."""
+    """An agent has answered. ``severities`` counts its findings; ``score`` is 0 to 100, null if
+    there is none; ``reason`` says why it could not assess."""
 
     agent: str
     label: str
@@ -34,7 +34,7 @@ def register_vocabulary() -> None:
     register_error_codes(
         {
             "engine_failed": "A scanner ended with an error.",
-            "engine_time_limit": "A scanner took longer than it may.",
+            "engine_time_limit": "A scanner exceeded its time limit.",
             "open_sandbox": "The machine can't confine the scanners, and the server does not allow"
             " them to run unconfined.",
             "nothing_read": "No file of the upload could be read.",

@@ -1,4 +1,4 @@
-"""The REST API v1: assessments, their runs, and what the runs found."""
+"""The REST API v1: assessments, their runs and results."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class AssessmentPage(BaseModel):
 
 @api.exception_handler(UploadError)
 def refused_upload(request: HttpRequest, error: UploadError) -> HttpResponse:
-    """422 with the file and, where it is known, the line."""
+    """422 with the file and, if known, the line."""
     where = (
         [FieldError(path=error.path, line=error.line, message=error.message)] if error.path else []
     )
@@ -65,7 +65,7 @@ def refused_upload(request: HttpRequest, error: UploadError) -> HttpResponse:
 
 @api.exception_handler(QuotaError)
 def no_room(request: HttpRequest, error: QuotaError) -> HttpResponse:
-    """413 or 429, with what to delete or to wait for."""
+    """413 or 429, with what to delete or wait for."""
     return problem(error.status, error.message)
 
 
@@ -83,8 +83,8 @@ def no_room(request: HttpRequest, error: QuotaError) -> HttpResponse:
     url_name="create",
 )
 def create(request: HttpRequest, idempotency_key: Key = None) -> Any:
-    """Store files and requirements. Nothing is analyzed yet. A request that is repeated with its
-    Idempotency-Key gives the assessment that the first one created."""
+    """Store files and requirements, without analyzing them. Repeating a request with the same
+    Idempotency-Key returns the assessment that the first one created."""
     try:
         body, uploads = read_body(request, AssessmentIn)
     except ValidationError as error:
@@ -133,8 +133,8 @@ def get_assessment(request: HttpRequest, assessment_id: UUID) -> AssessmentDetai
 
 @router.delete("/{uuid:assessment_id}", response={204: None}, operation_id="delete_assessment")
 def delete_assessment(request: HttpRequest, assessment_id: UUID) -> Any:
-    """Delete an assessment with its files and all that was found. What still runs for it is
-    cancelled; its finished tasks are forgotten."""
+    """Delete an assessment with its files and results. Its active tasks are cancelled; its finished
+    tasks are deleted."""
     assessment = visible(request, assessment_id)
     services.delete_assessment(assessment, by=caller(request))
     record(Event.DELETED, request=request, about=f"assessment {assessment_id}")

@@ -1,4 +1,4 @@
-"""One run against another."""
+"""Comparing two runs."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class ComparedRun(BaseModel):
 
 
 class ComparedFinding(BaseModel):
-    """``place`` is ``file:line``, or the resource where there is no file; of a finding that is gone
-    it is that of the earlier run."""
+    """``place`` is ``file:line``, or the resource if there is no file; for a finding that is gone,
+    that of the earlier run."""
 
     id: UUID
     agent: AgentName
@@ -63,7 +63,7 @@ class ComparedFinding(BaseModel):
 
 
 class ComparedFindings(BaseModel):
-    """``total`` of them; ``findings`` are the first, the most severe first."""
+    """``total`` counts them; ``findings`` are the first, most severe first."""
 
     total: int
     findings: list[ComparedFinding]
@@ -74,10 +74,10 @@ class ComparedFindings(BaseModel):
 
 
 class FindingChanges(BaseModel):
-    """Findings by fingerprint, without the muted and without those of compliance, which are the
-    other agents' again. ``new``: found for the first time. ``reopened``: gone in the earlier run,
-    but there in one before it. ``fixed``: gone, though they were looked for. ``unchecked``: gone,
-    but their file was not read or their agent did not answer."""
+    """Findings by fingerprint, without muted ones and without those of compliance, which repeat the
+    other agents'. ``new``: found for the first time. ``reopened``: gone in the earlier run, but
+    present in one before it. ``fixed``: looked for, and gone. ``unchecked``: gone, but their file
+    was not read or their agent did not answer."""
 
     new: ComparedFindings
     reopened: ComparedFindings
@@ -87,7 +87,7 @@ class FindingChanges(BaseModel):
 
 
 class ChangeOut(BaseModel):
-    """``change`` is null where one of the runs has no such number."""
+    """``change`` is null if one of the runs has no such number."""
 
     before: float | None
     now: float | None
@@ -108,8 +108,8 @@ class ResourceChange(ChangeOut):
 
 
 class MeasureOut(ChangeOut):
-    """The sum, in ``unit``, and the resources that changed (``total`` of them), the largest change
-    first. ``is_partial``: the sum of one of the runs is a least, as something has no known
+    """The sum, in ``unit``, and the resources that changed (``total`` of them), largest change
+    first. ``is_partial``: in one of the runs the sum is a lower bound, as something has no known
     value."""
 
     unit: str

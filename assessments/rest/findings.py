@@ -1,4 +1,4 @@
-"""What a run found, and what to do about it."""
+"""A run's findings, and what to do about them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class EvidenceOut(BaseModel):
 
 
 class FindingOut(BaseModel):
-    """``line_start`` and ``line_end`` are of the uploaded file, 1-based and inclusive; 0 where
-    there is no line. ``evidence`` is null where the finding is about no line; ``detail.evidence``
-    holds the lines around it. ``is_exposed``: the internet can reach its resource;
-    ``detail.exposure`` says how."""
+    """``line_start`` and ``line_end`` refer to the uploaded file, 1-based and inclusive; 0 if there
+    is no line. ``evidence`` is null if the finding is not about a line; ``detail.evidence`` holds
+    the lines around it. ``is_exposed``: the internet can reach its resource; ``detail.exposure``
+    says how."""
 
     id: UUID
     agent: AgentName
@@ -88,18 +88,18 @@ class FindingPage(BaseModel):
 
 
 class FixedFileOut(BaseModel):
-    """``diff`` is a unified diff against the uploaded file, which ``git apply`` takes."""
+    """``diff`` is a unified diff against the uploaded file, for ``git apply``."""
 
     path: str
     diff: str
 
 
 class FixOut(BaseModel):
-    """A patch that was applied to a copy of the upload and scanned again: the findings of
+    """A patch that was applied to a copy of the upload and scanned again: the findings in
     ``findings`` were gone, and nothing else failed.
 
     ``recreates``: applying it replaces a resource. ``notes`` say what to look at first. ``untried``
-    is set, and everything else empty, where a fix is known and there was no time to prove it."""
+    is set, and everything else empty, if a fix is known but there was no time to prove it."""
 
     files: list[FixedFileOut] = []
     findings: list[UUID] = []
@@ -112,7 +112,7 @@ class FixOut(BaseModel):
 
 class RecommendationOut(BaseModel):
     """``priority`` 1 comes first; ``findings`` are the ids of those that it resolves. ``fix`` is
-    null where no fix was proven.
+    null if no fix was proven.
 
     ``problem`` is the same in every run; ``reach`` counts places; ``is_exposed``: the internet can
     reach one of them, and ``impact.exposure`` says how."""
@@ -148,7 +148,8 @@ class RecommendationOut(BaseModel):
 
 
 class RecommendationPage(BaseModel):
-    """``is_ready`` is false while they are being written; an empty list then means nothing."""
+    """``is_ready`` is false while they are being written; until then, an empty list means
+    nothing."""
 
     run: int
     is_ready: bool
@@ -179,7 +180,7 @@ def list_findings(
         int, Query(ge=0, le=1_000_000, deprecated=True, description="Use cursor")
     ] = 0,
 ) -> Any:
-    """What a run found, the most severe first. Compliance lists the same findings by control:
+    """A run's findings, most severe first. Compliance lists the same findings by control:
     ``agent=compliance``."""
     chosen = run_of(visible(request, assessment_id), run)
     if scope is not None and not _has_scope(chosen, scope):
@@ -219,7 +220,7 @@ def list_recommendations(
     limit: PageLimit = 500,
     cursor: Cursor = None,
 ) -> RecommendationPage:
-    """What to do about a run's findings, first things first."""
+    """What to do about a run's findings, in order of priority."""
     chosen = run_of(visible(request, assessment_id), run)
     rows = chosen.recommendations.prefetch_related("findings")
     found, next_cursor = page_of(rows, limit, order=("priority", "id"), after=cursor)

@@ -26,8 +26,8 @@ class PartOut(BaseModel):
 
 class NodeOut(BaseModel):
     """A resource with its parts. ``group`` is the innermost group around it, empty at the top;
-    ``is_group`` where a group stands for it. ``findings`` counts unmuted findings by agent: info,
-    low, medium, high, critical. ``monthly_usd`` is null where no price is known."""
+    ``is_group`` if a group represents it. ``findings`` counts unmuted findings by agent: info, low,
+    medium, high, critical. ``monthly_usd`` is null if no price is known."""
 
     id: str
     name: str
@@ -46,8 +46,8 @@ class NodeOut(BaseModel):
 
 
 class GroupOut(BaseModel):
-    """A scope, network, subnet, namespace or module. ``node`` is the resource that it stands for,
-    empty where it stands for none."""
+    """A scope, network, subnet, namespace or module. ``node`` is the resource that it represents,
+    empty if none."""
 
     id: str
     label: str
@@ -86,7 +86,7 @@ class StepOut(BaseModel):
 
 
 class PathOut(BaseModel):
-    """A way from the internet to a resource that keeps data."""
+    """A path from the internet to a resource that stores data."""
 
     id: str
     steps: list[StepOut]
@@ -109,8 +109,8 @@ class MapOut(BaseModel):
 
 @router.get("/{uuid:assessment_id}/runs/{int:number}/map", response=MapOut, operation_id="get_map")
 def get_map(request: HttpRequest, assessment_id: UUID, number: int) -> Any:
-    """The run's resources, what ties them, and the ways from the internet to data. During a run it
-    is there from the end of the scan on, and its findings grow."""
+    """The run's resources, their connections, and the paths from the internet to data. During a run
+    it is available once the scan is done, and its findings grow."""
     run = run_of(visible(request, assessment_id), number)
     drawn = map_of(run)
     if drawn is None:

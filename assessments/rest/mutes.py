@@ -1,4 +1,4 @@
-"""The REST API v1 of mutes: accept a finding with a reason, see what is accepted, take it back."""
+"""The REST API v1 of mutes: accept a finding with a reason, list accepted findings, undo."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ router = Router()
 
 
 class MuteIn(BaseModel):
-    """``finding`` is the id of a finding of any run; the mute holds for all runs. Without
-    ``expires_at``: for good."""
+    """``finding`` is the id of a finding in any run; the mute applies to all runs. Without
+    ``expires_at`` it is permanent."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +71,7 @@ def refused_mute(request: HttpRequest, error: MuteError) -> HttpResponse:
 def list_mutes(
     request: HttpRequest, assessment_id: UUID, limit: PageLimit = 500, cursor: Cursor = None
 ) -> MuteList:
-    """What is accepted in this assessment, newest first."""
+    """The mutes of this assessment, newest first."""
     rows = visible(request, assessment_id).mutes.select_related("by")
     found, next_cursor = page_of(rows, limit, order=("-id",), after=cursor)
     return MuteList(mutes=[MuteOut.of(row) for row in found], next_cursor=next_cursor)
@@ -79,8 +79,8 @@ def list_mutes(
 
 @router.post("/{uuid:assessment_id}/mutes", response={201: MuteOut}, operation_id="mute_finding")
 def mute(request: HttpRequest, assessment_id: UUID, wanted: MuteIn) -> Any:
-    """Accept a finding. It stays in the results as muted and leaves the counts and recommendations,
-    not the scores."""
+    """Accept a finding. It stays in the results as muted; counts and recommendations leave it out,
+    scores don't."""
     rows = Finding.objects.visible_to(request.user).select_related("run__assessment")
     finding = get_object_or_404(rows, pk=wanted.finding, run__assessment=assessment_id)
     made = mute_finding(
@@ -93,7 +93,7 @@ def mute(request: HttpRequest, assessment_id: UUID, wanted: MuteIn) -> Any:
     "/{uuid:assessment_id}/mutes/{fingerprint}", response={204: None}, operation_id="unmute_finding"
 )
 def unmute(request: HttpRequest, assessment_id: UUID, fingerprint: Fingerprint) -> Any:
-    """Take it back."""
+    """Delete a mute."""
     if not unmute_finding(visible(request, assessment_id), fingerprint=fingerprint):
         raise Http404
     return Status(204, None)

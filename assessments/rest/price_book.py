@@ -31,8 +31,8 @@ class PriceBookIn(BaseModel):
 
 
 class PriceRow(BaseModel):
-    """``price`` is USD a ``unit``, ``discount_percent`` is taken off the list price; as texts, so
-    that nothing is rounded. What is empty matches everything."""
+    """``price`` is USD per ``unit``, ``discount_percent`` is taken off the list price; both are
+    strings, so that nothing is rounded. Empty fields match everything."""
 
     line: int
     provider: str
@@ -48,7 +48,7 @@ class PriceRow(BaseModel):
 
 
 class PriceBookOut(BaseModel):
-    """``rows`` is empty, and ``changed_at`` null, where there never was a price book."""
+    """``rows`` is empty, and ``changed_at`` null, if there never was a price book."""
 
     name: str
     changed_at: datetime | None
@@ -68,7 +68,7 @@ class PriceBookOut(BaseModel):
 @api.exception_handler(PriceBookError)
 def refused_book(request: HttpRequest, error: PriceBookError) -> HttpResponse:
     errors = [FieldError(path="body.content", message=str(each)) for each in error.problems]
-    return problem(422, "The price book can't be taken.", errors=errors)
+    return problem(422, "The price book can't be used.", errors=errors)
 
 
 @router.get("/", response=PriceBookOut, operation_id="get_price_book")

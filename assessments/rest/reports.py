@@ -101,7 +101,7 @@ def list_reports(
 def create_report(
     request: HttpRequest, assessment_id: UUID, wanted: ReportIn, run: RunNumber = None
 ) -> Any:
-    """Have a report written of a finished run."""
+    """Create a report of a finished run."""
     chosen = run_of(visible(request, assessment_id), run)
     if chosen.finished_at is None:
         return problem(409, "The run has not finished yet. Ask for its report when it has.")
@@ -136,7 +136,7 @@ def download_report(request: HttpRequest, assessment_id: UUID, report_id: UUID) 
     operation_id="delete_report",
 )
 def delete(request: HttpRequest, assessment_id: UUID, report_id: UUID) -> Any:
-    """Delete one report. If it is still being written, that is cancelled."""
+    """Delete a report. If it is still being written, that is cancelled."""
     assessment = visible(request, assessment_id)
     report = get_object_or_404(
         Report.objects.select_related("run").defer("content"),

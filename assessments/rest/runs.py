@@ -32,7 +32,7 @@ KEY_USED = "This Idempotency-Key was used for another assessment. Choose a new o
 
 
 class ReasonOut(BaseModel):
-    """Why a run's answer is not whole. ``files`` names the first twenty of ``count``."""
+    """Why a run's answer is incomplete. ``files`` names the first twenty of ``count``."""
 
     code: Literal["files_unread", "files_partly_read", "agent_failed", "recommendations_failed"]
     message: str
@@ -42,7 +42,7 @@ class ReasonOut(BaseModel):
 
 class RunOut(BaseModel):
     """``recommending``: all findings are there, the recommendations are being written.
-    ``needs_attention`` is empty where every file of an assessed kind was read and every agent
+    ``needs_attention`` is empty if every file of an assessed kind was read and every agent
     answered. ``version`` is the number of the version that it reads."""
 
     id: UUID
@@ -65,8 +65,8 @@ AnswerStatus = Literal["", "assessed", "not_assessed", "failed"]
 
 
 class AgentOut(BaseModel):
-    """What one agent answered. ``score`` is 0 to 100, by ``score_formula``; null where it could not
-    assess, and why. ``status`` is empty until it has answered."""
+    """One agent's answer. ``score`` is 0 to 100, calculated by ``score_formula``; null, with a
+    reason, if it could not assess. ``status`` is empty until it has answered."""
 
     agent: AgentName
     status: AnswerStatus
@@ -91,7 +91,7 @@ class ScopeOut(BaseModel):
 
 
 class RunDetail(RunOut):
-    """``coverage`` says of each file how far it was read; ``summary`` holds scores and counts."""
+    """``coverage`` shows how much of each file was read; ``summary`` holds scores and counts."""
 
     scopes: list[ScopeOut]
     requirements: dict[str, Any]
@@ -116,9 +116,9 @@ STATUS_OF: dict[State, AnalysisStatus] = {
 
 
 class AnalyzeOut(BaseModel):
-    """The answer at once. The task goes on; ask ``check_status_url``, or follow it over the
-    WebSocket. A request that is repeated with its Idempotency-Key gets the state of the run that
-    the first one started, as it is now."""
+    """The immediate response. The task continues; poll ``check_status_url``, or follow it over the
+    WebSocket. Repeating a request with the same Idempotency-Key returns the current state of the
+    run that the first one started."""
 
     assessment_id: UUID
     task_id: UUID
@@ -148,8 +148,8 @@ async def analyze(
     version: VersionNumber = None,
     idempotency_key: Key = None,
 ) -> Any:
-    """Start a run: 202 at once, or, with ``background=false``, its result; 504 where that takes too
-    long."""
+    """Start a run: an immediate 202, or, with ``background=false``, its result; 504 if that takes
+    too long."""
     run = await database_sync_to_async(_start)(request, assessment_id, version, idempotency_key)
     if run is None:
         return problem(409, KEY_USED)
@@ -205,7 +205,7 @@ def list_runs(
 
 @router.get("/{uuid:assessment_id}/runs/{int:number}", response=RunDetail, operation_id="get_run")
 def get_run(request: HttpRequest, assessment_id: UUID, number: int) -> RunDetail:
-    """One run: what each agent answered, what was read, and the comparison with the run before."""
+    """One run: each agent's answer, what was read, and the comparison with the previous run."""
     run = run_of(visible(request, assessment_id), number)
     names = list(AgentOut.model_fields)
     agents = [AgentOut(**{name: getattr(row, name) for name in names}) for row in run.reports.all()]

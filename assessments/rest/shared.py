@@ -1,4 +1,4 @@
-"""What the operations on assessments have in common."""
+"""What operations on assessments have in common."""
 
 from __future__ import annotations
 

@@ -39,10 +39,10 @@ class AssessmentIn(FilesIn):
 
 
 class VersionIn(FilesIn):
-    """``replace``: the files are all of the new version. ``change``: they are added to those of the
-    newest version, or overwrite them, and the paths of ``remove`` are left out.
+    """``replace``: the files make up the whole new version. ``change``: they are added to the
+    newest version's files or overwrite them, and the paths in ``remove`` are left out.
 
-    Requirements that are stated replace those of the assessment, and so does a ``name``.
+    Given requirements replace those of the assessment, and so does a ``name``.
     """
 
     name: Words | None = Field(None, min_length=1, max_length=120)
@@ -57,8 +57,8 @@ class VersionIn(FilesIn):
 
 
 class AnalyzeIn(VersionIn):
-    """``assessment`` is the id of an assessment, or a name: that of one's newest of this name, or
-    of a new one where there is none. Without it a new assessment is created, and needs a
+    """``assessment`` is an assessment's id or name. A name means your newest assessment with that
+    name, or a new one if there is none. Without it a new assessment is created, which needs a
     ``name``."""
 
     assessment: Words | None = Field(None, min_length=1, max_length=120)

@@ -57,7 +57,7 @@ class VersionFileOut(BaseModel):
 
 
 class VersionDetail(VersionOut):
-    """``files`` are all of its files, by path; none where they are no longer kept."""
+    """``files`` are all of its files, by path; empty if they are no longer kept."""
 
     files: list[VersionFileOut]
 
@@ -104,8 +104,8 @@ def list_versions(
 def create_version(
     request: HttpRequest, assessment_id: UUID, idempotency_key: Key = None
 ) -> HttpResponse:
-    """Upload a new version of the assessment's files. Nothing is analyzed yet. A request that is
-    repeated with its Idempotency-Key gives the version that the first one created."""
+    """Upload a new version of the assessment's files, without analyzing it. Repeating a request
+    with the same Idempotency-Key returns the version that the first one created."""
     assessment = visible(request, assessment_id)
     try:
         body, uploads = read_body(request, VersionIn)
@@ -152,9 +152,9 @@ def get_version(request: HttpRequest, assessment_id: UUID, number: int) -> Versi
     operation_id="analyze_files",
 )
 def analyze(request: HttpRequest, idempotency_key: Key = None) -> HttpResponse:
-    """Upload files and start a run of them: as a new version of the ``assessment`` that is named,
-    or as a new assessment. A request that is repeated with its Idempotency-Key gives the run that
-    the first one started."""
+    """Upload files and start a run of them: as a new version of the given ``assessment``, or as a
+    new assessment. Repeating a request with the same Idempotency-Key returns the run that the first
+    one started."""
     try:
         body, uploads = read_body(request, AnalyzeIn)
     except ValidationError as error:

@@ -62,8 +62,8 @@ def make_agents(run: AssessmentRun) -> list[TaskRun]:
 
 
 def copy_answers(run: AssessmentRun) -> set[str]:
-    """Take over the answers of the run that this one completes, but for its failed agents. Returns
-    their names."""
+    """Copy the answers of the run that this one completes, except those of its failed agents.
+    Returns their names."""
     answered = list(
         AgentReport.objects.filter(run=run.completes).exclude(status__in=["", AgentReport.FAILED])
     )

@@ -48,7 +48,7 @@ def scan(work: Work, row: ScanShard) -> dict[str, Any]:
     """Run one engine on one shard. Units of work are the engine's own. A cancel ends its processes
     at once.
 
-    An engine that failed is not tried again: the same files would do to it what they did.
+    An engine that failed is not tried again: the same files would make it fail again.
     """
     shard, level = Shard.from_builtins(row.spec), confinement()
     with ExitStack() as stack, _final_unless_stopped(work):
@@ -88,7 +88,7 @@ def store_scan(row: ScanShard, output: ShardOutput, level: Level) -> None:
 
 
 def shown_check(finding: AgentFinding) -> dict[str, Any]:
-    """What the page of a running run shows of a failed check, before agents have read the scan."""
+    """How the page of an active run shows a failed check, before agents have read the scan."""
     return {
         "rule": finding.rule[:80],
         "title": finding.title[:300],
@@ -114,8 +114,7 @@ def scan_facts(run: AssessmentRun) -> dict[str, Any]:
 
 
 def merge_scan(run: AssessmentRun) -> None:
-    """Join the shards' outputs into what the agents read. Done once; the outputs are dropped with
-    it."""
+    """Merge the shards' outputs into what the agents read. Done once; it then drops the outputs."""
     if MergedScan.objects.filter(run=run).exists():
         return
     if run.completes:

@@ -80,7 +80,7 @@ def unpacked[T: Message](type: type[T], data: bytes) -> T:
 
 
 def packed_parts(scan: ScanResult) -> dict[str, bytes]:
-    """The columns of ``MergedScan``: what an agent does not read, it need not load."""
+    """The columns of ``MergedScan``, so that an agent loads only what it reads."""
     return {
         "checks": packed(ScanResult(checks=scan.checks)),
         "resources": packed(ScanResult(resources=scan.resources)),
@@ -140,7 +140,7 @@ def sandbox() -> Sandbox:
 
 
 def own_rules() -> tuple[RuleText, ...]:
-    """The server's own rules. Raises TaskFailed where they can't be read: a scan without them would
+    """The server's own rules. Raises TaskFailed if they can't be read: a scan without them would
     look as if they had passed."""
     if not settings.OWN_RULES:
         return ()
@@ -165,8 +165,7 @@ def sandbox_level() -> str:
 
 
 def confinement() -> Level:
-    """The level that this worker's engines run at. Raises TaskFailed where they can't be shut
-    in."""
+    """The level that this worker's engines run at. Raises TaskFailed if they can't be sandboxed."""
     try:
         return sandbox().confinement()
     except OpenSandbox as error:

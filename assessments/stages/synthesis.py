@@ -1,4 +1,4 @@
-"""The synthesis stage: summary, coverage, and the comparison with the run before."""
+"""The synthesis stage: summary, coverage, and the comparison with the previous run."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def mark_since(run: AssessmentRun, before: AssessmentRun) -> None:
 
 
 def compared(run: AssessmentRun, before: AssessmentRun) -> dict[str, int]:
-    """How many findings came, stayed and went. What went counts as fixed only where the run looked
-    for it: its coverage and its agents' answers are settled before."""
+    """How many findings came, stayed and went. One that went counts as fixed only if the run looked
+    for it: coverage and agents' answers are final before this."""
     found = Comparison(run, before)
     return {
         "run": before.number,
