@@ -14,10 +14,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-FOLDERS = [
-    *("", "docs", "tasks_ui", "client", "tests/assessments"),
-    *("assessments", "assessments/scan", "assessments/scan/scanner", "assessments/agents"),
-]
+FOLDERS = ("infra_mind", "assessments", "accounts", "tasks_ui", "client", "docs", "tests")
 INTERNAL = {"INFRA_MIND_ROLE"}  # set by asgi.py
 EXAMPLES = {
     "ci/build.yml",
@@ -43,7 +40,8 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
     named = set(re.findall(r"`([\w./-]+\.(?:py|toml|csv|yml|md|sh|json))`", text))
     linked = set(re.findall(r"\]\((?!\w+:)([^)#]+)", text))
     for name in named - EXAMPLES:
-        assert any((ROOT / folder / name).exists() for folder in FOLDERS), name
+        found = (path for folder in FOLDERS for path in (ROOT / folder).rglob(name))
+        assert (ROOT / name).exists() or any(found), name
     for name in linked:
         assert (document.parent / name).exists(), name
 
