@@ -66,6 +66,24 @@ def test_a_discount_is_taken_off_the_list_price_and_cited() -> None:
     assert source.startswith(list_price[name][1])
 
 
+def test_an_instances_disks_and_addresses_are_of_their_own_services() -> None:
+    web = declared(
+        "aws_instance",
+        "web",
+        instance_type="m5.large",
+        associate_public_ip_address=True,
+        root_block_device=[{"volume_type": "gp3", "volume_size": 100}],
+    )
+    book = "provider,service,discount_percent\naws,ec2,10\naws,ebs,50\n"
+    cited = {
+        name: source[-22:]
+        for (_, name), (_, source) in priced(assess(web, books={YOURS: book})).items()
+    }
+    assert cited[MACHINE] == "your price book, line 2"[-22:]
+    assert cited["root_block_device[0] gp3 storage"] == "your price book, line 3"[-22:]
+    assert "price book" not in cited["public IPv4 address"]
+
+
 def test_a_price_of_a_resource_type_is_the_price_of_the_whole_resource() -> None:
     alone = assess(WEB, BUS, books={})
     assert "aws_msk_cluster.bus" in {row[0] for row in rows(alone, "unpriced")}
@@ -108,6 +126,19 @@ def test_what_has_no_list_price_is_priced_where_its_quantity_is_known() -> None:
     assert [usd for (address, _), (usd, _) in found.items() if address == spot.address] == [21.9]
 
 
+def test_own_prices_hold_on_azure_and_google_cloud() -> None:
+    azure = declared(
+        "azurerm_linux_virtual_machine", "vm", size="Standard_D2s_v5", location="West Europe"
+    )
+    google = declared(
+        "google_compute_instance", "vm", machine_type="zz9-odd-4", zone="europe-west1-b"
+    )
+    book = "provider,instance_type,region,price\nazure,standard_d2s_v5,West Europe,0.05\n"
+    found = priced(assess(azure, google, books={YOURS: f"{book}gcp,zz9-odd-4,,0.1\n"}))
+    assert found[azure.address, "Standard_D2s_v5, Linux"] == (36.5, "your price book, line 2")
+    assert found[google.address, "zz9-odd-4"] == (73.0, "your price book, line 3")
+
+
 def test_savings_are_after_discounts_and_left_out_for_own_prices() -> None:
     def saved(text: str) -> list[float | None]:
         result = assess(WEB, books={YOURS: text})
@@ -123,8 +154,8 @@ def test_the_answer_lists_the_rows_and_those_that_matched_nothing() -> None:
     book = "instance_type,price\nm5.large,0.05\nx9.large,1\n"
     table = rows(assess(WEB, books={YOURS: book}), "price_book")
     assert [(row[1], row[3], row[4]) for row in table] == [
-        (2, "0.05 USD a hour", 1),
-        (3, "1 USD a hour", 0),
+        (2, "0.05 USD an hour", 1),
+        (3, "1 USD an hour", 0),
     ]
 
 

@@ -53,7 +53,7 @@ def test_an_uploaded_file_is_kept_shown_and_given_back(client: Client, alice: Us
     assert "No prices yet" in client.get(path).content.decode()
     client.post(path, {"file": SimpleUploadedFile("contract.csv", BOOK.encode())})
     shown = client.get(path).content.decode()
-    assert "contract.csv" in shown and "0.05 USD a hour" in shown
+    assert "contract.csv" in shown and "0.05 USD an hour" in shown
     assert client.get(reverse("price_book_file")).content.decode() == BOOK
     assert [each.price for each in prices_of(alice.pk)] == ["0.05"]
     client.post(reverse("delete_price_book"))

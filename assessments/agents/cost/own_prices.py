@@ -47,7 +47,7 @@ class Books:
                 yield entry
                 continue
             subject = self._subject(entry.resource, entry.component)
-            whole = self.book.whole(subject)
+            whole = self.book.whole(self._subject(entry.resource, ""))
             if whole is None:
                 yield self._priced(entry, self.book.match(subject))
             elif entry.resource.address not in self.priced:
@@ -64,7 +64,8 @@ class Books:
         """After discounts. What has an own price is left out: what its replacement would cost at
         own prices isn't known."""
         for saving in savings:
-            subject = self._subject(saving.resource, f"{saving.part} {saving.actual}")
+            disk = " storage" if saving.rule == "im-cost-gp3" else ""
+            subject = self._subject(saving.resource, f"{saving.part} {saving.actual}{disk}")
             if not self.book:
                 yield saving
             elif saving.resource.address not in self.priced:
@@ -95,7 +96,7 @@ class Books:
 
     def _subject(self, resource: Resource, component: str) -> Subject:
         kind = resource_type(resource)
-        provider, service = provider_and_service(kind)
+        provider, service = provider_and_service(kind, component)
         region = self.region(resource).lower().replace(" ", "")
         return Subject(provider, service, kind, region, component)
 

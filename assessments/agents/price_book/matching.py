@@ -41,6 +41,13 @@ SERVICES = (
 )
 """The service of a resource type, by the beginning of the type; else the word after the
 provider's."""
+PARTS = {
+    ("aws", "ec2"): (("storage", "ebs"), ("iops", "ebs"), ("throughput", "ebs"), ("ipv4", "vpc")),
+    ("aws", "elb"): (("ipv4", "vpc"),),
+    ("azure", "virtual_machines"): (("disk", "disks"),),
+    ("azure", "aks"): (("disk", "disks"),),
+}
+"""Components that belong to another service than the rest of the resource, by a word of theirs."""
 PROVIDERS = {"aws": "aws", "azurerm": "azure", "google": "gcp"}
 _FIELDS = ("instance_type", "component", "resource_type", "service", "region", "provider")
 _WORDS = re.compile(r"[\w.+-]+")
@@ -126,12 +133,15 @@ class PriceBook:
             yield from self._rows.get(key, ())
 
 
-def provider_and_service(resource_type: str) -> tuple[str, str]:
-    """``aws_db_instance`` -> ``aws``, ``rds``; CloudFormation's types are told in Terraform's words
-    by ``inventory.resource_type``."""
+def provider_and_service(resource_type: str, component: str) -> tuple[str, str]:
+    """``aws_db_instance`` -> ``aws``, ``rds``; an instance's disks are ``ebs``. CloudFormation's
+    types are given in Terraform's words by ``inventory.resource_type``."""
     head, _, rest = resource_type.partition("_")
     named = (service for start, service in SERVICES if resource_type.startswith(start))
-    return PROVIDERS.get(head, ""), next(named, rest.partition("_")[0])
+    provider, service = PROVIDERS.get(head, ""), next(named, rest.partition("_")[0])
+    words = {each.lower() for each in _WORDS.findall(component)}
+    parts = (other for word, other in PARTS.get((provider, service), ()) if word in words)
+    return provider, next(parts, service)
 
 
 def _key(row: OwnPrice) -> Key:

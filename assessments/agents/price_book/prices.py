@@ -53,5 +53,5 @@ class OwnPrice(Message, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def says(self) -> str:
         if self.price:
-            return f"{self.price} USD a {self.unit}"
+            return f"{self.price} USD {'an' if self.unit.lower() == 'hour' else 'a'} {self.unit}"
         return f"{self.discount_percent} % off"

@@ -127,7 +127,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
     price = machine_price(kind, region)
     if price is None:
         why = f"no price is held for {kind} in {region}: Google's price for it would settle it"
-        yield Unpriced(resource, kind, why)
+        yield Unpriced(resource, kind, why, hours, "hours")
         return
     if bought.spot is not False:
         most = f"on demand it is {cents(hours * price.usd)} USD a month"
@@ -136,7 +136,8 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
             if bought.spot is None
             else f"spot capacity has no list price: the price you pay would settle it ({most})"
         )
-        yield Unpriced(resource, f"{counted(bought.count, kind)}, spot", why)
+        name = f"{counted(bought.count, kind)}, spot"
+        yield Unpriced(resource, name, why, hours, "hours")
         return
     yield Line(resource, kind, hours, "hours", price)
     if bought.system:
