@@ -155,7 +155,7 @@ async def analyze(
         return problem(409, KEY_USED)
     if not background:
         return await _wait_for_result(run, assessment_id)
-    return queued(run, assessment_id)
+    return await database_sync_to_async(queued)(run, assessment_id)
 
 
 @api.exception_handler(VersionDroppedError)
@@ -164,7 +164,7 @@ def files_gone(request: HttpRequest, error: VersionDroppedError) -> HttpResponse
 
 
 def queued(run: TaskRun, assessment_id: UUID) -> HttpResponse:
-    """202 with where to ask for the status."""
+    """202 with where to ask for the status; of a run that has finished, its result is read."""
     answer = AnalyzeOut(
         assessment_id=assessment_id,
         task_id=run.pk,

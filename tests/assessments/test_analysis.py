@@ -13,7 +13,7 @@ from assessments.requirements import Requirements
 from assessments.services import create_assessment, create_sample, run_again, start_analysis
 from assessments.versions import Change
 from tasks_ui.kinds import CannotRunAgainError
-from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
+from tasks_ui.models import FINAL, ApiToken, State, TaskEvent, TaskRun
 from tests.assessments.scanning import PLAIN
 from tests.stack import Stack, wait_until
 
@@ -175,6 +175,25 @@ def test_the_json_report_is_made_on_request(shared_stack: Stack, alice: User) ->
     document = json.loads(bytes(Report.objects.get(pk=report.pk).content or b""))
     assert document["about"]["run"] == run.number
     assert len(document["findings"]) == run.findings.counted().count()
+
+
+def test_a_request_repeated_with_its_key_after_the_run_has_finished_gets_that_run(
+    shared_stack: Stack, alice: User
+) -> None:
+    """The route is async: in a server process, it may not read the result in the loop's thread."""
+    assessment = terraform(alice, LONE_BUCKET)
+    url = f"/api/v1/assessments/{assessment.pk}/analyze"
+    with shared_stack.http(token=ApiToken.issue(owner=alice, name="test")[1]) as client:
+        first = client.post(url, headers={"Idempotency-Key": "one"}).json()
+        wait_until(
+            lambda: TaskRun.objects.get(pk=first["task_id"]).state in FINAL,
+            timeout_s=120,
+            what="the end of the run",
+        )
+        again = client.post(url, headers={"Idempotency-Key": "one"})
+    assert again.status_code == 202, again.text
+    assert again.json()["task_id"] == first["task_id"]
+    assert again.json()["status"] == "completed"
 
 
 def test_a_questionnaire_alone_starts_each_stage_once(shared_stack: Stack, alice: User) -> None:
