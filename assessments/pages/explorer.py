@@ -101,11 +101,17 @@ class Problem:
         return sum((item.monthly_saving_usd or Decimal(0) for item in self.items), Decimal(0))
 
 
-def newest_runs(user: AbstractBaseUser | AnonymousUser) -> list[AssessmentRun]:
-    """The newest completed run of each of the RUNS newest assessments of ``user``."""
+def newest_runs(
+    user: AbstractBaseUser | AnonymousUser, *, with_recommendations: bool = True
+) -> list[AssessmentRun]:
+    """The newest completed run of each of the RUNS newest assessments of ``user``; without
+    recommendations also one whose recommendations are still being written."""
+    wanted = [AssessmentRun.Status.COMPLETED]
+    if not with_recommendations:
+        wanted.append(AssessmentRun.Status.RECOMMENDING)
     completed = (
         AssessmentRun.objects.visible_to(user)
-        .filter(status=AssessmentRun.Status.COMPLETED)
+        .filter(status__in=wanted)
         .select_related("assessment")
     )
     newest = completed.order_by("-assessment_id", "-number").distinct("assessment_id")

@@ -63,7 +63,7 @@ def of_run(run: AssessmentRun) -> Source:
 
 
 def of_newest_runs(user: AbstractBaseUser | AnonymousUser) -> Source:
-    return Source(runs=newest_runs(user), run=None, scopes={})
+    return Source(runs=newest_runs(user, with_recommendations=False), run=None, scopes={})
 
 
 @login_required

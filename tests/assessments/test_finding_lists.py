@@ -242,3 +242,12 @@ def test_findings_of_a_run_know_their_problem_and_the_kind_of_their_file(alice: 
     assert not found.filter(problem="").exists()
     problems = {item.problem for item in run.recommendations.all()}
     assert set(found.values_list("problem", flat=True)) <= problems
+
+
+def test_the_findings_of_a_run_are_listed_while_its_recommendations_are_written(
+    alice: User,
+) -> None:
+    run = analysed(alice)
+    AssessmentRun.objects.update(status=AssessmentRun.Status.RECOMMENDING)
+    answer = signed_in(alice).get(reverse("findings"))
+    assert [each.run_id for each in answer.context["page"]] == [run.pk]

@@ -21,6 +21,14 @@ from tests.stack import Stack
 pytestmark = pytest.mark.browser
 
 
+INTERNET_IS_IN_VIEW = """() => {
+  const entry = document.querySelector("svg.map .internet rect").getBoundingClientRect()
+  const view = document.getElementById("map-view").getBoundingClientRect()
+  const isAcross = entry.left >= view.left && entry.right <= view.right
+  return isAcross && entry.top >= view.top && entry.bottom <= view.bottom
+}"""
+
+
 def zoom_of(page: Page) -> float:
     return float(page.locator("svg.map").get_attribute("data-zoom") or 0)
 
@@ -41,6 +49,9 @@ def test_the_map_fills_during_a_run_and_is_read_by_mouse_keyboard_and_search(
     assert page.evaluate("document.documentElement.dataset.loaded") == "once"
     expect(page.locator("#map-page [data-watch]")).to_have_count(0, timeout=DONE_MS)
 
+    page.reload()
+    expect(page.locator("svg.map .internet")).to_be_visible()
+    page.wait_for_function(INTERNET_IS_IN_VIEW)
     path = page.locator(".map-path").first
     path.locator("summary").click()
     expect(page.locator("svg.map.tracing .line.path.lit").first).to_be_attached()

@@ -43,8 +43,11 @@ function start() {
 
 /** Reading starts where requests come in. */
 function showEntry() {
-  const entry = drawing()?.querySelector(".internet rect")
-  if (entry) view().scrollTo(0, entry.y.baseVal.value * (zoom || fitting()) - view().clientHeight / 2)
+  const entry = drawing()?.querySelector(".internet rect")?.getBoundingClientRect()
+  if (!entry) return
+  const area = view()
+  const frame = area.getBoundingClientRect()
+  area.scrollBy(entry.left - frame.left - area.clientWidth / 4, entry.top - frame.top - area.clientHeight / 2)
 }
 
 /** The size that the drawing has at 100 %, whatever its attributes were made since. */
