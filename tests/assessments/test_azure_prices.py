@@ -276,3 +276,26 @@ def test_network_has_the_price_of_the_region_that_can_be_cited(
     assert costs(declared(kind, **attributes)) == {component: usd}
     elsewhere = declared(kind, **{**attributes, "location": "japanwest"})
     assert "no price is held" in reasons(elsewhere)[component]
+
+
+def test_a_plans_nulls_and_empty_blocks_are_the_defaults() -> None:
+    machine = declared(
+        "azurerm_virtual_machine",
+        vm_size="Standard_F2",
+        location="eastus",
+        license_type=None,
+        priority=None,
+        os_profile_windows_config=[],
+        storage_os_disk=[{"disk_size_gb": 30, "managed_disk_type": None, "diff_disk_settings": []}],
+        storage_data_disk=[],
+    )
+    assert costs(machine) == {"Standard_F2, Linux": 72.27, "OS disk, S4 LRS": 1.54}
+    cluster = declared(
+        "azurerm_kubernetes_cluster",
+        location="eastus",
+        sku_tier=None,
+        default_node_pool=[
+            {"vm_size": "Standard_F2", "node_count": 2, "os_disk_size_gb": 128, "os_type": None}
+        ],
+    )
+    assert costs(cluster) == {"Standard_F2, Linux": 144.54, "OS disks, P10 LRS": 39.42}
