@@ -42,6 +42,8 @@ from assessments.scan.sandbox import Sandbox, ScanError  # noqa: E402
 from assessments.scan.scope_kinds.unit import Unit  # noqa: E402
 from assessments.scan.scopes import units_of  # noqa: E402
 from assessments.scan.shards import shards_of  # noqa: E402
+from assessments.scan.terragrunt import NAME as TERRAGRUNT  # noqa: E402
+from assessments.scan.terragrunt import read_terragrunt  # noqa: E402
 from assessments.scan.types import FileKind, Outcome, ScopeKind  # noqa: E402
 
 SCANNER = ROOT / ".venv-scanner" / "bin"
@@ -211,7 +213,10 @@ def _copied(unit: Unit, contents: dict[str, InputFile]) -> list[InputFile]:
     if not unit.named_vars:
         return files
     place = f"{unit.root}/zzzz-named.auto.tfvars".lstrip("/")
-    return [*files, InputFile.of(place, contents[unit.named_vars].content)]
+    content = contents[unit.named_vars].content
+    if unit.named_vars.endswith(TERRAGRUNT):
+        content = read_terragrunt(content.decode(), path=unit.named_vars).variable_file()
+    return [*files, InputFile.of(place, content)]
 
 
 def _of_chart(

@@ -38,6 +38,8 @@ from assessments.scan.pipelines import (
 )
 from assessments.scan.secrets.texts import is_searched
 from assessments.scan.terraform import outline
+from assessments.scan.terragrunt import NAME as TERRAGRUNT
+from assessments.scan.terragrunt import read_terragrunt
 from assessments.scan.tofu import TOFU
 from assessments.scan.types import SEARCHED, CoverageStatus, FileCoverage, FileKind
 from assessments.scan.unsupported import instead_of
@@ -154,7 +156,7 @@ def _kind_by_name(path: str) -> FileKind:
     name = posixpath.basename(path)
     if name.endswith((".tf", ".tf.json", *TOFU)):
         return FileKind.TERRAFORM
-    if name.endswith((".tfvars", ".tfvars.json")):
+    if name.endswith((".tfvars", ".tfvars.json")) or name == TERRAGRUNT:
         return FileKind.TERRAFORM_VARS
     if _WORKFLOW_PATH.search(path):
         return FileKind.GITHUB_ACTIONS
@@ -212,6 +214,8 @@ def _bicep(file: InputFile, text: str) -> Classified:
 
 
 def _terraform(file: InputFile, text: str, kind: FileKind) -> Classified:
+    if posixpath.basename(file.path) == TERRAGRUNT:
+        return _terragrunt(file, text)
     read = read_hcl(text, path=file.path)
     if kind is FileKind.TERRAFORM_VARS:
         units = max(1, len(read.body.attributes))
@@ -225,6 +229,17 @@ def _terraform(file: InputFile, text: str, kind: FileKind) -> Classified:
         units=max(1, len(declared)),
         hcl=outline(read.body),
     )
+
+
+def _terragrunt(file: InputFile, text: str) -> Classified:
+    told = read_terragrunt(text, path=file.path)
+    kind = FileKind.TERRAFORM_VARS
+    gap = None
+    if not told.source:
+        reason = "Terragrunt is not run, so what this file shares with others is not known."
+        gap = _not_assessed(file, reason).replace(kind=kind)
+    units = max(1, len(told.inputs))
+    return Classified(file, kind, gap=gap, units=units, role=Role.PARAMETERS, hcl=told.body())
 
 
 def _syntax_gap(file: InputFile, kind: FileKind, read: HclFile) -> FileCoverage | None:

@@ -189,7 +189,7 @@ def _nothing(parts: tuple[str, ...]) -> Any:
     return UNKNOWN
 
 
-class _Names:
+class Names:
     """The variables and locals of one module, evaluated when asked for."""
 
     def __init__(self, blocks: list[Block], inputs: Mapping[str, Any], budget: Budget) -> None:
@@ -248,7 +248,7 @@ class _Walk:
         self.root.folders.add(folder)
         bodies = self.files[folder]
         blocks = [block for body in bodies.values() for block in body.blocks]
-        names = _Names(blocks, inputs, self.budget)
+        names = Names(blocks, inputs, self.budget)
         regions = {**providers, **_regions(blocks, names)}
         for path, body in bodies.items():
             for block in body.blocks:
@@ -270,7 +270,7 @@ class _Walk:
         self,
         block: Block,
         path: str,
-        names: _Names,
+        names: Names,
         *,
         prefix: str,
         regions: Mapping[str, str],
@@ -296,7 +296,7 @@ class _Walk:
         module: Module,
         block: Block,
         path: str,
-        names: _Names,
+        names: Names,
         prefix: str,
         regions: Mapping[str, str],
         times: int,
@@ -327,7 +327,7 @@ class _Walk:
             chain=chain,
         )
 
-    def _number_of(self, block: Block, path: str, names: _Names) -> int | None:
+    def _number_of(self, block: Block, path: str, names: Names) -> int | None:
         name = next((name for name in ("count", "for_each") if name in block.attributes), "")
         if not name:
             return 1
@@ -377,7 +377,7 @@ class _Walk:
         return ""
 
 
-def _open_blocks(block: Block, names: _Names) -> tuple[str, ...]:
+def _open_blocks(block: Block, names: Names) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
             each.labels[0]
@@ -393,7 +393,7 @@ def _first(collection: Any) -> Any:
     return collection[:MAX_COUNT] if isinstance(collection, list) else None
 
 
-def _regions(blocks: list[Block], names: _Names) -> dict[str, str]:
+def _regions(blocks: list[Block], names: Names) -> dict[str, str]:
     """Region by provider name (``aws``, ``aws.west``) of the provider blocks."""
     found = {}
     for block in blocks:

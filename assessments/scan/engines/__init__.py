@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assessments.scan.characters import REASON, storable
-from assessments.scan.classify import Classified, classify
+from assessments.scan.classify import Classified, Role, classify
 from assessments.scan.dockerfiles import first_lines
 from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
 from assessments.scan.secrets.texts import is_searched
+from assessments.scan.terragrunt import read_terragrunt
 from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Resource, ShardOutput
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def _is_seen(item: Classified, shard: Shard) -> bool:
 
 
 def _as_seen(item: Classified) -> Classified:
+    if item.kind is FileKind.TERRAFORM_VARS and item.role is Role.PARAMETERS:
+        told = read_terragrunt(item.file.content.decode("utf-8-sig"), path=item.file.path)
+        return replace(item, file=InputFile.of(item.file.path, told.variable_file()))
     if item.kind is not FileKind.DOCKERFILE:
         return item
     return replace(item, file=first_lines(item.file))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from assessments.scan.classify import Role
 from assessments.scan.hcl import Block
 from assessments.scan.hcl_counts import large_counts
 from assessments.scan.scope_kinds.unit import Unit, not_assessed, partly
@@ -21,6 +22,7 @@ from assessments.scan.terraform import (
     follow,
     modules_of,
 )
+from assessments.scan.terragrunt import Terragrunt, read_terragrunt
 from assessments.scan.tofu import replaced, replacement
 from assessments.scan.types import FileKind, Scope, ScopeKind
 
@@ -33,7 +35,8 @@ Folders = Mapping[str, Mapping[str, Block]]
 
 def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     folders: dict[str, dict[str, Block]] = defaultdict(dict)
-    variables: dict[str, Block] = {}
+    shared: dict[str, Block] = {}
+    given: dict[str, Block] = {}
     files = list(files)
     names = {item.file.path for item in files}
     left_out = [
@@ -47,12 +50,53 @@ def roots(files: Iterable[Classified]) -> Iterator[Unit]:
             # A file that can't be parsed is still a file of its root, and the root's gap.
             folders[item.folder][path] = item.hcl or Block("", (), 1, 1)
         elif item.kind is FileKind.TERRAFORM_VARS and item.hcl is not None:
-            variables[item.file.path] = item.hcl
-    for folder in _root_folders(folders):
-        always, named = _variable_files(folder, variables, folders)
+            (shared if item.role is Role.MAIN else given)[item.file.path] = item.hcl
+    variables = {**shared, **given}
+    told = {
+        item.file.path: read_terragrunt(item.file.content.decode("utf-8-sig"), path=item.file.path)
+        for item in files
+        if item.file.path in given
+    }
+    for path, each in sorted(told.items()):
+        if each.source:
+            yield _terragrunt_unit(path, each, folders, shared, variables)
+    used = {each.folder for each in told.values()}
+    for folder in [each for each in _root_folders(folders) if each not in used]:
+        always, named = _variable_files(folder, shared, folders)
         for name in named or [""]:
             unit = _unit(folder, [*always, *([name] if name else [])], name, folders, variables)
             yield _naming(unit, left_out, names)
+
+
+def _terragrunt_unit(
+    path: str,
+    told: Terragrunt,
+    folders: Folders,
+    shared: Mapping[str, Block],
+    variables: Mapping[str, Block],
+) -> Unit:
+    """The module that a Terragrunt file names, with its inputs."""
+    key = posixpath.dirname(path) or "."
+    label = f"Terragrunt {key}"
+    if told.folder is None or told.folder not in folders:
+        reason = (
+            f"Its source {told.source[:200]} is not in the upload, so it is not assessed. Upload"
+            " the module, too, or 'terraform show -json' of its plan."
+        )
+        scope = Scope(key=key, kind=ScopeKind.TERRAFORM, label=label, paths=[path])
+        gap = partly(key, path, FileKind.TERRAFORM_VARS, reason, told.source_line)
+        return Unit(scope=scope, gaps=(gap,), facts=Root())
+    always, _ = _variable_files(told.folder, shared, folders)
+    unit = _unit(told.folder, [*always, path], path, folders, variables).with_key(key)
+    gaps = list(unit.gaps)
+    if told.unknown:
+        names = ", ".join(told.unknown[:20])
+        reason = f"Not known without Terragrunt, so the module's defaults stand: {names}."
+        gaps.append(partly(key, path, FileKind.TERRAFORM_VARS, reason, told.line))
+    if told.includes:
+        reason = "Inputs of the files that it includes are not known without Terragrunt."
+        gaps.append(partly(key, path, FileKind.TERRAFORM_VARS, reason, None))
+    return replace(unit, scope=unit.scope.replace(label=label), gaps=tuple(gaps))
 
 
 def _naming(unit: Unit, left_out: Iterable[str], names: Collection[str]) -> Unit:
