@@ -184,7 +184,7 @@ def prometheus(watching: Stack, folder: Path) -> Iterator[Prometheus]:
     text = re.sub(r"\n +for: .*", "", RULES.read_text())
     (folder / "alerts.yml").write_text(text)
     config = {
-        "global": {"scrape_interval": "4s", "scrape_timeout": "4s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
         "rule_files": ["alerts.yml"],
         "scrape_configs": [
             {
@@ -267,12 +267,10 @@ def test_each_trouble_sets_off_its_alert_and_a_healthy_run_none(
         assert monitor.firing() == set()
 
         (small_disk / "file").write_bytes(bytes(8_000_000))
+        for manner in ["hopeless"] * 8 + ["poison"] * 4:
+            queue_probe(owner=alice, manner=manner)
         monitor.fires("InfraMindDiskFull")
-        for _ in range(8):
-            queue_probe(owner=alice, manner="hopeless")
         monitor.fires("InfraMindRunsFail")
-        for _ in range(4):
-            queue_probe(owner=alice, manner="poison")
         monitor.fires("InfraMindLeasesLost", within_s=90)
         stack["reconciler"].kill()
         watch_over_a_pause_of_the_web_process(stack, alice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from assessments.diagram.types import INTERNET, Diagram, Group, Node
@@ -131,10 +132,10 @@ class _Tree:
                 found.add(key)
                 room -= self._width(key)
         room = min(room, OPENED_BY_ITSELF - self._width(""))
-        waiting = list(self._inner[""])
+        waiting = [self._by_importance(group) for group in self._inner[""]]
+        heapify(waiting)
         while waiting:
-            waiting.sort(key=self._importance)
-            group = waiting.pop(0)
+            group = heappop(waiting)[1]
             if group.id in folded:
                 continue
             if group.id not in found:
@@ -142,7 +143,8 @@ class _Tree:
                     continue
                 found.add(group.id)
                 room -= self._width(group.id)
-            waiting += self._inner[group.id]
+            for inner in self._inner[group.id]:
+                heappush(waiting, self._by_importance(inner))
         return found
 
     def _ancestors(self, opened: set[str]) -> list[str]:
@@ -160,10 +162,13 @@ class _Tree:
         """Boxes directly in a group."""
         return min(len(self._nodes[group]), MAX_IN_GROUP) + len(self._inner[group])
 
-    def _importance(self, group: Group) -> tuple[int, int, int, str]:
+    def _by_importance(self, group: Group) -> tuple[tuple[int, int, int, str], Group]:
+        """The group behind what sorts it: paths to data, then the worst findings, then the smaller.
+        Ids are unique, so groups themselves are never compared."""
         nodes = self.all_in(group.id)
-        on_path = sum(node.id in self._on_path for node in nodes)
-        return -min(on_path, 1), -max(map(worst_of, nodes), default=0), len(nodes), group.id
+        on_path = any(node.id in self._on_path for node in nodes)
+        worst = max(map(worst_of, nodes), default=0)
+        return (-on_path, -worst, len(nodes), group.id), group
 
     def boxes(self, group: str, is_open: Collection[str]) -> Iterator[tuple[Box, int]]:
         for inner in self._inner[group]:

@@ -16,18 +16,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from celery import Celery, current_app
 from django.db import connection
-from kombu import Queue
 
 from infra_mind.embedded import with_parent
 from tests.chaos.storm import Faults, table
-from tests.chaos.test_rabbitmq import RabbitMQ, rabbitmq
+from tests.chaos.test_rabbitmq import RabbitMQ, callers, rabbitmq
 from tests.chaos.test_storm import weather
 from tests.servers import Servers
 from tests.stack import Process, Stack, free_port, new_stack
 
-__all__ = ["rabbitmq"]
+__all__ = ["callers", "rabbitmq"]
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
@@ -84,28 +82,6 @@ class ScaledFaults(Faults):
     def flush_broker(self) -> None:
         self.rabbitmq.stop()
         self.rabbitmq.start()
-
-
-@pytest.fixture
-def callers(rabbitmq: RabbitMQ) -> Iterator[None]:
-    """This process's settings name Valkey: a second Celery application rings RabbitMQ."""
-    before = current_app._get_current_object()
-    app = Celery("callers", broker=rabbitmq.url, set_as_current=False)
-    app.config_from_object("django.conf:settings", namespace="CELERY")
-    quorum = {"x-queue-type": "quorum"}
-    app.conf.update(
-        broker_url=rabbitmq.url,
-        broker_transport_options={},
-        task_queues=[
-            Queue(queue.name, routing_key=queue.name, queue_arguments=quorum)
-            for queue in before.conf.task_queues
-        ],
-    )
-    app.set_default()  # for every thread
-    app.set_current()
-    yield
-    before.set_default()
-    before.set_current()
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery, current_app
+from kombu import Queue
 
 from infra_mind.embedded import with_parent
 from tasks_ui.models import FINAL, State, TaskRun
@@ -20,7 +22,7 @@ from tests.servers import Servers
 from tests.stack import Stack, free_port, new_stack, wait_until
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-Queue = Callable[..., TaskRun]
+QueueProbe = Callable[..., TaskRun]
 
 
 class RabbitMQ:
@@ -95,8 +97,30 @@ def rabbitmq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rabbit
 
 
 @pytest.fixture
+def callers(rabbitmq: RabbitMQ) -> Iterator[None]:
+    """This process's settings name Valkey: a second Celery application rings RabbitMQ."""
+    before = current_app._get_current_object()
+    app = Celery("callers", broker=rabbitmq.url, set_as_current=False)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    quorum = {"x-queue-type": "quorum"}
+    app.conf.update(
+        broker_url=rabbitmq.url,
+        broker_transport_options={},
+        task_queues=[
+            Queue(queue.name, routing_key=queue.name, queue_arguments=quorum)
+            for queue in before.conf.task_queues
+        ],
+    )
+    app.set_default()  # for every thread
+    app.set_current()
+    yield
+    before.set_default()
+    before.set_current()
+
+
+@pytest.fixture
 def rabbit_stack(
-    rabbitmq: RabbitMQ, alone: None, servers: Servers, tmp_path: Path
+    rabbitmq: RabbitMQ, callers: None, alone: None, servers: Servers, tmp_path: Path
 ) -> Iterator[Stack]:
     stack = new_stack(servers, tmp_path / "stack")
     try:
@@ -106,10 +130,8 @@ def rabbit_stack(
 
 
 def test_runs_end_once_over_a_killed_worker_and_a_restarted_broker(
-    rabbit_stack: Stack, rabbitmq: RabbitMQ, queue_probe: Queue
+    rabbit_stack: Stack, rabbitmq: RabbitMQ, queue_probe: QueueProbe
 ) -> None:
-    """The test's own process rings Valkey, where nobody listens: each run starts because the
-    reconciler rings again."""
     runs = [queue_probe(duration_s=0.2) for _ in range(12)]
     last = queue_probe(duration_s=3)
     wait_until(
