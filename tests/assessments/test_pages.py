@@ -375,7 +375,7 @@ def test_a_failed_run_says_what_can_be_done(browser_of_alice: Client, alice: Use
         reverse("run", args=[run.assessment_id, run.number])
     ).content.decode()
     assert "The worker was lost 4 times." in page
-    assert "the machine had no memory left" in page
+    assert "the machine ran out of memory" in page
 
 
 def test_a_finding_shows_its_lines_on_its_own_page_and_as_a_part(
