@@ -1,4 +1,4 @@
-"""The agents: plain Python, each from the scan's output and the requirements to an answer with
+"""The agents: plain Python. Each turns the scan's output and the requirements into an answer with
 sources, scope by scope."""
 
 from __future__ import annotations

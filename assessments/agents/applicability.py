@@ -1,8 +1,8 @@
-"""Which checks say something about the resource they ran on.
+"""Which checks are meaningful for the resource they ran on.
 
-Checkov reports a pass for every rule whose resource type fits, also where the rule looked at
-nothing: the kube-apiserver's flags on an nginx container, Defender for Key Vault on a plan that
-covers virtual machines. Such a pass is left out. What failed always counts.
+Checkov reports a pass for every rule whose resource type fits, even if the rule looked at nothing:
+the kube-apiserver's flags on an nginx container, Defender for Key Vault on a plan that covers
+virtual machines. Such a pass is left out. Failures always count.
 """
 
 from __future__ import annotations

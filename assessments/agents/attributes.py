@@ -1,9 +1,8 @@
-"""Reading declared configuration, whatever wrote it: Terraform, a plan, CloudFormation, Kubernetes
-or Compose.
+"""Reads declared configuration from any source: Terraform, a plan, CloudFormation, Kubernetes or
+Compose.
 
-A value that is absent takes the caller's default; a value that is there but can't be resolved from
-the code (a reference, an intrinsic function, null) reads as None, "unknown". The two must never be
-mixed up.
+An absent value takes the caller's default; a value that can't be resolved from the code (a
+reference, an intrinsic function, null) reads as None, "unknown". The two must never be confused.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One agent over every scope of an upload: an input for each, and one answer from theirs.
 
-Scopes are independent: what is declared in one changes nothing in the answer about another.
+Scopes are independent: declarations in one don't affect the answer about another.
 """
 
 from __future__ import annotations

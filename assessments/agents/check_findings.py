@@ -1,4 +1,4 @@
-"""A failed check of the scan as a finding in words."""
+"""Turns a failed check of the scan into a finding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _ENSURE = re.compile(r"^\s*(?:make sure|ensured?|ensures)\b\s*(?:that\b)?\s*", r
 
 
 def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -> AgentFinding:
-    """The finding of one failed check. This project's own words go before the engine's."""
+    """The finding of one failed check. This project's own wording takes precedence over the
+    engine's."""
     entry = entries().get(check.rule)
     line = check.focus or check.line_start
     said = shown(check.evidence, Focus(line, check.missing))
@@ -71,7 +72,7 @@ def problem_of(title: str) -> str:
 
 
 def sorted_findings(findings: Iterable[AgentFinding]) -> list[AgentFinding]:
-    """The worst first, then by file and line; equal keys are told apart by a running number."""
+    """Worst first, then by file and line; equal keys are distinguished by a running number."""
     ordered = sorted(
         findings,
         key=lambda each: (-each.severity, each.file, each.line_start, each.rule, each.resource),

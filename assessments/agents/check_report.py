@@ -1,5 +1,4 @@
-"""What the agents that rest on checks show in common: counts, figures and tables, each with its
-source."""
+"""What check-based agents have in common: counts, figures and tables, each with its source."""
 
 from __future__ import annotations
 
@@ -63,7 +62,7 @@ def is_linted(data: AgentInput) -> bool:
 
 
 def counted_source(tally: Tally) -> str:
-    """What a count of checks rests on."""
+    """The source of a count of checks."""
     total = tally.passed_count + tally.failed_count + tally.suppressed + tally.listed
     return (
         f"Counted over {total} checks that ran on the uploaded files, each with its file and line"
@@ -71,7 +70,7 @@ def counted_source(tally: Tally) -> str:
 
 
 def severity_figures(findings: list[AgentFinding]) -> list[Figure]:
-    """One figure per severity, the worst first."""
+    """One figure per severity, worst first."""
     return [
         Figure(
             key=f"findings_{level.name.lower()}",

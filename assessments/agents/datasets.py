@@ -1,5 +1,5 @@
-"""The data sets that ship with Infra Mind: read once, never changed, each with its source and
-vintage."""
+"""The data sets that ship with Infra Mind: read once, never modified, each with its source and
+date."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Header:
     licence: str
 
     def cite(self, detail: str = "") -> str:
-        """One line for beside a number: what, when, where."""
+        """One line to show beside a number: what, when, where."""
         return f"{self.source}, as of {self.as_of}{f', {detail}' if detail else ''} ({self.url})"
 
 

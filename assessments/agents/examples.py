@@ -1,8 +1,8 @@
 """Code examples in the reader's own names.
 
-An example of the data set speaks of ``aws_s3_bucket.example`` and of things that it invents. Where
-a finding's own resource is all that it speaks of, the example is shown with that name. Else it is
-not shown, as the reader would have to take it apart.
+An example in the data set uses ``aws_s3_bucket.example`` and other invented names. If it mentions
+only the finding's own resource, it is shown with that resource's name. Otherwise it is not shown,
+as the reader would have to adapt it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where requests go: the references of a scope read as "passes requests to".
+"""Where requests go: a scope's references, interpreted as "passes requests to".
 
 Some declarations name what they pass requests to (a listener its target group), others what passes
 requests to them (a service its target group). ``_FORWARD`` and ``_BACK`` say which is which; what

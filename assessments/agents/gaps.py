@@ -1,8 +1,7 @@
-"""What an agent could not look at, and what that does to its score.
+"""What an agent could not look at, and how that affects its score.
 
-A file that was not read in full may hold anything, so a score of 100 beside it would be a promise
-that nobody checked: it is withheld. A lower score stays: it is a score of what was read, and says
-so.
+A file that was not read in full may contain anything, so a score of 100 would claim something
+unchecked: it is withheld. A lower score stays: it is the score of what was read, and says so.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def _scope_answer(scope: Scope, result: AgentResult) -> ScopeAnswer:
 
 
 def _findings(answers: Answers) -> list[AgentFinding]:
-    """The worst first, the largest saving first; else in the order of the scopes and of their own
+    """Worst first, largest saving first; otherwise in the order of the scopes and of their own
     answers."""
     every = [finding for _, result in answers for finding in result.findings]
     return sorted(every, key=lambda each: (-each.severity, -(each.monthly_saving_usd or 0)))

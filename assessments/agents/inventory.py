@@ -1,5 +1,5 @@
-"""One model of what runs: machines, databases, volumes, balancers, workloads, from every kind of
-file alike.
+"""One model of what runs (machines, databases, volumes, balancers, workloads), for every kind of
+file.
 
 Provider defaults that apply when an argument is not declared are those of the Terraform AWS
 provider's resource pages (registry.terraform.io/providers/hashicorp/aws, 5.x) and of the AWS

@@ -1,4 +1,4 @@
-"""One problem, however many rules see it.
+"""One problem, however many rules report it.
 
 Rules that the crosswalk puts under the same published check, or that share a line of the table of
 rules, are one problem: ``CKV_AWS_53`` to ``CKV_AWS_56`` and ``CKV2_AWS_6`` all ask for a bucket's
@@ -41,7 +41,7 @@ def _problems() -> dict[str, str]:
 
 
 def _keys(rule: str) -> list[str]:
-    """Words alone don't join rules of two providers: a bucket of S3 is not one of Azure's."""
+    """Wording alone doesn't join rules of two providers: an S3 bucket is not an Azure one."""
     entry, known = entries().get(rule), known_rules().get(rule)
     provider = rule.split("_")[1] if "_" in rule else ""
     titled = [f"{provider}: {known.title or known.action}"] if known else []

@@ -1,7 +1,7 @@
-"""The reference graph of one scope: which resource names which, and where that stands.
+"""The reference graph of one scope: which resource refers to which, and where.
 
-An edge says that one declaration mentions another resource, no more. What that means (a request
-passes, a group lets in) is for ``flow`` and ``exposure`` to say.
+An edge only means that one declaration mentions another resource. ``flow`` and ``exposure``
+interpret it (a request passes, a group grants access).
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ class Graph:
     _into: dict[str, list[Edge]] = field(default_factory=dict)
 
     def names(self, resource: Resource, *kinds: str) -> list[Edge]:
-        """What ``resource`` names, of some kinds or of any."""
+        """What ``resource`` refers to, of some kinds or of any."""
         edges = self._out.get(resource.address, [])
         return [each for each in edges if not kinds or kind_of(each.target) in kinds]
 
     def named_by(self, resource: Resource, *kinds: str) -> list[Edge]:
-        """What names ``resource``."""
+        """What refers to ``resource``."""
         edges = self._into.get(resource.address, [])
         return [each for each in edges if not kinds or kind_of(each.source) in kinds]
 

@@ -1,4 +1,4 @@
-"""The ways that requests take through one scope, from where they come in to what keeps the data."""
+"""The paths of requests through one scope, from where they come in to where data is stored."""
 
 from __future__ import annotations
 

@@ -28,10 +28,11 @@ def finding_about(
     subject: str = "",
     monthly_saving_usd: float | None = None,
 ) -> AgentFinding:
-    """A finding of ``rule`` at the line of the resource that shows it, by the table's attribute;
-    without a resource it is about the requirements.
+    """A finding of ``rule`` at the resource's line that shows the problem, located by the table's
+    attribute; without a resource it is about the requirements.
 
-    ``subject`` tells findings of one rule apart across runs, by default the resource's address.
+    ``subject`` distinguishes findings of one rule across runs; by default it is the resource's
+    address.
     """
     named = resource.address if resource else "requirements"
     code = resource.code if resource else []

@@ -1,4 +1,4 @@
-"""Which agent answers for a check, and what the check is about: decided here alone.
+"""Which agent is responsible for a check, and what the check is about: decided only here.
 
 A failed check becomes a finding of exactly one agent, so that nothing is counted twice:
 

@@ -1,4 +1,4 @@
-"""Which scope a person's requirements describe.
+"""Which scope the stated requirements describe.
 
 Frameworks, provider and regions hold for every scope. Traffic, replicas, budget and targets
 describe one deployment (``DEPLOYMENT_FIELDS``): where there are several, ``Requirements.scope``
