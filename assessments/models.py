@@ -635,6 +635,9 @@ class Report(models.Model):
     task = models.OneToOneField(TaskRun, models.SET_NULL, null=True, related_name="document")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.TECHNICAL)
     format = models.CharField(max_length=8, choices=Format, default=Format.HTML)
+    scope = models.CharField(
+        max_length=600, blank=True, help_text="Key of the one scope that it is about; empty: all"
+    )
     content = models.BinaryField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -650,7 +653,8 @@ class Report(models.Model):
     def file_name(self) -> str:
         """``shop-run-3-technical.html``, of ASCII letters, digits and ``-_.`` alone. Reads the run
         and its assessment."""
-        words = f"{self.run}-{self.kind}".replace(" ", "-")
+        of_scope = f"-{self.scope[:60].replace('/', '-')}" if self.scope else ""
+        words = f"{self.run}-{self.kind}{of_scope}".replace(" ", "-")
         safe = "".join(c for c in words if c.isascii() and (c.isalnum() or c in "-_."))
         return f"{safe}.{'md' if self.format == self.Format.MARKDOWN else self.format}"
 

@@ -114,8 +114,13 @@ def mutes_of(run: AssessmentRun) -> dict[str, FindingMute]:
 def severity_counts(run: AssessmentRun) -> dict[str, int]:
     """Findings to fix by severity, worst first; without muted ones, and without those of
     compliance, which repeat the others'."""
+    return counts_of(run.findings.all())
+
+
+def counts_of(findings: FindingQuerySet) -> dict[str, int]:
+    """The same of some of a run's findings."""
     counts = dict.fromkeys((level.name.lower() for level in sorted(Severity, reverse=True)), 0)
-    for level in run.findings.counted().unmuted().values_list("severity", flat=True).order_by():
+    for level in findings.counted().unmuted().values_list("severity", flat=True).order_by():
         counts[Severity(level).name.lower()] += 1
     return counts
 

@@ -260,7 +260,12 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
         if report is None:
             raise CannotRunAgainError("What it was about was deleted.")
         document = request_report(
-            report.run, by=by, kind=report.kind, format=report.format, again_of=task
+            report.run,
+            by=by,
+            kind=report.kind,
+            format=report.format,
+            scope=report.scope,
+            again_of=task,
         )
         return TaskRun.objects.get(document=document)
     runs = AssessmentRun.objects.select_related("assessment", "version")
@@ -302,22 +307,31 @@ def queue_recommendations(run: AssessmentRun, *, again_of: TaskRun | None = None
     )
 
 
+class UnknownScopeError(Exception):
+    """The run has no scope with that key."""
+
+
 def request_report(
     run: AssessmentRun,
     *,
     by: AbstractBaseUser,
     kind: str,
     format: str,
+    scope: str = "",
     again_of: TaskRun | None = None,
 ) -> Report:
-    """Queue a report of a run. Its task is ``report.task``. Raises QuotaError, with nothing
-    stored."""
+    """Queue a report of a run, or of one of its scopes by its key. Its task is ``report.task``.
+    Raises UnknownScopeError and QuotaError, with nothing stored."""
+    if scope and scope not in {each["key"] for each in run.scopes}:
+        raise UnknownScopeError(f"Run {run.number} has no scope {scope}.")
     owner_id = run.assessment.owner_id
     with transaction.atomic():
         quotas.lock(owner_id, by.pk)
         quotas.check_waiting(by.pk)
         quotas.check_reports(owner_id)
-        return _queue_report(run, owner_id=by.pk, kind=kind, format=format, again_of=again_of)
+        return _queue_report(
+            run, owner_id=by.pk, kind=kind, format=format, scope=scope, again_of=again_of
+        )
 
 
 def follow_with_report(run: AssessmentRun) -> str:
@@ -407,9 +421,15 @@ def _earlier[M: (Assessment, TaskRun)](
 
 
 def _queue_report(
-    run: AssessmentRun, *, owner_id: int, kind: str, format: str, again_of: TaskRun | None
+    run: AssessmentRun,
+    *,
+    owner_id: int,
+    kind: str,
+    format: str,
+    scope: str = "",
+    again_of: TaskRun | None,
 ) -> Report:
-    report = Report.objects.create(run=run, kind=kind, format=format)
+    report = Report.objects.create(run=run, kind=kind, format=format, scope=scope)
     report.task = create_run(
         owner_id=owner_id,
         kind=kinds.REPORT.name,

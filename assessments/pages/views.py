@@ -39,6 +39,7 @@ from assessments.reports import CONTENT_TYPES
 from assessments.scan.intake import UploadError
 from assessments.services import (
     SAMPLE_NAME,
+    UnknownScopeError,
     analyze_upload,
     create_sample,
     request_report,
@@ -331,7 +332,10 @@ def make_report(request: SignedInRequest, assessment_id: UUID, number: int) -> H
     if kind not in Report.Kind.values or format not in Report.Format.values:
         raise Http404
     try:
-        request_report(found, by=request.user, kind=kind, format=format)
+        scope = request.POST.get("scope", "")
+        request_report(found, by=request.user, kind=kind, format=format, scope=scope)
+    except UnknownScopeError as error:
+        raise Http404 from error
     except QuotaError as error:
         messages.error(request, error.message)
         return redirect("run", found.assessment_id, found.number)

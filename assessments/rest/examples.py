@@ -75,6 +75,7 @@ REPORT = {
     "run": 1,
     "kind": "technical",
     "format": "json",
+    "scope": "",
     "task_id": examples.NEW_TASK_ID,
     "created_at": "2026-11-23T16:05:00Z",
     "is_ready": False,

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from ninja import Router, Status
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from assessments.models import Report
 from assessments.reports import CONTENT_TYPES
 from assessments.rest.shared import Cursor, PageLimit, RunNumber, page_of, run_of, visible
-from assessments.services import delete_report, request_report
+from assessments.services import UnknownScopeError, delete_report, request_report
 from tasks_ui.access.audit import Event, record
 from tasks_ui.access.auth import caller
 from tasks_ui.rest.problems import problem
@@ -45,6 +45,7 @@ class ReportIn(BaseModel):
 
     kind: Report.Kind = Report.Kind.TECHNICAL
     format: Report.Format = Report.Format.HTML
+    scope: str = Field(default="", max_length=600, description="Key of a scope; empty: all")
 
 
 class ReportOut(BaseModel):
@@ -54,6 +55,7 @@ class ReportOut(BaseModel):
     run: int
     kind: Report.Kind
     format: Report.Format
+    scope: str
     task_id: UUID | None
     created_at: datetime
     is_ready: bool
@@ -61,7 +63,7 @@ class ReportOut(BaseModel):
 
     @classmethod
     def of(cls, report: Report, *, is_ready: bool) -> ReportOut:
-        names = ("id", "kind", "format", "task_id", "created_at")
+        names = ("id", "kind", "format", "scope", "task_id", "created_at")
         url = reverse("api-v1:download_report", args=[report.run.assessment_id, report.pk])
         own = {name: getattr(report, name) for name in names}
         return cls(run=report.run.number, is_ready=is_ready, url=url, **own)
@@ -101,11 +103,20 @@ def list_reports(
 def create_report(
     request: HttpRequest, assessment_id: UUID, wanted: ReportIn, run: RunNumber = None
 ) -> Any:
-    """Create a report of a finished run."""
+    """Create a report of a finished run, or of one of its scopes."""
     chosen = run_of(visible(request, assessment_id), run)
     if chosen.finished_at is None:
         return problem(409, "The run has not finished yet. Ask for its report when it has.")
-    report = request_report(chosen, by=caller(request), kind=wanted.kind, format=wanted.format)
+    try:
+        report = request_report(
+            chosen,
+            by=caller(request),
+            kind=wanted.kind,
+            format=wanted.format,
+            scope=wanted.scope,
+        )
+    except UnknownScopeError as error:
+        return problem(422, str(error))
     return Status(202, ReportOut.of(report, is_ready=False))
 
 

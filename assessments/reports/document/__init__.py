@@ -18,6 +18,7 @@ from assessments.reports.document import (
     summary,
     trend,
 )
+from assessments.reports.document.scope import scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +61,8 @@ def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> di
             "requirements": run.requirements,
             "needs_attention": run.attention,
             "sandbox": run.summary.get("sandbox", ""),
-            "scopes": run.scopes,
+            "scope": report.scope,
+            "scopes": scopes_of(report),
         }
     }
     names = sections_of(report)

@@ -6,6 +6,7 @@ from typing import Any
 
 from assessments.agents import AGENTS
 from assessments.models import AgentReport, Report
+from assessments.reports.document.scope import answer_of
 
 ONLY_AGENT = {Report.Kind.COMPLIANCE: "compliance", Report.Kind.COST: "cost"}
 
@@ -40,5 +41,5 @@ def _agent(answer: AgentReport, *, tables: list[dict[str, Any]]) -> dict[str, An
 
 def answers(report: Report) -> list[AgentReport]:
     only = ONLY_AGENT.get(Report.Kind(report.kind))
-    answers = report.run.reports.exclude(status="")
-    return list(answers.filter(agent=only) if only else answers)
+    found = report.run.reports.exclude(status="")
+    return [answer_of(each, report) for each in (found.filter(agent=only) if only else found)]

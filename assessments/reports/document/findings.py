@@ -8,12 +8,14 @@ from assessments.agents.types import Severity
 from assessments.models import Finding, FindingMute, Report
 from assessments.muting import mutes_of
 from assessments.reports.document.agents import ONLY_AGENT
+from assessments.reports.document.scope import findings_of
 
 
 def findings(report: Report) -> list[dict[str, Any]]:
     """The worst first, the muted last."""
     only = ONLY_AGENT.get(Report.Kind(report.kind))
-    findings = report.run.findings.filter(agent=only) if only else report.run.findings.counted()
+    every = findings_of(report)
+    findings = every.filter(agent=only) if only else every.counted()
     mutes = mutes_of(report.run)
     rows = [_finding(finding, mutes.get(finding.fingerprint)) for finding in findings]
     return sorted(rows, key=lambda row: row["muted"] is not None)

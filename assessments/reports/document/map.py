@@ -10,6 +10,7 @@ from assessments.diagram.svg import Look, svg_of
 from assessments.diagram.types import INTERNET, Diagram
 from assessments.mapping import map_of
 from assessments.models import Report
+from assessments.reports.document.scope import within
 
 DRAWN_IN = {Report.Format.HTML, Report.Format.PDF}
 
@@ -17,7 +18,8 @@ DRAWN_IN = {Report.Format.HTML, Report.Format.PDF}
 def map_section(report: Report) -> dict[str, Any]:
     """``paths`` in words, each step with its ``source`` (file and line); ``svg`` is the drawing, in
     formats that can show one. Empty without a map."""
-    drawn = map_of(report.run)
+    whole = map_of(report.run)
+    drawn = whole and within(whole, report.scope)
     if drawn is None or not drawn.nodes:
         return {}
     section: dict[str, Any] = {"paths": _paths(drawn), "more_paths": drawn.paths_left_out}

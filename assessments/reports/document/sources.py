@@ -12,11 +12,12 @@ from assessments.agents.types import AgentStatus
 from assessments.ages import age
 from assessments.models import Report
 from assessments.reports.document.agents import answers
+from assessments.reports.document.scope import coverage_of, resources_of
 from assessments.scan.types import CoverageStatus
 
 
 def resources(report: Report) -> list[dict[str, Any]]:
-    return list(report.run.resources)
+    return resources_of(report)
 
 
 def coverage(report: Report) -> list[dict[str, Any]]:
@@ -24,7 +25,7 @@ def coverage(report: Report) -> list[dict[str, Any]]:
     only the gaps."""
     files = [
         {"file": row["path"], **{key: row[key] for key in _COVERAGE_KEYS}}
-        for row in report.run.coverage
+        for row in coverage_of(report)
     ]
     if report.kind != Report.Kind.EXECUTIVE:
         return files

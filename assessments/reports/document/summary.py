@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+from assessments.comparing import Comparison
 from assessments.models import Report
-from assessments.muting import muted_count, severity_counts
+from assessments.muting import counts_of
+from assessments.reports.document.scope import (
+    checks_of,
+    coverage_of,
+    findings_of,
+    resources_of,
+    scopes_of,
+)
 from assessments.scan.types import CoverageStatus
 
 
 def summary(report: Report) -> dict[str, Any]:
     """``figures``: counts over the whole run; ``budgets``: what is left of each scope's, in USD a
     month; ``comparison``: the counts against the run before."""
-    run = report.run
-    checks = run.summary.get("checks", {})
-    files = run.summary.get("coverage", {})
+    findings, checks = findings_of(report), checks_of(report)
+    files = Counter(row["status"] for row in coverage_of(report))
+    modelled = sum(each["type"] != "provider" for each in resources_of(report))
     figures = [
         *(
             _count(f"findings_{level}", f"{level.capitalize()} findings", n, "findings", _COUNTED)
-            for level, n in severity_counts(run).items()
+            for level, n in counts_of(findings).items()
         ),
         _count(
             "findings_muted",
             "Muted findings",
-            muted_count(run),
+            findings.counted().muted().count(),
             "findings",
             "Findings that a person accepted",
         ),
@@ -33,7 +42,7 @@ def summary(report: Report) -> dict[str, Any]:
             )
             for outcome in ("passed", "failed", "suppressed")
         ),
-        _count("resources", "Resources", run.summary.get("resources", 0), "resources", _MODELLED),
+        _count("resources", "Resources", modelled, "resources", _MODELLED),
         *(
             _count(f"files_{status}", f"Files {words}", files.get(status, 0), "files", _COVERED)
             for status, words in COVERAGE_WORDS.items()
@@ -42,7 +51,7 @@ def summary(report: Report) -> dict[str, Any]:
     return {
         "figures": figures,
         "budgets": _budgets(report),
-        "comparison": _comparison(run.summary.get("comparison")),
+        "comparison": _comparison(_compared(report)),
     }
 
 
@@ -73,14 +82,32 @@ def _budgets(report: Report) -> list[dict[str, Any]]:
     answer = report.run.reports.filter(agent="cost").first()
     if answer is None:
         return []
-    labels = {scope["key"]: scope["label"] for scope in report.run.scopes}
-    answers = answer.scopes or [{"scope": "", "figures": answer.figures}]
+    labels = {scope["key"]: scope["label"] for scope in scopes_of(report)}
+    every = answer.scopes or [{"scope": "", "figures": answer.figures}]
+    answers = [each for each in every if not report.scope or each["scope"] == report.scope]
     return [
         {**figure, "scope": labels.get(each["scope"], "")}
         for each in answers
         for figure in each["figures"]
         if figure["key"] == "budget_left"
     ]
+
+
+def _compared(report: Report) -> dict[str, int] | None:
+    """As synthesis counted it; of one scope, counted now in the same way."""
+    settled: dict[str, int] | None = report.run.summary.get("comparison")
+    if not settled or not report.scope:
+        return settled
+    before = report.run.assessment.runs.filter(number=settled["run"]).first()
+    if before is None:
+        return None
+    found = Comparison(report.run, before)
+    counts = {
+        name: getattr(found, name).filter(scope=report.scope).count()
+        for name in settled
+        if name != "run"
+    }
+    return {"run": settled["run"], **counts}
 
 
 def _comparison(settled: dict[str, int] | None) -> dict[str, Any] | None:

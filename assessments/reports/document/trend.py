@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assessments.models import AssessmentRun, Report
+from assessments.muting import counts_of
 
 LEAST_RUNS = 3
 """Fewer show no trend."""
@@ -16,7 +17,10 @@ def trend(report: Report) -> list[dict[str, Any]]:
     runs = report.run.assessment.runs.filter(
         status=AssessmentRun.Status.COMPLETED, number__lte=report.run.number
     )
-    rows = list(runs.values_list("number", "finished_at", "summary__severities")[:MOST_RUNS])
+    if report.scope:
+        rows = [(run.number, run.finished_at, _counts(run, report)) for run in runs[:MOST_RUNS]]
+    else:
+        rows = list(runs.values_list("number", "finished_at", "summary__severities")[:MOST_RUNS])
     if len(rows) < LEAST_RUNS:
         return []
     return [
@@ -29,3 +33,7 @@ def trend(report: Report) -> list[dict[str, Any]]:
         }
         for number, finished_at, counts in reversed(rows)
     ]
+
+
+def _counts(run: AssessmentRun, report: Report) -> dict[str, int]:
+    return counts_of(run.findings.filter(scope=report.scope))

@@ -42,7 +42,8 @@ SANDBOXES = {
 
 def title_of(document: dict[str, Any]) -> str:
     about = document["about"]
-    return clean(f"{about['assessment']}, run {about['run']}: {about['report_type']} report")
+    scope = f", {about['scopes'][0]['label']}" if about["scope"] and about["scopes"] else ""
+    return clean(f"{about['assessment']}, run {about['run']}{scope}: {about['report_type']} report")
 
 
 def blocks_of(document: dict[str, Any]) -> Iterator[Block]:

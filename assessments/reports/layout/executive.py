@@ -91,6 +91,7 @@ class _Parts:
             f"Run {about['run']}",
             f"assessed {date.fromisoformat(at[:10]):%-d %B %Y}" if at else "",
             counted(scopes, "scope") if scopes > 1 else "",
+            about["scopes"][0]["label"] if about["scope"] and scopes else "",
         ]
         return clean(" · ".join(filter(None, facts)))
 
