@@ -184,7 +184,7 @@ def prometheus(watching: Stack, folder: Path) -> Iterator[Prometheus]:
     text = re.sub(r"\n +for: .*", "", RULES.read_text())
     (folder / "alerts.yml").write_text(text)
     config = {
-        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "4s", "scrape_timeout": "4s", "evaluation_interval": "1s"},
         "rule_files": ["alerts.yml"],
         "scrape_configs": [
             {
