@@ -41,7 +41,7 @@ class BicepModule:
 
 
 def is_arm(value: dict[str, Any]) -> bool:
-    """By its schema, or by resources of Azure's with a version of their API."""
+    """Recognized by its schema, or by Azure resources with a version of their API."""
     if _TEMPLATE.search(str(value.get("$schema", ""))):
         return True
     resources = value.get("resources")
@@ -72,7 +72,7 @@ def given_values(value: Any) -> dict[str, Any]:
 
 
 def secure_defaults(path: str, text: str) -> Iterator[str]:
-    """Defaults of parameters that are declared to be secret: they are written out all the same."""
+    """Defaults of parameters that are declared secret: they are written out nevertheless."""
     if path.endswith(".bicep"):
         for found in _SECURE_PARAM.finditer(text):
             yield found[1]
@@ -87,7 +87,8 @@ def arm_units(value: dict[str, Any]) -> int:
 
 
 def bicep_modules(text: str) -> Iterator[BicepModule]:
-    """The modules that a Bicep file calls. Bicep takes no expression there, so the line says it."""
+    """The modules that a Bicep file calls. Bicep allows no expression there, so the line
+    itself suffices."""
     for found in _MODULE.finditer(text):
         yield BicepModule(found[1], text.count("\n", 0, found.start(1)) + 1)
 

@@ -1,5 +1,6 @@
-"""Characters that can't be stored: NUL, which PostgreSQL's text can't hold, and halves of surrogate
-pairs, which UTF-8 can't. Escapes put them into documents that are plain text themselves."""
+"""Characters that can't be stored: NUL, which PostgreSQL's text can't hold, and unpaired
+surrogates, which UTF-8 can't. Escapes can put them into documents that are themselves plain
+text."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def replaced(value: Any) -> Any:
 
 
 def storable[M: Message](message: M) -> M:
-    """``message`` itself, or, where it has such characters, one in which they are replaced."""
+    """``message`` itself, or a copy with such characters replaced if it has any."""
     try:
         if b"\\u0000" not in message.to_json():
             return message

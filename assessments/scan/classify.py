@@ -1,4 +1,4 @@
-"""What each uploaded file is, by name and content, and what keeps it from being read."""
+"""Classifies each uploaded file by name and content, and records what keeps it from being read."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ _FILE_FUNCTIONS = {
 _PARAMETERS_NAME = re.compile(r"(?:^|[.-])param(?:eter)?s?\.json$", re.IGNORECASE)
 KUSTOMIZATION_NAMES = {"kustomization.yaml", "kustomization.yml", "Kustomization"}
 MAX_LINE_BYTES = 1_000_000
-"""Longest line that is scanned, but for JSON on one line: engines' patterns are quadratic in it."""
+"""Longest line that is scanned, except single-line JSON: engines' patterns are quadratic in it."""
 
 
 class Role(StrEnum):
-    """What a file is for, where its kind alone does not say. Engines see MAIN files only."""
+    """What a file is for, if its kind alone does not say. Engines see MAIN files only."""
 
     MAIN = "main"
     KUSTOMIZATION = "kustomization"
@@ -84,7 +84,7 @@ class Role(StrEnum):
 class Classified:
     """One file with its kind and role.
 
-    ``gap`` says why it is not, or not wholly, read; ``units`` counts its declared things (blocks,
+    ``gap`` says why it is not read, or not in full; ``units`` counts its declared things (blocks,
     objects, services), at least 1; ``scannable`` is false when no engine of its kind can read it.
     ``hcl`` is the outline of a Terraform or variables file, ``documents`` are those of a YAML or
     JSON file.
@@ -116,12 +116,12 @@ _ENGINE_SETTINGS = re.compile(
     r"\.(checkov|hadolint|cfnlintrc|compose-lint)(\.ya?ml)?$|zizmor\.ya?ml$|setup\.cfg$",
     re.IGNORECASE,
 )
-"""Names under which our engines look for their settings. No engine is given such a file, even where
-it is also a template or a Compose file."""
+"""Names under which our engines look for their settings. No engine is given such a file, even if it
+is also a template or a Compose file."""
 
 
 def classify(file: InputFile) -> Classified:
-    """Tell what ``file`` is."""
+    """Determine what ``file`` is."""
     if _ENGINE_SETTINGS.match(posixpath.basename(file.path)):
         reason = f"Settings of a linter. They are not followed, {SEARCHED}."
         return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
@@ -243,8 +243,8 @@ def _terragrunt(file: InputFile, text: str) -> Classified:
 
 
 def _syntax_gap(file: InputFile, kind: FileKind, read: HclFile) -> FileCoverage | None:
-    """A file that is not HCL is still shown to the engines: they name the same fault, or read what
-    they can."""
+    """A file that is not HCL is still shown to the engines: they report the same error, or read
+    what they can."""
     if read.error is None:
         return None
     return FileCoverage(
@@ -265,7 +265,7 @@ def _terraform_gap(file: InputFile, body: Block) -> FileCoverage | None:
 
 
 def _outside(argument: Expression, file: InputFile) -> str | None:
-    """The path that ``file()`` is given, if it plainly leads out of the upload."""
+    """The path passed to ``file()``, if it plainly leads out of the upload."""
     parts = argument.parts if isinstance(argument, Template) else (argument,)
     texts = [_path_part(part) for part in parts]
     path = "".join(text for text in texts if text is not None)
@@ -309,7 +309,7 @@ def _json(file: InputFile, text: str) -> Classified:
         )
     if is_arm_parameters(value) or is_arm(value):
         return _arm(file, value, lines=text.count("\n") + 1)
-    # JSON is YAML, but for tabs; reading it again as YAML gives the lines.
+    # JSON is YAML, except for tabs; parsing it again as YAML gives the lines.
     if _is_cloudformation(value) or _is_kubernetes(value):
         return _yaml(file, text.replace("\t", "  "), kind=FileKind.UNKNOWN)
     return _unknown(file)
@@ -319,7 +319,7 @@ _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*+"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
 def _json_value(text: str) -> Any:
-    """Azure's own files may have comments, as their tools take them."""
+    """Azure's own files may have comments, since its tools accept them."""
     try:
         return read_json(text)
     except DocumentError:
@@ -386,7 +386,7 @@ _CROSSPLANE = re.compile(r"(?:^|\.)(?:crossplane|upbound)\.io/")
 
 
 def _crossplane_gap(file: InputFile, values: list[dict[str, Any]]) -> FileCoverage | None:
-    """Where it declares nothing else."""
+    """Only if it declares nothing else."""
     if not all(_CROSSPLANE.search(str(value.get("apiVersion", ""))) for value in values):
         return None
     reason = (
@@ -419,8 +419,8 @@ def _steps(file: InputFile, kind: FileKind, documents: list[Document], *, text: 
 
 
 def _templated(file: InputFile, text: str) -> Classified:
-    """YAML with template marks is Helm's, unless it reads as steps: pipelines and playbooks have
-    such marks, too."""
+    """YAML with template markers is Helm's, unless it reads as steps: pipelines and playbooks have
+    such markers, too."""
     try:
         documents = [each for each in read_yaml(text) if isinstance(each.value, dict | list)]
     except DocumentError:
@@ -432,7 +432,7 @@ def _templated(file: InputFile, text: str) -> Classified:
 
 
 def _helm_template(file: InputFile) -> Classified:
-    """No engine reads one as it is: its scope has it rendered, or names it as a gap."""
+    """No engine reads one directly: its scope has it rendered, or reports it as a gap."""
     return Classified(file, FileKind.KUBERNETES, scannable=False, role=Role.CHART)
 
 
@@ -468,7 +468,7 @@ def _is_cloudformation(value: dict[str, Any]) -> bool:
 
 def _is_kubernetes(value: dict[str, Any]) -> bool:
     kind, version = value.get("kind"), value.get("apiVersion")
-    # Kustomize, Helm and client configuration files have both fields too, and declare nothing.
+    # Kustomize, Helm and client configuration files also have both fields, but declare nothing.
     return (
         isinstance(kind, str)
         and isinstance(version, str)

@@ -1,5 +1,5 @@
-"""A Compose project's services as its files make them together: an override changes what the file
-beside it says (docs.docker.com/compose/how-tos/multiple-compose-files/merge)."""
+"""Merges the services of a Compose project's files: an override changes what the file beside it
+declares (docs.docker.com/compose/how-tos/multiple-compose-files/merge)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ REPLACED = {"command", "entrypoint"}
 
 
 def merged_services(services: Iterable[Resource]) -> list[Resource]:
-    """``services`` come in the order in which their files apply. Each stays where it is first
-    declared."""
+    """``services`` come in the order in which their files apply. Each keeps the place where it is
+    first declared."""
     found: dict[str, Resource] = {}
     for service in services:
         first = found.get(service.address)
@@ -27,7 +27,7 @@ def merged_services(services: Iterable[Resource]) -> list[Resource]:
 
 
 def _merged(first: Any, second: Any, *, depth: int) -> Any:
-    """Mappings are joined, lists are added up, anything else is replaced."""
+    """Mappings are merged, lists are concatenated, anything else is replaced."""
     if depth > MAX_DEPTH or second is None:
         return first
     if isinstance(first, dict) and isinstance(second, dict | list):
@@ -49,6 +49,6 @@ def _merged(first: Any, second: Any, *, depth: int) -> Any:
 
 
 def _pairs(items: list[Any]) -> dict[str, Any]:
-    """``["A=1"]`` as a mapping, as ``environment`` and ``labels`` may be written both ways."""
+    """``["A=1"]`` as a mapping, since ``environment`` and ``labels`` may be written either way."""
     pairs = (str(item).partition("=") for item in items)
     return {name: value for name, _, value in pairs}

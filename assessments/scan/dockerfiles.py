@@ -7,7 +7,7 @@ import re
 from assessments.scan.intake import InputFile
 
 MAX_LINES = 2_000
-"""Real ones have a few hundred."""
+"""Real Dockerfiles have a few hundred."""
 
 
 def is_cut(file: InputFile) -> bool:
@@ -29,8 +29,8 @@ _INSTRUCTION = re.compile(rb"\s*(?:RUN|COPY|ADD)\s", re.IGNORECASE)
 
 
 def without_comments_after_heredocs(file: InputFile) -> InputFile:
-    """The file with a comment right after a here-document (docs.docker.com/reference/dockerfile,
-    "Here-Documents") made an empty line: hadolint 2 ends there, and reads nothing that follows.
+    """The file with any comment right after a here-document (docs.docker.com/reference/dockerfile,
+    "Here-Documents") turned into an empty line: hadolint 2 stops there and reads nothing after it.
     Comments for hadolint itself stay."""
     if b"<<" not in file.content:
         return file

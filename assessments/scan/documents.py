@@ -1,8 +1,8 @@
-"""Reading YAML and JSON that may be hostile: with a budget, with line numbers, without executing
+"""Reads YAML and JSON that may be hostile: within a budget, with line numbers, without executing
 anything.
 
 A document's budget is counted on the event stream, before any object is built, and an alias counts
-as much as what it stands for: so a "billion laughs" file is refused after a few thousand events.
+as much as what it expands to: so a "billion laughs" file is refused after a few thousand events.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_NODES = 400_000
-"""Expanded nodes a file may have. 5 MB of dense YAML holds about this many."""
+"""Expanded nodes that a file may have. 5 MB of dense YAML holds about this many."""
 MAX_DEPTH = 60
 
 
@@ -60,7 +60,7 @@ def text_of(content: bytes) -> str:
 def read_yaml(text: str) -> list[Document]:
     """All non-empty documents of a YAML file. CloudFormation's short tags become their long forms.
 
-    Raises DocumentError for bad syntax and for documents past the budget.
+    Raises DocumentError for bad syntax and for documents over the budget.
     """
     try:
         _check_budget(text)
@@ -149,7 +149,7 @@ def _key_lines(
 
 
 def _span(node: yaml.Node) -> tuple[int, int]:
-    """1-based first and last line. A block collection's own end mark lies at the start of what
+    """1-based first and last line. A block collection's own end mark is at the start of what
     follows it, so its last line is that of its last item."""
     start, end = node.start_mark, node.end_mark
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
@@ -172,8 +172,8 @@ def _json_types(value: Any) -> Any:
 
 
 def _check_budget(text: str) -> None:
-    """Refuse cyclic aliases, and more expanded nodes or levels than the budget, from the events
-    alone."""
+    """Refuse cyclic aliases, and more expanded nodes or levels than the budget, judging by the
+    events alone."""
     anchors: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []
     total = 0

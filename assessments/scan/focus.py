@@ -2,9 +2,9 @@
 
 Checkov names the attributes that decided, as paths: ``ingress/[1]/cidr_blocks``,
 ``spec/template/spec/containers/[0]/image``. The table of rules may name the attribute that shows
-the problem; it goes first, as a check also lists what it merely looked at. A path is followed
-through the block's own lines, downwards, as far as it goes: an attribute that is missing has no
-line, and the block or list item that should hold it stands for it.
+the problem; it takes precedence, as a check also lists what it merely looked at. A path is followed
+downwards through the block's own lines, as far as it goes: a missing attribute has no line, so the
+block or list item that should contain it stands in for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import lru_cache
 from assessments.scan.types import CodeLine
 
 AROUND = 3
-"""Lines of evidence before and after the one that is marked."""
+"""Lines of evidence before and after the marked one."""
 MAX_EVIDENCE_LINES = 2 * AROUND + 1
 MAX_SHOWN_CHARS = 160
 
@@ -28,13 +28,13 @@ _COMPANION = re.compile(r"^(?:(?:aws|azurerm|google|alicloud|oci)_|NetworkPolicy
 _MAX_KEYS = 20
 _MAX_DEPTH = 20
 SELECTORS = frozenset({"name", "engine", "family", "databaseversion", "accountkind", "kind"})
-"""What checks read to decide whether they apply; never the fault, unless the table says so."""
+"""What checks read to decide whether they apply; never the problem, unless the table says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """The 1-based ``line`` that shows the problem. ``missing`` is what should be there and is not:
-    ``http_tokens``, or the type of a resource of its own (``aws_flow_log``)."""
+    """The 1-based ``line`` that shows the problem. ``missing`` is what should be there but isn't:
+    ``http_tokens``, or the type of a separate resource (``aws_flow_log``)."""
 
     line: int
     missing: str = ""
@@ -47,11 +47,11 @@ def focus_of(
     attribute: str = "",
     end: int | None = None,
 ) -> Focus | None:
-    """Where ``lines`` show what ``keys`` (Checkov's paths) and ``attribute`` (alternatives parted
-    by ``|``) name. ``end`` is the last line of the block, of which ``lines`` may be a part. Of
-    paths that lead equally far the last by name counts. None where neither names anything."""
+    """Where ``lines`` show what ``keys`` (Checkov's paths) and ``attribute`` (alternatives
+    separated by ``|``) name. ``end`` is the last line of the block, of which ``lines`` may be a
+    part. Of paths that lead equally far, the last by name wins. None if neither names anything."""
     named = [tuple(each.split(".")) for each in attribute.split("|") if each]
-    # Checkov's order is not always the same; the answer has to be.
+    # Checkov's order varies; the result must not.
     paths = [path for key in sorted(keys)[:_MAX_KEYS] if (path := _path(key))]
     agreed = [
         path for path in paths if any(_same(name, each[-1]) for name in path for each in named)
@@ -74,15 +74,15 @@ def _is_open(lines: Sequence[CodeLine], end: int | None) -> bool:
 
 
 def window(lines: Sequence[CodeLine], line: int) -> list[CodeLine]:
-    """The lines to show: the one with the number ``line``, and a few around it."""
+    """The lines to show: line number ``line`` and a few around it."""
     at = next((n for n, each in enumerate(lines) if each.number == line), 0)
     start = max(0, min(at - AROUND, len(lines) - MAX_EVIDENCE_LINES))
     return list(lines[start : start + MAX_EVIDENCE_LINES])
 
 
 def shown(lines: Sequence[CodeLine], focus: Focus | None) -> str:
-    """What the marked line says, in one line: ``publicly_accessible = true``, ``http_tokens is not
-    set``. Without a focus, the first line."""
+    """The marked line's statement, in one line: ``publicly_accessible = true``, ``http_tokens is
+    not set``. Without a focus, the first line."""
     if focus and focus.missing:
         is_resource = _COMPANION.match(focus.missing)
         return f"{focus.missing} is {'missing or incomplete' if is_resource else 'not set'}"
@@ -91,7 +91,7 @@ def shown(lines: Sequence[CodeLine], focus: Focus | None) -> str:
 
 
 def _joined(texts: Sequence[str]) -> str:
-    """The first line; with the entries below it, where it only opens a list."""
+    """The first line; with the entries below it if it only opens a list."""
     if not texts or not texts[0].endswith(("[", "(", ":")):
         return texts[0] if texts else ""
     entries: list[str] = []
@@ -115,8 +115,8 @@ def _path(key: str) -> tuple[str, ...]:
 
 
 def _focus(lines: Sequence[CodeLine], paths: Sequence[tuple[str, ...]]) -> Focus:
-    """Of the path that was followed furthest; what is left of it is missing, unless its last name
-    stands in the lines that it led to."""
+    """Decided by the path that was followed furthest; its remainder is missing, unless its last
+    name occurs in the lines that it led to."""
     trails = [_follow(lines, path) for path in paths]
     best = max(trails, key=lambda trail: (not trail.left, trail.depth, trails.index(trail)))
     if not best.left:
@@ -129,15 +129,15 @@ def _by_attribute(
     paths: Sequence[tuple[str, ...]],
     named: Sequence[tuple[str, ...]],
 ) -> Focus:
-    """By the table's attribute, nearest to where the paths lead. Where it is not there, the paths
-    decide: a block that they lead to lacks it."""
+    """By the table's attribute, at its occurrence nearest to where the paths lead. If it does not
+    occur, the paths decide: a block that they lead to lacks it."""
     trails = [trail for trail in (_follow(lines, path) for path in paths) if not trail.left]
     near = max(trails, key=lambda trail: trail.depth).at if trails else 0
     for each in named:
         if found := _anywhere(lines, each, near=near):
             return found
     if paths and paths[0][0] == "Properties":
-        # CloudFormation's own names are not those of the table, which speaks Terraform.
+        # CloudFormation's own names differ from those in the table, which uses Terraform's.
         return _focus(lines, paths)
     if not trails:
         return _focus(lines, named[:1])
@@ -193,7 +193,7 @@ def _names(path: Sequence[str]) -> tuple[str, ...]:
 
 
 def _within(lines: Sequence[CodeLine], trail: _Trail, name: str) -> Focus | None:
-    """The first mention of ``name`` in what a trail led to, also where several share a line
+    """The first mention of ``name`` in what a trail led to, even if several share a line
     (``versioning { enabled = false }``) or nothing is indented."""
     region = trail.region or range(trail.at + 1, len(lines))
     for at in (*((trail.at,) if trail.depth else ()), *region):
@@ -212,7 +212,7 @@ def _mentions(text: str, name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _NamedBy:
-    """The attributes that a line names, in plain spelling: the one that it ``declared``, and all
+    """The attributes that a line names, in normalized spelling: the one ``declared`` there, and all
     ``mentioned``."""
 
     declared: str | None
@@ -221,7 +221,7 @@ class _NamedBy:
 
 @lru_cache(maxsize=10_000)
 def _named_by(text: str) -> _NamedBy:
-    """Kept, for each of a block's checks goes over the same lines."""
+    """Cached, because each of a block's checks goes over the same lines."""
     match = _DECLARED.match(text)
     declared = _plain(match[1]) if match else None
     if text.lstrip().startswith(("#", "//")):
@@ -236,14 +236,14 @@ def _same(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _plain(name: str) -> str:
-    """One spelling for Terraform's, CloudFormation's and a policy's: ``kms_key_id``, ``KmsKeyId``;
+    """One spelling for Terraform, CloudFormation and policies: ``kms_key_id``, ``KmsKeyId``;
     ``actions``, ``Action``."""
     return name.replace("_", "").replace("-", "").lower().rstrip("s")
 
 
 def _below(lines: Sequence[CodeLine], at: int, stop: int) -> range:
-    """The lines that belong to the one at ``at``: those indented more, and, for YAML, a list at its
-    own indent."""
+    """The lines that belong to the one at ``at``: those indented further, and, for YAML, a list at
+    the same indent."""
     own = _indent(lines[at].text)
     is_key = lines[at].text.rstrip().endswith(":")
     for below in range(at + 1, stop):
@@ -255,7 +255,7 @@ def _below(lines: Sequence[CodeLine], at: int, stop: int) -> range:
 
 
 def _item(lines: Sequence[CodeLine], region: range, nth: int) -> range:
-    """The lines of the nth item of the YAML list in ``region``; none where there are fewer."""
+    """The lines of the nth item of the YAML list in ``region``; none if there are fewer."""
     dashes = [at for at in region if lines[at].text.lstrip().startswith("-")]
     if not dashes:
         return range(0)

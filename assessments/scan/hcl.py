@@ -1,8 +1,8 @@
-"""Reading HCL: blocks, attributes and expressions with their exact places, by the tree-sitter
-grammar of HCL (tree-sitter-hcl, Apache-2.0). JSON syntax (``.tf.json``) gives the same types.
+"""Reads HCL: blocks, attributes and expressions with their exact positions, using the tree-sitter
+grammar for HCL (tree-sitter-hcl, Apache-2.0). JSON syntax (``.tf.json``) gives the same types.
 
-The text may be hostile. Its size and the depth of blocks and expressions are bounded; what lies
-beyond is reported as an error, or read as ``Unknown``.
+The text may be hostile. Its size and the depth of blocks and expressions are bounded; anything
+beyond that is reported as an error, or read as ``Unknown``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BYTES = 500_000
-"""Parsing takes 1 s for a valid file of this size, and at most 4 s for the worst that was found
-(``"${`` over and over)."""
+"""Parsing takes 1 s for a valid file of this size, and at most 4 s for the worst input found
+(``"${`` repeated)."""
 MAX_DEPTH = 40
 LANGUAGE = Language(language())
 
@@ -35,7 +35,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Reference:
-    """``var.size`` is ("var", "size"); a literal index is a part of its own, another one is ``*``:
+    """``var.size`` is ("var", "size"); a literal index is a separate part, any other is ``*``:
     ``x.y[0].id`` is ("x", "y", "0", "id")."""
 
     parts: tuple[str, ...]
@@ -71,7 +71,7 @@ class Conditional:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operand for ``!`` and ``-``, else two."""
+    """One operand for ``!`` and ``-``, otherwise two."""
 
     operator: str
     operands: tuple[Expression, ...]
@@ -92,7 +92,7 @@ class For:
 
 @dataclass(frozen=True)
 class Unknown:
-    """What is not evaluated here (a splat, say); what it refers to is kept."""
+    """Something not evaluated here (such as a splat); its references are kept."""
 
     operands: tuple[Expression, ...] = ()
 
@@ -127,20 +127,20 @@ class Block:
 
 
 class HclError(DocumentError):
-    """A file that is not HCL, with the line where that shows."""
+    """A file that is not HCL, with the line where the error shows."""
 
 
 @dataclass(frozen=True)
 class HclFile:
-    """``error`` says where the file stops being HCL; what could be read is there all the same."""
+    """``error`` says where the file stops being HCL; whatever could be read is kept."""
 
     body: Block
     error: HclError | None = None
 
 
 def read_hcl(text: str, *, path: str) -> HclFile:
-    """Blocks and attributes of a Terraform or variables file. Raises HclError for a file past the
-    bounds, DocumentError for broken JSON."""
+    """Blocks and attributes of a Terraform or variables file. Raises HclError for a file over the
+    limits, DocumentError for broken JSON."""
     if path.endswith(".json"):
         return HclFile(_json_body(read_json(text), text))
     source = text.encode()
@@ -196,7 +196,7 @@ def _calls(expression: Expression) -> Iterator[Call]:
 
 
 def _first_error(root: Node) -> HclError:
-    """The first error in reading order: down to the first broken child each time."""
+    """The first error in reading order: descends into the first broken child each time."""
     node = root
     while not (node.is_error or node.is_missing):
         broken = [child for child in node.children if child.has_error or child.is_missing]
@@ -302,7 +302,7 @@ def _index(node: Node, depth: int) -> str:
 
 
 def _string(node: Node, depth: int) -> Expression:
-    """A quoted string or heredoc: a literal where it has no interpolation."""
+    """A quoted string or heredoc: a literal if it has no interpolation."""
     inner = node.named_children
     if inner and inner[0].type in {"quoted_template", "heredoc_template"}:
         node, inner = inner[0], inner[0].named_children
@@ -364,7 +364,7 @@ def _object(node: Node, depth: int) -> Expression:
 
 
 def _key(key: Expression) -> Expression:
-    """``{ aws = ... }``: a bare name is a string there, while its dots make it a reference."""
+    """``{ aws = ... }``: a bare name is a string there, but with dots it is a reference."""
     return Literal(key.parts[0]) if isinstance(key, Reference) and len(key.parts) == 1 else key
 
 
@@ -441,7 +441,7 @@ _READERS = {
 
 
 def expression_of(value: Any, *, depth: int = 0) -> Expression:
-    """A JSON value as an expression: strings are templates, as Terraform's JSON syntax has it."""
+    """A JSON value as an expression: strings are templates, as in Terraform's JSON syntax."""
     if depth > MAX_DEPTH:
         return Unknown()
     if isinstance(value, dict):
@@ -460,7 +460,7 @@ def expression_of(value: Any, *, depth: int = 0) -> Expression:
 
 
 def _template(text: str) -> Expression:
-    # In JSON the expression's own quotes are not escaped any more, so a heredoc takes it whole.
+    # In JSON the expression's own quotes are already unescaped, so a heredoc takes it whole.
     source = f"x = <<IM_JSON_TEXT\n{text}\nIM_JSON_TEXT\n"
     root = Parser(LANGUAGE).parse(source.encode()).root_node
     if root.has_error:
@@ -471,7 +471,7 @@ def _template(text: str) -> Expression:
 
 def _json_body(value: Any, text: str) -> Block:
     """JSON syntax: ``{"resource": {"type": {"name": {...}}}}`` as blocks. It has no lines of its
-    own, so each block gets the line of its name's first mention."""
+    own, so each block gets the line where its name first occurs."""
     blocks: list[Block] = []
     attributes: dict[str, Attribute] = {}
     for kind, content in value.items() if isinstance(value, dict) else ():

@@ -1,4 +1,4 @@
-"""Terraform source with its counts bounded, for an engine that unfolds them; no line moves."""
+"""Terraform source with its counts bounded, for an engine that expands them; no line moves."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 ANY = "(unknown)"
 """The key of the one instance that stands for a collection that can't be determined."""
 Edits = dict[str, list[tuple[int, int, str]]]
-"""By path: byte ranges and what takes their place."""
+"""By path: byte ranges and their replacements."""
 
 
 def large_counts(root: Root) -> Iterator[Counted]:
-    """What is above MAX_COUNT, in the order of the files."""
+    """Counts above MAX_COUNT, in file order."""
     for _, counted in sorted(root.counted.items()):
         if counted.number is not None and counted.number > MAX_COUNT:
             yield counted
@@ -40,7 +40,7 @@ def with_one_of_the_unknown(root: Root) -> Edits:
 
 
 def single(root: Root) -> Edits:
-    """Every count becomes 1: for source whose counts take too long to work out."""
+    """Every count becomes 1: for source whose counts take too long to evaluate."""
     every = [each for each in root.counted.values() if each.number != 0]
     return _edits((each, "1", _one(each.first)) for each in every)
 
@@ -79,7 +79,7 @@ def _one(items: Any) -> Any:
 
 
 def _collection(items: Any) -> str:
-    """As HCL: JSON is HCL, but for the start of an interpolation."""
+    """As HCL: JSON is HCL, except where an interpolation starts."""
     text = json.dumps(_plain(items)).replace("${", "$${").replace("%{", "%%{")
     return f"toset({text})" if isinstance(items, list) else text if items else ""
 

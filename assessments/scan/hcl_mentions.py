@@ -1,5 +1,5 @@
-"""Every name that stands in the blocks of a Terraform file, with the attribute it stands in, by the
-tree-sitter grammar of HCL."""
+"""Every name that occurs in the blocks of a Terraform file, with the attribute it occurs in, using
+the tree-sitter grammar for HCL."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MAX_DEPTH = 200
-"""Of nodes of the syntax tree; an expression in brackets takes three."""
+"""In nodes of the syntax tree; an expression in brackets takes three."""
 MAX_INDEX = 80
 
 
 @dataclass(frozen=True)
 class Mention:
-    """A name with its steps: ``("aws_lb", "web", "arn")``; ``indexes`` belong to the steps, as they
-    are written (``[0]``). ``at`` is the way from the block to the attribute."""
+    """A name with its steps: ``("aws_lb", "web", "arn")``; ``indexes`` belong to the steps, as
+    written (``[0]``). ``at`` is the path from the block to the attribute."""
 
     steps: tuple[str, ...]
     indexes: tuple[str, ...]
@@ -65,7 +65,7 @@ def _in_block(block: Node, at: tuple[str, ...], depth: int) -> Iterator[Mention]
 
 
 def _named(block: Node) -> tuple[str, ...]:
-    """The name of a nested block; that of a ``dynamic`` one is its label."""
+    """The name of a nested block; for a ``dynamic`` one, its label."""
     names = [label_of(each) for each in block.children if each.type in {"identifier", "string_lit"}]
     if names[:1] == ["dynamic"]:
         return tuple(names[1:2])
@@ -119,7 +119,7 @@ def _mention(name: Node, nodes: list[Node], at: tuple[str, ...]) -> Iterator[Men
 
 
 def _flat(nodes: list[Node]) -> Iterator[Node]:
-    """Steps and indexes; those after a splat stand within it."""
+    """Steps and indexes; those after a splat are inside it."""
     for node in nodes:
         for inner in node.named_children if node.type == "index" else [node]:
             if inner.type == "splat":

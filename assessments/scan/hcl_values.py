@@ -1,5 +1,5 @@
-"""What an HCL expression comes to, as far as the upload tells: variables, locals, plain operators
-and a few functions. Anything else is UNKNOWN, never a guess."""
+"""Evaluates an HCL expression as far as the upload determines it: variables, locals, plain
+operators and a few functions. Anything else is UNKNOWN, never a guess."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Lookup = Callable[[tuple[str, ...]], Any]
 
 
 class Budget:
-    """Steps that evaluating may take together: loops in loops grow past any bound of their own."""
+    """Total steps that evaluation may take: nested loops outgrow any bound on a single one."""
 
     def __init__(self, steps: int = MAX_STEPS) -> None:
         self.left = steps
@@ -45,7 +45,7 @@ class Budget:
 def evaluate(
     expression: Expression, lookup: Lookup, *, budget: Budget | None = None, depth: int = 0
 ) -> Any:
-    """A JSON value, in which single items may be UNKNOWN, or UNKNOWN."""
+    """A JSON value, in which individual items may be UNKNOWN, or UNKNOWN."""
     budget = budget or Budget()
     budget.left -= 1
     if depth > MAX_DEPTH or budget.left < 0:
@@ -86,7 +86,7 @@ def _looped(
     *,
     budget: Budget,
 ) -> Any:
-    """UNKNOWN where it can't be determined how many items the loop gives."""
+    """UNKNOWN if the number of items that the loop produces can't be determined."""
     if not isinstance(collection, dict | list):
         return UNKNOWN
     pairs = list(collection.items() if isinstance(collection, dict) else enumerate(collection))
@@ -122,7 +122,7 @@ def _grouped(pairs: list[tuple[Any, Any]]) -> Any:
 
 
 def step_into(value: Any, steps: tuple[str, ...]) -> Any:
-    """``value`` followed along attribute names and indexes."""
+    """Follows attribute names and indexes into ``value``."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step, UNKNOWN)
@@ -134,7 +134,7 @@ def step_into(value: Any, steps: tuple[str, ...]) -> Any:
 
 
 def instances(count: Any) -> int | None:
-    """How many instances a value of ``count`` gives; None where it is not known."""
+    """How many instances a value of ``count`` gives; None if unknown."""
     if isinstance(count, str):
         try:
             count = float(count)
@@ -146,7 +146,7 @@ def instances(count: Any) -> int | None:
 
 
 def each_instances(collection: Any) -> int | None:
-    """How many instances a value of ``for_each`` gives; None where it is not known."""
+    """How many instances a value of ``for_each`` gives; None if unknown."""
     return len(collection) if isinstance(collection, dict | list) else None
 
 
@@ -235,7 +235,7 @@ def _called(name: str, arguments: list[Any]) -> Any:
 
 
 def _whole(value: Any) -> bool:
-    """Whether nothing in ``value`` is unknown."""
+    """Whether ``value`` is fully known."""
     if isinstance(value, dict):
         return all(_whole(item) for item in value.values())
     if isinstance(value, list):
@@ -258,7 +258,7 @@ def _set(value: Any) -> Any:
 
 
 MAX_COMPARED = 500
-"""Items that are compared each with each."""
+"""Items that are compared pairwise."""
 
 
 def _range(*limits: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Intake: uploads become a flat list of bounded, safely named files, or a refusal in words."""
+"""Intake: turns uploads into a flat list of bounded, safely named files, or refuses them and says
+why."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ class Limits:
     byte.
 
     DEFLATE reaches at most about 1030:1 (zlib's technical details, "Maximum Compression Factor");
-    source code compresses 3 to 20 times, so ``ratio`` past 200 is taken for a bomb. It counts from
-    ``ratio_floor`` bytes on, so that a small file of blanks is no bomb.
+    source code compresses 3 to 20 times, so a ``ratio`` above 200 is treated as a bomb. It applies
+    from ``ratio_floor`` bytes on, so that a small file of blanks isn't one.
     """
 
     total_bytes: int = 50 * 1024 * 1024
@@ -61,7 +62,7 @@ class InputFile:
 
 
 class UploadError(Exception):
-    """An upload that is refused whole: what is wrong, in which file, and what to do next."""
+    """An upload that is refused as a whole: what is wrong, in which file, and what to do next."""
 
     def __init__(self, message: str, path: str = "", line: int | None = None) -> None:
         super().__init__(message)
@@ -107,7 +108,8 @@ def read_upload(
 
 
 def check_together(sizes: Mapping[str, int], *, limits: Limits) -> None:
-    """Whether files of several uploads (sizes in bytes by path) make up one. Raises UploadError."""
+    """Whether files of several uploads (sizes in bytes by path) fit into one. Raises
+    UploadError."""
     if len(sizes) > limits.files:
         raise UploadError(
             f"Together with the files that are there, more than {limits.files:,}. Remove some, or"
@@ -214,8 +216,8 @@ def _zip_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple
 
 def _tar_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple[str, bytes]]:
     budget = _Budget(name, packed=len(content), limits=limits)
-    # "r|gz" reads the stream once, forwards only: headers can't send us back for the same bytes
-    # again. The counting wrapper bounds what is skipped, too: tarfile reads through members that we
+    # "r|gz" reads the stream once, forwards only: headers can't send us back over the same bytes.
+    # The counting wrapper also bounds what is skipped: tarfile reads through members that we
     # never ask for.
     with (
         _BoundedGzip(content, budget) as stream,
@@ -236,7 +238,7 @@ def _tar_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple
 
 
 class _Budget:
-    """Counts what really comes out of an archive; what its headers claim is not asked."""
+    """Counts what actually comes out of an archive; sizes claimed by its headers are ignored."""
 
     def __init__(self, archive: str, *, packed: int, limits: Limits) -> None:
         self.archive = archive
@@ -262,7 +264,7 @@ class _Budget:
                 " decompression bombs do. Pack only the project's own files.",
                 self.archive,
             )
-        # Tar adds up to 1 kB of headers and padding a member.
+        # Tar adds up to 1 kB of headers and padding per member.
         if self.out > self.limits.total_bytes + self.limits.files * 1024:
             raise UploadError(
                 f"{self.archive} unpacks to more than {_mb(self.limits.total_bytes)}. Pack only the"
@@ -284,7 +286,7 @@ class _Budget:
 
 
 class _BoundedGzip(io.RawIOBase):
-    """A gzip stream whose output is counted as it is made."""
+    """A gzip stream whose output is counted as it is produced."""
 
     def __init__(self, content: bytes, budget: _Budget) -> None:
         import gzip

@@ -1,4 +1,4 @@
-"""The lines of an upload that hold a secret, masked as evidence masks them."""
+"""The lines of an upload that contain a secret, masked the same way as evidence."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from assessments.scan.types import CheckResult
 
 MAX_READ_CHARS = 8_000
-"""Of a line; what follows is never shown."""
+"""Per line; anything beyond is never shown."""
 
 
 def masked_lines(
     files: Sequence[InputFile], checks: Iterable[CheckResult]
 ) -> dict[str, dict[int, str]]:
-    """By path and 1-based number, the lines that read otherwise once masked.
+    """By path and 1-based number, the lines that change when masked.
 
     ``files`` are those that will be shown, ``checks`` the scan's. A value that is a secret in one
-    file is masked in all. ``on_done`` is given the number of files that are done.
+    file is masked in all. ``on_done`` receives the number of files processed.
     """
     flagged = flagged_lines(checks)
     classified = [classify(file) for file in files]
@@ -39,7 +39,7 @@ def masked_lines(
 
 
 def shown_lines(content: bytes) -> list[str]:
-    """The lines of a file as far as they are shown, not masked."""
+    """The lines of a file as far as they are shown, unmasked."""
     text = content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     return [line.rstrip("\r")[:MAX_READ_CHARS] for line in text.split("\n")]
 

@@ -1,4 +1,4 @@
-"""All shards' outputs as one: what the agents read."""
+"""Merges all shards' outputs into one: what the agents read."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ _WORST = [
 class ScanResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     """The merged scan. ``engines`` maps name to version. ``scopes`` is sorted by key.
 
-    Every uploaded file has exactly one entry in ``coverage``: the worst that is known of it.
-    ``gaps`` names all that was not read: any number of entries a file, each with the scope that
-    lacks it (see ``FileCoverage.scope``), none of them with the status ``read``.
+    Every uploaded file has exactly one entry in ``coverage``: the worst that is known about it.
+    ``gaps`` lists everything that was not read: any number of entries per file, each with the scope
+    that lacks it (see ``FileCoverage.scope``), none of them with the status ``read``.
     """
 
     scopes: list[Scope] = []
@@ -69,7 +69,7 @@ def merge(
     """Join, deduplicate and sort, scope by scope. ``failed_shards`` names files whose shard gave no
     answer (see ``shard_failure``).
 
-    The order of ``outputs`` does not matter. What was said of a file, and of no scope, holds in
+    The order of ``outputs`` does not matter. What was reported for a file without a scope holds in
     every scope that has the file. A line that the secrets check flags is masked in every
     other check's evidence, and its value everywhere.
     """
@@ -113,7 +113,7 @@ def merge(
 
 
 def _own_rules(outputs: Iterable[ShardOutput]) -> list[OwnRule]:
-    """The server's rules that the scan had, each once; one that some engine run could not take
+    """The server's rules used by the scan, each once; one that some engine run could not load
     counts as not loaded."""
     found: dict[str, OwnRule] = {}
     for rule in (each for output in outputs for each in output.own_rules):
@@ -138,7 +138,7 @@ def shard_failure(paths: Iterable[str], *, engine: str, reason: str) -> list[Fil
 def _worth_naming(
     units: Sequence[Unit], classified: Iterable[Classified], checks: Iterable[CheckResult]
 ) -> list[Scope]:
-    """The scopes, without the rest of the repository if it has nothing but files that are searched
+    """The scopes, without the rest of the repository if it contains only files that are searched
     for secrets, and none was found."""
     unknown = {item.file.path for item in classified if item.kind is FileKind.UNKNOWN}
     checked = {check.scope for check in checks}
@@ -152,7 +152,7 @@ def _worth_naming(
 
 
 class _Placed:
-    """Where files and resources belong, by what discovering the scopes gave."""
+    """Where files and resources belong, according to scope discovery."""
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self._units = {unit.scope.key: unit for unit in units}
@@ -162,7 +162,7 @@ class _Placed:
                 self._scopes.setdefault(path, []).append(unit.scope.key)
 
     def spread(self, checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
-        """Each check once for every scope that it holds in."""
+        """Each check once for every scope that it applies to."""
         for check in checks:
             if check.scope:
                 yield check
@@ -171,21 +171,21 @@ class _Placed:
                 yield check.replace(scope=key)
 
     def existing(self, checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
-        """Without those about resources that the scope does not have: engines report some for a
+        """Without checks on resources that the scope does not have: engines report some for a
         resource whose count is 0."""
         for check in checks:
             if not self._units[check.scope].lacks(check.resource):
                 yield check
 
     def exact(self, resources: Sequence[Resource]) -> Iterator[Resource]:
-        """Without what source only estimates where the root's own plan was read."""
+        """Without estimates from source if the root's own plan was read."""
         planned = {r.scope for r in resources if r.origin is FileKind.TERRAFORM_PLAN}
         for resource in resources:
             if resource.origin is not FileKind.TERRAFORM or resource.scope not in planned:
                 yield resource
 
     def known(self, resource: Resource) -> Resource:
-        """With what following its Terraform root gave."""
+        """With what was learned by following its Terraform root."""
         unit = self._units.get(resource.scope)
         facts = (
             unit.facts.resources.get(without_indexes(resource.address))
@@ -203,8 +203,8 @@ class _Placed:
 
 
 def _unique_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
-    """One entry per scope, rule, resource, file and lines. Where several modules of a scope share
-    a name, one failure is a failure."""
+    """One entry per scope, rule, resource, file and lines. If several modules of a scope share a
+    name, one failure makes the entry a failure."""
     order = [Outcome.PASSED, Outcome.SUPPRESSED, Outcome.FAILED]
     found: dict[tuple[str, str, str, str, int, int], CheckResult] = {}
     for check in checks:
@@ -222,7 +222,7 @@ def _unique_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
 
 
 def _unique_resources(resources: Iterable[Resource]) -> list[Resource]:
-    """Addresses made unique within their scope: the file is added."""
+    """Addresses made unique within their scope by adding the file."""
     found: dict[tuple[str, str], Resource] = {}
     for resource in sorted(resources, key=lambda r: (r.scope, r.address, r.file, r.line_start)):
         address = resource.address
@@ -249,7 +249,8 @@ def flagged_lines(checks: Iterable[CheckResult]) -> set[tuple[str, int]]:
 
 
 def flagged_values(files: Sequence[InputFile], flagged: set[tuple[str, int]]) -> set[str]:
-    """The secrets of the flagged lines. What only an engine recognized has a long word's form."""
+    """The secrets on the flagged lines. What only an engine recognized has the form of a long
+    word."""
     lines_of: dict[str, set[int]] = {}
     for path, number in flagged:
         lines_of.setdefault(path, set()).add(number)
@@ -296,7 +297,7 @@ def _masked_lines(
 
 
 def _gaps(classified: list[Classified], gaps: Iterable[FileCoverage]) -> list[FileCoverage]:
-    """All that was not read, each entry once, with the kind that its file has."""
+    """Everything that was not read, each entry once, with its file's kind."""
     kinds = {item.file.path: item.kind for item in classified}
     every = {
         gap.replace(kind=kinds.get(gap.path, gap.kind))
@@ -307,7 +308,7 @@ def _gaps(classified: list[Classified], gaps: Iterable[FileCoverage]) -> list[Fi
 
 
 def _coverage(classified: list[Classified], gaps: list[FileCoverage]) -> list[FileCoverage]:
-    """The worst that is known of each file, with its first reason."""
+    """The worst that is known about each file, with its first reason."""
     by_path: dict[str, list[FileCoverage]] = {}
     for gap in gaps:
         by_path.setdefault(gap.path, []).append(gap)

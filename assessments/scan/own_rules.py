@@ -1,8 +1,8 @@
 """A server's own rules: Checkov's custom policies as YAML (checkov.io, "YAML Custom Policies"), one
-rule a file. Python rules are refused: they would be code that runs beside every upload.
+rule per file. Python rules are refused: they would be code running alongside every upload.
 
-The files are the operator's. They are read here, and handed to the scanner as text, which loads
-them inside of the sandbox.
+The files are the operator's. They are read here and passed as text to the scanner, which loads
+them inside the sandbox.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""One shard through one engine: confined, with true progress, to checks, resources and gaps that
-hold no secret."""
+"""Runs one shard through one engine: confined, with accurate progress, producing checks, resources
+and gaps that contain no secrets."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def run_shard(
     should_stop: Callable[[], bool] = lambda: False,
     register: Register | None = None,
 ) -> ShardOutput:
-    """Run ``shard`` over its files (``files`` may hold others; they are not looked at).
+    """Run ``shard`` over its files (``files`` may contain others; they are ignored).
 
-    ``on_progress(done, total, message)`` counts finished units over known units. ``register(kill)``
-    hands out a function that ends the engine's processes at once, from any thread. Raises
-    ScanCancelled, ScanTimeout, ScanFailed.
+    ``on_progress(done, total, message)`` counts finished units out of known units.
+    ``register(kill)`` provides a function that ends the engine's processes at once, from any
+    thread. Raises ScanCancelled, ScanTimeout, ScanFailed.
     """
     wanted = set(shard.paths)
     classified = [classify(file) for file in files if file.path in wanted]
-    # Classified again, and not taken on trust: no path of a caller leads an engine to a file that
-    # was held back. Secrets are searched for in all text.
+    # Classified again rather than trusted: no path from a caller leads an engine to a file that
+    # was held back. All text is searched for secrets.
     classified = [
         item
         for item in classified
@@ -105,8 +105,8 @@ def _as_seen(item: Classified) -> Classified:
 
 
 def _with_crashes_found(run: EngineRun) -> ShardOutput:
-    """The engine's output. Where it raises on some file, halves are tried until that file alone is
-    a gap. An engine that sees one scope at a time says itself which of them it could not stand."""
+    """The engine's output. If it raises on some file, the files are halved until only that file is
+    a gap. An engine that sees one scope at a time reports by itself which scopes it failed on."""
     if not run.classified:
         return ShardOutput(engine=run.shard.engine, engine_version="")
     try:
@@ -124,7 +124,7 @@ def _with_crashes_found(run: EngineRun) -> ShardOutput:
 
 
 def _storable(output: ShardOutput, run: EngineRun) -> ShardOutput:
-    """Without characters that can't be stored; a file that has any is not read in full."""
+    """Without characters that can't be stored; a file that has any counts as not read in full."""
     clean = storable(output)
     if clean is output:
         return output
@@ -146,7 +146,7 @@ def _storable(output: ShardOutput, run: EngineRun) -> ShardOutput:
 
 
 def _tidy(output: ShardOutput, run: EngineRun) -> ShardOutput:
-    """Redacted, bounded, sorted, each once; nothing about files that are not the shard's."""
+    """Redacted, bounded, sorted, without duplicates; nothing about files outside the shard."""
     known = {file.path for file in run.files}
     lines = lines_of(run) if output.resources else {}
     checks = {

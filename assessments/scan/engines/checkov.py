@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from assessments.scan.shards import ShardScope
 
 _REGION = re.compile(r"^[a-z]+[0-9]?$")
-"""A region by its name; what is left of an expression is none."""
+"""A region by its name; what remains of an expression is not one."""
 
 
 def checkov(run: EngineRun) -> ShardOutput:
-    """All scopes of the shard, each seen alone; or, where no file depends on another, all files at
-    once."""
+    """All scopes of the shard, each seen alone; or all files at once, if no file depends on
+    another."""
     request = {
         "engine": "checkov",
         "framework": run.shard.framework,
@@ -74,9 +74,8 @@ def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
 
 
 def _crashed(run: EngineRun, scope: ShardScope, error: EngineCrashed) -> ShardOutput:
-    """Halves of the scope are tried until the file that the engine can't stand is alone. The files
-    of a Terraform root need each other, as those of a chart do: there the whole scope is the
-    gap."""
+    """The scope is halved until the file that crashes the engine is alone. The files of a Terraform
+    root need each other, as do those of a chart: there the whole scope is the gap."""
     is_whole = run.shard.framework in {"terraform", "helm"}
     if len(scope.paths) == 1 or is_whole or not error.is_of_a_file:
         reason = f"Checkov could not read it: {error}"
@@ -101,7 +100,7 @@ def _output(
     records = records[:MAX_CHECKS]
     missed = set(answer["errors"]) & known
     if framework == "terraform_plan" and not records:
-        # Checkov passes over a plan that it does not take for one, without a word.
+        # Checkov silently skips a plan that it does not recognize as one.
         missed |= known
     failed = {record["file"] for record in records if record["outcome"] == "FAILED"}
     files = lines_of(run, failed)
@@ -140,8 +139,8 @@ def _output(
 
 
 def _resource(row: dict[str, Any], framework: str) -> Resource:
-    """What an ARM template or a Bicep file declares. Parameters and functions may be left in it, so
-    it is not exact."""
+    """What an ARM template or a Bicep file declares. Parameters and functions may be unresolved in
+    it, so it is not exact."""
     attributes = row["attributes"]
     location = attributes.get("location") if isinstance(attributes, dict) else ""
     return Resource(

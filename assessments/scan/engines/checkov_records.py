@@ -1,4 +1,4 @@
-"""A record of Checkov as a check."""
+"""Converts a Checkov record into a check."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> Ch
 
 
 def as_own(check: CheckResult, own: Mapping[str, OwnRule]) -> CheckResult:
-    """With what its rule says of itself, where it is one of the server's own."""
+    """With the rule's own metadata, if it is one of the server's own rules."""
     rule = own.get(check.rule)
     if rule is None:
         return check
@@ -70,7 +70,7 @@ def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> 
 
 
 def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
-    """Address and type, as the resource model has them, from Checkov's own name:
+    """Address and type, in the resource model's form, from Checkov's own name:
     ``module.m.aws_instance.i``, ``Deployment.shop.cart``, ``AWS::S3::Bucket.Images``."""
     name = name.lstrip("/")
     if framework in {"terraform", "terraform_plan"}:
@@ -86,7 +86,7 @@ def resource_of(name: str, framework: str, *, file: str) -> tuple[str, str]:
     if framework in {"arm", "bicep"}:
         kind, _, _ = name.partition(".")
         provider, _, rest = name.partition("/")
-        # Microsoft.Storage/storageAccounts.logs: the type has a point of its own.
+        # Microsoft.Storage/storageAccounts.logs: the type itself contains a dot.
         kind = f"{provider}/{rest.partition('.')[0]}" if rest else kind
         return name, kind
     if framework in PIPELINES:

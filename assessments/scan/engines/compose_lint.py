@@ -28,8 +28,8 @@ from assessments.scan.types import (
 
 def compose_lint(run: EngineRun) -> ShardOutput:
     """One process for the shard: a Compose file's own ``include`` and overrides are found beside
-    it. A file of settings is never among its files (``classify``), and it knows no comments that
-    suppress."""
+    it. A settings file is never among its files (``classify``), and it has no suppression
+    comments."""
     run.progress(0, len(run.files), run.files[0].path)
     answer = json_object(
         run_program(run, ["compose-lint", "--format", "json", "--", *arguments(run)])

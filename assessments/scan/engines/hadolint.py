@@ -29,15 +29,15 @@ from assessments.scan.types import (
 )
 
 SETTINGS = ("--config", "/dev/null")
-"""None: those of an upload are not followed."""
+"""None: settings in an upload are not followed."""
 MARK = b"hadolint"
 Key = tuple[str, int, int, str]
 _HADOLINT_LEVELS = {"error": "high", "warning": "medium", "info": "low", "style": "info"}
 
 
 def hadolint(run: EngineRun) -> ShardOutput:
-    """Comments in a file may ask hadolint to leave rules out, which it does without a trace. So it
-    is run without regard to them, and where there are any once more with it."""
+    """Comments in a file may make hadolint skip rules, which it does silently. So it runs ignoring
+    them, and, if there are any, once more honoring them."""
     run.progress(0, len(run.files), run.files[0].path)
     lines = lines_of(run)
     run = _readable(run)
@@ -73,7 +73,7 @@ def _readable(run: EngineRun) -> EngineRun:
 
 
 def _kept(run: EngineRun) -> dict[str, set[Key]]:
-    """What is left of each file that has comments for hadolint, with regard to them."""
+    """What remains of each file that has comments for hadolint when they are honored."""
     with_comments = [file.path for file in run.files if MARK in file.content]
     kept: dict[str, set[Key]] = {path: set() for path in with_comments}
     for match in _lint(run.of_paths(with_comments)) if with_comments else []:
@@ -94,8 +94,8 @@ def _key(match: dict[str, Any]) -> Key:
 
 
 def _dockerfile_error(file: InputFile, match: dict[str, Any]) -> FileCoverage:
-    """hadolint does not know all of Dockerfile's newer syntax, so this is its gap, perhaps not the
-    file's fault."""
+    """hadolint does not know all of Dockerfile's newer syntax, so this is a gap in hadolint, and
+    not necessarily an error in the file."""
     return FileCoverage(
         path=file.path,
         kind=FileKind.DOCKERFILE,

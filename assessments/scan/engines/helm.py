@@ -1,5 +1,5 @@
-"""A chart as Helm renders it: Checkov's word on the manifests, and the manifests as resources, with
-the lines of their templates."""
+"""A chart as Helm renders it: Checkov's results on the manifests, and the manifests as resources,
+with the lines of their templates."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class _Template:
 
 
 def helm_output(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> ShardOutput:
-    """What the scanner gave for one chart with one values file. Lines are those of the template
-    from which a manifest was rendered, or the range of them within which it was."""
+    """The scanner's output for one chart with one values file. Lines are those of the template
+    from which a manifest was rendered, or the range within it that produced them."""
     texts = {str(path): str(text) for path, text in answer["rendered"].items()}
     known = {path: text for path, text in texts.items() if path in scope.paths}
     templates = _templates(run, known)
@@ -134,7 +134,7 @@ def _placed(resource: Resource, template: _Template) -> Resource:
     start, end = template.origin.span(resource.line_start, resource.line_end)
     attributes = resource.attributes
     if resource.type == "Secret":
-        # Values may have become something else on the way here, so none is taken for known.
+        # Values may have been transformed on the way here, so none is treated as known.
         attributes = {
             key: {name: MASK for name in value}
             if key in {"data", "stringData"} and isinstance(value, dict)
@@ -168,7 +168,7 @@ def _unread(
 
 
 def _packaged(places: set[str], scope: ShardScope) -> Iterator[FileCoverage]:
-    """Manifests of dependencies that are archives: no uploaded file holds their templates."""
+    """Manifests of dependencies that are archives: no uploaded file contains their templates."""
     if places:
         chart = next(path for path in scope.paths if path.endswith(("Chart.yaml", "Chart.yml")))
         reason = (

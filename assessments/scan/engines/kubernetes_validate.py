@@ -27,7 +27,7 @@ _GUIDE = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 
 
 def kubernetes_validate(run: EngineRun) -> ShardOutput:
-    """Each scope alone, as with Checkov: a patch of an overlay is no whole object."""
+    """Each scope alone, as with Checkov: a patch in an overlay is not a complete object."""
     parts = [{"files": scope.paths, "units": scope.units} for scope in run.shard.scopes]
     request = {"engine": ENGINE, "kubernetes_version": run.sandbox.kubernetes_version}
     answers = ask_scanner(run, {**request, "parts": parts})
@@ -53,7 +53,7 @@ def kubernetes_validate(run: EngineRun) -> ShardOutput:
 
 
 def problem_check(problem: dict[str, Any], lines: list[str]) -> CheckResult:
-    """``lines`` are those of the text in which the problem is."""
+    """``lines`` are those of the text that contains the problem."""
     rule = str(problem["rule"])
     start = max(1, int(problem["line_start"]))
     focus = int(problem["focus"]) if problem["focus"] else None

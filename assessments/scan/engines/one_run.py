@@ -1,5 +1,5 @@
-"""What every engine shares: its run, the confined process it answers from, and the shaping of what
-it says."""
+"""What every engine shares: its run, the confined process it gets results from, and the shaping of
+its output."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ OnProgress = Callable[[int, int, str], None]
 
 
 MAX_CODE_LINES = 200
-"""Lines kept of a resource's declaration."""
+"""Lines of a resource's declaration that are kept."""
 MAX_BLOCK_LINES = 2_000
-"""Lines of a block in which the one that decided is looked for."""
+"""Lines of a block that are searched for the one that decided."""
 
 
 MAX_CHECKS = 100_000
@@ -57,7 +57,7 @@ BIN = Path(sys.prefix) / "bin"
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRun:
-    """What every engine needs of one run."""
+    """What every engine needs for one run."""
 
     shard: Shard
     files: list[InputFile]
@@ -97,7 +97,7 @@ class EngineRun:
 
 
 def joined(outputs: Iterable[ShardOutput]) -> ShardOutput:
-    """Several outputs of one engine as one."""
+    """Combines several outputs of one engine."""
     every = list(outputs)
     return ShardOutput(
         engine=every[0].engine,
@@ -150,9 +150,9 @@ def ask_scanner(
 ) -> list[dict[str, Any] | EngineCrashed]:
     """An answer, or a crash, for each of the request's parts.
 
-    The wall limit is for one part. One that takes longer, or ends the process, is not tried again:
-    it is a crash, and the parts after it go on in another job. Past MAX_LOST_PARTS the rest is not
-    begun. With a single part, raises ScanTimeout or ScanFailed.
+    The wall limit applies to each part. One that takes longer, or ends the process, is not retried:
+    it is a crash, and the parts after it continue in another job. Past MAX_LOST_PARTS the rest is
+    not started. With a single part, raises ScanTimeout or ScanFailed.
     """
     parts = request["parts"]
     answers: list[dict[str, Any] | EngineCrashed] = []
@@ -197,8 +197,8 @@ def _ask(
     sandbox: Sandbox,
     reader: Answer,
 ) -> None:
-    """One job in the scanner's environment: the warm way if there is one, else a process of its
-    own."""
+    """One job in the scanner's environment: in the warm server if there is one, otherwise in a
+    process of its own."""
     with job_folder(files, sandbox=sandbox) as job:
         if sandbox.warm:
             try:
@@ -236,7 +236,7 @@ def _plain(
 
 
 def ask_once(run: EngineRun, request: dict[str, Any]) -> dict[str, Any]:
-    """A job of one part that sees all of the run's files. Raises EngineCrashed."""
+    """A single-part job that sees all of the run's files. Raises EngineCrashed."""
     part = {"files": run.paths, "units": run.shard.units}
     (answer,) = ask_scanner(run, {**request, "parts": [part]})
     if isinstance(answer, EngineCrashed):
@@ -245,8 +245,8 @@ def ask_once(run: EngineRun, request: dict[str, Any]) -> dict[str, Any]:
 
 
 class Answer:
-    """Reads the scanner's lines. They come from a process that read a hostile upload, so they are
-    checked."""
+    """Reads the scanner's lines. They come from a process that has read a hostile upload, so they
+    are checked."""
 
     def __init__(self, run: EngineRun, parts: int) -> None:
         self.run = run
@@ -296,8 +296,8 @@ def _part_shown(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_uploaded(value: Any) -> Any:
-    """The engine's file names as they were uploaded: those under ``file``, and all of ``errors``
-    that are names."""
+    """Maps the engine's file names back to the uploaded ones: those under ``file``, and everything
+    in ``errors`` that is a name."""
     for key, rows in value.items():
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and isinstance(row.get("file"), str):
@@ -308,7 +308,7 @@ def _as_uploaded(value: Any) -> Any:
 
 
 def run_program(run: EngineRun, argv: list[str]) -> bytes:
-    """Standard output of one of our own environment's programs."""
+    """Standard output of a program in our own environment."""
     lines: list[bytes] = []
     with job_folder(run.files, sandbox=run.sandbox) as job:
         run_confined(

@@ -1,4 +1,4 @@
-"""Secrets in every text file: detect-secrets for known forms of tokens, our rules for the rest."""
+"""Secrets in every text file: detect-secrets for known token formats, our rules for the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_LINE_CHARS = 300
 
 
 def secrets(run: EngineRun) -> ShardOutput:
-    """Every secret of the shard's files, once, at its line. A file without any is no pass."""
+    """Every secret of the shard's files, once, at its line. A file without any is not a pass."""
     texts = {file.path: searched_text(file) for file in run.files}
     wanted = [path for path, text in texts.items() if grammar_of(path, text) is not Grammar.PROSE]
     answer = _recognize(run, wanted)
@@ -45,7 +45,7 @@ def _recognize(run: EngineRun, paths: list[str]) -> dict[str, Any]:
 
 
 def _recognized(answer: dict[str, Any]) -> dict[str, list[Secret]]:
-    """What detect-secrets found, by file. Its values come from a process that read the upload."""
+    """detect-secrets' findings, by file. Its values come from a process that read the upload."""
     found: dict[str, list[Secret]] = {}
     for each in answer["found"][:MAX_CHECKS]:
         rule, value, line = DETECT_SECRETS.get(str(each["type"])), str(each["value"]), each["line"]
@@ -78,7 +78,7 @@ def _check(path: str, secret: Secret, lines: list[str]) -> CheckResult:
 
 
 def _evidence(secret: Secret, lines: list[str]) -> list[CodeLine]:
-    """The first line of the secret, without it. What is before and after stays readable."""
+    """The first line of the secret, with the secret removed. The text around it stays readable."""
     first = secret.value.split("\n")[0]
     text = lines[secret.line - 1].rstrip("\r").replace(first, MASK)
     if len(text) > MAX_LINE_CHARS:
@@ -88,7 +88,7 @@ def _evidence(secret: Secret, lines: list[str]) -> list[CodeLine]:
 
 
 def _suppression(secret: Secret, lines: list[str]) -> str | None:
-    """The reason that a comment on the secret's line, or one beside it, gives for leaving it."""
+    """The reason given for leaving the secret, in a comment on its line or an adjacent one."""
     around = lines[max(0, secret.line - 2) : secret.last_line + 1]
     for line in around:
         match = _SKIP.search(line[:5_000])

@@ -1,4 +1,4 @@
-"""What the parameter file of a CloudFormation or ARM scope says."""
+"""The parameter values of a CloudFormation or ARM scope, from its parameter file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def parameters_of(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
-    """Parameter values by name; empty where the scope has no parameter file."""
+    """Parameter values by name; empty if the scope has no parameter file."""
     for item in run.classified:
         if item.file.path == scope.parameters and item.documents:
             read = given_values if item.kind is FileKind.ARM else given_parameters

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 TFPARSE_WALL_S = 30.0
 MAX_RESOURCES = 20_000
-"""Instances in all that are counted out; a root with more has each block once."""
+"""Total instances that are listed individually; a root with more has each block once."""
 
 
 def tfparse(run: EngineRun) -> ShardOutput:
     """Resources from source, scope by scope. Scopes with counts that must be changed first are
-    parsed by themselves, as they may share files with others."""
+    parsed separately, as they may share files with others."""
     roots = {scope.key: _root(run, scope) for scope in run.shard.scopes}
     plain = [scope for scope in run.shard.scopes if not bounded(roots[scope.key])]
     changed = [scope for scope in run.shard.scopes if bounded(roots[scope.key])]
@@ -100,8 +100,8 @@ def _add_references(answer: dict[str, Any], sources: Sources) -> None:
 def _with_unknown(
     run: EngineRun, scope: ShardScope, root: Root, answer: dict[str, Any] | EngineCrashed
 ) -> ShardOutput:
-    """tfparse leaves out what it can't count: then one instance stands for those that can't be
-    told. Where it gave no answer, one instance stands for every count."""
+    """tfparse leaves out what it can't count: then one instance stands for the unknown number. If
+    it gave no answer, one instance stands for every count."""
     if isinstance(answer, EngineCrashed):
         edits = single(root)
         again = _ask(run, [scope], edits)[0] if edits else answer
@@ -125,7 +125,7 @@ def _left_out(root: Root, output: ShardOutput) -> list[str]:
 
 
 def _gaps(scope: ShardScope, root: Root, output: ShardOutput) -> Iterator[FileCoverage]:
-    """For blocks that gave no resource, though they should have."""
+    """For blocks that yielded no resource although they should have."""
     broken = {gap.path for gap in output.coverage}
     for address in _left_out(root, output):
         facts = root.resources[address]

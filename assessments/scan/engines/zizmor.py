@@ -26,16 +26,16 @@ from assessments.scan.types import (
 )
 
 PREFIX = "zizmor-"
-"""Its rules have plain words for names; so they can be told from those of other engines."""
+"""Its rules are named in plain words; the prefix distinguishes them from other engines' rules."""
 _OPTIONS = ("--offline", "--no-config", "--no-progress", "--no-exit-codes", "--strict-collection")
 _SEVERITIES = {"high": "high", "medium": "medium", "low": "low", "informational": "info"}
 _VERSION = version("zizmor")
 
 
 def zizmor(run: EngineRun) -> ShardOutput:
-    """A workflow that it can't read ends its run without an answer, so halves are tried until that
-    one is alone: a gap. Comments that ask it to leave something out are looked past, and what they
-    name is suppressed."""
+    """A workflow that it can't read ends its run without an answer, so the files are halved until
+    that one is alone: a gap. Its suppression comments are ignored, and what they name is marked as
+    suppressed."""
     run.progress(0, len(run.files), run.files[0].path)
     argv = ["zizmor", *_OPTIONS, "--no-ignores", "--format", "json-v1"]
     answer = run_program(run, [*argv, *arguments(run)])
@@ -82,7 +82,7 @@ def _check(found: dict[str, Any], lines: dict[str, list[str]]) -> CheckResult | 
 
 
 def _title(description: str, annotation: str) -> str:
-    """The rule in its own words; what it says of the place where it says more."""
+    """The rule's own description; what it reports for the location if that says more."""
     words = f"{description}: {annotation}" if annotation else description
     return (words[:1].upper() + words[1:])[:300]
 
