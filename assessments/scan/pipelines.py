@@ -1,7 +1,6 @@
-"""Files of steps: GitLab CI, Azure Pipelines, CircleCI and Ansible, by their names and by what they
-hold.
+"""Files of steps: recognizes GitLab CI, Azure Pipelines, CircleCI and Ansible by name and content.
 
-Projects split these files and name the parts as they like, so content decides where the name does
+Projects split these files and name the parts as they like, so the content decides if the name does
 not.
 """
 
@@ -37,7 +36,7 @@ MAX_DEPTH = 20
 
 
 def kind_by_name(path: str) -> FileKind:
-    """UNKNOWN where the name does not say."""
+    """UNKNOWN if the name doesn't determine it."""
     name = posixpath.basename(path)
     if _GITLAB_NAME.search(name):
         return FileKind.GITLAB_CI
@@ -47,7 +46,7 @@ def kind_by_name(path: str) -> FileKind:
 
 
 def kind_by_content(path: str, values: Iterable[Any]) -> FileKind:
-    """UNKNOWN where the documents are no steps."""
+    """UNKNOWN if the documents contain no steps."""
     for value in values:
         if isinstance(value, list) and _is_ansible(path, value):
             return FileKind.ANSIBLE
@@ -63,17 +62,17 @@ def kind_by_content(path: str, values: Iterable[Any]) -> FileKind:
 
 
 def steps_in(values: Iterable[Any]) -> int:
-    """About how many steps the documents declare, at least 1."""
+    """Roughly how many steps the documents declare, at least 1."""
     return max(1, sum(_size(value, depth=0) for value in values))
 
 
 def has_tasks(values: Iterable[Any]) -> bool:
-    """Of Ansible."""
+    """Whether the documents contain Ansible tasks."""
     return any(True for value in values for _ in _tasks(value, depth=0))
 
 
 def has_named_items(text: str) -> bool:
-    """Checkov looks at no other file of Ansible (checkov/ansible/utils.py)."""
+    """Checkov reads no other Ansible files (checkov/ansible/utils.py)."""
     return _NAMED_ITEM.search(text) is not None
 
 
@@ -145,7 +144,7 @@ def _tasks(value: Any, *, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _size(value: Any, *, depth: int) -> int:
-    """Mappings within lists are steps; so are the values of mappings that hold a script."""
+    """Mappings inside lists are steps; so are the values of mappings that contain a script."""
     if depth > MAX_DEPTH:
         return 0
     if isinstance(value, list):

@@ -12,7 +12,7 @@ from assessments.scan.types import Reference
 
 MAX_DEPTH = 20
 MAX_STEPS = 2_000
-"""Names followed for one resource: through variables, outputs and data sources."""
+"""Names followed per resource: through variables, outputs and data sources."""
 MAX_REFERENCES = 200
 _INDEXES = re.compile(r"\[[^\]]{0,200}\]")
 
@@ -101,7 +101,7 @@ class _Names:
 
 
 def _names_in(value: Any, at: str = "", *, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Every name in expressions, with the attribute in which it stands."""
+    """Every name in expressions, with the attribute in which it occurs."""
     if depth > MAX_DEPTH:
         return
     if isinstance(value, list):

@@ -10,7 +10,7 @@ MAX_DEPTH = 20
 
 
 def plan_regions(plan: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """By address without indexes: region, and the provider's name where it is not the default one
+    """By address without indexes: the region, and the provider's name unless it is the default one
     (``aws.west``)."""
     configuration = _mapping(plan.get("configuration"))
     providers = _mapping(configuration.get("provider_config"))
@@ -23,7 +23,8 @@ def plan_regions(plan: dict[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _region(provider: dict[str, Any], plan: dict[str, Any]) -> str:
-    """As it is written, or as its variable was given. In another module's terms it is unknown."""
+    """As written, or the value given for its variable. Unknown if expressed in another module's
+    terms."""
     region = _mapping(_mapping(provider.get("expressions")).get("region"))
     if isinstance(region.get("constant_value"), str):
         return str(region["constant_value"])

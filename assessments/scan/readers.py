@@ -1,7 +1,7 @@
 """Our own readers of declared things: Kubernetes, Compose, CloudFormation, Terraform plans ->
 ``Resource`` entries.
 
-Plans and literal manifests are exact: what they say is what will be there.
+Plans and literal manifests are exact: they state what will exist.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _PROVIDERS = {
 
 
 def read_resources(item: Classified, *, given: Mapping[str, Any] | None = None) -> list[Resource]:
-    """All resources that ``item`` declares, unredacted, in the file's order. ``given`` are a
-    stack's parameters."""
+    """All resources that ``item`` declares, unredacted, in file order. ``given`` are a stack's
+    parameters."""
     readers: dict[FileKind, Callable[[Document, str], Iterator[Resource]]] = {
         FileKind.KUBERNETES: kubernetes_resources,
         FileKind.COMPOSE: _compose,
@@ -55,7 +55,7 @@ def read_resources(item: Classified, *, given: Mapping[str, Any] | None = None) 
 
 
 def plan_addresses(document: Document) -> Iterator[str]:
-    """The resources that a plan will have."""
+    """The resources that will exist according to the plan."""
     planned = document.value.get("planned_values")
     root = planned.get("root_module") if isinstance(planned, dict) else None
     for value in _plan_module(root, depth=0):
@@ -118,7 +118,7 @@ def _compose(document: Document, path: str) -> Iterator[Resource]:
 def _cloudformation(
     document: Document, path: str, *, given: Mapping[str, Any]
 ) -> Iterator[Resource]:
-    """What the stack makes of its template: what a false Condition leaves out is not there."""
+    """The stack's view of its template: what a false Condition leaves out does not exist."""
     stack = Stack(document.value, dict(given))
     resources = document.value.get("Resources")
     for name, value in resources.items() if isinstance(resources, dict) else ():
@@ -140,7 +140,7 @@ def _cloudformation(
             file=path,
             line_start=start,
             line_end=end,
-            # Some parameters and functions are settled only when the stack is created.
+            # Some parameters and functions are resolved only when the stack is created.
             exact=False,
             uncertain=""
             if exists

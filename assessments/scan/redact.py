@@ -1,6 +1,6 @@
 """Keeping secrets out of everything that is stored or shown.
 
-A secret's place is known by its name (``password = ...``), by its form (a private key, an AWS key,
+A secret is located by its name (``password = ...``), by its form (a private key, an AWS key,
 credentials in a URL), or by an engine that flags its line. Once known, its value is masked wherever
 it appears. Words that are not secret stay: a message must be readable.
 """
@@ -52,23 +52,23 @@ _ALSO = re.compile(
     r"(?<=://)[^\s:/@\"']{0,200}+:[^\s@\"']{1,200}+(?=@)|"
     r"(?<=[Bb]earer )[\w.~+/-]{12,}=*",
 )
-"""Forms that are too loose for a finding and still not shown."""
+"""Forms that are too loose for a finding but are still never shown."""
 _HINTS = (
     "PRIVATE AKIA ASIA AGPA AIDA AROA ANPA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox"
     " k_live_ k_test_ AIza eyJ SG. AccountKey= SharedAccessSignature= Password= Pwd= :// earer"
 )
 _ALSO_HINTS = tuple(_HINTS.split())
-"""Parts of those forms: a text without any of them is quickly passed over."""
+"""Parts of those forms: a text without any of them is skipped quickly."""
 _TOKEN = re.compile(r"(?<![\w:@./+-])[A-Za-z0-9+/_-]{24,200}={0,2}(?![\w.:/-])")
 
 
 class Redactor:
-    """Masks the secrets of one upload. Build one with ``of``; it is plain data and holds the values
+    """Masks the secrets of one upload. Build one with ``of``; it is plain data and keeps the values
     only in memory.
 
-    ``literals`` are masked wherever they stand, if they are distinct enough not to be a word;
-    ``pairs`` are names with their values, masked where they stand together; ``words`` are values
-    that stand nowhere else in the upload, and are masked as whole words.
+    ``literals`` are masked wherever they occur, if they are distinct enough not to be a word;
+    ``pairs`` are names with their values, masked where they occur together; ``words`` are values
+    that occur nowhere else in the upload, and are masked as whole words.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Redactor:
         kept += [rf"(?<!\w){re.escape(word)}(?!\w)" for word in sorted(words)]
         self._literals = re.compile("|".join(kept)) if kept else None
         self._pairs = frozenset((name.lower(), value) for name, value in pairs)
-        # The same lines are evidence of many checks.
+        # The same lines are evidence for many checks.
         self._seen: dict[str, str] = {}
 
     @classmethod
@@ -107,13 +107,13 @@ class Redactor:
         )
 
     def text(self, text: str) -> str:
-        """A line of a file with every known or recognizable secret masked, and whatever is
-        assigned to a secret's name."""
+        """A line of a file with every known or recognizable secret masked, and anything assigned
+        to a secret's name."""
         return self._once(text, "code")
 
     def message(self, text: str) -> str:
-        """Words of an engine or of ours: what they quote of the upload is masked, and no other
-        word."""
+        """A message from an engine or from us: what it quotes from the upload is masked, and no
+        other word."""
         return self._once(text, "message")
 
     def _once(self, text: str, kind: str) -> str:
@@ -183,7 +183,7 @@ class Redactor:
         )
 
     def line(self, line: CodeLine) -> CodeLine:
-        # Masked before it is cut: a cut secret would be no longer recognised.
+        # Masked before it is cut: a cut secret would no longer be recognized.
         return CodeLine(number=line.number, text=self.text(line.text[:8_000])[:MAX_LINE_CHARS])
 
     def resource(self, resource: Resource) -> Resource:
@@ -210,7 +210,7 @@ def bounded(attributes: dict[str, Any], *, limit: int = MAX_ATTRIBUTE_BYTES) -> 
 
 
 def mask_line(text: str) -> str:
-    """A flagged line with all of its value masked: what stands before the first ``=`` or ``:``
+    """A flagged line with its entire value masked: what comes before the first ``=`` or ``:``
     stays."""
     ends = [place for sign in "=:" if (place := text.find(sign, 0, 100)) > 0]
     return f"{text[: min(ends) + 1]} {MASK}" if ends else MASK
@@ -244,7 +244,7 @@ def _mask_forms(text: str) -> str:
 
 
 def _pairs_in(path: str, text: str) -> Iterator[tuple[str, str, int]]:
-    """Names with their values, and where those are."""
+    """Names with their values, and where those occur."""
     for named in named_in(text, grammar_of(path, text)):
         if named.place == "manifest" or _is_secret(
             named.name, named.value, is_quoted=named.is_quoted
@@ -264,7 +264,7 @@ def _formed_literals(text: str) -> Iterator[str]:
 def _only_secret(
     pairs: Iterable[tuple[str, str, int]], texts: Iterable[tuple[str, str]]
 ) -> set[str]:
-    """Values that are no more than a word, but stand nowhere in the upload except as a secret."""
+    """Values that are just a word, but occur nowhere in the upload except as a secret."""
     uses = Counter(
         value
         for _, value, _ in pairs
@@ -289,8 +289,8 @@ def _kubernetes_secret_values(value: Any) -> Iterator[str]:
 
 
 def _looks_random(token: str) -> bool:
-    """High Shannon entropy over mixed characters. 4.2 bits lie above English and identifiers, below
-    base64 of keys."""
+    """High Shannon entropy over mixed characters. 4.2 bits is above English and identifiers, and
+    below base64-encoded keys."""
     if not (re.search(r"\d", token) and re.search(r"[a-z]", token) and re.search(r"[A-Z]", token)):
         return False
     counts = [token.count(char) for char in set(token)]

@@ -1,9 +1,9 @@
-"""From a line of what a template made back to the template's lines.
+"""Maps lines rendered from a template back to the template's lines.
 
-Helm says which template a manifest comes from, and not which line. Lines that stand once in both
-texts are anchors, in the order that most of them have in common; what lies between two anchors was
-made by what lies between them in the template. So a range is never too small, and a single line is
-named only where it stands in the template as it was rendered.
+Helm reports which template a manifest comes from, but not which line. Lines that occur once in both
+texts are anchors, in the longest common order; what lies between two anchors was produced by what
+lies between them in the template. So a range is never too small, and a single line is named only if
+it occurs in the template exactly as it was rendered.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Origin:
         self._known = sorted(self._anchors)
 
     def line(self, number: int) -> int | None:
-        """The template's line that was rendered as it is; None where a value made it."""
+        """The template line that was rendered unchanged; None if a value produced it."""
         return self._anchors.get(number)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """First and last line of the template within which the rendered lines were made."""
+        """First and last line of the template range that produced the rendered lines."""
         before = bisect_right(self._known, start) - 1
         after = bisect_left(self._known, end)
         first = self._anchors[self._known[before]] if before >= 0 else 1
@@ -48,7 +48,7 @@ def _anchors(rendered: list[str], template: list[str]) -> dict[int, int]:
 
 
 def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest part in which both numbers rise (patience sorting)."""
+    """The longest subsequence in which both numbers increase (patience sorting)."""
     tops: list[int] = []
     at: list[int] = []
     before: list[int] = []
@@ -66,7 +66,7 @@ def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _grown(anchors: dict[int, int], rendered: list[str], template: list[str]) -> dict[int, int]:
-    """With the equal lines that follow an anchor, and those that go before it."""
+    """With the equal lines that follow an anchor, and those that precede it."""
     found = dict(anchors)
     taken = set(anchors.values())
     for step in (1, -1):

@@ -1,10 +1,10 @@
-"""Running an engine on an upload so that nothing outside the upload is read and nothing outlives
-the scan.
+"""Runs an engine on an upload so that nothing outside the upload is read and nothing outlives the
+scan.
 
 ``run_confined`` executes a program in a fresh job folder by way of ``scanner/confine.py``;
-``probe`` says, once a process, which confinement this machine allows, and why not more. Where it
-allows none that holds, nothing is scanned unless the operator says so. The warm way (``warm.py``)
-shares the folder, limits and line protocol.
+``probe`` determines, once per process, which confinement this machine allows, and why not a
+stronger one. If it allows no real confinement, nothing is scanned unless the operator permits it.
+The warm way (``warm.py``) shares the folder, limits and line protocol.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TERM_GRACE_S = 0.5
 PROBE_AGAIN_S = 60.0
 
 CANNOT_CONFINE = 97
-"""Exit status of confine.py where the level isn't available."""
+"""Exit status of confine.py if the level isn't available."""
 
 Level = Literal["isolated", "confined", "open"]
 LEVELS: tuple[Level, ...] = ("isolated", "confined", "open")
@@ -50,7 +50,7 @@ processes at once."""
 
 
 class ScanError(Exception):
-    """A scan that gave no result."""
+    """A scan that produced no result."""
 
 
 class ScanCancelled(ScanError):
@@ -62,20 +62,20 @@ class ScanTimeout(ScanError):
 
 
 class ScanFailed(ScanError):
-    """The engine ended without an answer. ``str()`` is words for a person, without the upload's
+    """The engine ended without an answer. ``str()`` is a message for people, without the upload's
     content."""
 
 
 class OpenSandbox(ScanError):
-    """Engines can't be shut in here, and the operator has not said to run them all the same.
-    Nothing was scanned; trying again is of no use."""
+    """Engines can't be confined here, and the operator has not allowed running them anyway.
+    Nothing was scanned; retrying won't help."""
 
 
 class EngineCrashed(ScanFailed):
-    """The engine itself raised on some file: trying again is of no use, trying without that file
-    is.
+    """The engine itself raised on some file: retrying won't help, retrying without that file
+    will.
 
-    ``is_of_a_file`` is false where a limit was reached: half of the files may well reach it too.
+    ``is_of_a_file`` is false if a limit was reached: half of the files may well reach it too.
     """
 
     def __init__(self, words: str, *, is_of_a_file: bool = True) -> None:
@@ -85,8 +85,8 @@ class EngineCrashed(ScanFailed):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessLimits:
-    """Limits of one engine process. Measured need: Checkov 180-270 MB resident, about four times
-    that mapped."""
+    """Limits of one engine process. Measured need: Checkov uses 180-270 MB resident, and maps about
+    four times that."""
 
     memory_bytes: int = 3 * 1024**3
     cpu_s: int = 240
@@ -104,8 +104,8 @@ class Sandbox:
     folders and the warm server's socket; None means the system's temporary folder. ``warm`` allows
     the fork server. ``lifeline_pid`` is the process whose end also ends a fork server that this one
     starts (a worker's parent process, say). ``level`` forces one, for tests and for odd platforms.
-    ``allow_open`` is the operator's word that uploads may be scanned where nothing shuts engines
-    in. ``own_rules`` are the operator's, which Checkov runs beside its own. ``kubernetes_version``
+    ``allow_open`` is the operator's permission to scan uploads even if nothing confines engines.
+    ``own_rules`` are the operator's, which Checkov runs alongside its own. ``kubernetes_version``
     (``1.33``) is what manifests are compared with; empty for the newest that the schemas know.
     """
 
@@ -120,7 +120,7 @@ class Sandbox:
     kubernetes_version: str = ""
 
     def confinement(self) -> Level:
-        """The level that engines run at. Raises OpenSandbox where that is ``open`` and not
+        """The level that engines run at. Raises OpenSandbox if that is ``open`` and not
         allowed."""
         level = self.level or probe(self.scanner_python).level
         if level == "open" and not self.allow_open:
@@ -148,7 +148,7 @@ class Job:
                 "memory_bytes": limits.memory_bytes,
                 "cpu_s": limits.cpu_s,
                 "file_bytes": limits.file_bytes,
-                # Counted for the whole user when we are not root, so it can't be as low there.
+                # Counted for the whole user unless we are root, so the limit can't be as low there.
                 "processes": limits.processes if self.uid is not None else 8192,
                 "open_files": limits.open_files,
             },
@@ -160,7 +160,7 @@ class Job:
 
 @lru_cache(maxsize=1)
 def can_change_users() -> bool:
-    """Root in full: not one whose container took its capabilities."""
+    """Root with full capabilities, not one whose container dropped them."""
     with Path("/proc/self/status").open() as lines:
         held = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
     needed = 1 << 0 | 1 << 6 | 1 << 7  # CHOWN, SETGID, SETUID
@@ -169,8 +169,7 @@ def can_change_users() -> bool:
 
 @contextlib.contextmanager
 def job_folder(files: Sequence[InputFile], *, sandbox: Sandbox) -> Iterator[Job]:
-    """A folder that holds the files and nothing else, owned by the job's user, removed
-    afterwards."""
+    """A folder that contains only the files, owned by the job's user, removed afterwards."""
     if sandbox.work_dir is not None:
         sandbox.work_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="im-scan-", dir=sandbox.work_dir)).resolve()
@@ -200,12 +199,12 @@ def run_confined(
     should_stop: Callable[[], bool],
     register: Register | None = None,
 ) -> int:
-    """Run ``argv`` confined in ``job`` and hand each line of its standard output to ``on_line``.
+    """Run ``argv`` confined in ``job`` and pass each line of its standard output to ``on_line``.
 
-    Returns the exit status. Raises ScanCancelled, ScanTimeout, ScanFailed; however it ends, no
-    process of it is left. ``should_stop`` is asked five times a second. The calling thread must
-    live as long as the call (it does), for the kernel ends the engine when the thread that started
-    it ends.
+    Returns the exit status. Raises ScanCancelled, ScanTimeout, ScanFailed; however it ends, none of
+    its processes remain. ``should_stop`` is called five times a second. The calling thread must
+    live as long as the call (it does), because the kernel ends the engine when the thread that
+    started it ends.
     """
     status, errors = _run(
         argv,
@@ -316,7 +315,7 @@ def end_group(pid: int, *, alive: Callable[[], bool]) -> None:
 
 
 def clean_environment(*, home: Path) -> dict[str, str]:
-    """The whole environment of an engine: no database, no broker, no key, nothing of ours."""
+    """The engine's complete environment: no database, no broker, no key, nothing of ours."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(home),
@@ -329,7 +328,7 @@ def clean_environment(*, home: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def visible_paths(scanner_python: Path) -> list[str]:
-    """What an engine may see beside its job: both environments, their interpreters, and the
+    """What an engine may see besides its job: both environments, their interpreters, and the
     scanner's own code."""
     paths = {str(SCANNER), sys.prefix, sys.base_prefix}
     environment = scanner_python.absolute().parent.parent
@@ -340,7 +339,8 @@ def visible_paths(scanner_python: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Probe:
-    """``level`` holds on this machine; ``failures`` says of each stronger one why it does not."""
+    """``level`` works on this machine; ``failures`` gives the reason why each stronger one does
+    not."""
 
     level: Level
     failures: dict[Level, str]
@@ -351,8 +351,8 @@ class Probe:
 
 
 def probe(scanner_python: Path) -> Probe:
-    """The strongest level that holds here, found once a process. ``open`` is looked into again
-    after a minute: what failed may have been short of memory."""
+    """The strongest level that works here, determined once per process. ``open`` is rechecked after
+    a minute: the failure may have been a lack of memory."""
     at, found = _probed.get(scanner_python, (0.0, None))
     if found is None or (found.level == "open" and time.monotonic() - at > PROBE_AGAIN_S):
         found = _strongest(scanner_python)
@@ -364,8 +364,8 @@ _probed: dict[Path, tuple[float, Probe]] = {}
 
 
 def _strongest(scanner_python: Path) -> Probe:
-    """Try the levels, strongest first: an engine starts, and can open neither a file beside its job
-    nor a socket."""
+    """Try the levels, strongest first: an engine must start, and must be unable to open a file
+    outside its job or a socket."""
     failures: dict[Level, str] = {}
     for level in LEVELS[:-1]:
         if reason := failure(Sandbox(scanner_python=scanner_python, level=level)):
@@ -398,7 +398,7 @@ sys.exit(not (refused(lambda: open(sys.argv[1])) and refused(socket.socket)))
 
 
 def failure(sandbox: Sandbox) -> str:
-    """Why this level does not hold, in a few words; empty where it does."""
+    """Why this level does not work, in a few words; empty if it does."""
     argv = [str(sandbox.scanner_python), "-I", "-c", LOOK_OUTSIDE]
     try:
         with tempfile.NamedTemporaryFile(prefix="im-probe-") as outside:
@@ -463,6 +463,6 @@ def _status_words(status: int) -> str:
 
 
 def _last_line(errors: bytes) -> str:
-    """The class of the last error only: its text could quote the upload."""
+    """Only the class of the last error: its text could quote the upload."""
     lines = errors.decode(errors="replace").strip().splitlines()
     return lines[-1].split(":", 1)[0][:80] if lines else ""

@@ -1,4 +1,4 @@
-"""The scopes of an upload: what is deployed as one, and which files that is built from.
+"""The scopes of an upload: what is deployed as a unit, and the files that it is built from.
 
 The table of kinds is in ARCHITECTURE.md. The same upload gives the same scopes, in the same order.
 """
@@ -24,12 +24,12 @@ REPOSITORY = "repository"
 
 
 def scopes_of(classified: Sequence[Classified]) -> list[Scope]:
-    """The scopes of files that are classified, sorted by key."""
+    """The scopes of classified files, sorted by key."""
     return [unit.scope for unit in units_of(classified)]
 
 
 def units_of(classified: Sequence[Classified]) -> list[Unit]:
-    """The scopes with what scanning each takes, sorted by key."""
+    """The scopes with everything needed to scan them, sorted by key."""
     files = sorted(classified, key=lambda item: item.file.path)
     found = [
         *with_plans(files, list(roots(files))),
@@ -42,8 +42,8 @@ def units_of(classified: Sequence[Classified]) -> list[Unit]:
 
 
 def _with_rest(files: Iterable[Classified], found: list[Unit]) -> list[Unit]:
-    """What belongs to no deployable unit (Dockerfiles, workflows, scripts) is a scope of its own.
-    Files that are only searched for secrets join the only unit, where there is one."""
+    """Files that belong to no deployable unit (Dockerfiles, workflows, scripts) are a scope of
+    their own. Files that are only searched for secrets join the only unit, if there is just one."""
     taken = {path for unit in found for path in unit.scope.paths}
     rest = [item for item in files if item.file.path not in taken]
     paths = [item.file.path for item in rest]
@@ -54,7 +54,7 @@ def _with_rest(files: Iterable[Classified], found: list[Unit]) -> list[Unit]:
 
 
 def _with_unique_keys(units: Iterable[Unit]) -> Iterator[Unit]:
-    """Two kinds of unit may have the same path: the later kind says what it is."""
+    """Two kinds of unit may have the same path: the later kind adds its name."""
     seen: set[str] = set()
     for unit in units:
         key = unit.scope.key

@@ -1,5 +1,5 @@
-"""Cutting an upload into pieces that engines can work on at the same time. The same upload gives
-the same shards."""
+"""Cuts an upload into pieces that engines can process at the same time. The same upload gives the
+same shards."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ MS_PER_UNIT = {
 blocks 0.3 s, 348 Kubernetes objects 6.9 s, 92 blocks by tfparse 0.11 s, 39 Compose files 0.28 s.
 They weigh progress; no result depends on them."""
 BYTES_PER_UNIT = 1_000
-"""Of text that is searched for secrets."""
+"""For text that is searched for secrets."""
 START_MS = 100
 START_SCOPE_MS = 40
 MAX_SHARD_MS = 2_500
-"""Larger groups are cut, where cutting loses nothing, so that more workers finish sooner."""
+"""Larger groups are cut, if cutting loses nothing, so that more workers finish sooner."""
 
 
 class ShardScope(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,10 +71,10 @@ class Shard(Message, frozen=True, kw_only=True, omit_defaults=True):
     other engines.
 
     ``paths`` are the files of the job. An engine in PER_SCOPE runs once for each of ``scopes`` and
-    sees only its files then. Others run once over all files and have no ``scopes`` here: what they
-    say of a file holds for every scope that has it (``merge`` sees to that). ``rules`` cuts one
-    large scope's work by rules: those that look at one object at a time, or those that compare.
-    ``units`` counts declared things; ``weight`` is the expected time in milliseconds, for weighing
+    then sees only its files. Others run once over all files and have no ``scopes`` here: what they
+    report for a file holds for every scope that has it (``merge`` sees to that). ``rules`` splits
+    one large scope's work by rules: those that look at one object at a time, or those that compare.
+    ``units`` counts declared things; ``weight`` is the expected time in milliseconds, for weighting
     progress.
     """
 
@@ -106,8 +106,8 @@ PER_SCOPE = {
 
 
 NOT_READ = {ScopeKind.REPOSITORY, ScopeKind.ARM, ScopeKind.BICEP}
-"""Scopes whose resources our own readers don't read. Checkov, which parses Azure's templates, hands
-out theirs."""
+"""Scopes whose resources our own readers don't read. Checkov, which parses Azure's templates,
+supplies theirs."""
 
 
 def make_shards(files: Iterable[InputFile]) -> list[Shard]:
@@ -118,7 +118,7 @@ def make_shards(files: Iterable[InputFile]) -> list[Shard]:
 def shards_of(
     classified: Sequence[Classified], *, units: Sequence[Unit] | None = None
 ) -> list[Shard]:
-    """The shards of files that are classified already."""
+    """The shards of files that are already classified."""
     units = units_of(classified) if units is None else units
     known = {item.file.path: item for item in classified}
     shards = [*_per_scope(units, known), *_per_file(known)]
@@ -182,7 +182,7 @@ def _chart(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
 
 
 def _readable(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
-    """What our own readers read of a scope: of a Terraform root, its plan."""
+    """What our own readers read in a scope: for a Terraform root, its plan."""
     if unit.scope.kind is not ScopeKind.TERRAFORM:
         return _part(unit, known)
     items = [known[unit.plan]] if unit.plan and known[unit.plan].scannable else []
@@ -210,8 +210,8 @@ def _packed_parts(parts: Sequence[ShardScope], key: str) -> Iterator[list[ShardS
 
 
 def _per_file(known: Mapping[str, Classified]) -> Iterator[Shard]:
-    """Engines whose word on a file does not depend on others: each file once, however many scopes
-    have it."""
+    """Engines whose result for a file does not depend on other files: each file once, however many
+    scopes have it."""
     files = sorted(known.values(), key=lambda item: item.file.path)
     main = [item for item in files if item.scannable and item.role is Role.MAIN]
     for kind, engine, framework in (
@@ -264,7 +264,7 @@ def _cut(items: list[Classified], key: str) -> list[list[Classified]]:
 
 
 def _packed[T](groups: list[list[T]], *, weigh: Callable[[list[T]], int]) -> Iterator[list[T]]:
-    """Neighbouring groups joined, up to MAX_SHARD_MS."""
+    """Neighboring groups joined, up to MAX_SHARD_MS."""
     current: list[T] = []
     weight = 0
     for group in groups:
@@ -318,7 +318,7 @@ WORDS = {
     "zizmor": "zizmor",
     "kubernetes-validate": "Kubernetes API",
 }
-"""Names that a capital letter alone does not give."""
+"""Names that can't be derived by capitalizing the first letter."""
 
 
 def _word_of(what: str) -> str:

@@ -1,6 +1,6 @@
-"""CloudFormation as one set of parameters makes it: Conditions decided, Fn::If chosen.
+"""CloudFormation evaluated for one set of parameters: Conditions decided, Fn::If chosen.
 
-What can't be decided from the upload stays as it is written (docs.aws.amazon.com/AWSCloudFormation/
+What can't be decided from the upload stays as written (docs.aws.amazon.com/AWSCloudFormation/
 latest/UserGuide/intrinsic-function-reference-conditions.html).
 """
 
@@ -13,7 +13,7 @@ MAX_DEPTH = 40
 
 
 class _Nothing:
-    """AWS::NoValue: the property is not there."""
+    """AWS::NoValue: the property is absent."""
 
 
 NOTHING = _Nothing()
@@ -34,7 +34,8 @@ def given_parameters(value: Any) -> dict[str, Any]:
 
 @dataclass
 class Stack:
-    """A template with its parameters. ``given`` come from the parameter file, before defaults."""
+    """A template with its parameters. ``given`` come from the parameter file and override
+    defaults."""
 
     template: dict[str, Any]
     given: dict[str, Any] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class Stack:
         self._decided: dict[str, bool | None] = {}
 
     def condition(self, name: str) -> bool | None:
-        """Whether a named condition holds; None where it can't be determined."""
+        """Whether a named condition holds; None if it can't be determined."""
         if name not in self._decided:
             self._decided[name] = None  # One that refers to itself can't be determined.
             conditions = self.template.get("Conditions")
@@ -65,7 +66,7 @@ class Stack:
         return str(resource.get("Condition", "")) if isinstance(resource, dict) else ""
 
     def resolved(self, value: Any, *, depth: int = 0) -> Any:
-        """``value`` with parameters filled in and Fn::If chosen; NOTHING where it is not there."""
+        """``value`` with parameters filled in and Fn::If chosen; NOTHING if it is absent."""
         if depth > MAX_DEPTH:
             return value
         if isinstance(value, list):
@@ -140,7 +141,7 @@ class Stack:
         return self._mapped(value) if isinstance(value, dict) else None
 
     def _mapped(self, value: dict[str, Any]) -> str | None:
-        """``Fn::FindInMap`` with keys that are known."""
+        """``Fn::FindInMap`` with known keys."""
         keys = value.get("Fn::FindInMap")
         found: Any = self.template.get("Mappings")
         for key in keys if isinstance(keys, list) else [None]:

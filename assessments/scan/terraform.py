@@ -1,7 +1,7 @@
-"""One Terraform root and the modules it calls: how often each resource is there, through which
+"""One Terraform root and the modules it calls: how many instances each resource has, through which
 provider, in which region, and which modules are not in the upload.
 
-This is about structure. What resources are configured to be is tfparse's and Checkov's matter.
+This is about structure. How resources are configured is left to tfparse and Checkov.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ MAX_EXPANSIONS = 500
 """Module instances of one root. Nested local modules of 30 x 30 x 30 kept an engine busy for over
 150 s; real roots have a few dozen."""
 MAX_COUNT = 100
-"""Copies of one block that are counted out. tfparse takes 28 s for 5,000 (measured), so 0.6 s for
-this many."""
+"""Copies of one block that are listed individually. tfparse takes 28 s for 5,000 (measured), so
+0.6 s for this many."""
 MAX_STEPS = 2_000_000
-"""Of evaluating all expressions of one root: about 2 s."""
+"""For evaluating all expressions of one root: about 2 s."""
 MAX_MODULE_DEPTH = 20
 _KEPT = {
     "resource": {"count", "for_each", "provider"},
@@ -51,13 +51,13 @@ LOCAL = ("./", "../")
 
 
 class TooManyModules(Exception):
-    """A root whose modules unfold to more than MAX_EXPANSIONS instances."""
+    """A root whose modules expand to more than MAX_EXPANSIONS instances."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """One ``module`` block. ``folder`` is where its source lies in the upload, normalised; None
-    when it comes from a registry or a repository."""
+    """One ``module`` block. ``folder`` is where its source is in the upload, normalized; None
+    if it comes from a registry or a repository."""
 
     name: str
     source: str
@@ -67,7 +67,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Missing:
-    """A module that can't be followed: where it is called and why it is not there."""
+    """A module that can't be followed: where it is called and why it is missing."""
 
     path: str
     line: int
@@ -76,8 +76,9 @@ class Missing:
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one resource block: where it stands; ``total`` counts its instances, at least, over all of
-    its module's. ``open_blocks`` are its ``dynamic`` blocks whose number can't be determined."""
+    """About one resource block: where it is; ``total`` is the minimum number of its instances over
+    all instances of its module. ``open_blocks`` are its ``dynamic`` blocks whose number can't be
+    determined."""
 
     path: str
     line: int
@@ -91,7 +92,7 @@ class Facts:
 @dataclass(frozen=True)
 class Counted:
     """The ``count`` or ``for_each`` of a block: ``start`` and ``end`` are its byte range in the
-    file, ``number`` is how many instances it gives, None where that can't be determined, and
+    file, ``number`` is how many instances it gives, None if that can't be determined, and
     ``first`` are the first MAX_COUNT items of the collection."""
 
     path: str
@@ -105,8 +106,8 @@ class Counted:
 
 @dataclass
 class Root:
-    """What following a root gave. ``resources`` is by address without indexes; ``counted`` is by
-    path and start."""
+    """What was learned by following a root. ``resources`` is by address without indexes;
+    ``counted`` is by path and start."""
 
     resources: dict[str, Facts] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
@@ -120,7 +121,8 @@ class Root:
 
 
 def outline(body: Block) -> Block:
-    """``body`` with only what this module asks of it, so that thousands of files can be held."""
+    """``body`` reduced to what this module needs from it, so that thousands of files fit in
+    memory."""
     return Block(
         type="",
         labels=(),
@@ -158,8 +160,8 @@ def modules_of(body: Block, *, path: str) -> Iterator[Module]:
 
 
 def local_folder(source: str, *, path: str) -> str | None:
-    """The folder that a local source names, against the upload (``..`` leads out of it); None for
-    others."""
+    """The folder that a local source names, relative to the upload (``..`` leads out of it); None
+    for others."""
     if source not in {".", ".."} and not source.startswith((*LOCAL, "/", "~", "file:")):
         return None
     if source.startswith(("/", "~", "file:")):
@@ -190,7 +192,7 @@ def _nothing(parts: tuple[str, ...]) -> Any:
 
 
 class Names:
-    """The variables and locals of one module, evaluated when asked for."""
+    """The variables and locals of one module, evaluated on demand."""
 
     def __init__(self, blocks: list[Block], inputs: Mapping[str, Any], budget: Budget) -> None:
         self.budget = budget
@@ -244,7 +246,7 @@ class _Walk:
         chain: tuple[str, ...],
     ) -> None:
         """One module: its resources, then the modules it calls. ``times`` counts its instances,
-        and ``sure`` says whether that is known."""
+        and ``sure`` is whether that number is known."""
         self.root.folders.add(folder)
         bodies = self.files[folder]
         blocks = [block for body in bodies.values() for block in body.blocks]
@@ -348,8 +350,8 @@ class _Walk:
         return number
 
     def _note(self, counted: Counted) -> None:
-        """A block of a module that is called several times may have several numbers: the one that
-        can't be determined counts most, then the largest."""
+        """A block of a module that is called several times may have several numbers: one that
+        can't be determined takes precedence, then the largest."""
         key = (counted.path, counted.start)
         known = self.root.counted.get(key)
         if known is None or (
@@ -407,7 +409,7 @@ def _regions(blocks: list[Block], names: Names) -> dict[str, str]:
 
 
 def _passed(providers: Attribute | None, regions: Mapping[str, str]) -> dict[str, str]:
-    """The providers that a module gets: those of its ``providers``, or else the default ones
+    """The providers that a module gets: those in its ``providers``, otherwise the default ones
     (developer.hashicorp.com/terraform/language/modules/develop/providers)."""
     if providers is None or not isinstance(providers.expression, MapOf):
         return {name: region for name, region in regions.items() if "." not in name}

@@ -1,9 +1,9 @@
 """Which resource names which in Terraform source: what its values no longer show once they are
 evaluated.
 
-tfparse resolves ``aws_lb.web.arn`` to a value or to null, and what stood inside a string or behind
-a local is gone. Here each block is read for the names in it (``hcl_mentions``), and variables,
-locals, data sources, modules and outputs are followed to the resources behind them.
+tfparse resolves ``aws_lb.web.arn`` to a value or to null, and anything inside a string or behind
+a local is lost. Here each block is searched for names (``hcl_mentions``), and variables, locals,
+data sources, modules and outputs are followed to the resources behind them.
 
 The source is hostile: depth, steps and results are bounded.
 """
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
 
 MAX_REFERENCES = 200
-"""Of one resource; the rest is left out."""
+"""Per resource; the rest is left out."""
 MAX_STEPS = 2_000
-"""Names followed for one resource: through variables, locals and outputs."""
+"""Names followed per resource: through variables, locals and outputs."""
 MAX_ALL_STEPS = 200_000
 """The same for all resources of a root: about 2 s. Real roots take a few thousand."""
 _NOT_RESOURCES = {"each", "count", "self", "path", "terraform"}
@@ -32,7 +32,7 @@ Declared = tuple[str, str, int]
 
 
 class Sources:
-    """The names in files, each read once, when it is asked for."""
+    """The names in files, each file read once, on demand."""
 
     def __init__(self, files: Iterable[InputFile]) -> None:
         self._files = {file.path: file for file in files}
@@ -108,7 +108,7 @@ class References:
     def _behind(
         self, path: str, seen: frozenset[str], *, inside: str, attribute: str = ""
     ) -> set[str]:
-        """What stands in a block that is no resource, or in one attribute of it."""
+        """The names in a block that is not a resource, or in one attribute of it."""
         found: set[str] = set()
         for block, file, start in self._by_path.get(without_indexes(path), ())[:20]:
             groups = self._mentions(block, file, start)
@@ -123,7 +123,7 @@ class References:
         return self._left < 0 or self.left < 0
 
     def _mentions(self, path: str, file: str, start: int) -> dict[str, list[Mention]]:
-        """The names in a block, by the attribute of the block in which they stand."""
+        """The names in a block, by the attribute of the block in which they occur."""
         key = (without_indexes(path), file, start)
         if key not in self._read:
             found = self._read[key] = {}
@@ -133,7 +133,7 @@ class References:
 
 
 def _prefix(path: str) -> str:
-    """``module.a[0].module.b.`` of what stands in that module; empty at the top."""
+    """``module.a[0].module.b.`` for anything in that module; empty at the top."""
     parts = steps_of(path)
     inner = 0
     while parts[inner : inner + 1] == ["module"] and len(parts) > inner + 2:
@@ -152,7 +152,7 @@ def _is_literal(index: str) -> bool:
 
 
 def steps_of(path: str) -> list[str]:
-    """An address cut at its dots, but not at those within an index."""
+    """An address split at its dots, but not at those inside an index."""
     parts, depth = [""], 0
     for char in path:
         depth += (char == "[") - (char == "]")

@@ -1,7 +1,7 @@
 """Terragrunt files whose module is in the upload: their inputs as the values of its variables.
 
 Terragrunt is not run. What is written out, or follows from the file's own locals, is a value; what
-comes from other files, dependencies or functions is unknown, and named
+comes from other files, dependencies or functions is unknown, and listed
 (terragrunt.gruntwork.io/docs/reference/hcl).
 """
 
@@ -32,8 +32,8 @@ _HERE = {"get_terragrunt_dir": ".", "get_original_terragrunt_dir": "."}
 
 @dataclass(frozen=True)
 class Terragrunt:
-    """``folder`` is the module's in the upload; None where the source leads to none. ``source`` is
-    as written, empty where there is none. ``inputs`` are known values, ``unknown`` the names of
+    """``folder`` is the module's in the upload; None if the source leads to none. ``source`` is
+    as written, empty if there is none. ``inputs`` are known values, ``unknown`` the names of
     the others; ``line`` is that of the inputs. ``includes`` says that more inputs may come from
     another file."""
 
@@ -46,7 +46,7 @@ class Terragrunt:
     includes: bool = False
 
     def body(self) -> Block:
-        """The inputs as those of a variable file."""
+        """The inputs in the form of a variable file."""
         attributes = {
             name: Attribute(name, _expression(value), self.line, self.line)
             for name, value in self.inputs.items()
@@ -128,5 +128,5 @@ def _expression(value: Any) -> Expression:
 
 
 def _written(value: Any) -> str:
-    """JSON is HCL, but for what would be a template in a string."""
+    """JSON is HCL, except for what would be a template in a string."""
     return json.dumps(value).replace("${", "$${").replace("%{", "%%{")

@@ -16,7 +16,7 @@ def shown(path: str) -> str:
 
 
 def uploaded(path: str) -> str:
-    """The name that the file has, from the one that an engine saw."""
+    """The file's actual name, from the one that an engine saw."""
     if path.endswith(".tofu.tf"):
         return path.removesuffix(".tf")
     return path.removesuffix(".tf.json") if path.endswith(".tofu.json.tf.json") else path
@@ -28,7 +28,7 @@ def replaced(path: str, others: Collection[str]) -> bool:
 
 
 def replacement(path: str, others: Collection[str]) -> str:
-    """The file that OpenTofu reads instead; empty where it reads this one."""
+    """The file that OpenTofu reads instead; empty if it reads this one."""
     for end in (".tf", ".tf.json"):
         if path.endswith(end) and not path.endswith(TOFU):
             other = path.removesuffix(end) + end.replace(".tf", ".tofu")

@@ -1,4 +1,4 @@
-"""What a scan gives and what an agent reads: plain, typed, JSON both ways. No Django here."""
+"""What a scan produces and an agent reads: plain, typed, JSON both ways. No Django here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FileKind(StrEnum):
 
 
 SEARCHED = "only searched for secrets"
-"""In the reason of each file of which no more is asked."""
+"""Part of the reason for each file that needs nothing more than that."""
 
 
 class CoverageStatus(StrEnum):
@@ -77,7 +77,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _encode_other(value: Any) -> Any:
-    """The one foreign type in messages: a person's requirements, which a form validates."""
+    """The one foreign type in messages: a person's requirements, validated by a form."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_defaults=True)
     raise NotImplementedError(f"{type(value).__name__} is not part of a message.")
@@ -93,7 +93,7 @@ _encoder = msgspec.json.Encoder(enc_hook=_encode_other)
 
 
 class ScopeKind(StrEnum):
-    """What a scope is found by."""
+    """What a scope is recognized by."""
 
     TERRAFORM = "terraform"
     TERRAFORM_PLAN = "terraform_plan"
@@ -106,9 +106,9 @@ class ScopeKind(StrEnum):
 
 
 class Scope(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """One deployable unit of an upload; everything an agent says is said of a scope.
+    """One deployable unit of an upload; everything an agent reports is about a scope.
 
-    ``key`` is the unit's path, with its variable file where there are several
+    ``key`` is the unit's path, with its variable file if there are several
     (``envs/prod``, ``infra:prod.tfvars``), unique within the upload and stable between runs.
     ``label`` is what people read. ``paths`` are the uploaded files it is built from, sorted; files
     may belong to several scopes (a module that two roots call).
@@ -123,9 +123,9 @@ class Scope(Message, frozen=True, kw_only=True, omit_defaults=True):
 class FileCoverage(Message, frozen=True, kw_only=True, omit_defaults=True):
     """How far one uploaded file was read.
 
-    ``reason`` says, in words for the user, why it was not read in full; ``line`` where that began,
-    1-based. ``scope`` is the key of the scope that lacks something for it; empty where it is said
-    of the file, whoever uses it.
+    ``reason`` explains to the user why it was not read in full; ``line`` is where that began,
+    1-based. ``scope`` is the key of the scope that lacks something because of it; empty if it
+    applies to the file in every scope.
     """
 
     scope: str = ""
@@ -146,12 +146,13 @@ class CodeLine(Message, frozen=True, kw_only=True, omit_defaults=True):
 class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One rule of one engine against one resource of one scope (``scope``: its key).
 
-    ``line_start`` and ``line_end`` are 1-based and inclusive, of the uploaded file ``file`` (a path
-    as uploaded). ``focus`` is the one line among them that decided, where the attribute is known;
-    ``missing`` names what that line, or the whole block, should hold and does not.
-    ``engine_severity`` is only what the engine itself said ("critical" ... "info"), None where it
-    is silent. ``evidence`` holds a few redacted lines, kept for failed checks only. ``own_rule`` is
-    the file of a rule of the server's own, and ``category`` the category that it names.
+    ``line_start`` and ``line_end`` are 1-based and inclusive, in the uploaded file ``file`` (a path
+    as uploaded). ``focus`` is the one line among them that decided, if the attribute is known;
+    ``missing`` names what that line, or the whole block, should contain but doesn't.
+    ``engine_severity`` is only what the engine itself reported ("critical" ... "info"), None if it
+    reported none. ``evidence`` holds a few redacted lines, kept for failed checks only.
+    ``own_rule`` is the file of one of the server's own rules, and ``category`` the category that it
+    names.
     """
 
     scope: str = ""
@@ -178,8 +179,8 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 class OwnRule(Message, frozen=True, kw_only=True, omit_defaults=True):
     """A rule that the server's operator wrote. ``file`` is its path below the folder of rules;
-    ``severity`` is empty where it names none. ``is_loaded`` is false where the engine could not
-    take it: it was not run."""
+    ``severity`` is empty if it names none. ``is_loaded`` is false if the engine could not load it:
+    it was not run."""
 
     rule: str
     title: str
@@ -191,10 +192,10 @@ class OwnRule(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reference(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """That the declaration of one resource names another one of its scope.
+    """A resource's declaration names another resource of its scope.
 
-    ``to`` is the other's address, without an index where all instances can be meant; ``at`` is the
-    attribute in which it stands (``default_action.target_group_arn``), and ``line`` its line,
+    ``to`` is the other's address, without an index if all instances may be meant; ``at`` is the
+    attribute in which it occurs (``default_action.target_group_arn``), and ``line`` its line,
     1-based, in the resource's file.
     """
 
@@ -213,10 +214,10 @@ class Resource(Message, frozen=True, kw_only=True, omit_defaults=True):
     ``references`` are those of Terraform, whose evaluated attributes no longer show them; other
     kinds keep theirs in ``attributes``.
 
-    ``count_known`` is false where the upload doesn't determine ``count`` or ``for_each``: there
+    ``count_known`` is false if the upload doesn't determine ``count`` or ``for_each``: there
     is then "at least 1" of it. ``region`` is where it will be (``eu-west-1``), by its own
-    attributes or by the provider it uses; empty where that is not said. ``provider_alias`` names
-    that provider where it is not the default one (``aws.west``). ``uncertain`` says in words why
+    attributes or by the provider it uses; empty if unknown. ``provider_alias`` names
+    that provider unless it is the default one (``aws.west``). ``uncertain`` explains why
     it may not exist at all (a Condition that can't be decided). ``open_blocks`` names its nested
     blocks that are missing from ``attributes`` because the upload does not say how many there are
     (a ``dynamic`` block over an unknown value). ``code`` holds the first redacted lines of its

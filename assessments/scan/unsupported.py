@@ -1,4 +1,4 @@
-"""Files of tools that are not assessed, by their names, with what to upload instead."""
+"""Files of tools that are not assessed, by name, with what to upload instead."""
 
 from __future__ import annotations
 
@@ -79,6 +79,6 @@ _PATTERNS = [(re.compile(rf"(?:{names})\Z", re.IGNORECASE), words) for names, wo
 
 
 def instead_of(path: str) -> str:
-    """What to upload instead of the file; empty where its name is not one of these."""
+    """What to upload instead of the file; empty if its name is not one of these."""
     name = posixpath.basename(path)
     return next((words for pattern, words in _PATTERNS if pattern.match(name)), "")

@@ -1,7 +1,7 @@
-"""The warm way: a fork server in the scanner's environment that has the engines imported already.
+"""The warm way: a fork server in the scanner's environment with the engines already imported.
 
-The first job that finds no server starts one and waits for it, which costs what a plain start
-costs. A server that isn't available is no error: the caller goes the plain way.
+The first job that finds no server starts one and waits for it, which takes as long as a plain
+start. An unavailable server is not an error: the caller falls back to the plain way.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 START_S = 60.0
 ANSWER_S = 20.0
-"""A server that has not forked a job's process after this is taken for hung: it does so within
-milliseconds."""
+"""A server that has not forked a job's process after this long is considered hung: it normally does
+so within milliseconds."""
 
 
 class NoServer(Exception):
-    """No warm scanner can be had here, or it went away before it gave an answer."""
+    """No warm scanner is available here, or it went away before it gave an answer."""
 
 
 def run_warm(
@@ -92,7 +92,7 @@ def run_warm(
 
 
 class _Frames:
-    """Takes the server's own lines out of the child's."""
+    """Separates the server's own lines from the child's."""
 
     def __init__(self, on_line: OnLine) -> None:
         self.on_line = on_line
@@ -114,8 +114,8 @@ class _Frames:
 
 
 def _await_end(connection: socket.socket, frame: _Frames) -> None:
-    """Shut our side, which ends the job if it still runs, and read on until the server has reaped
-    it."""
+    """Shut down our side, which ends the job if it is still running, and read on until the server
+    has reaped it."""
     if frame.exit is not None:
         return
     frame.on_line = lambda line: None
@@ -147,7 +147,7 @@ def _connect(path: Path) -> socket.socket | None:
 def _start_and_connect(
     path: Path, sandbox: Sandbox, *, should_stop: Callable[[], bool]
 ) -> socket.socket:
-    """Under a lock, so that many workers start one server. Waits until it answers."""
+    """Under a lock, so that many workers start one server. Waits until it responds."""
     deadline = time.monotonic() + START_S
     with path.with_suffix(".lock").open("w") as lock:
         while True:
@@ -198,9 +198,10 @@ def _start(path: Path, sandbox: Sandbox) -> subprocess.Popen[bytes]:
 
 
 def socket_path(sandbox: Sandbox) -> Path:
-    """A short path in a folder that is ours alone: socket paths end at about 107 bytes.
+    """A short path in a folder that only we can access: socket paths are limited to about 107
+    bytes.
 
-    Its name holds the interpreter, the scanner's code and the work folder, so that another
+    Its name depends on the interpreter, the scanner's code and the work folder, so that another
     installation, or an updated one, gets a server of its own.
     """
     code = b"".join(path.read_bytes() for path in sorted(SCANNER.glob("*.py")))

@@ -1,4 +1,4 @@
-"""Shut the calling process in before it touches an upload. Standard library only; Linux.
+"""Confine the calling process before it touches an upload. Standard library only; Linux.
 
 Run as a program, ``python -I confine.py SPEC`` confines itself and then executes ``spec["argv"]``.
 The scan server imports it and calls ``enter`` in a freshly forked child.
@@ -6,17 +6,17 @@ The scan server imports it and calls ``enter`` in a freshly forked child.
 Levels, strongest first:
 
 ``isolated``
-    Own mount, network, process and IPC namespaces. The file tree holds the system's libraries, the
-    interpreter and the engines, read-only, and this one job's folder: nothing else exists. The
+    Own mount, network, process and IPC namespaces. The file tree contains the system's libraries,
+    the interpreter and the engines, read-only, and this one job's folder: nothing else exists. The
     network has no interface.
 ``confined``
     Landlock: the same files and no others can be opened. Needs no privilege.
 ``open``
     Neither.
 
-At every level: the system calls of ``seccomp.py`` are refused (at ``open``, where the kernel has
+At every level: the system calls in ``seccomp.py`` are refused (at ``open``, if the kernel has
 seccomp), resource limits, a scrubbed environment, no new privileges and, for root, an unprivileged
-user of the job's own.
+user specific to the job.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives")
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/zero")
 JOB_UIDS = range(64_100, 65_100)
-"""Unprivileged ids, one per running job, so that jobs can neither signal nor read each other."""
+"""Unprivileged ids, one per running job, so that jobs can't signal or read each other."""
 CANNOT_CONFINE = 97
-"""Exit status of the program where the level isn't available; standard error then says why."""
+"""Exit status of the program if the level isn't available; standard error then says why."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter(spec: dict[str, Any]) -> None:
-    """Confine this process by ``spec``; on return the caller may read the upload.
+    """Confine this process according to ``spec``; on return the caller may read the upload.
 
     Keys: level, job (folder), read_only (paths kept visible), uid (or None), limits {memory_bytes,
     cpu_s, file_bytes, processes, open_files}, parent (process id that must still live). Raises
@@ -80,7 +80,7 @@ def enter(spec: dict[str, Any]) -> None:
         _be_first_process()
         _build_tree(job=spec["job"], read_only=spec["read_only"])
     if level != "open":
-        # Inside of namespaces it is a second lock, where the kernel has it.
+        # Inside namespaces it is a second lock, if the kernel has it.
         with contextlib.suppress(*([OSError] if level == "isolated" else [])):
             rules = landlock.ruleset(_files(job=spec["job"], read_only=spec["read_only"]))
     os.chdir(os.path.join(spec["job"], "upload"))  # noqa: PTH118
@@ -99,7 +99,7 @@ def enter(spec: dict[str, Any]) -> None:
 
 
 def keep_to_itself() -> None:
-    """Nobody but root may read this process's memory and environment, or trace it."""
+    """Only root may read this process's memory and environment, or trace it."""
     _call("prctl", _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
@@ -110,7 +110,7 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _files(*, job: str, read_only: list[str]) -> list[tuple[str, int]]:
-    """What may be opened, and how: the same as ``_build_tree`` shows."""
+    """What may be opened, and how: the same paths that ``_build_tree`` shows."""
     return [
         *((path, landlock.USE) for path in (*SYSTEM_FOLDERS, *read_only)),
         *((path, landlock.READ_FILE | landlock.WRITE_FILE) for path in DEVICES),
@@ -131,8 +131,9 @@ def _everybody_reaches(paths: list[str]) -> bool:
 
 
 def _become(uid: int, *, keep_reach: bool) -> None:
-    """Give root up. ``keep_reach`` keeps the one capability to pass folders that are root's alone
-    (an interpreter under /root): Landlock, not the folders' modes, then says what may be opened."""
+    """Drop root. ``keep_reach`` keeps the one capability needed to pass through folders that only
+    root may enter (an interpreter under /root): then Landlock, rather than the folders' modes,
+    decides what may be opened."""
     _call("prctl", _libc.prctl(PR_SET_KEEPCAPS, int(keep_reach), 0, 0, 0))
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -150,7 +151,7 @@ def _unshare() -> None:
     uid, gid = os.getuid(), os.getgid()
     flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID
     if uid != 0:
-        # Files in /proc/self belong to root while the process keeps to itself.
+        # Files in /proc/self belong to root while the process is not dumpable.
         _call("prctl", _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
         flags |= CLONE_NEWUSER
     _call("unshare", _libc.unshare(flags))
@@ -200,8 +201,8 @@ def _build_tree(*, job: str, read_only: list[str]) -> None:
 
 
 def _show(path: str, *, root: str, read_only: bool) -> None:
-    """Bind ``path`` at the same place under ``root``. The top's own symlinks (``/lib``) are made
-    again."""
+    """Bind ``path`` at the same place under ``root``. Top-level symlinks (``/lib``) are
+    recreated."""
     target = root + path
     if not os.path.lexists(path):
         return
@@ -220,7 +221,7 @@ def _show(path: str, *, root: str, read_only: bool) -> None:
 
 
 def _outermost(paths: list[str]) -> list[str]:
-    """``paths`` without those that lie inside of another one."""
+    """``paths`` without those that lie inside another one."""
     kept: list[str] = []
     for path in sorted({os.path.normpath(path) for path in paths}):
         if not any(path.startswith(other + "/") for other in kept):

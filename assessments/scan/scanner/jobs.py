@@ -1,13 +1,13 @@
 """The engines that live in the scanner's own environment: Checkov, tfparse, cfn-lint.
 
-Runs inside of the sandbox, with the current folder at the upload. Reads one job as JSON and writes
-JSON lines on standard output: any number of ``{"progress": {"done", "total", "message"}}``, then
-one ``{"result": {...}}`` a part, or ``{"crashed": CLASS}`` where the engine can't stand a file;
-each with the number of its part. What it writes is raw (secrets included) and trusted by nobody:
-the caller validates and redacts it.
+Runs inside the sandbox, with the upload as the current folder. Reads one job as JSON and writes
+JSON lines to standard output: any number of ``{"progress": {"done", "total", "message"}}``, then
+one ``{"result": {...}}`` per part, or ``{"crashed": CLASS}`` if the engine fails on a file; each
+with the number of its part. What it writes is raw (secrets included) and trusted by nobody: the
+caller validates and redacts it.
 
-It knows nothing of the rest of Infra Mind, and imports only the standard library until an engine is
-asked for.
+It knows nothing about the rest of Infra Mind, and imports only the standard library until an engine
+is needed.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ GRAPHS = (
     "bicep",
 )
 NAMED = ("gitlab_ci", "azure_pipelines", "circleci_pipelines")
-"""Kinds that Checkov knows by their files' names alone. The caller knows them by their content,
-too, and a job holds no other files."""
+"""Kinds that Checkov recognizes only by file name. The caller also recognizes them by content, and
+a job contains no other files."""
 SILENT = (*NAMED, "ansible", "arm", "bicep")
-"""Kinds of which Checkov passes over what it can't read without a word."""
+"""Kinds for which Checkov silently skips what it can't read."""
 MAX_RESOURCES = 20_000
 MAX_PROBLEMS = 20_000
 MAX_RENDERED_CHARS = 10_000_000
@@ -88,9 +88,8 @@ Emit = Callable[[dict[str, Any]], None]
 def run(job: dict[str, Any], emit: Emit) -> None:
     """Run one job: ``{"engine": "checkov" | "tfparse" | "cfn-lint" | ..., "parts": [...]}``.
 
-    Each part has ``files``, ``units`` and what its engine needs. Where there are several, each is
-    run alone on a copy that holds its files and nothing else, so that it gives what it would give
-    by itself.
+    Each part has ``files``, ``units`` and what its engine needs. If there are several, each is run
+    alone on a copy that contains only its files, so that the result is the same as on its own.
     """
     parts = job["parts"]
     if len(parts) > 1 and job["engine"] == "checkov":
@@ -109,8 +108,8 @@ def run(job: dict[str, Any], emit: Emit) -> None:
 
 
 def _changes_files(job: dict[str, Any], part: dict[str, Any]) -> bool:
-    """tfparse's files that don't parse are taken out, and a named variable file gets another name;
-    the upload itself may be read-only."""
+    """Files that tfparse can't parse are removed, and a named variable file is renamed; the upload
+    itself may be read-only."""
     return job["engine"] == "tfparse" or bool(part.get("named_vars"))
 
 
@@ -140,12 +139,12 @@ def _run_part(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
     try:
         emit({"result": engine({**job, **part}, emit)})
     except Exception as error:
-        # The class alone: an engine's message quotes the upload.
+        # Only the class: an engine's message quotes the upload.
         emit({"crashed": type(error).__name__})
 
 
 def _in_child(work: Callable[[], None], emit: Emit) -> None:
-    """What Checkov keeps in its registries and caches from one part must not meet the next."""
+    """What Checkov keeps in its registries and caches from one part must not leak into the next."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -167,7 +166,7 @@ def _import_checkov(framework: str) -> None:
 
 
 def _shifted(emit: Emit, *, part: int, done: int, units: int, total: int) -> Emit:
-    """Messages of one part, its progress as a share of the whole."""
+    """Messages of one part, with its progress as a share of the whole."""
 
     def say(message: dict[str, Any]) -> None:
         progress = message.get("progress")
@@ -235,9 +234,9 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def _load_own_rules(runner: Any, rules: Any) -> list[str] | None:
-    """Load the server's rules, which are YAML, by Checkov's own loader. Returns the ids of those
-    that it took; None for kinds of files that Checkov makes no graph of, where no such rule
-    runs."""
+    """Load the server's rules, which are YAML, with Checkov's own loader. Returns the ids of those
+    that it accepted; None for kinds of files that Checkov builds no graph for, on which no such
+    rule runs."""
     registry = getattr(runner, "graph_registry", None)
     if not rules or registry is None:
         return None
@@ -252,10 +251,10 @@ def _load_own_rules(runner: Any, rules: Any) -> list[str] | None:
 
 
 def _helm(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """A chart as Helm renders it, and what Checkov says of that. Each manifest has the name of its
+    """A chart as Helm renders it, and Checkov's results on that. Each manifest has the name of its
     template, and line numbers of its own.
 
-    ``rendered`` is text by template. ``failed`` is Helm's own message where there is none, and
+    ``rendered`` is text by template. ``failed`` is Helm's own message if rendering failed, and
     ``lacking`` says that Helm is not installed here.
     """
     nothing = {"version": "", "records": [], "errors": [], "rendered": {}}
@@ -324,13 +323,13 @@ def _filter(framework: str, *, rules: str) -> Any:
 
 
 def _apply_last(path: str, *, root: str) -> None:
-    """A variable file that Terraform is given by name goes before all others, for the root alone
-    (Checkov's own option gives it to every module, too)."""
+    """A variable file that Terraform is given by name overrides all others, for the root only
+    (Checkov's own option passes it to every module, too)."""
     shutil.copyfile(path, Path(root) / "zzzz-named.auto.tfvars")
 
 
 def _give_parameters(module: Any, parameters: dict[str, Any]) -> None:
-    """A stack's parameters take the place of their defaults in what Checkov has read."""
+    """A stack's parameters replace their defaults in what Checkov has read."""
     create = module.create_definitions
 
     def with_parameters(*args: Any, **kwargs: Any) -> Any:
@@ -428,7 +427,7 @@ def _record(record: Any) -> dict[str, Any]:
 
 
 class _Ticker:
-    """Stands where Checkov's own progress bar would: counts finished checks of entities over known
+    """Replaces Checkov's own progress bar: counts finished checks of entities out of known
     entities."""
 
     def __init__(self, emit: Emit, *, total: int) -> None:
@@ -460,7 +459,7 @@ class _Ticker:
 
 
 def _tick_per_check(runner: Any) -> None:
-    """Make each registry's ``scan`` (one call per entity) count."""
+    """Make each registry's ``scan`` (one call per entity) count toward progress."""
     module = sys.modules[type(runner).__module__]
     registries = list(getattr(runner, "block_type_registries", {}).values())
     registries += [
@@ -486,8 +485,8 @@ def _relative(path: str) -> str:
 
 
 def _tfparse(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Resources of one root. A file that is not HCL is named with its line and left out of the next
-    try."""
+    """Resources of one root. A file that is not HCL is reported with its line and left out of the
+    next attempt."""
     from importlib.metadata import version
 
     errors: list[dict[str, Any]] = []
@@ -533,8 +532,8 @@ def _parse_root(root: str, errors: list[dict[str, Any]], *, var_files: list[str]
 def _blocks(
     parsed: dict[str, Any], *, root: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Resource blocks and providers, and the places of all blocks. tfparse's random ids become the
-    addresses they stand for."""
+    """Resource blocks and providers, and the positions of all blocks. tfparse's random ids are
+    replaced by the addresses they stand for."""
     everything = [
         block for blocks in parsed.values() for block in blocks if isinstance(block, dict)
     ]
@@ -582,8 +581,8 @@ def _named(value: Any, names: dict[str, str]) -> Any:
 
 
 def _cfn_lint(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Validity of templates. Warnings and information are kept; the template's own text is never in
-    a message twice."""
+    """Validity of templates. Warnings and information are kept; the template's own text never
+    appears twice in a message."""
     from cfnlint.api import lint_file
     from cfnlint.version import __version__
 
@@ -615,8 +614,8 @@ def _cfn_lint(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def _secrets(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Tokens whose form detect-secrets knows, line by line. Its guesses (words and entropy) are not
-    asked, and nothing is verified over the network."""
+    """Tokens whose format detect-secrets knows, line by line. Its guesses (words and entropy) are
+    not used, and nothing is verified over the network."""
     from importlib.metadata import version
 
     detectors = _detectors()
@@ -648,7 +647,7 @@ def _kubernetes_validate(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def _api_problems(path: str, text: str, wanted: str) -> list[dict[str, Any]]:
-    """Empty for what is no YAML: Checkov says so of the same file."""
+    """Empty if it is not YAML: Checkov reports that for the same file."""
     import kube
     import yaml
 
@@ -697,8 +696,8 @@ def _detectors() -> list[Any]:
 
 
 def _known_forms(detectors: list[Any], line: str) -> set[tuple[str, str]]:
-    """No form is shorter than its issuer's token, and none has blanks: a line without a long word
-    is passed over."""
+    """No format is shorter than its issuer's token, and none contains blanks: a line without a long
+    word is skipped."""
     if not LONG_WORD.search(line):
         return set()
     pieces = [line[at : at + MAX_LINE_CHARS] for at in range(0, len(line), MAX_LINE_CHARS - 500)]
@@ -712,9 +711,9 @@ def _known_forms(detectors: list[Any], line: str) -> set[tuple[str, str]]:
 
 
 def _follow_no_settings() -> list[dict[str, Any]]:
-    """Let neither a template's metadata nor a file of settings in the upload configure cfn-lint: it
-    would leave rules out unseen, and load rules of the upload's own. Returns where the templates
-    that it reads from now on are put."""
+    """Prevent a template's metadata or a settings file in the upload from configuring cfn-lint: it
+    would silently skip rules, and load rules from the upload. Returns where the templates that it
+    reads from now on are collected."""
     from cfnlint.config import ConfigFileArgs, TemplateArgs
     from cfnlint.template import Template
 
@@ -732,7 +731,7 @@ def _follow_no_settings() -> list[dict[str, Any]]:
 
 
 def _ignored_by(templates: list[dict[str, Any]]) -> Callable[[str, list[str]], bool]:
-    """Whether a template's metadata asks to leave a match out: everywhere by the beginning of the
+    """Whether a template's metadata asks to suppress a match: everywhere by the beginning of the
     rule's id, in one resource by the id (cfn-lint's README, "Metadata")."""
     everywhere: set[str] = set()
     of_resource: set[tuple[str, str]] = set()
@@ -770,7 +769,7 @@ def emit_to(descriptor: int) -> Emit:
 
 def main() -> None:
     os.environ.update(OFFLINE)
-    # Engines print; what they print must not mix with our lines.
+    # Engines print; their output must not mix with our lines.
     out = os.dup(1)
     os.dup2(2, 1)
     run(json.loads(Path(sys.argv[1]).read_text()), emit_to(out))

@@ -1,7 +1,7 @@
 """Kubernetes manifests against the API of one version: removed APIs, unknown fields, wrong types.
 
-The schemas are those of the package kubernetes-validate, in its strict form. Messages name fields
-and types, and quote no value of the upload.
+The schemas come from the package kubernetes-validate, in its strict form. Messages name fields and
+types, and quote no value from the upload.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 MAX_PROBLEMS = 20
-"""Of one object."""
+"""Per object."""
 _APPS = "apps/v1beta1 apps/v1beta2 extensions/v1beta1"
 _REMOVED: tuple[tuple[str, str, str, str], ...] = (
     (_APPS, "Deployment DaemonSet ReplicaSet StatefulSet ControllerRevision", "1.16", "apps/v1"),
@@ -67,13 +67,13 @@ _REMOVED: tuple[tuple[str, str, str, str], ...] = (
     ("node.k8s.io/v1beta1", "RuntimeClass", "1.25", "node.k8s.io/v1"),
     ("storage.k8s.io/v1beta1", "CSIStorageCapacity", "1.27", "storage.k8s.io/v1"),
 )
-"""API versions, kinds, the first Kubernetes without them, and what takes their place (Kubernetes
+"""API versions, kinds, the first Kubernetes without them, and their replacements (Kubernetes
 documentation, "Deprecated API Migration Guide", read 2026-11)."""
 
 
 def version_used(wanted: str) -> str:
-    """``1.37``: the newest version of the schemas that is not newer than ``wanted``, or the newest
-    of all where that is empty or older than all."""
+    """``1.37``: the newest schema version that is not newer than ``wanted``, or the newest of all
+    if that is empty or older than all."""
     known = _versions()
     fitting = [each for each in known if not wanted or _number(each) <= _number(wanted)]
     return (fitting or known)[-1]
@@ -135,7 +135,7 @@ def _of_object(value: dict[str, Any], node: Any, version: str) -> Iterator[dict[
 
 
 def _line_of(error: Any, node: Any) -> int:
-    """Of the field that should not be there, or of the value that is wrong."""
+    """The line of the field that should not be there, or of the value that is wrong."""
     if error.validator == "additionalProperties" and isinstance(node, yaml.MappingNode):
         known = error.schema.get("properties", {})
         for key, _ in node.value:
@@ -189,7 +189,7 @@ def _versions() -> list[str]:
 
 @cache
 def _validator(version: str, kind: str, api: str) -> Any:
-    """None where the version has no such object: one of a custom resource, or a wrong name."""
+    """None if the version has no such object: a custom resource, or a wrong name."""
     import jsonschema
     from referencing import Registry, Resource
 
@@ -232,7 +232,7 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _address(value: dict[str, Any]) -> str:
-    """As the resource model has it."""
+    """The address in the resource model's form."""
     metadata = value.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     name = metadata.get("name") or metadata.get("generateName") or "unnamed"

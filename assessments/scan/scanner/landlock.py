@@ -1,8 +1,8 @@
-"""Landlock: which files this process may touch, which ports, whom it may signal. No privilege is
-needed. Standard library only; Linux 5.13 or later.
+"""Landlock: which files this process may touch, which ports, which processes it may signal. No
+privilege is needed. Standard library only; Linux 5.13 or later.
 
-Numbers and structures are those of ``linux/landlock.h``. Each version of the interface knows more
-rights; what this kernel does not know is held by ``seccomp.py``, so version 1 serves.
+Numbers and structures are those of ``linux/landlock.h``. Each version of the interface adds rights;
+what this kernel does not support is covered by ``seccomp.py``, so version 1 is enough.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _libc.syscall.restype = ctypes.c_long
 
 
 def version() -> int:
-    """The version of the kernel's interface. Raises OSError where there is none."""
+    """The version of the kernel's interface. Raises OSError if there is none."""
     return _call("landlock", CREATE_RULESET, None, 0, GET_VERSION)
 
 
 def ruleset(rules: Iterable[tuple[str, int]]) -> int:
-    """A rule set as an open file: everything is refused but ``rules``, (path, rights) pairs that
-    hold for all that lies beneath. Paths that don't exist are passed over. Raises OSError."""
+    """A rule set as an open file: everything is refused except ``rules``, (path, rights) pairs that
+    apply to everything beneath. Paths that don't exist are skipped. Raises OSError."""
     known = version()
     files = KNOWN_RIGHTS.get(known, KNOWN_RIGHTS[5]) - 1
     fields = [files]
@@ -57,7 +57,7 @@ def ruleset(rules: Iterable[tuple[str, int]]) -> int:
 
 
 def restrict(made: int) -> None:
-    """Put this process and what it starts under the rules. It must have no_new_privs."""
+    """Apply the rules to this process and its children. It must have no_new_privs."""
     _call("landlock", RESTRICT_SELF, made, 0)
     os.close(made)
 

@@ -1,7 +1,7 @@
-"""Whether Checkov takes a server's own rules: ``python -I own_rules.py < RULES``.
+"""Whether Checkov accepts a server's own rules: ``python -I own_rules.py < RULES``.
 
 Reads a JSON list of [id, text of the YAML file] and writes the ids of those that Checkov could
-parse, as a JSON list. The files are the operator's, and no upload is near.
+parse, as a JSON list. The files are the operator's; no upload is involved.
 """
 
 from __future__ import annotations

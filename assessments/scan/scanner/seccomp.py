@@ -1,7 +1,7 @@
-"""System calls that an engine has no business with, refused by the kernel (seccomp, by hand: this
-runs in the scanner's interpreter, which has the standard library only).
+"""System calls that an engine has no business making, refused by the kernel (seccomp, written by
+hand: this runs in the scanner's interpreter, which has only the standard library).
 
-A filter can't be taken off again, and what the process starts inherits it. Numbers are those of
+A filter can't be removed, and child processes inherit it. Numbers are those of
 ``asm/unistd_64.h`` (x86-64) and ``asm-generic/unistd.h`` (aarch64).
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_*, linux/audit.h
 LAST_KNOWN = 462
-"""mseal. A later call is answered with "not implemented" until someone has looked at it."""
+"""mseal. Later calls return "not implemented" until someone has reviewed them."""
 
 # linux/bpf_common.h, linux/seccomp.h
 LOAD, ALU_AND, JUMP_EQUAL, JUMP_GREATER, JUMP_SET, RETURN = 0x20, 0x54, 0x15, 0x25, 0x45, 0x06
@@ -63,7 +63,7 @@ OTHER_PROCESSES = {
     "sched_setattr": (314, 274),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),
-    # Leaving the process group is leaving the reach of whoever ends the scan.
+    # Leaving the process group would escape the signals that end the scan.
     "setsid": (112, 157),
     "setpgid": (109, 154),
     # System V and POSIX IPC are shared by all processes of a user.
@@ -150,8 +150,8 @@ NOT_SUPPORTED = {
     "lremovexattr": (198, 15),
 }
 PRETENDED = {
-    # By path they would reach files outside of the job, which Landlock does not guard. Copying a
-    # file calls them, so they answer "done" and do nothing.
+    # By path they would reach files outside the job, which Landlock does not guard. Copying a
+    # file calls them, so they return success and do nothing.
     "chmod": (90, None),
     "fchmodat": (268, 53),
     "fchmodat2": (452, 452),
@@ -176,7 +176,7 @@ Instruction = tuple[int, int, int, int]
 def guard() -> None:
     """Install the engines' filter on this process. It must have no_new_privs, and one thread.
 
-    Raises OSError where the kernel has no seccomp filters or the architecture is another.
+    Raises OSError if the kernel has no seccomp filters or the architecture is not supported.
     """
     own = os.getpid()
     install(
@@ -199,8 +199,8 @@ def guard() -> None:
 
 
 def threads_and_processes_without_namespaces() -> list[Instruction]:
-    """``clone`` with a namespace flag is refused. ``clone3`` hides its flags in memory, so it is
-    answered "not implemented", whereupon C libraries fall back to ``clone``."""
+    """``clone`` with a namespace flag is refused. ``clone3`` hides its flags in memory, so it
+    returns "not implemented", whereupon C libraries fall back to ``clone``."""
     number = _here(CLONE)
     return [
         (JUMP_EQUAL, 0, 4, number or 0),
@@ -223,7 +223,7 @@ def refuse_namespaces() -> None:
 
 
 def install(rules: list[Instruction]) -> None:
-    """Load a filter of ``rules``; what none of them answers is allowed. Raises OSError."""
+    """Load a filter of ``rules``; what none of them matches is allowed. Raises OSError."""
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"seccomp: no filter for {machine}")
@@ -246,7 +246,7 @@ def install(rules: list[Instruction]) -> None:
 
 
 def _answer(number: int, calls: Iterable[Call]) -> list[Instruction]:
-    """Error ``number`` for each of ``calls``, undone; 0 pretends that it was done."""
+    """Error ``number`` for each of ``calls``, without executing it; 0 reports success."""
     return [
         line
         for call in calls
@@ -256,7 +256,7 @@ def _answer(number: int, calls: Iterable[Call]) -> list[Instruction]:
 
 
 def _only_if(call: Call, *, argument: int, values: tuple[int, ...]) -> list[Instruction]:
-    """``call`` only where the lower half of ``argument`` is one of ``values``."""
+    """``call`` only if the lower half of ``argument`` is one of ``values``."""
     tests = [(JUMP_EQUAL, len(values) - n, 0, value) for n, value in enumerate(values)]
     block: list[Instruction] = [
         (LOAD, 0, 0, AT_ARGUMENTS + 8 * argument),
@@ -268,7 +268,7 @@ def _only_if(call: Call, *, argument: int, values: tuple[int, ...]) -> list[Inst
 
 
 def _only_connected_pairs() -> list[Instruction]:
-    """``socketpair`` for local streams: a datagram pair could be turned to any address."""
+    """``socketpair`` for local streams: a datagram pair could be redirected to any address."""
     refuse, allow = (RETURN, 0, 0, REFUSE | errno.EACCES), (RETURN, 0, 0, ALLOW)
     return [
         (JUMP_EQUAL, 0, 7, _here(SOCKETPAIR) or 0),

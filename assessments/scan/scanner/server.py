@@ -2,11 +2,11 @@
 
 ``python -I server.py SOCKET LIFELINE_PID`` listens on a Unix socket. One connection is one job: the
 client sends one JSON line ``{"spec": ..., "job": ...}``; the child's output lines come back, framed
-by ``{"pid": N}`` and ``{"exit": STATUS}``. The parent never opens an upload. A client that goes
-away ends its job's process group.
+by ``{"pid": N}`` and ``{"exit": STATUS}``. The parent never opens an upload. When a client
+disconnects, its job's process group is ended.
 
 The server ends when its lifeline process has ended, after MAX_JOBS jobs, or after IDLE_S without
-any; jobs that run are always finished first.
+any; running jobs are always finished first.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Server:
             if not ready and not self.running:
                 self._stop_accepting(None)
             for key, _ in ready:
-                # A handler before this one may have closed this one's file.
+                # An earlier handler may have closed this one's file.
                 if key.fd in self.selector.get_map():
                     key.data(key.fileobj)
             if self.jobs_done >= MAX_JOBS:
@@ -94,7 +94,7 @@ class Server:
         pidfd = os.pidfd_open(pid)
         self.running[pidfd] = (connection, pid)
         self.selector.register(pidfd, selectors.EVENT_READ, self._child_ended)
-        # A client says nothing after its request: readable means gone.
+        # A client sends nothing after its request: readable means gone.
         self.selector.register(
             connection, selectors.EVENT_READ, lambda _: _kill_group(pid, self, connection)
         )
@@ -126,7 +126,7 @@ class Server:
             confine.enter({**request["spec"], "parent": os.getppid()})
             os.environ.clear()
             os.environ.update(request["env"] | jobs.OFFLINE)
-            # The parent's own temporary folder is remembered, and does not exist in here.
+            # The parent's own temporary folder is cached, and does not exist in here.
             tempfile.tempdir = None
             connection.settimeout(None)
             jobs.run(request["job"], jobs.emit_to(connection.fileno()))

@@ -1,5 +1,5 @@
-"""Azure deployments: an ARM template, once for each of its parameter files, or a Bicep file with
-the modules that it calls."""
+"""Azure deployments: an ARM template, once per parameter file, or a Bicep file with the modules
+that it calls."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _called(path: str, item: Classified) -> Iterator[tuple[str, int]]:
 
 
 def _deployed(calls: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Files that no other calls. Of files that call each other in a circle, the first."""
+    """Files that no other file calls. If files call each other in a cycle, the first."""
     called = {other for path, others in calls.items() for other in others if other != path}
     found = [path for path in sorted(calls) if path not in called]
     seen = {path for start in found for path in _reached(start, calls)}

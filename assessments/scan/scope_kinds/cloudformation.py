@@ -52,7 +52,7 @@ def _absent(template: Classified, parameters: Classified | None) -> frozenset[st
 
 
 def template_of(path: str, templates: Iterable[str]) -> str:
-    """The template in the same folder whose name is the longest start of the parameter file's
+    """The template in the same folder whose name is the longest prefix of the parameter file's
     (``web.yaml`` for ``web-prod.parameters.json``); for a plain ``parameters.json`` the only
     one."""
     folder, name = posixpath.split(path)

@@ -1,7 +1,7 @@
-"""Helm charts: each with its own values, and once for each other values file beside it.
+"""Helm charts: each with its own values, and once per other values file beside it.
 
-A chart's templates are rendered by Helm, in the sandbox; here is decided what that takes, and what
-is missing for it.
+A chart's templates are rendered by Helm, in the sandbox; this module decides what that needs, and
+what is missing for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assessments.scan.classify import Classified
 
 MAX_VALUES_FILES = 20
-"""Of one chart. Each is a scope of its own."""
+"""Per chart. Each is a scope of its own."""
 _CHART_NAMES = {"Chart.yaml", "Chart.yml"}
 _OWN_FILES = re.compile(
     r"^(?:Chart\.(?:ya?ml|lock)|requirements\.(?:ya?ml|lock)|values[\w.-]*\.(?:ya?ml|json)"
@@ -29,7 +29,7 @@ _VALUES = re.compile(r"^(?:values[.-][\w.-]+|[\w.-]+[.-]values|values/[\w.-]+)\.
 
 
 def charts(files: Mapping[str, Classified]) -> Iterator[Unit]:
-    """``files`` by their paths. A chart within another's folder belongs to that one."""
+    """``files`` by their paths. A chart inside another's folder belongs to that one."""
     folders = sorted(
         item.folder
         for item in files.values()
@@ -81,7 +81,7 @@ def _unit(folder: str, values: str, paths: Sequence[str], files: Mapping[str, Cl
 
 
 def is_template(path: str, folder: str) -> bool:
-    """Whether Helm renders the file, of the chart in ``folder`` or of one below its charts/."""
+    """Whether Helm renders the file, in the chart in ``folder`` or in one below its charts/."""
     return "templates" in posixpath.relpath(path, folder or ".").split("/")[:-1]
 
 

@@ -1,7 +1,7 @@
 """Kubernetes: Kustomize overlays, Helm charts, and folders of plain manifests.
 
-An overlay is the resources that it lists, and what it would change in them is a gap that has a
-name. Charts are in ``helm``.
+An overlay is the resources that it lists; what it would change in them is reported as a gap.
+Charts are in ``helm``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHANGES = {
     "namespace": "namespace",
 }
 """What a kustomization does beyond listing resources (kubectl.docs.kubernetes.io/references/
-kustomize/kustomization) and that changes what is deployed. Names and labels are left out: no check
+kustomize/kustomization) that changes what is deployed. Names and labels are left out: no check
 depends on them."""
 
 
@@ -79,7 +79,7 @@ def _overlays(known: _Files) -> Iterator[Unit]:
     starts = [place for place in sorted(known.kustomizations) if place not in referenced]
     reached: set[str] = set()
     for place in [*starts, *sorted(known.kustomizations)]:
-        # Kustomizations that list each other in a circle are reached from none.
+        # Kustomizations that list each other in a cycle can't be reached from any other.
         if place in reached:
             continue
         unit, folders = _overlay(known, place)

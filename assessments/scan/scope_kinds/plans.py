@@ -1,4 +1,4 @@
-"""Terraform plans: each is a scope of its own, unless its source is in the upload: then it says
+"""Terraform plans: each is a scope of its own, unless its source is in the upload: then it states
 exactly what that root will be."""
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from assessments.scan.classify import Classified
 
 SHARED = 0.5
-"""Part of a plan's resources that a root declares if the plan is one of that root."""
+"""Share of a plan's resources that a root declares if the plan is for that root."""
 
 
 def with_plans(files: Iterable[Classified], roots: Sequence[Unit]) -> Iterator[Unit]:
-    """The roots, each with its plan, and the plans of which no root or several could be meant."""
+    """The roots, each with its plan, and the plans that match no root or several."""
     found = {unit.scope.key: unit for unit in roots}
     for item in files:
         if item.kind is not FileKind.TERRAFORM_PLAN:

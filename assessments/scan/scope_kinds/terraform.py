@@ -1,5 +1,5 @@
-"""Terraform roots: folders that no other folder of the upload calls as a module, each once for
-every variable file that Terraform would be given by name."""
+"""Terraform roots: folders that no other folder of the upload calls as a module, each once per
+variable file that Terraform would be given by name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     for item in files:
         path = item.file.path
         if item.kind is FileKind.TERRAFORM and path not in left_out:
-            # A file that can't be parsed is still a file of its root, and the root's gap.
+            # A file that can't be parsed still belongs to its root, as the root's gap.
             folders[item.folder][path] = item.hcl or Block("", (), 1, 1)
         elif item.kind is FileKind.TERRAFORM_VARS and item.hcl is not None:
             (shared if item.role is Role.MAIN else given)[item.file.path] = item.hcl
@@ -100,7 +100,7 @@ def _terragrunt_unit(
 
 
 def _naming(unit: Unit, left_out: Iterable[str], names: Collection[str]) -> Unit:
-    """With the files that OpenTofu passes over in the unit's folders, each a gap."""
+    """With the files that OpenTofu skips in the unit's folders, each as a gap."""
     folders = {posixpath.dirname(path) for path in unit.scope.paths}
     passed = [path for path in left_out if posixpath.dirname(path) in folders]
     gaps = [
@@ -118,8 +118,8 @@ def _naming(unit: Unit, left_out: Iterable[str], names: Collection[str]) -> Unit
 
 
 def _root_folders(folders: Folders) -> list[str]:
-    """Folders that none calls. Of folders that call each other in a circle, the first is a root:
-    no file is left out."""
+    """Folders that no other folder calls. If folders call each other in a cycle, the first is a
+    root: no file is left out."""
     calls = {folder: set(_called(folder, bodies)) for folder, bodies in folders.items()}
     called = {child for folder, children in calls.items() for child in children - {folder}}
     found = [folder for folder in sorted(folders) if folder not in called]
@@ -153,7 +153,7 @@ def _variable_files(
     folder: str, variables: Iterable[str], folders: Folders
 ) -> tuple[list[str], list[str]]:
     """The files that always apply, in Terraform's order (terraform.tfvars, then *.auto.tfvars by
-    name), and those that one names: beside the root, or in a folder of variables below it
+    name), and those to be given by name: beside the root, or in a folder of variables below it
     (developer.hashicorp.com/terraform/language/values/variables)."""
     always: list[str] = []
     named: list[str] = []

@@ -1,4 +1,4 @@
-"""A scope with what scanning it takes."""
+"""A scope, with everything needed to scan it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Scope
 @dataclass(frozen=True, kw_only=True)
 class Unit:
     """``scanned`` are those of the scope's paths that its engines see, and ``chart`` those that
-    Helm sees; ``values`` is the values file that it is given. ``root`` is the folder of a Terraform
+    Helm sees; ``values`` is the values file passed to it. ``root`` is the folder of a Terraform
     root or of a chart (empty for the top), ``var_files`` are its variable files in the order in
-    which they apply, ``named_vars`` the one that Terraform is given by name. ``parameters``
+    which they apply, ``named_vars`` the one passed to Terraform by name. ``parameters``
     is a stack's parameter file, and ``absent`` are the logical ids whose Condition is false.
     ``plan`` is a Terraform root's own plan. ``gaps`` are what the scope lacks. ``facts`` are what
-    following a Terraform root gave."""
+    was learned by following a Terraform root."""
 
     scope: Scope
     scanned: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Unit:
         return is_none or address in self.absent
 
     def with_paths(self, paths: Iterable[str]) -> Unit:
-        """With files that its engines need not see."""
+        """With files that its engines don't need to see."""
         every = sorted({*self.scope.paths, *paths})
         return replace(self, scope=self.scope.replace(paths=every))
 

@@ -1,7 +1,7 @@
-"""Secrets that are known by their form alone, wherever they stand.
+"""Secrets that are recognized by their form alone, wherever they occur.
 
-detect-secrets, in the scanner's environment, knows the older services. These are formats that it
-lacks, as their issuers document them, and those that redaction must know without asking an engine.
+detect-secrets, in the scanner's environment, covers the older services. These are formats that it
+lacks, as documented by their issuers, and those that redaction must know without asking an engine.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Formed:
 
 
 class _Format:
-    """A token's format. A text that has none of ``hints`` (literal parts of the token, blanks
-    between them) has no such token: looking for those is a hundred times faster."""
+    """A token's format. A text that contains none of ``hints`` (literal parts of the token,
+    separated by blanks) has no such token: looking for those is a hundred times faster."""
 
     def __init__(self, what: str, hints: str, pattern: str) -> None:
         self.what = what
@@ -37,7 +37,7 @@ class _Format:
 
 
 def formed_in(text: str) -> Iterator[Formed]:
-    """Every secret in ``text`` that its form gives away, in no order; some may overlap."""
+    """Every secret in ``text`` that is recognizable by its form, in no order; some may overlap."""
     for match in _PRIVATE_KEY.finditer(text) if "PRIVATE KEY" in text else ():
         if _is_key_body(match["body"]):
             yield Formed(PRIVATE_KEY, "Private key", match.start(), match.end())
@@ -59,7 +59,8 @@ def _connections(text: str) -> Iterator[Formed]:
 
 
 def _is_key_body(body: str) -> bool:
-    """A header that a program looks for, or a documentation's dots, has no key after it."""
+    """A header that a program merely looks for, or ellipses in documentation, have no key after
+    them."""
     return len(re.findall(r"[A-Za-z0-9+/=]", body)) >= 64 and "..." not in body
 
 
@@ -68,7 +69,7 @@ def _is_made_up(token: str) -> bool:
 
 
 def _is_name_of(password: str, user: str) -> bool:
-    """``username:password`` in a URL that explains what a URL looks like."""
+    """``username:password`` in a URL that merely explains the format."""
     return (user.lower().strip("<>"), password.lower()) in {
         ("user", "pass"),
         ("user", "password"),

@@ -1,4 +1,4 @@
-"""Which language a file is in, as far as finding names and values goes."""
+"""Which language a file is in, as far as it matters for finding names and values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import StrEnum
 
 class Grammar(StrEnum):
     """HCL quotes every literal; YAML and SETTINGS (``.env``, scripts, ini files) need not; CODE
-    is full of labels and examples, so that only a value that can be nothing else counts; PROSE
-    (documentation, lock files, translations) is searched for forms alone."""
+    is full of labels and examples, so only a value that can be nothing else counts; PROSE
+    (documentation, lock files, translations) is searched for forms only."""
 
     HCL = "hcl"
     YAML = "yaml"

@@ -1,5 +1,5 @@
-"""Names with the literal values that a file gives them: ``password = "..."`` in every language in
-which infrastructure is written."""
+"""Names with the literal values that a file gives them: ``password = "..."`` in every language that
+infrastructure is written in."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _on_line(line: str, start: int, grammar: Grammar, *, place: str = "") -> Ite
 
 
 def _script(value: str, start: int) -> Iterator[Named]:
-    """The lines of a quoted string; escapes become blanks of their own length."""
+    """The lines of a quoted string; escapes are replaced by blanks of the same length."""
     if len(value) > 8 and _MAY_ASSIGN.search(value):
         script = value.replace('\\"', ' "').replace("\\n", " \n")
         for offset, line in _lines(script):
@@ -81,7 +81,7 @@ def _script(value: str, start: int) -> Iterator[Named]:
 
 
 def _in_hcl(text: str) -> Iterator[Named]:
-    """A variable's default is named by the variable; a heredoc's lines are a script's."""
+    """A variable's default is named after the variable; a heredoc's lines belong to a script."""
     variable, heredoc = "", ""
     for start, line in _lines(text):
         if heredoc:
@@ -103,8 +103,8 @@ def _in_hcl(text: str) -> Iterator[Named]:
 
 
 def _in_yaml(text: str) -> Iterator[Named]:
-    """Keys are known with their parents, by indentation: a parameter's ``Default`` is named by the
-    parameter, and what is under a Secret's ``data`` is one of its values."""
+    """Keys are tracked with their parents, by indentation: a parameter's ``Default`` is named after
+    the parameter, and anything under a Secret's ``data`` is one of its values."""
     parents: list[tuple[int, str]] = []
     is_secret = False
     secrets = _secret_documents(text)
@@ -168,7 +168,7 @@ def _secret_documents(text: str) -> list[tuple[int, int]]:
 
 
 def _pairs(text: str) -> Iterator[Named]:
-    """``name`` and ``value`` on lines of their own, as containers' variables have them."""
+    """``name`` and ``value`` on separate lines, as in containers' variables."""
     for match in NAME_VALUE.finditer(text):
         value = unquoted(match["value"])
         quoted = value != match["value"]
@@ -177,8 +177,8 @@ def _pairs(text: str) -> Iterator[Named]:
 
 
 def _in_json(text: str) -> Iterator[Named]:
-    """Strings with the key they stand under. A ``value`` or ``default`` is named by its parent,
-    and in a ``name``/``value`` pair by the name."""
+    """Strings with the key they are under. A ``value`` or ``default`` is named after its parent,
+    and in a ``name``/``value`` pair after the name."""
     is_secret = re.search(r'"kind"\s*:\s*"Secret"', text) is not None
     stack: list[str] = []
     objects: list[dict[str, tuple[str, int]]] = []
@@ -246,8 +246,8 @@ ASSIGNMENT = re.compile(
     r"""[ \t]{0,40}(?::=|=>|=(?![:=~])|:(?![:=~?]))[ \t]{0,40})"""
     r"""(?P<value>"(?:[^"\\\n]|\\.){0,4000}+"|'[^'\n]{0,4000}+'|[^\s"',;}\])]{1,4000}+)"""
 )
-"""``key = value`` and its kin. The value is quoted, or runs to the next blank or bracket.
-``${KEY:?words}`` is none: Compose and shells say the words where KEY is not set."""
+"""``key = value`` and similar. The value is quoted, or runs to the next blank or bracket.
+``${KEY:?words}`` doesn't match: Compose and shells print the words if KEY is not set."""
 NAME_VALUE = re.compile(
     r"""\b(?:name|ParameterKey)["']?\s{0,9}[:=]\s{0,9}["']?(?P<key>[\w.-]{1,80})["']?[\s,-]{0,99}+["']?"""
     r"""(?:value|ParameterValue)["']?[ \t]{0,9}[:=][ \t]{0,9}"""
@@ -257,7 +257,7 @@ NAME_VALUE = re.compile(
 _HINT = re.compile(
     r"pass|pwd|secret|token|key|cred|auth|bearer|conn|identified|psw|curl", re.IGNORECASE
 )
-"""Cheap: a line without any of these names no secret."""
+"""A cheap filter: a line without any of these names no secret."""
 _MAY_ASSIGN = re.compile(r"[=:]|--?\w")
 _COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|--\s|;|rem\s|<!--)", re.IGNORECASE)
 _VALUE = r"""(?P<value>"[^"\n]{1,400}+"|'[^'\n]{1,400}+'|[^\s"';|&)<>]{1,400}+)"""

@@ -1,4 +1,4 @@
-"""What a key's name says about its value.
+"""What a key's name reveals about its value.
 
 The last words decide, as in English: a ``master_password`` is a password, a ``password_policy`` is
 a policy, and a ``secretName`` is a name.
@@ -15,7 +15,7 @@ MAX_NAME_CHARS = 100
 
 class Holds(IntEnum):
     """What a key of this name holds. A PASSWORD is one whatever its value looks like; a TOKEN's
-    name is used for other things too (``id-token: write``), so its value has to look like one."""
+    name is also used for other things (``id-token: write``), so its value has to look like one."""
 
     NOTHING = 0
     TOKEN = 1
@@ -24,7 +24,7 @@ class Holds(IntEnum):
 
 @lru_cache(maxsize=20_000)
 def holds(name: str) -> Holds:
-    """What the value under ``name`` is, by the name alone."""
+    """What the value under ``name`` is, judging by the name alone."""
     every = _words(name[:MAX_NAME_CHARS])
     words = _without_ornament(every)
     if not words:
@@ -63,7 +63,7 @@ _ORNAMENTS_TEXT = (
     " primary secondary current previous old new"
 )
 _ORNAMENTS = frozenset(_ORNAMENTS_TEXT.split())
-"""Words after the noun that leave it what it is."""
+"""Words after the noun that don't change its meaning."""
 _PASSWORDS = ("password", "passwd", "passphrase", "passwort", "passcode")
 _SHORT_PASSWORDS = frozenset(
     {"pwd", "dbpass", "rootpass", "userpass", "adminpass", "mypass", "psw"}
@@ -77,7 +77,7 @@ _VERBS_TEXT = (
     " max old"
 )
 _VERBS = frozenset(_VERBS_TEXT.split())
-"""Words before the noun that ask about it: ``require_password``, ``hashed_password``."""
+"""Words before the noun that make it something else: ``require_password``, ``hashed_password``."""
 _NOT_PASSWORDS = frozenset(
     {"proxy", "fastcgi", "uwsgi", "grpc", "scgi", "by", "com", "render", "tests"}
 )

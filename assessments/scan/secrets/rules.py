@@ -1,4 +1,4 @@
-"""The rules for secrets: what each is about and how bad it is.
+"""The rules for secrets: what each is about and how severe it is.
 
 Rules named ``CKV_SECRET_n`` are Checkov's names for what detect-secrets recognizes by its form;
 ``IM-SECRET-n`` are ours. Severities are this project's: critical where the value alone opens an
@@ -25,7 +25,7 @@ PREFIXES = ("CKV_SECRET_", "IM-SECRET-")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``rank``: of two rules that see the same value the one with the lower rank names it."""
+    """``rank``: if two rules match the same value, the one with the lower rank names it."""
 
     id: str
     title: str
@@ -78,4 +78,4 @@ DETECT_SECRETS = {
     "Discord Bot Token": TOKEN,
     "SendGrid API Key": TOKEN,
 }
-"""detect-secrets' names to the rules that they are shown as."""
+"""Maps detect-secrets' names to the rules that they are shown as."""

@@ -1,4 +1,4 @@
-"""All secrets of one file, each once, with the rule that says best what it is."""
+"""All secrets of one file, each once, with the rule that describes it best."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from assessments.scan.secrets.values import (
 
 MAX_FOUND = 1_000
 PAIR_LINES = 6
-"""An AWS key's id and its secret stand this close to each other, and are one secret."""
+"""An AWS key's id and its secret are at most this far apart, and are one secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """``value`` on ``line`` (1-based) to ``last_line`` of a file. ``what`` says for people what it
-    is; it holds nothing of the value."""
+    """``value`` on ``line`` (1-based) to ``last_line`` of a file. ``what`` describes it for people;
+    it contains nothing of the value."""
 
     rule: str
     what: str
@@ -52,9 +52,9 @@ class Secret:
 
 
 def secrets_in(path: str, text: str, *, known: Iterable[Secret] = ()) -> list[Secret]:
-    """The secrets of a file, in the order of its lines. ``known`` are what an engine found there.
+    """The secrets of a file, in line order. ``known`` are those that an engine found there.
 
-    Where two rules see the same value, or parts of one, the more precise rule keeps it.
+    If two rules match the same value, or parts of one, the more precise rule keeps it.
     """
     places = _Places(text)
     grammar = grammar_of(path, text)
@@ -93,14 +93,15 @@ class _Places:
 
 
 def _counts(found: Formed, grammar: Grammar) -> bool:
-    """A URL with a password, in prose or code, mostly explains itself, or leads to this machine."""
+    """A URL with a password, in prose or code, is mostly an explanation or points to this
+    machine."""
     return found.rule != CONNECTION or grammar not in {Grammar.PROSE, Grammar.CODE}
 
 
 def _judged(
     named: Named, places: _Places, grammar: Grammar, *, strict: bool, declares: bool
 ) -> Iterator[Secret]:
-    """The secret that a name has for its value, if it is one."""
+    """The secret that a name has as its value, if it is one."""
     value = named.value
     end = named.start + len(value)
     if named.place == "manifest":
@@ -150,7 +151,7 @@ def _is_manifest_secret(named: Named) -> bool:
 
 
 def decoded(value: str) -> str:
-    """The text that ``value`` is base64 of, or nothing."""
+    """The text that ``value`` is the base64 of, or nothing."""
     if not re.fullmatch(r"[A-Za-z0-9+/\s]{4,}={0,2}", value) or len(value) > MAX_VALUE_CHARS:
         return ""
     try:
@@ -203,7 +204,7 @@ _TEMPLATE = re.compile(
     r'"ParameterKey"|ParameterKey:|"(?:planned_values|terraform_version)"\s*:',
     re.MULTILINE,
 )
-"""Marks of files that declare resources or their parameters: CloudFormation, ARM, Terraform plans
+"""Markers of files that declare resources or their parameters: CloudFormation, ARM, Terraform plans
 and states."""
 _AWS_ID = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{16}$")
 _AWS_SECRET = re.compile(r"[A-Za-z0-9/+]{40}")

@@ -11,8 +11,8 @@ HEAD = 8_000
 
 
 def is_searched(file: InputFile) -> bool:
-    """Whether ``file`` is text. One stray byte does not hide a password: a file that is not UTF-8
-    is searched all the same."""
+    """Whether ``file`` is text. One stray byte doesn't hide a password: a file that is not UTF-8
+    is searched anyway."""
     return bool(file.content) and b"\0" not in file.content[:HEAD]
 
 

@@ -9,12 +9,12 @@ MAX_VALUE_CHARS = 4_000
 MIN_PASSWORD_CHARS = 3
 MIN_TOKEN_CHARS = 16
 MIN_TOKEN_BITS = 3.0
-"""Shannon entropy per character. Words and identifiers of that length lie below, keys above."""
+"""Shannon entropy per character. Words and identifiers of that length are below it, keys above."""
 
 
 def is_literal(value: str, *, is_quoted: bool = True) -> bool:
-    """Whether ``value`` stands for itself: no reference, call, path, placeholder or setting. What
-    is not quoted may be a call or an expression, too."""
+    """Whether ``value`` is a literal: no reference, call, path, placeholder or setting. Unquoted
+    text may also be a call or an expression."""
     value = value.strip()
     if not MIN_PASSWORD_CHARS <= len(value) <= MAX_VALUE_CHARS:
         return False
@@ -22,21 +22,21 @@ def is_literal(value: str, *, is_quoted: bool = True) -> bool:
 
 
 def is_maskable(value: str, *, is_quoted: bool = True) -> bool:
-    """Whether ``value`` could be a secret at all: what is shown of a file has these masked, also
-    where they are too short or too odd for a finding."""
+    """Whether ``value`` could be a secret at all: whatever is shown of a file has these masked,
+    even if they are too short or too odd for a finding."""
     if not value or _REFERENCE.search(value) or _SETTING.match(value) or is_placeholder(value):
         return False
     return is_quoted or not _EXPRESSION.match(value)
 
 
 def is_reference(value: str) -> bool:
-    """Whether ``value`` names where the secret is, or is put together from such names."""
+    """Whether ``value`` names where the secret is, or is built from such names."""
     return _REFERENCE.search(value) is not None
 
 
 def is_placeholder(value: str) -> bool:
     """Whether ``value`` only shows where a secret goes: ``<your password>``, ``xxxx``,
-    ``example``. ``changeme`` is a password that people leave in place, and is none."""
+    ``example``. ``changeme`` doesn't count: it is a password that people leave in place."""
     if value in DOCUMENTED:
         return True
     if len(set(value.strip("\"'"))) < 3 and len(value) > 3 and not value.isdigit():
@@ -45,28 +45,28 @@ def is_placeholder(value: str) -> bool:
 
 
 def is_token(value: str) -> bool:
-    """Whether ``value`` was generated: long, mixed, without blanks, and no name or path."""
+    """Whether ``value`` was generated: long, mixed, without blanks, and not a name or path."""
     if len(value) < MIN_TOKEN_CHARS or not _TOKEN_CHARS.fullmatch(value) or _NAME.fullmatch(value):
         return False
     return bool(re.search(r"\d", value)) and entropy(value) >= MIN_TOKEN_BITS
 
 
 def is_strong(value: str) -> bool:
-    """Whether ``value`` can only be a password or token: what source code, which is full of
-    examples and labels, is asked for."""
+    """Whether ``value`` can only be a password or token: required in source code, which is full of
+    examples and labels."""
     kinds = sum(bool(kind.search(value)) for kind in _KINDS)
     long_enough = len(value) >= 10 and not re.search(r"\s", value)
     return long_enough and (kinds >= 4 or (kinds >= 3 and is_token(value)))
 
 
 def is_word(value: str) -> bool:
-    """Whether ``value`` is made up of ordinary words: ``inherit``, ``db-credentials``."""
+    """Whether ``value`` consists of ordinary words: ``inherit``, ``db-credentials``."""
     return _WORDS.fullmatch(value) is not None
 
 
 def is_distinct(value: str) -> bool:
-    """Whether ``value`` can be masked everywhere: ``postgres`` as a password must not blank the
-    image's name."""
+    """Whether ``value`` can be masked everywhere: ``postgres`` as a password must not blank out
+    the image's name."""
     if len(value) < 6 or not is_maskable(value):
         return False
     return sum(bool(kind.search(value)) for kind in _KINDS) >= 2 or len(value) >= 16
@@ -86,7 +86,7 @@ DOCUMENTED = frozenset(
         "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
     }
 )
-"""Keys that AWS's documentation uses; they open nothing."""
+"""Keys that AWS's documentation uses; they give access to nothing."""
 _REFERENCE = re.compile(
     r"^\(\(.*\)\)$|\$\{|\$\(|\{\{|\}\}|<%|%\(|#\{|@\{|"  # templates
     r"^\$\w|^%\w+%$|^@\w+@$|^__\w+__$|^`|"
