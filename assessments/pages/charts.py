@@ -1,7 +1,7 @@
-"""What the charts of a finished run are drawn from: figures and tables of the agents' reports,
-nothing else.
+"""The data behind a finished run's charts: figures and tables from the agents' reports, nothing
+else.
 
-Widths and places are percent of the drawing, rounded to hundredths.
+Widths and positions are percentages of the drawing, rounded to hundredths.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from assessments.models import AgentReport
 HUES = ("c1", "c2", "c3", "c4")
 RESOURCES_SHOWN = 8
 ROOM = 1.1
-"""Of the largest value, so that a mark at the end is seen."""
+"""In relation to the largest value, so that a mark at the end stays visible."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,9 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class CostChart:
-    """USD a month. ``parts`` are (hue, label, USD): the three dearest components and the others
-    together. ``rows`` are (resource, USD, segments, scope and components), the dearest first;
-    ``budget_at`` is where the budget stands; ``is_partial``: something has no price."""
+    """USD a month. ``parts`` are (hue, label, USD): the three most expensive components and the
+    others combined. ``rows`` are (resource, USD, segments, scope and components), most expensive
+    first; ``budget_at`` is the budget's position; ``is_partial``: something has no price."""
 
     total: Decimal
     region: str
@@ -57,7 +57,7 @@ class CostChart:
 
 @dataclass(frozen=True, kw_only=True)
 class Against:
-    """A value against a mark that it should stay under. ``words`` and ``limit`` say both."""
+    """A value against a mark that it should stay below. ``words`` and ``limit`` state both."""
 
     label: str
     words: str
@@ -68,8 +68,8 @@ class Against:
 
 
 def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
-    """From the cost agent's table of components (``cost``), its figures and its list of what has no
-    price."""
+    """From the cost agent's table of components (``cost``), its figures and its list of unpriced
+    items."""
     report, figures, tables = _of(reports, "cost")
     if report is None or "monthly_cost" not in figures or not tables.get("cost", {}).get("rows"):
         return None
@@ -111,8 +111,8 @@ def cost_chart(reports: Sequence[AgentReport]) -> CostChart | None:
 
 
 def against_targets(reports: Sequence[AgentReport]) -> list[Against]:
-    """Downtime that the promises allow against the target's, and utilisation at each moment against
-    all there is.
+    """Downtime that the SLAs allow against the target's, and utilization at each moment against
+    the total capacity.
 
     From the reliability agent's figures ``composite_downtime`` and ``allowed_downtime`` (minutes a
     month) and the capacity agent's figures ``utilisation_*`` (percent).
@@ -175,7 +175,7 @@ def _cost_rows(
 
 
 def _places(table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The rows' resources, each with its scope; "" where the table does not name scopes."""
+    """The rows' resources, each with its scope; "" if the table does not name scopes."""
     resources = [str(cell) for cell in _column(table, "resource")]
     if "scope" not in table["columns"]:
         return [(resource, "") for resource in resources]
@@ -217,7 +217,7 @@ def _usd(value: Any) -> Decimal:
 def _of(
     reports: Sequence[AgentReport], agent: str
 ) -> tuple[AgentReport | None, dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """The report of one agent, its figures and its tables by key; empty where it did not answer."""
+    """One agent's report, its figures and its tables by key; empty if it gave no answer."""
     report = next((each for each in reports if each.agent == agent), None)
     figures = {figure["key"]: figure for figure in report.figures} if report else {}
     tables = {table["key"]: table for table in report.tables} if report else {}

@@ -1,4 +1,4 @@
-"""The code browser: the files of a run as a tree, and a file's lines with the findings at them."""
+"""The code browser: a run's files as a tree, and a file's lines with their findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LINES_SHOWN = 500
 NOTES_SHOWN = 4
-"""Findings named at one line; the rest is counted."""
+"""Findings named on one line; the rest are counted."""
 FILES_SHOWN = 2_000
 
 
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A file of the tree: how many findings it has, and the worst."""
+    """A file of the tree: its number of findings, and the worst severity."""
 
     path: str
     name: str
@@ -103,7 +103,7 @@ def _lines(
 
 
 def _notes(run: AssessmentRun, path: str) -> Mapping[int, list[Finding]]:
-    """Unmuted findings by the line that shows them."""
+    """Unmuted findings by the line that they are shown on."""
     notes: dict[int, list[Finding]] = defaultdict(list)
     found = run.findings.counted().unmuted().filter(file=path)
     for each in found.only("title", "severity", "line_start", "detail", "rule")[:2000]:

@@ -1,4 +1,4 @@
-"""The page that sets one run beside another."""
+"""The page that compares one run with another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ LISTS = (
 @login_required
 @require_GET
 def compare(request: SignedInRequest, run_id: UUID) -> HttpResponse:
-    """``with`` is the id of the earlier run; without it the newest completed run before."""
+    """``with`` is the id of the earlier run; by default the newest completed run before this
+    one."""
     rows = AssessmentRun.objects.visible_to(request.user).select_related("assessment", "version")
     rows = rows.defer("resources", "summary")
     run = get_object_or_404(rows, pk=run_id)

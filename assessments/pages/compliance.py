@@ -1,5 +1,5 @@
 """The compliance page: a framework's requirements by section, with what was checked, what failed
-where, and what code can't show."""
+and where, and what code can't show."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ COLUMNS = (
 @dataclass(frozen=True, kw_only=True)
 class Control:
     """One requirement of a framework in one scope. ``checked`` of its ``mapped`` controls were
-    checked, ``inapplicable`` have nothing here to look at, and no rule tests ``untested``.
-    ``failing`` are the rules whose findings make it fail, with their number."""
+    checked, ``inapplicable`` have nothing to check here, and no rule tests ``untested``.
+    ``failing`` are the rules whose findings make it fail, with their counts."""
 
     id: str
     title: str
@@ -78,7 +78,7 @@ class Control:
 
     @property
     def state(self) -> str:
-        """The glyph that stands before it."""
+        """The glyph shown before it."""
         return {"fail": "FAILURE", "pass": "SUCCESS", "partly covered": "PARTIAL"}.get(
             self.verdict, "SKIP"
         )
@@ -149,8 +149,8 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
 
 
 def _scopes(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Labels of the scopes with the number of requirements that fail there, the most first; empty
-    where the page does not speak of scopes."""
+    """Labels of the scopes with the number of requirements that fail there, most first; empty
+    if the page does not show scopes."""
     failed: Counter[str] = Counter()
     for row in rows:
         if row["scope"]:
@@ -226,7 +226,7 @@ def _sections(controls: Sequence[Control]) -> list[tuple[str, list[Control]]]:
 
 
 def section_of(number: str) -> str:
-    """The part of a framework that a requirement's number stands in: ``2.1`` for ``2.1.3``,
+    """The part of a framework that a requirement's number belongs to: ``2.1`` for ``2.1.3``,
     ``164.308`` for ``164.308(a)(1)``, ``AC`` for ``AC-2(1)``."""
     base = number.split("(")[0]
     if family := re.match(r"([A-Z]{2,3})-\d", base):

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 PER_PAGE = 50
 REPAIRED = "repaired: "
-"""In the source of a price that is not its list's own."""
+"""Part of a price's source if the price is not the list's own."""
 WAYS = {"resource": "Resource", "component": "Component", "scope": "Scope"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """One resource, component or scope: USD a month, and ``share`` in percent of the dearest
-    one."""
+    """One resource, component or scope: USD a month, and ``share`` as a percentage of the most
+    expensive one."""
 
     label: str
     scope: str
@@ -51,7 +51,7 @@ class CostRow:
 @login_required
 @require_http_methods(["GET", "POST"])
 def costs(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
-    """On POST calculate again with other assumptions, as a run on the scan of this one."""
+    """On POST, recalculate with other assumptions, as a run that reuses this run's scan."""
     run = run_or_404(request, assessment_id, number)
     if request.method == "GET":
         return _page(request, run, _form(run))
@@ -93,7 +93,7 @@ def _newest(run: AssessmentRun) -> int:
 
 
 def _is_newest(run: AssessmentRun) -> bool:
-    """Whether it may be calculated again: the newest run, finished, with its scan."""
+    """Whether it may be recalculated: the newest run, finished, with its scan."""
     is_done = run.status == AssessmentRun.Status.COMPLETED
     return is_done and _newest(run) == run.number and MergedScan.objects.filter(run=run).exists()
 
@@ -136,7 +136,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
 
 
 def price_lists(tables: Mapping[str, Mapping[str, Any]], *, on: date) -> list[dict[str, Any]]:
-    """The price lists behind the cost, the oldest first: ``name``, ``as_of``, its ``age`` on the
+    """The price lists behind the cost, oldest first: ``name``, ``as_of``, its ``age`` on the
     day of the run, ``is_old`` from a year on, ``components`` and ``usd`` a month of all scopes."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows_of(tables.get("price_lists")):
@@ -155,8 +155,8 @@ def price_lists(tables: Mapping[str, Mapping[str, Any]], *, on: date) -> list[di
 
 
 def carbon_of(run: AssessmentRun) -> dict[str, Any]:
-    """Carbon beside the cost, as usage changes both: ``emitted``, ``left`` of the budget (figures),
-    ``budget`` in kgCO2e a month, and ``reason`` where it is not assessed."""
+    """Carbon alongside the cost, as usage changes both: ``emitted``, ``left`` of the budget
+    (figures), ``budget`` in kgCO2e a month, and ``reason`` if it is not assessed."""
     report = report_of(run, "sustainability")
     figures = figures_of(report)
     return {
@@ -168,7 +168,7 @@ def carbon_of(run: AssessmentRun) -> dict[str, Any]:
 
 
 def cost_rows(lines: Sequence[Mapping[str, Any]], *, by: str) -> list[CostRow]:
-    """``lines`` of the cost agent's table put together, the dearest first."""
+    """``lines`` of the cost agent's table, combined, most expensive first."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
         label = {"scope": line["scope"], "component": line["component"]}.get(by, line["resource"])

@@ -1,5 +1,5 @@
-"""Findings, recommendations and reports across a person's assessments, as the newest completed run
-of each tells."""
+"""Findings, recommendations and reports across a person's assessments, from the newest completed
+run of each."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
 RUNS = 100
-"""Assessments that are looked at, the newest first; the pages say so where there are more."""
+"""How many assessments are included, newest first; the pages say so if there are more."""
 PER_PAGE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """What the address says; what is not understood counts as not said. ``status`` is a
+    """The filters in the URL; anything not understood is ignored. ``status`` is a
     recommendation's."""
 
     assessment: UUID | None = None
@@ -69,7 +69,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One problem, with what each assessment recommends about it, the worst first."""
+    """One problem, with what each assessment recommends for it, worst first."""
 
     key: str
     items: list[Recommendation]
@@ -86,13 +86,13 @@ class Problem:
 
     @property
     def effort(self) -> str:
-        """The largest that an assessment needs, in words."""
+        """The largest effort that any assessment needs, in words."""
         largest = max(self.items, key=lambda item: EFFORT_RANK[Recommendation.Effort(item.effort)])
         return str(largest.get_effort_display())
 
     @property
     def exposure(self) -> str:
-        """Why the internet reaches a place of it; empty where it reaches none."""
+        """Why the internet can reach one of its places; empty if it can reach none."""
         reasons = (item.impact.get("exposure") or [""] for item in self.items if item.is_exposed)
         return next((each[0] for each in reasons), "")
 
@@ -105,7 +105,7 @@ def newest_runs(
     user: AbstractBaseUser | AnonymousUser, *, with_recommendations: bool = True
 ) -> list[AssessmentRun]:
     """The newest completed run of each of the RUNS newest assessments of ``user``; without
-    recommendations also one whose recommendations are still being written."""
+    recommendations, also one whose recommendations are still being written."""
     wanted = [AssessmentRun.Status.COMPLETED]
     if not with_recommendations:
         wanted.append(AssessmentRun.Status.RECOMMENDING)
@@ -119,8 +119,7 @@ def newest_runs(
 
 
 def recommendations_context(runs: Sequence[AssessmentRun], *, query: QueryDict) -> dict[str, Any]:
-    """A page of problems over all assessments, in the order to solve them, and counts by
-    status."""
+    """A page of problems over all assessments, in order of priority, and counts by status."""
     filters = Filters.of(query)
     found = _narrowed(Recommendation.objects.filter(run__in=_chosen(runs, filters)), filters)
     counts = dict(found.order_by().values_list("status").annotate(n=Count("pk")))
@@ -143,7 +142,7 @@ BOARD_SHOWN = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of the board; ``count`` problems are in it."""
+    """One column of the board; it contains ``count`` problems."""
 
     status: str
     label: str
@@ -154,8 +153,8 @@ class Column:
 def board_context(
     user: AbstractBaseUser | AnonymousUser, runs: Sequence[AssessmentRun], *, query: QueryDict
 ) -> dict[str, Any]:
-    """Open, accepted and done problems beside each other. What a later run verified stays among the
-    done, unless a still later one finds it again."""
+    """Open, accepted and done problems side by side. What a later run verified stays under done,
+    unless an even later one finds it again."""
     filters = Filters.of(query)
     newest = Recommendation.objects.filter(run__in=_chosen(runs, filters))
     again = newest.filter(run__assessment=OuterRef("run__assessment"), problem=OuterRef("problem"))
@@ -202,8 +201,8 @@ def _narrowed(found: QuerySet[Recommendation], filters: Filters) -> QuerySet[Rec
 
 
 def ranked_problems(found: QuerySet[Recommendation]) -> QuerySet[Recommendation, Any]:
-    """The problems of ``found``, in the order of ``recommending``, each once whatever number of
-    assessments has it."""
+    """The problems of ``found``, in the order of ``recommending``, each once however many
+    assessments have it."""
     rank = Case(
         *(When(effort=effort, then=rank) for effort, rank in EFFORT_RANK.items()), default=1
     )
@@ -235,7 +234,7 @@ def problems_of(keys: Sequence[str], *, among: QuerySet[Recommendation]) -> list
 
 
 def reports_context(user: AbstractBaseUser | AnonymousUser, *, query: QueryDict) -> dict[str, Any]:
-    """A page of all reports that the user's runs have, the newest first."""
+    """A page of all reports of the user's runs, newest first."""
     filters = Filters.of(query)
     found = Report.objects.visible_to(user)
     if filters.kind:

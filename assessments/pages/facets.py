@@ -1,7 +1,7 @@
-"""The filters of a list of findings, each value with how many findings it would show.
+"""The filters of a list of findings; each value comes with the number of findings it would show.
 
-One query counts the findings by every combination of values. A value's count is that of the
-findings which all *other* filters let through.
+One query counts the findings by every combination of values. A value's count is the number of
+findings that all *other* filters let through.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ LABELS = {
     "assessment": "Assessment",
 }
 MAX_SHOWN = 40
-"""Values of one filter that are offered; the chosen ones always are."""
+"""How many values of one filter are offered; the chosen ones always are."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One value of a filter. ``query`` adds it to the address, or takes it out again."""
+    """One value of a filter. ``query`` adds it to the URL, or removes it again."""
 
     value: str
     label: str
@@ -66,7 +66,7 @@ class Facet:
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """``total`` findings pass all filters; ``muted`` more would, were they not muted;
+    """``total`` findings pass all filters; ``muted`` more would if they were not muted;
     ``repeated`` are compliance's, which the list leaves out."""
 
     facets: dict[str, Facet]
@@ -77,7 +77,7 @@ class Counted:
 
     @property
     def shown(self) -> list[Facet]:
-        """Those that have something to choose; severities stand apart."""
+        """Those that offer a choice; severities are handled separately."""
         return [
             facet
             for name, facet in self.facets.items()
@@ -93,8 +93,8 @@ def counted(
     scopes: Mapping[str, str],
     query: QueryDict,
 ) -> Counted:
-    """``found`` by the values of each filter. ``scopes`` gives their labels, empty where there is
-    one; ``runs`` are those that ``found`` comes from."""
+    """``found`` by the values of each filter. ``scopes`` gives their labels, empty if there is
+    only one; ``runs`` are those that ``found`` comes from."""
     rows = [_Row(row) for row in _cube(found.filter(filters.words), runs)]
     tests = _tests(filters)
     counts: dict[str, Counter[str]] = {name: Counter() for name in tests}
@@ -136,7 +136,7 @@ class _Row:
 
 
 def _cube(found: FindingQuerySet, runs: Sequence[AssessmentRun]) -> Iterable[tuple[Any, ...]]:
-    """Mutes and assignments are looked up only where there are any: most assessments have none."""
+    """Mutes and assignments are looked up only if there are any: most assessments have none."""
     about = {"assessment__in": {run.assessment_id for run in runs}}
     has_mutes = FindingMute.objects.filter(**about).exists()
     has_names = FindingAssignment.objects.filter(**about).exists()
@@ -164,7 +164,7 @@ def _tests(filters: FindingFilters) -> dict[str, Callable[[_Row], bool]]:
 def _labels(
     runs: Sequence[AssessmentRun], scopes: Mapping[str, str]
 ) -> dict[str, Mapping[str, str]]:
-    """What each value is called, in the order of the filter; others follow by their number."""
+    """Each value's label, in the filter's order; other values follow by count."""
     return {
         "severity": SEVERITIES,
         "agent": {name: agent.label for name, agent in AGENTS.items()},

@@ -1,4 +1,4 @@
-"""Which findings a person asks for, as the address says it, and as a condition on rows."""
+"""Which findings a person asks for: parsed from the URL, and turned into a condition on rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
 MAX_VALUES = 30
-"""Values of one filter that are looked at."""
+"""How many values of one filter are considered."""
 MAX_CHARS = 600
 MUTED = "muted"
 NOBODY = "-"
@@ -35,9 +35,9 @@ GROUPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class FindingFilters:
-    """What is not understood counts as not said. Several values of one filter widen it, several
-    filters narrow the list. Without a status the muted are left out, without an agent compliance's
-    findings: they are the others' again, control by control."""
+    """Anything not understood is ignored. Several values of one filter widen it, several
+    filters narrow the list. Without a status, muted findings are left out; without an agent, those
+    of compliance: they repeat the others', control by control."""
 
     severity: tuple[int, ...] = ()
     agent: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class FindingFilters:
 
     @property
     def words(self) -> Q:
-        """What narrows the list without being counted by value."""
+        """The filters that narrow the list without being counted by value."""
         condition = Q()
         for name in ("problem", "resource", "file", "rule"):
             if value := getattr(self, name):
@@ -138,7 +138,7 @@ def _one(query: QueryDict, name: str) -> str:
 
 
 def _old_words(query: QueryDict) -> tuple[str, ...]:
-    """``muted=1`` and ``since=new``, as links of earlier releases and of the run page say it."""
+    """``muted=1`` and ``since=new``, as used in links from earlier releases and the run page."""
     since = query.get("since", "")
     muted = (MUTED,) if query.get("muted") == "1" else ()
     return (*((since,) if since in Finding.Since.values else ()), *muted)

@@ -1,5 +1,5 @@
-"""Findings put together by what they share: the problem, the resource, the file, the scope or the
-agent; the group with the worst finding first."""
+"""Findings grouped by what they share: the problem, the resource, the file, the scope or the agent;
+the group with the worst finding first."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ KEYS = {
     "scope": ("scope",),
     "agent": ("agent",),
 }
-"""The columns that the findings of a group share: an address names a resource of one scope."""
+"""The columns that a group's findings share: an address identifies a resource within one scope."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """``query`` lists its findings, all other filters as they are."""
+    """``query`` lists its findings, with all other filters unchanged."""
 
     label: str
     note: str
@@ -82,7 +82,7 @@ def group_of(
 
 
 def _words(row: Mapping[str, Any], by: str, scopes: Mapping[str, str]) -> tuple[str, str]:
-    """What a group is called, and what stands beside it."""
+    """A group's label, and the text beside it."""
     match by:
         case "problem":
             known = known_rules().get(row["problem"])

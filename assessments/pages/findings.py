@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 PER_PAGE = 50
 EXACT = {"problem": "Problem", "resource": "Resource", "file": "File", "rule": "Rule"}
-"""Filters with one value, which links of groups and other pages set."""
+"""Single-value filters, set by links from groups and other pages."""
 MUTE_DAYS = {"7", "30", "90", "365"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where findings come from: one run, or the newest completed run of each assessment. ``scopes``
-    gives the labels of scopes, empty where the pages do not speak of them."""
+    gives the labels of scopes, empty if the pages do not show them."""
 
     runs: Sequence[AssessmentRun]
     run: AssessmentRun | None
@@ -84,7 +84,7 @@ def run_findings(request: SignedInRequest, assessment_id: UUID, number: int) -> 
 @login_required
 @require_GET
 def export(request: SignedInRequest, format: str) -> HttpResponseBase:
-    """The findings of the current filter as a file; ``run`` says of which run."""
+    """The findings of the current filter as a file; ``run`` names the run."""
     if format not in FORMATS:
         raise Http404
     source = _source_of(request, request.GET.get("run", ""))

@@ -1,7 +1,7 @@
 """Code as HTML: Pygments' tokens in few classes, line by line, within bounds.
 
-What is beyond the bounds, and what no lexer knows, is shown plain. Nothing of the code gets into
-the page unescaped.
+Anything beyond the bounds, or in a language without a lexer, is shown plain. No code gets into the
+page unescaped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pygments.token import _TokenType
 
 MAX_CHARS = 40_000
-"""Of one piece of code; about 40 ms."""
+"""For one piece of code; about 40 ms."""
 LEXERS: dict[str, type[Lexer]] = {
     ".tf": TerraformLexer,
     ".tofu": TerraformLexer,
@@ -34,7 +34,7 @@ LEXERS: dict[str, type[Lexer]] = {
     ".yml": YamlLexer,
 }
 ONE_LINE_AT_A_TIME = {".tf", ".tofu", ".hcl", ".tfvars"}
-"""Pygments looks for the end of a heredoc from each ``<<``: 40 kB of them take two minutes."""
+"""Pygments searches for the end of a heredoc from each ``<<``: 40 kB of them take two minutes."""
 CLASSES = (
     (Token.Comment, "hc"),
     (Token.Literal.String, "hs"),
@@ -49,7 +49,7 @@ CLASSES = (
 
 
 def highlighted(lines: Sequence[str], *, path: str) -> list[SafeString]:
-    """Each of ``lines`` as HTML, colored by the kind of file that ``path`` ends like."""
+    """Each of ``lines`` as HTML, colored according to the file type of ``path``."""
     text = "\n".join(lines)
     name = _lexer_name(path)
     if not name or len(text) > MAX_CHARS or any("\r" in line or "\n" in line for line in lines):

@@ -1,6 +1,7 @@
-"""The inventory: every resource of a run with its findings, cost, availability, carbon and place.
+"""The inventory: every resource of a run with its findings, cost, availability, carbon and
+location.
 
-The resources are those of the scan; what stands beside them comes from the agents' tables, by scope
+The resources are those of the scan; the figures beside them come from the agents' tables, by scope
 and address. A resource without a figure has none, not 0.
 """
 
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 
 PER_PAGE = 50
 MAX_SHOWN = 40
-"""Values of one filter that are offered."""
+"""How many values of one filter are offered."""
 FACETS = {"scope": "Scope", "type": "Type", "provider": "Provider", "kind": "File kind"}
 
 
 @dataclass(kw_only=True)
 class Item:
     """One resource. ``cost`` is USD a month, ``carbon`` kgCO2e a month, ``availability`` percent by
-    SLA; None where the agents give none."""
+    SLA; None if the agents give none."""
 
     address: str
     type: str
@@ -121,7 +122,7 @@ def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
 
 
 def items_of(run: AssessmentRun) -> list[Item]:
-    """The resources of a run with what is known of each, in a fixed number of queries."""
+    """The resources of a run with everything known about each, in a fixed number of queries."""
     labels = scope_labels(run)
     reports = {report.agent: report for report in run.reports.all()}
     keys = keys_by_label(run.scopes)

@@ -17,14 +17,13 @@ from tasks_ui.runs import wording
 type Shards = Mapping[Any, Mapping[str, Any]]
 """Parts of the scan by id: label, engine, checks, failed, worst."""
 SKIPPED = "SKIPPED"
-"""A state of the view alone: an agent that answered "not assessed"."""
+"""A state that only the view knows: an agent that answered "not assessed"."""
 NEWEST_PARTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """One child: an agent, or a shard of the scan. ``unit`` is what stands at the right of its
-    bar."""
+    """One child: an agent, or a shard of the scan. ``unit`` is the text to the right of its bar."""
 
     task: TaskRun
     label: str
@@ -39,8 +38,8 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanSoFar:
-    """``failed`` of ``checks`` in the ``done`` of all ``parts``; the ``newest`` parts with what is
-    worst in each."""
+    """``failed`` of ``checks`` in the ``done`` of all ``parts``; the ``newest`` parts with the
+    worst severity in each."""
 
     parts: int
     done: int
@@ -51,8 +50,8 @@ class ScanSoFar:
 
 @dataclass(frozen=True, kw_only=True)
 class StageBar:
-    """One stage of the rail. ``percent`` is of the stage, weighted as its children are; ``weight``
-    is the stage's percent of the run."""
+    """One stage of the rail. ``percent`` is of the stage, weighted like its children; ``weight``
+    is the stage's percentage of the run."""
 
     name: str
     label: str
@@ -67,10 +66,10 @@ class StageBar:
 
 
 def stage_bars(children: Sequence[TaskRun], *, reached: int = 0) -> list[StageBar]:
-    """The rail. ``reached`` is how far the run has come in lists, in percent, which never falls.
+    """The rail. ``reached`` is the run's progress as shown in lists, in percent, which never falls.
 
-    A part that is tried again starts from nothing; its stage's bar stays where it was, as it does
-    in a page that was open meanwhile, so that the page and the lists show one number.
+    A part that is retried starts over; its stage's bar stays where it was, as it does in a page
+    that was open in the meantime, so that the page and the lists show the same number.
     """
     bars = [
         _stage_bar(stage, [child for child in children if child.stage == stage.name])
@@ -85,8 +84,8 @@ def stage_bars(children: Sequence[TaskRun], *, reached: int = 0) -> list[StageBa
 
 
 def percent_of_stages(stages: Sequence[StageBar]) -> int:
-    """The number of the run that agrees with its bars: their weighted sum, rounded down, at most
-    99. The page's script computes it in the same way while bars move (bars.js)."""
+    """The run's percentage that agrees with its bars: their weighted sum, rounded down, at most
+    99. The page's script computes it the same way while bars move (bars.js)."""
     return min(99, int(sum(stage.weight * stage.percent for stage in stages) / 100 + 1e-6))
 
 
@@ -122,8 +121,8 @@ def agent_lanes(
 
 
 def waiting_agents(run: AssessmentRun, children: Sequence[TaskRun]) -> list[tuple[str, str]]:
-    """The agents that will be asked once the scan is done, by name and label: all seven, or those
-    that a run which completes another one asks again."""
+    """The agents that will run once the scan is done, by name and label: all seven, or those
+    that a run completing an earlier one runs again."""
     if any(child.stage == "agents" for child in children):
         return []
     again = (
@@ -161,7 +160,7 @@ def shards_of(run: AssessmentRun) -> Shards:
 
 
 def scan_so_far(children: Sequence[TaskRun], shards: Shards) -> ScanSoFar:
-    """What the finished parts of a scan have found, before an agent has read it."""
+    """What the finished parts of a scan have found, before any agent has read it."""
     parts = [child for child in children if child.stage == "scan"]
     done = [child for child in parts if child.state == State.SUCCESS and child.finished_at]
     newest = sorted(done, key=lambda child: (child.finished_at, child.pk), reverse=True)
@@ -193,8 +192,8 @@ def _stage_bar(stage: Any, children: Sequence[TaskRun]) -> StageBar:
 
 
 def _stage_state(children: Sequence[TaskRun]) -> State:
-    """Of a stage, from its children: the first of these that one of them has, or done when all are
-    final."""
+    """A stage's state, from its children: the first of these that one of them has, or done when all
+    are final."""
     states = {State(child.state) for child in children}
     if not states or states == {State.PENDING}:
         return State.PENDING
@@ -208,7 +207,7 @@ def _stage_state(children: Sequence[TaskRun]) -> State:
 
 
 def _percent_of(children: Sequence[TaskRun]) -> float:
-    """The weighted sum of the children's shares, as percent of their stage."""
+    """The weighted sum of the children's shares, as a percentage of their stage."""
     whole = sum(child.weight for child in children) or 1
     return 100 * sum(child.weight * child.share for child in children) / whole
 

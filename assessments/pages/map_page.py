@@ -1,5 +1,5 @@
-"""What the map's page shows: the drawing, the paths from the internet to data, one resource, and
-the table of all."""
+"""What the map page shows: the drawing, the paths from the internet to data, one resource, and the
+table of all resources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ID = re.compile(r"[gkn]\d{1,6}")
 
 @dataclass(frozen=True, kw_only=True)
 class MapQuery:
-    """The reader's choices, as the address holds them."""
+    """The reader's choices, as stored in the URL."""
 
     pillar: str = ""
     references: bool = True
@@ -62,7 +62,7 @@ class MapQuery:
         )
 
     def link(self, **changes: Any) -> str:
-        """The address of the same page with other choices."""
+        """The URL of the same page with other choices."""
         new = replace(self, **{"page": "", **changes})
         pairs = {
             "pillar": new.pillar,
@@ -88,7 +88,7 @@ def _ids(text: str) -> frozenset[str]:
 
 
 def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
-    """Everything that the page's template reads."""
+    """Everything that the page's template uses."""
     asked = MapQuery.of(query)
     drawn = map_of(run, agent=asked.pillar)
     task = run.task
@@ -144,7 +144,7 @@ def _title(run: AssessmentRun) -> str:
 
 
 def _view(drawn: Diagram, asked: MapQuery, hits: list[Node]) -> View:
-    """Groups with what was searched for, or with the picked resource, are open."""
+    """Groups that contain a search match or the selected resource are open."""
     wanted = {node.group for node in hits[:50]}
     wanted |= {node.group for node in drawn.nodes if node.id == asked.pick}
     return view_of(
@@ -174,7 +174,7 @@ def _hits(drawn: Diagram, words: str) -> list[Node]:
 
 
 def _pillars(run: AssessmentRun, asked: MapQuery) -> list[tuple[str, str, bool]]:
-    """Link, label, whether it is chosen."""
+    """Link, label, and whether it is selected."""
     present = [name for name in AGENTS if name in set(run.reports.values_list("agent", flat=True))]
     rows = [(asked.link(pillar=""), "All", not asked.pillar)]
     return rows + [
@@ -183,7 +183,7 @@ def _pillars(run: AssessmentRun, asked: MapQuery) -> list[tuple[str, str, bool]]
 
 
 class _Names:
-    """Nodes and the words for where they are."""
+    """Nodes, and the text saying where they are."""
 
     def __init__(self, drawn: Diagram) -> None:
         self.nodes: Mapping[str, Node] = {node.id: node for node in drawn.nodes}
@@ -197,7 +197,7 @@ class _Names:
         return "Internet" if node == INTERNET else self.nodes[node].name
 
     def where(self, node: Node) -> list[tuple[str, str]]:
-        """The groups around it, the outermost first: kind and label."""
+        """The groups around it, outermost first: kind and label."""
         found: list[tuple[str, str]] = []
         group = self._groups.get(node.group)
         while group is not None:
@@ -230,7 +230,7 @@ def _path_row(path: ExposurePath, names: _Names, asked: MapQuery) -> dict[str, A
 
 
 def _only_exposed(drawn: Diagram, names: _Names, asked: MapQuery) -> list[dict[str, Any]]:
-    """What the internet reaches and that leads to no data, as far as the code shows."""
+    """What the internet can reach but leads to no data, as far as the code shows."""
     leading = {path.steps[0].target for path in drawn.paths}
     others = [entry for entry in drawn.entries if entry.target not in leading]
     return [_step_row(entry, names, asked) for entry in others[:60]]
@@ -272,7 +272,7 @@ def _direction(is_source: bool, *, is_request: bool) -> str:
 
 
 def _findings(run: AssessmentRun, node: Node, *, agent: str) -> list[Finding]:
-    """Of the resource and its parts, the worst first."""
+    """The findings of the resource and its parts, worst first."""
     addresses = {_without_index(a) for a in [node.address, *(p.address for p in node.parts)]}
     rows = run.findings.filter(agent=agent) if agent else run.findings.counted()
     found = rows.unmuted().filter(scope=node.scope, resource__in=addresses | {node.address})
@@ -284,7 +284,7 @@ def _without_index(address: str) -> str:
 
 
 def _rows(drawn: Diagram, asked: MapQuery, hits: list[Node], names: _Names) -> dict[str, Any]:
-    """A page of the table: everything that the drawing shows, and what it has no room for."""
+    """A page of the table: everything in the drawing, and what it has no room for."""
     listed = hits if asked.q else drawn.nodes
     ordered = sorted(listed, key=lambda n: (n.id not in names.on_path, -worst_of(n, asked.pillar)))
     page = Paginator(ordered, ROWS).get_page(asked.page or 1)

@@ -1,5 +1,5 @@
 """All assessments of a person: scores, trend, open criticals, monthly cost, and what needs
-attention; renamed and tagged from here."""
+attention; they can be renamed and tagged here."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ Status = AssessmentRun.Status
 
 @dataclass(kw_only=True)
 class Row:
-    """One assessment. ``newest`` is its newest completed run, ``last`` its newest of any status;
-    ``trend`` is the number of findings by run, ``points`` the line that draws it."""
+    """One assessment. ``newest`` is its newest completed run, ``last`` its newest run of any
+    status; ``trend`` is the number of findings by run, ``points`` the line that draws it."""
 
     assessment: Assessment
     last: AssessmentRun | None = None
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def attention(self) -> list[str]:
-        """What needs a look, in words."""
+        """What needs attention, in words."""
         words = []
         if self.last and self.last.status == Status.FAILED:
             words.append(f"Run {self.last.number} failed.")
@@ -73,7 +73,7 @@ class Row:
 
     @property
     def points(self) -> list[tuple[float, float, float, float]]:
-        """Line pieces, x1 y1 x2 y2 in percent of the drawing; empty before the third run."""
+        """Line segments, x1 y1 x2 y2 in percent of the drawing; empty before the third run."""
         return line_pieces(self.trend, top=max(self.trend)) if len(self.trend) >= LEAST else []
 
 
@@ -135,7 +135,7 @@ def context_of(user: AbstractBaseUser | AnonymousUser, *, query: QueryDict) -> d
 
 
 def needing_attention(found: QuerySet[Assessment]) -> QuerySet[Assessment]:
-    """Those whose newest run failed, was not whole, or has a critical finding that is not muted."""
+    """Those whose newest run failed, was incomplete, or has an unmuted critical finding."""
     runs = AssessmentRun.objects.filter(assessment=OuterRef("pk"))
     completed = runs.filter(status=Status.COMPLETED)
     newest = Subquery(completed.order_by("-number").values("pk")[:1])
@@ -174,7 +174,7 @@ def _narrowed(mine: QuerySet[Assessment], *, tag: str, q: str) -> QuerySet[Asses
 
 
 def _costs(run_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """USD a month in words, by run: "at least" where something has no price."""
+    """USD a month in words, by run: "at least" if something has no price."""
     found = {}
     reports = AgentReport.objects.filter(run__in=run_ids, agent="cost")
     for run_id, figures in reports.values_list("run", "figures"):
@@ -186,7 +186,7 @@ def _costs(run_ids: Sequence[UUID]) -> dict[UUID, str]:
 
 
 def _trends(assessments: Sequence[UUID]) -> dict[UUID, list[int]]:
-    """The number of findings of the newest completed runs, the oldest first."""
+    """The number of findings of the newest completed runs, oldest first."""
     place = Window(RowNumber(), partition_by=F("assessment"), order_by=F("number").desc())
     runs = (
         AssessmentRun.objects.filter(assessment__in=assessments, status=Status.COMPLETED)

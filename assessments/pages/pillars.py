@@ -20,7 +20,7 @@ FIRST_SENTENCE = re.compile(r".+?[.!?](?=\s+[A-Z]|\s*\Z)", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Pillar:
-    """One agent's answer. ``before`` is its score in the run before, if it had one."""
+    """One agent's answer. ``before`` is its score in the previous run, if it had one."""
 
     report: AgentReport
     label: str
@@ -39,15 +39,15 @@ class Pillar:
 
     @property
     def headline(self) -> str:
-        """The summary, or of a long one its first sentence: never a part of a sentence."""
+        """The summary, or its first sentence if it is long: never a part of a sentence."""
         summary = self.report.summary
         first = FIRST_SENTENCE.match(summary)
         return first[0] if first and len(summary) > HEADLINE_CHARS else summary
 
     @property
     def change(self) -> str:
-        """``+7``, a minus, or ``±0`` against the run before; "" where there is nothing to
-        compare."""
+        """``+7``, a minus, or ``±0`` against the previous run; "" if there is nothing to compare
+        with."""
         if self.before is None or self.report.score is None:
             return ""
         difference = self.report.score - self.before

@@ -1,4 +1,4 @@
-"""The page for pipelines: what to paste, with this server's address, and a token to go with it."""
+"""The page for pipelines: what to paste, with this server's URL, and a token to go with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLE = "https://infra.example"
 
 @dataclass(frozen=True)
 class Snippet:
-    """``file`` is where it goes."""
+    """``file`` is the file to put it in."""
 
     title: str
     about: str
@@ -33,7 +33,7 @@ class Snippet:
 @never_cache  # the page holds a key once
 @require_http_methods(["GET", "POST"])
 def pipelines(request: SignedInRequest) -> HttpResponse:
-    """POST creates a token for pipelines, which this answer alone shows."""
+    """POST creates a token for pipelines, which only this response shows."""
     error, made = "", None
     if request.method == "POST":
         made, error = create_token(request, name="Pipeline", scope=ApiToken.Scope.WRITE, days="365")
@@ -78,7 +78,7 @@ def _snippets(url: str) -> list[Snippet]:
 
 
 def _file(name: str, url: str) -> str:
-    """Without its first comment, where that only names the file."""
+    """Without its first comment, if that only names the file."""
     text = (FOLDER / name).read_text().replace(EXAMPLE, url)
     head, _, rest = text.partition("\n")
     return rest if head.startswith("# .") and head.count(" ") == 1 else text

@@ -1,4 +1,4 @@
-"""The page of a person's price book: upload it, look at it, calculate costs again."""
+"""The page of a person's price book: upload it, view it, recalculate costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EXAMPLES = (
 
 
 class PriceBookForm(forms.Form):
-    """A file, or its text. ``content`` and ``name`` are there once the form is valid."""
+    """A file, or its text. ``content`` and ``name`` are set once the form is valid."""
 
     file = forms.FileField(
         required=False,
@@ -67,7 +67,7 @@ class PriceBookForm(forms.Form):
 @login_required
 @require_http_methods(["GET", "POST"])
 def price_book(request: SignedInRequest) -> HttpResponseBase:
-    """One's own price book; POST replaces it."""
+    """The user's own price book; POST replaces it."""
     if request.method == "GET":
         return _page(request, PriceBookForm())
     form = PriceBookForm(request.POST, request.FILES)
@@ -103,7 +103,7 @@ def delete(request: SignedInRequest) -> HttpResponseBase:
 @login_required
 @require_POST
 def recalculate_all(request: SignedInRequest) -> HttpResponseBase:
-    """Calculate again what rests on an earlier state of the price book, without a new scan."""
+    """Recalculate what is based on an earlier state of the price book, without a new scan."""
     book = get_object_or_404(PriceBook.objects.visible_to(request.user))
     started, why = recalculate_outdated(book, by=request.user)
     if started:

@@ -1,4 +1,4 @@
-"""Query strings of links: the present one with one thing changed."""
+"""Query strings of links: the current one with one thing changed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def toggled(query: QueryDict, name: str, value: str) -> str:
-    """With ``value`` added to the values of ``name``, or taken out where it is one of them."""
+    """With ``value`` added to the values of ``name``, or removed if it is one of them."""
     values = query.getlist(name)
     rest = [each for each in values if each != value]
     return changed(query, **{name: rest if len(rest) < len(values) else [*values, value]})
 
 
 def changed(query: QueryDict, **values: str | list[str] | None) -> str:
-    """With each name set to its value or values; None and "" take it out. A changed list starts at
+    """With each name set to its value or values; None and "" remove it. A changed list starts at
     its first page."""
     new = query.copy()
     for name, value in {"page": None, **values}.items():

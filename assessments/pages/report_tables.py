@@ -1,4 +1,4 @@
-"""The tables of agents' answers, as rows that say their scope."""
+"""The tables of agents' answers, as rows that name their scope."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def report_of(run: AssessmentRun, agent: str) -> AgentReport | None:
-    """The answer of one agent; None where it gave none."""
+    """The answer of one agent; None if it gave none."""
     return run.reports.filter(agent=agent).first()
 
 
@@ -25,7 +25,7 @@ def figures_of(report: AgentReport | None) -> dict[str, Mapping[str, Any]]:
 
 
 def rows_of(table: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """The rows by the names of their columns, in lower case; ``scope`` is "" where the table does
+    """The rows by the names of their columns, in lower case; ``scope`` is "" if the table does
     not name scopes."""
     if table is None:
         return

@@ -91,8 +91,8 @@ def found_so_far(
     children: Sequence[TaskRun],
     by_agent: Mapping[str, Mapping[int, int]],
 ) -> list[AgentSoFar]:
-    """What each agent of a running run has found, in the order in which they finished: what comes
-    later is added below, and nothing on the page moves."""
+    """What each agent of a running run has found, in the order in which they finished: later
+    results are added below, and nothing on the page moves."""
     ended = {child.subject_id: child.finished_at for child in children if child.finished_at}
     rank = Window(RowNumber(), partition_by=F("agent"), order_by=WORST_FIRST)
     worst = run.findings.filter(DISTINCT).unmuted().defer("detail").annotate(rank=rank)

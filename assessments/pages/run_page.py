@@ -52,7 +52,7 @@ EARLIER_SHOWN = 50
 
 
 def context_of(run: AssessmentRun, *, query: QueryDict) -> dict[str, Any]:
-    """Everything that the page's template reads."""
+    """Everything that the page's template uses."""
     task = run.task
     children = list(task.children.order_by("pk")) if task else []
     reports = list(run.reports.all())
@@ -125,7 +125,7 @@ def documents(run: AssessmentRun) -> list[Report]:
 
 
 def coverage(run: AssessmentRun) -> dict[str, Any]:
-    """Counts of files by how far they were read, and those that were not read in full, with the
+    """Counts of files by how much of them was read, and those that were not read in full, with the
     reason."""
     counts = Counter(file["status"] for file in run.coverage)
     words = {
@@ -153,8 +153,8 @@ def events(task: TaskRun | None) -> list[Entry]:
 
 
 def watched(run: AssessmentRun, task: TaskRun | None) -> list[tuple[UUID, int]]:
-    """The tasks whose news changes this page, with the newest event that it shows: the run's own,
-    and those of its recommendations and reports that still work."""
+    """The tasks whose updates change this page, with the newest event that it shows: the run's own,
+    and those of its recommendations and reports that are still running."""
     subjects = [run.pk, *run.documents.values_list("pk", flat=True)[:50]]
     follow_ups = TaskRun.objects.filter(
         kind__in=[kinds.RECOMMENDATIONS.name, kinds.REPORT.name],
@@ -166,7 +166,7 @@ def watched(run: AssessmentRun, task: TaskRun | None) -> list[tuple[UUID, int]]:
 
 
 def facts(run: AssessmentRun) -> dict[str, Any]:
-    """Counts of the head line, as synthesis settled them."""
+    """Counts in the headline, as recorded by synthesis."""
     checks = run.summary.get("checks", {})
     return {
         "resources": run.summary.get("resources"),
@@ -179,7 +179,7 @@ def facts(run: AssessmentRun) -> dict[str, Any]:
 
 
 def _state_of(run: AssessmentRun) -> str:
-    """The view's state of a run whose task has been pruned."""
+    """The view's state for a run whose task has been pruned."""
     ended = {
         AssessmentRun.Status.COMPLETED: State.SUCCESS,
         AssessmentRun.Status.FAILED: State.FAILURE,

@@ -1,4 +1,4 @@
-"""The run that a page is about."""
+"""Looks up the run that a page is about."""
 
 from __future__ import annotations
 

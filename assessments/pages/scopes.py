@@ -1,4 +1,4 @@
-"""The scopes of a run on its page: what each is, and how every agent answered about it."""
+"""The scopes of a run on its page: what each is, and every agent's answer about it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KIND_LABELS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeRow:
-    """``answers`` has one entry per agent column: the score, or None with the reason why not."""
+    """``answers`` has one entry per agent column: the score, or None with the reason."""
 
     key: str
     label: str
@@ -38,8 +38,8 @@ class ScopeRow:
 
 
 def scope_table(run: AssessmentRun, reports: Sequence[AgentReport]) -> dict[str, Any] | None:
-    """The agents' labels and a row for each scope; None where there is one scope or none, of which
-    the page then does not speak."""
+    """The agents' labels and a row for each scope; None if there is at most one scope, which the
+    page then does not mention."""
     if len(run.scopes) < 2:
         return None
     answered = [report for report in reports if report.scopes]
@@ -61,12 +61,12 @@ def scope_table(run: AssessmentRun, reports: Sequence[AgentReport]) -> dict[str,
 
 
 def scope_labels(run: AssessmentRun) -> dict[str, str]:
-    """Key to label, empty where the page does not speak of scopes."""
+    """Key to label, empty if the page does not show scopes."""
     return {s["key"]: s["label"] for s in run.scopes} if len(run.scopes) > 1 else {}
 
 
 def label_findings(findings: Iterable[Finding], labels: Mapping[str, str]) -> None:
-    """Give each finding the ``scope_label`` that its row shows."""
+    """Set the ``scope_label`` that each finding's row shows."""
     for finding in findings:
         finding.scope_label = labels.get(finding.scope, "")  # type: ignore[attr-defined]
 

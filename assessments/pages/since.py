@@ -1,4 +1,4 @@
-"""A run against the run before."""
+"""Compares a run with the previous run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Mark = Finding.Since
 
 @dataclass(frozen=True, kw_only=True)
 class Since:
-    """Against the run before, by fingerprint. ``rows``: severity, before, now, change."""
+    """Against the previous run, by fingerprint. ``rows``: severity, before, now, change."""
 
     run: AssessmentRun
     new: int
@@ -29,7 +29,7 @@ class Since:
 
     @property
     def widths(self) -> dict[str, float]:
-        """Percent of the bar: fixed, persisting, new, side by side."""
+        """Percentages of the bar: fixed, persisting, new, side by side."""
         appeared = self.new + self.reopened
         whole = max(1, appeared + self.persisting + self.fixed)
         return {
@@ -75,13 +75,13 @@ def _was_compared(run: AssessmentRun, before: AssessmentRun) -> bool:
 
 
 def _marked(run: AssessmentRun) -> Counter[str]:
-    """Findings by what synthesis has marked them as; muted ones are left out today."""
+    """Findings by how synthesis marked them; those muted today are left out."""
     rows = run.findings.counted().unmuted().order_by().values_list("since")
     return Counter(dict(rows.annotate(n=Count("pk"))))
 
 
 def run_before(run: AssessmentRun, *, asked_for: str = "") -> AssessmentRun | None:
-    """The completed run to compare with: the one of that number, else the newest before."""
+    """The completed run to compare with: the one with that number, else the newest before."""
     completed = completed_before(run).defer("resources", "coverage")
     chosen = (
         completed.filter(number=int(asked_for)).first()

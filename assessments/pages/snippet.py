@@ -1,4 +1,4 @@
-"""The code that a finding is about: its line with a few around it, and what else is near it."""
+"""The code that a finding is about: its line with a few around it, and what else is nearby."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from assessments.models import Finding
 
 AROUND = 4
-"""Lines before and after the one that is marked."""
+"""Lines before and after the marked one."""
 FOLDED = 40
-"""Lines before and after those that open on demand; the code browser has the rest."""
+"""Lines before and after those, opened on demand; the code browser has the rest."""
 
 type Lines = Sequence[tuple[int, SafeString]]
 
@@ -32,7 +32,7 @@ class Snippet:
 
 
 def snippet_of(found: Finding) -> Snippet:
-    """From the run's masked source, or, where that is not there (yet), the lines of evidence."""
+    """From the run's masked source, or, if that is not available (yet), the lines of evidence."""
     near = found.evidence
     line = near["line"] if near else 0
     numbered = _source(found, line) or [
@@ -48,7 +48,7 @@ def snippet_of(found: Finding) -> Snippet:
 
 
 def _source(found: Finding, line: int) -> list[tuple[int, str]]:
-    """The lines near ``line``; empty where the file is not shown, or has no such line."""
+    """The lines near ``line``; empty if the file is not shown, or has no such line."""
     lines = source_of(found.run, found.file) if line else None
     if not lines or line > len(lines):
         return []

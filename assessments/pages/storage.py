@@ -26,7 +26,7 @@ from tasks_ui.pages.views import back
 @login_required
 @require_GET
 def find(request: SignedInRequest) -> JsonResponse:
-    """The newest assessments, or those whose name holds ``q``, for the command palette."""
+    """The newest assessments, or those whose name contains ``q``, for the command palette."""
     found = Assessment.objects.visible_to(request.user).order_by("-id")
     if words := request.GET.get("q", "").replace("\0", "").strip()[:100]:
         found = found.filter(name__icontains=words)
@@ -40,7 +40,7 @@ def find(request: SignedInRequest) -> JsonResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def delete(request: SignedInRequest, assessment_id: UUID) -> HttpResponse:
-    """Show what goes with an assessment; on POST delete it."""
+    """Show what will be deleted along with an assessment; on POST delete it."""
     found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
     if request.method == "POST":
         delete_assessment(found, by=request.user)
@@ -67,7 +67,7 @@ def delete_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBase
 
 
 def parts(assessment: Assessment) -> list[tuple[int, str]]:
-    """What is deleted with the assessment: how many of what."""
+    """What is deleted with the assessment: how many of each."""
     of_runs: dict[str, Any] = {"run__assessment": assessment}
     return [
         (assessment.versions.count(), "version"),
@@ -81,7 +81,7 @@ def parts(assessment: Assessment) -> list[tuple[int, str]]:
 
 
 def usage(owner_id: int) -> list[tuple[str, int, int]]:
-    """What is counted, how much there is, and the limit (0: none)."""
+    """What is counted, the amount used, and the limit (0: none)."""
     megabytes = -(-quotas.stored_bytes_of(owner_id) // quotas.MB)
     return [
         ("MB of files", megabytes, settings.QUOTA_STORED_MB),

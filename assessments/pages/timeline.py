@@ -20,8 +20,8 @@ LABELS = {stage.name: stage.label for stage in STAGES}
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. ``offset`` is the time since the run was queued; a ``minor`` line shows only when
-    all are asked for."""
+    """One line. ``offset`` is the time since the run was queued; a ``minor`` line is shown only
+    when all lines are requested."""
 
     seq: int
     offset: str

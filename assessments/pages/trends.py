@@ -14,19 +14,19 @@ from assessments.agents.types import Severity
 from assessments.models import AgentReport, AssessmentRun
 
 SHOWN = 12
-"""The newest runs of an assessment that are drawn."""
+"""How many of an assessment's newest runs are drawn."""
 LEAST = 3
 """Two runs are a comparison, not a trend."""
 FIGURES = (
     ("cost", "monthly_cost", "unpriced", "Monthly cost"),
     ("sustainability", "carbon", "not_estimated", "Carbon"),
 )
-"""Agent, figure, the figure that counts what the sum lacks, and what it is called."""
+"""Agent, figure, the figure that counts what the sum lacks, and its label."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One value in every run, None where a run did not assess it. ``top`` is the value at the
+    """One value in every run, None if a run did not assess it. ``top`` is the value at the
     upper edge of the drawing, ``is_least``: in one of the runs something has no known value."""
 
     label: str
@@ -53,7 +53,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Trends:
-    """``groups`` of series, all over the same ``runs``, the oldest first."""
+    """``groups`` of series, all over the same ``runs``, oldest first."""
 
     runs: list[int]
     groups: list[tuple[str, list[Series]]]

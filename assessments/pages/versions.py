@@ -30,7 +30,7 @@ FILES_LISTED = 500
 @login_required
 @require_http_methods(["GET", "POST"])
 def new_version(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
-    """Add a version and run it; ``edit`` names a file of the newest one to change in the page."""
+    """Add a version and run it; ``edit`` names a file of the newest version to edit in the page."""
     found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
     size = int(request.META.get("CONTENT_LENGTH") or 0)
     if request.method == "POST" and size > settings.UPLOAD_MAX_BYTES + FORM_OVERHEAD_BYTES:
@@ -71,8 +71,8 @@ def _new_version(request: SignedInRequest, found: Assessment) -> HttpResponseBas
 
 
 def _edited(found: Assessment, path: str) -> dict[str, str]:
-    """A file of the newest version as pasted text; nothing where it is none, or too long for
-    that."""
+    """A file of the newest version as pasted text; empty if there is no such text file, or it is
+    too long for that."""
     file = found.newest_version.files.select_related("blob").filter(path=path).first()
     if file is None or file.blob.size > PASTED_MAX_CHARS:
         return {}

@@ -1,4 +1,4 @@
-"""Pages of assessments: make one, watch a run, read what it found."""
+"""Pages of assessments: create one, watch a run, read what it found."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 MUTE_DAYS = {"7", "30", "90", "365"}
 FORM_OVERHEAD_BYTES = 4 * 1024 * 1024
-"""What a form may weigh beside its files: their names, the part headers, the other fields."""
+"""Allowance for the form besides its files: their names, the part headers, the other fields."""
 
 
 @csrf_exempt  # checked in _new_assessment, after the size: the check reads the body
@@ -122,7 +122,7 @@ def try_sample(request: SignedInRequest) -> HttpResponseBase:
 @login_required
 @require_GET
 def task_page(request: SignedInRequest, task_id: UUID) -> HttpResponseBase:
-    """From a task to the page of the run that it works for."""
+    """Redirects from a task to the page of the run that it works for."""
     run = get_object_or_404(_runs(request), task=task_id)
     return redirect("run", run.assessment_id, run.number)
 
@@ -130,7 +130,7 @@ def task_page(request: SignedInRequest, task_id: UUID) -> HttpResponseBase:
 @login_required
 @require_GET
 def assessment(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
-    """To the newest run."""
+    """Redirects to the newest run."""
     run = _runs(request).filter(assessment=assessment_id).first()
     if run is None:
         found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
@@ -156,7 +156,7 @@ def run_map(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpR
 @login_required
 @require_GET
 def run_map_svg(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpResponseBase:
-    """The diagram as a file. It is never shown within the site: it holds text of the upload."""
+    """The diagram as a file. It is never displayed inside the site: it contains uploaded text."""
     found = get_object_or_404(_runs(request), assessment=assessment_id, number=number)
     content = map_page.svg_file(found, query=request.GET)
     if content is None:
@@ -174,8 +174,8 @@ def run_map_svg(request: SignedInRequest, assessment_id: UUID, number: int) -> H
 @login_required
 @require_POST
 def analyze(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
-    """Run the assessment again, as its files and requirements are now; with ``only=failed`` the
-    failed agents alone."""
+    """Run the assessment again, with its current files and requirements; with ``only=failed``, only
+    the failed agents."""
     found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
     last = found.runs.select_related("task").first()
     if request.POST.get("only") == "failed" and last and last.task:
@@ -191,7 +191,7 @@ def analyze(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
 @login_required
 @require_http_methods(["GET", "POST"])
 def requirements(request: SignedInRequest, assessment_id: UUID) -> HttpResponseBase:
-    """Add to what is known of the workload, and run again."""
+    """Add to what is known about the workload, and run again."""
     found = get_object_or_404(Assessment.objects.visible_to(request.user), pk=assessment_id)
     if request.method == "GET":
         return _requirements_page(request, found, RequirementsForm.of(found.stated))
@@ -211,7 +211,7 @@ def requirements(request: SignedInRequest, assessment_id: UUID) -> HttpResponseB
 @login_required
 @require_GET
 def finding(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
-    """A finding's own page; for the list, its body alone."""
+    """A finding's own page; for the list, just its body."""
     visible = Finding.objects.visible_to(request.user).select_related("run__assessment", "report")
     found = get_object_or_404(visible, pk=finding_id)
     is_part = request.headers.get("HX-Request") == "true"
@@ -234,7 +234,7 @@ def finding(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
 @login_required
 @require_POST
 def mute(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
-    """Accept a finding in all runs of its assessment, for good or for ``days``."""
+    """Accept a finding in all runs of its assessment, permanently or for ``days``."""
     visible = Finding.objects.visible_to(request.user).select_related("run__assessment")
     found = get_object_or_404(visible, pk=finding_id)
     days = request.POST.get("days", "")
@@ -265,7 +265,7 @@ def unmute(request: SignedInRequest, finding_id: UUID) -> HttpResponseBase:
 @login_required
 @require_GET
 def recommendations(request: SignedInRequest) -> HttpResponseBase:
-    """As a board, or with a status as the list of those."""
+    """As a board, or with a status as the list of recommendations with that status."""
     runs = explorer.newest_runs(request.user)
     if "status" in request.GET:
         context = explorer.recommendations_context(runs, query=request.GET)
@@ -287,7 +287,7 @@ def reports(request: SignedInRequest) -> HttpResponseBase:
 @login_required
 @require_GET
 def recommendation(request: SignedInRequest, recommendation_id: UUID) -> HttpResponseBase:
-    """A recommendation's own page; for lists, its body alone."""
+    """A recommendation's own page; for lists, just its body."""
     visible = Recommendation.objects.visible_to(request.user).select_related("run__assessment")
     found = get_object_or_404(visible, pk=recommendation_id)
     is_part = request.headers.get("HX-Request") == "true"
@@ -314,7 +314,7 @@ def answer(
 @login_required
 @require_POST
 def decide(request: SignedInRequest, recommendation_id: UUID) -> HttpResponseBase:
-    """Set a recommendation's status: what the person made of it."""
+    """Set a recommendation's status: what the person decided about it."""
     visible = Recommendation.objects.visible_to(request.user)
     found = get_object_or_404(visible, pk=recommendation_id)
     status = request.POST.get("status", "")
@@ -345,7 +345,7 @@ def make_report(request: SignedInRequest, assessment_id: UUID, number: int) -> H
 @login_required
 @require_GET
 def download_report(request: SignedInRequest, report_id: UUID) -> HttpResponseBase:
-    """The document as a file. It is never shown within the site: it holds text of the upload."""
+    """The document as a file. It is never displayed inside the site: it contains uploaded text."""
     visible = Report.objects.visible_to(request.user).filter(content__isnull=False)
     report = get_object_or_404(visible.select_related("run__assessment"), pk=report_id)
     record(Event.DOWNLOADED, request=request, about=report.without_names)
