@@ -1,4 +1,4 @@
-"""Reports of a run: one document (``document.py``), written in the format that was asked for."""
+"""Reports of a run: one document (``document.py``), written in the requested format."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONTENT_TYPES = {
 
 
 def generate(work: Work, report: Report) -> dict[str, Any]:
-    """Build the document and write it. Units of work are the document's sections, and the
+    """Build the document and write it. The units of work are the document's sections, and the
     writing."""
     document = build(report, on_progress=work.report)
     content = WRITERS[report.format](document)

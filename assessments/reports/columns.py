@@ -1,4 +1,4 @@
-"""Widths of a PDF's columns, from the words in them: no cell is printed over the next one."""
+"""Widths of a PDF's columns, based on the words in them: no cell overlaps the next one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 WIDTH_MM, INSET_MM = 170.0, 2.2
-"""Of the text of a page, and of the white at both sides of a cell."""
+"""The width of a page's text, and of the white space on both sides of a cell."""
 CHAR_MM = 1.72
-"""An upper bound for a character of a word at the size of a table's text, on average."""
+"""An upper bound for the average width of a word's characters at the size of a table's text."""
 ROWS = 400
-"""Rows that are measured; the columns of longer tables follow from those."""
+"""Rows that are measured; the columns of longer tables are based on those."""
 ZERO_WIDTH_SPACE = "\u200b"
 LONGEST_RUN = 24
 _LONG_WORD = re.compile(r"\S{12,}")
@@ -19,7 +19,7 @@ _SPACE = re.compile(rf"[\s{ZERO_WIDTH_SPACE}]+")
 
 
 def breakable(text: str, *, run: int = LONGEST_RUN) -> str:
-    """Long words may be broken after their separators, and within where they have none for ``run``
+    """Long words may be broken after their separators, and inside if they have none for ``run``
     characters: paths, addresses, URLs, digests."""
     return _LONG_WORD.sub(lambda word: _broken(word[0], run), text)
 
@@ -31,8 +31,8 @@ def _broken(word: str, run: int) -> str:
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
-    """Millimeters for each column of breakable cells: room for its longest word, and what is left
-    to those whose texts are the longest, as they make the rows high."""
+    """Millimeters for each column of breakable cells: room for its longest word; the remaining
+    space goes to the columns with the longest texts, as they make the rows tall."""
     measured = [columns, *rows[:ROWS]]
     cells = [[row[n] for row in measured] for n in range(len(columns))]
     least = [INSET_MM + CHAR_MM * max(map(_longest_word, column)) for column in cells]
@@ -52,8 +52,8 @@ def widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]
 def fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> tuple[list[str], list[list[str]], list[float]]:
-    """Breakable cells and the widths that hold them: where many columns leave little room, words
-    are broken into shorter pieces."""
+    """Breakable cells and widths that fit them: if many columns leave little room, words are
+    broken into shorter pieces."""
     for run in (LONGEST_RUN, 12, 8, 5):
         names = [breakable(name, run=run) for name in columns]
         cells = [[breakable(cell, run=run) for cell in row] for row in rows]
@@ -70,7 +70,7 @@ def fitting(
 
 
 def _chopped(text: str, run: int) -> str:
-    """Words without a separator, broken too."""
+    """Words without a separator are broken, too."""
     return re.sub(rf"[^\s{ZERO_WIDTH_SPACE}]{{{run}}}(?=\S)", rf"\g<0>{ZERO_WIDTH_SPACE}", text)
 
 

@@ -45,8 +45,8 @@ def as_csv(document: dict[str, Any]) -> bytes:
 
 
 def inert(text: str) -> str:
-    """Text that a spreadsheet doesn't run: what starts like a formula gets an apostrophe before it
-    (OWASP, "CSV Injection")."""
+    """Text that a spreadsheet doesn't execute: anything that starts like a formula gets an
+    apostrophe in front (OWASP, "CSV Injection")."""
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
 
 

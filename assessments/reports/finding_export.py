@@ -15,7 +15,7 @@ from assessments.reports.csv import inert
 from assessments.reports.layout.blocks import shown
 
 EXPORTED_MAX = 20_000
-"""Findings in one file."""
+"""Findings per file."""
 COLUMNS = (
     "assessment",
     "run",
@@ -49,7 +49,7 @@ class Format:
 
 
 def as_csv(found: Iterable[Finding]) -> Iterator[str]:
-    """RFC 4180, with a row of names."""
+    """RFC 4180, with a header row."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)

@@ -1,5 +1,5 @@
-"""The report as one HTML file that needs nothing beside it: contents that lead to its parts, no
-script, its style inline, its values escaped."""
+"""The report as one self-contained HTML file: contents that link to its parts, no script, its style
+inline, its values escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def as_html(document: dict[str, Any]) -> bytes:
 
 
 def contents_of(blocks: Iterable[Block]) -> list[tuple[Heading, list[Heading]]]:
-    """The headings that the sidebar leads to, each with the listed ones under it."""
+    """The headings that the sidebar links to, each with the listed ones under it."""
     contents: list[tuple[Heading, list[Heading]]] = []
     for block in blocks:
         if isinstance(block, Heading) and block.anchor:
@@ -39,5 +39,5 @@ def contents_of(blocks: Iterable[Block]) -> list[tuple[Heading, list[Heading]]]:
 
 @cache
 def stylesheet() -> str:
-    """The report's own stylesheet, ours alone and without anything uploaded in it."""
+    """The report's own stylesheet, written by us, with nothing uploaded in it."""
     return (settings.BASE_DIR / "templates" / "assessments" / "report.css").read_text()

@@ -1,5 +1,5 @@
-"""The report as Markdown (CommonMark with GitHub's tables). What was uploaded is text and nothing
-else in it."""
+"""The report as Markdown (CommonMark with GitHub's tables). Uploaded content is only ever text in
+it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def as_markdown(document: dict[str, Any]) -> bytes:
 
 
 def escape(text: str) -> str:
-    """One line of text that Markdown shows as it is (CommonMark 0.31, section 2.4, "Backslash
+    """One line of text that Markdown shows unchanged (CommonMark 0.31, section 2.4, "Backslash
     escapes")."""
     text = _SPECIAL.sub(r"\\\1", text)
     return _AT_START.sub(lambda m: f"\\{m[0]}" if m[0] in "-+=" else f"{m[0]}\\", text)
@@ -84,7 +84,7 @@ def _with_refs(text: str, refs: Iterable[Ref]) -> str:
 def _with_cites(
     columns: list[str], rows: list[list[str]], cites: list[list[Ref]]
 ) -> tuple[list[str], list[list[str]]]:
-    """Rows with the sources that they cite as a column of their own."""
+    """Rows with the sources that they cite in a separate column."""
     if not cites:
         return columns, rows
     cited = [[*row, _with_refs("", refs)] for row, refs in zip(rows, cites, strict=True)]

@@ -1,5 +1,5 @@
-"""The report as PDF, typeset by Typst with the fonts that it brings: nothing is fetched, nothing
-else needed."""
+"""The report as PDF, typeset by Typst with its bundled fonts: nothing is fetched, nothing else
+needed."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from assessments.reports.layout import blocks_of, title_of
 from assessments.reports.layout.blocks import Block, Drawing, Table, Text, clean
 
 LIST_ROWS, FEW, ONE_COLUMN, LISTED = 9, 16, 42, 84
-"""Rows from which a list stands in two columns. Entries of the contents: up to which they need no
-page of their own, and which fit a page in one column, and in two."""
+"""From how many rows a list is set in two columns. Then, in entries of the contents: up to how many
+they need no page of their own, and how many fit a page in one column, and in two."""
 MOST, MOST_ROWS = 2_000, 40
-"""Findings, and rows of one table: a PDF of so many takes about 5 s to typeset. A technical report
-has fewer rows of a table: one for each resource of each scope is nothing to read."""
+"""Findings, and rows of one table: a PDF with that many takes about 5 s to typeset. A technical
+report limits the rows of a table: nobody reads one for each resource of each scope."""
 SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
-"""Of an executive report: sizes of its text, and pages."""
+"""For an executive report: text sizes, and pages."""
 PAGE_MM, BESIDE_MAP_MM = 277, 22
-"""Where the text of an A4 page ends, and how high a map's heading and words are."""
+"""Where the text of an A4 page ends, and how high a map's heading and caption are."""
 LEAST_MM, TALL_MM, LEAST_OF_MAP = 130, 140, 0.7
-"""How far a last page reaches, from the top; from which height a map fills a page of its own; to
-which part of its size it is reduced to fit."""
+"""How far down a last page must reach; from which height a map fills a page of its own; down to
+which fraction of its size it may be reduced to fit."""
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
 def as_pdf(document: dict[str, Any]) -> bytes:
-    """The blocks go to the template as data: a string of data is text in Typst, never markup."""
+    """The blocks are passed to the template as data: a string in data is text in Typst, never
+    markup."""
     most = MOST_ROWS if document["about"]["report_type"] == Report.Kind.TECHNICAL else MOST
     bounded = (part for block in blocks_of(_bounded(document)) for part in _short(block, most=most))
     blocks = [_as_data(block) for block in bounded]
@@ -59,7 +60,7 @@ def as_pdf(document: dict[str, Any]) -> bytes:
 
 
 def _floating(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A drawing takes its heading along to the page that has room, while the text goes on."""
+    """A drawing moves, with its heading, to the page that has room, while the text continues."""
     heading = ""
     for block, after in zip(blocks, [*blocks[1:], {"kind": ""}], strict=True):
         if block["kind"] == "heading" and after["kind"] == "drawing":
@@ -73,9 +74,9 @@ def _is_listed(block: dict[str, Any]) -> bool:
 
 
 def _fitted(data: dict[str, Any]) -> dict[str, Any]:
-    """At the first size at which there are no more pages than may be and none is left half empty:
-    the text ends well into its last page, and the map, which has its place or the end, fills what
-    is left of that page or most of one."""
+    """At the first size with no more pages than allowed and none left half empty: the text ends
+    well into its last page, and the map, which stays in place or moves to the end, fills the rest
+    of that page or most of one."""
     sized = [{**data, "scale": scale} for scale in SCALES]
     place = next((n for n, b in enumerate(data["blocks"]) if b.get("is_filling")), None)
     if place is None:
@@ -100,14 +101,14 @@ def _ends_well(end: dict[str, float]) -> bool:
 
 
 def _height_of(svg: str) -> float:
-    """Of a map as wide as the page, with its heading and words, in millimeters."""
+    """The height of a map as wide as the page, with its heading and caption, in millimeters."""
     width, height = map(float, _VIEW_BOX.findall(svg)[0])
     return WIDTH_MM * height / width + BESIDE_MAP_MM
 
 
 def _end_of(data: dict[str, Any]) -> dict[str, float]:
     """``page`` and ``y``, in millimeters from its top, where the text ends. Drawings are empty:
-    their sizes count here, and what is in them takes time."""
+    only their sizes count here, and their content takes time."""
     blocks = [_emptied(block) for block in data["blocks"]]
     inputs = _inputs({**data, "blocks": blocks})
     found = typst.query(
@@ -127,7 +128,7 @@ def _inputs(data: dict[str, Any]) -> dict[str, str]:
 
 @cache
 def fonts() -> typst.Fonts:
-    """Looked for once: that takes longer than to typeset a page."""
+    """Searched for once: that takes longer than typesetting a page."""
     return typst.Fonts()
 
 
@@ -137,7 +138,7 @@ def template() -> bytes:
 
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:
-    """No more findings than are typeset in seconds."""
+    """No more findings than can be typeset in seconds."""
     findings = document.get("findings", [])
     if len(findings) <= MOST:
         return document
@@ -171,7 +172,7 @@ def _as_data(block: Block) -> dict[str, Any]:
 
 
 def _columns(table: Table) -> dict[str, Any]:
-    """Its cells and widths; sources that it cites are a column of their own in the template."""
+    """Its cells and widths; the sources that it cites are a separate column in the template."""
     halved = table.is_list and len(table.rows) > LIST_ROWS
     if table.shares:
         names, cells = table.columns, [[breakable(c, run=12) for c in row] for row in table.rows]

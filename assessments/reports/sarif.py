@@ -15,7 +15,7 @@ from assessments.scan.types import CoverageStatus
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
-"""Section 3.27.10: error, warning and note are all that SARIF has; the severity itself is among the
+"""Section 3.27.10: error, warning and note are all that SARIF has; the severity itself is in the
 properties."""
 SECURITY_SEVERITIES = {
     "critical": "9.5",
@@ -24,18 +24,18 @@ SECURITY_SEVERITIES = {
     "low": "2.0",
     "info": "0.0",
 }
-"""Middles of the bands that GitHub code scanning reads back into words: above 9.0 critical, 7.0
-high, 4.0 medium, 0.1 low (GitHub Docs, "SARIF support for code scanning", reportingDescriptor
+"""Midpoints of the bands that GitHub code scanning translates back into words: above 9.0 critical,
+7.0 high, 4.0 medium, 0.1 low (GitHub Docs, "SARIF support for code scanning", reportingDescriptor
 object)."""
 MAX_RESULTS = 25_000
 MAX_TAGS = 20
-"""What GitHub takes of one run, and of one rule; more is refused whole (GitHub Docs, "SARIF results
-exceed one or more limits", 2026-11)."""
+"""What GitHub accepts for one run, and for one rule; anything more is rejected entirely (GitHub
+Docs, "SARIF results exceed one or more limits", 2026-11)."""
 RULE_PAGES = (
     (re.compile(r"^(DL\d{4})$"), "https://github.com/hadolint/hadolint/wiki/{}"),
     (re.compile(r"^(SC\d{4})$"), "https://www.shellcheck.net/wiki/{}"),
 )
-"""Where engines document their rules, for those that give no address themselves."""
+"""Where engines document their rules, for those that provide no URL themselves."""
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
 SINCE = {"new": "new", "reopened": "new", "persisting": "unchanged"}
 """``since`` as a baselineState (section 3.27.24)."""
@@ -88,7 +88,7 @@ def _version() -> str:
 
 
 def _rules(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One entry a rule, in the order of their ids. Its worst finding speaks for it, as findings
+    """One entry per rule, in the order of their ids. Its worst finding represents it, as findings
     come worst first."""
     worst: dict[str, dict[str, Any]] = {}
     for finding in findings:
@@ -116,7 +116,7 @@ def _rule(name: str, finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def _help_uri(finding: dict[str, Any]) -> str:
-    """The rule's page where its engine has one, else our own list of what it found."""
+    """The rule's page if its engine has one, else our own list of what it found."""
     for each in finding.get("references") or ():
         if re.fullmatch(r"https?://[!-~]+", each):
             return str(each)
@@ -147,14 +147,14 @@ def _result(finding: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
 
 
 def _fingerprints(fingerprint: str) -> dict[str, str]:
-    """Where ``primaryLocationLineHash`` is missing, GitHub computes it from the line's text, and
-    takes two findings of one line for one. Ours is the finding's own, wherever its lines are."""
+    """If ``primaryLocationLineHash`` is missing, GitHub computes it from the line's text, and
+    merges two findings on one line into one. Ours is the finding's own, wherever its lines are."""
     return {"primaryLocationLineHash": f"{fingerprint[:16]}:1", "infraMind/v1": fingerprint}
 
 
 def _message(finding: dict[str, Any]) -> str:
-    """Plain text: what would read as a placeholder (section 3.11.5) or a link (section 3.11.6) is
-    escaped."""
+    """Plain text: anything that would read as a placeholder (section 3.11.5) or a link (section
+    3.11.6) is escaped."""
     said = ". ".join(
         filter(None, (finding["title"], finding.get("actual"), finding.get("expected")))
     )
@@ -176,8 +176,8 @@ def _locations(finding: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _region(finding: dict[str, Any]) -> dict[str, Any]:
-    """The line that shows the problem (section 3.30), with its text where the file has it, and the
-    snippet only as the file reads: what is missing is no snippet."""
+    """The line that shows the problem (section 3.30), with its text if the file has it; the snippet
+    is only what the file contains: something missing is not a snippet."""
     line = finding.get("line")
     if not line:
         end = max(finding["line_end"], finding["line_start"])
@@ -189,7 +189,7 @@ def _region(finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def _suppressions(finding: dict[str, Any]) -> list[dict[str, Any]]:
-    """A mute is kept outside of the files. An empty list says that the finding is not suppressed
+    """A mute is kept outside the files. An empty list means that the finding is not suppressed
     (section 3.27.23)."""
     mute = finding["muted"]
     return (

@@ -1,7 +1,7 @@
-"""What a report says, as plain data: every format is written from this one document.
+"""The content of a report, as plain data: every format is written from this one document.
 
-A number in it stands beside its ``source``, or beside the ``file`` whose line it is. ``about``
-alone has none: it holds ids, times and what the person stated.
+Each number in it comes with its ``source``, or with the ``file`` that it is about. Only ``about``
+has none: it contains ids, times and what the person stated.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ SECTIONS: dict[str, Sequence[str]] = {
 }
 
 LISTS_OF_FINDINGS = {Report.Format.SARIF, Report.Format.CSV}
-"""Formats that are nothing without findings: they get them in every kind of report."""
+"""Formats that are useless without findings: they include them in every kind of report."""
 
 
 def build(report: Report, *, on_progress: Callable[[int, int, str], None]) -> dict[str, Any]:
-    """The document: ``about`` and one entry per section of the report's kind. Units of work are the
-    sections, and the writing that comes after."""
+    """The document: ``about`` and one entry per section of the report's kind. The units of work are
+    the sections, and the writing that follows."""
     run = report.run
     document: dict[str, Any] = {
         "about": {

@@ -16,7 +16,8 @@ def agents(report: Report) -> list[dict[str, Any]]:
 
 
 def _tables(answer: AgentReport, *, kind: str) -> list[dict[str, Any]]:
-    """An executive's report has none; a technical one not each requirement of each framework."""
+    """An executive report has none; a technical one leaves out the individual requirements of
+    each framework."""
     if kind == Report.Kind.EXECUTIVE:
         return []
     if kind == Report.Kind.TECHNICAL and answer.agent == "compliance":

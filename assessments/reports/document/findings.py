@@ -1,4 +1,4 @@
-"""Findings, the most severe first."""
+"""Findings, most severe first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from assessments.reports.document.scope import findings_of
 
 
 def findings(report: Report) -> list[dict[str, Any]]:
-    """The worst first, the muted last."""
+    """Worst first, muted last."""
     only = ONLY_AGENT.get(Report.Kind(report.kind))
     every = findings_of(report)
     findings = every.filter(agent=only) if only else every.counted()

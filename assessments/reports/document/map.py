@@ -1,4 +1,4 @@
-"""The map of the run and the ways from the internet to its data."""
+"""The map of the run and the paths from the internet to its data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRAWN_IN = {Report.Format.HTML, Report.Format.PDF}
 
 def map_section(report: Report) -> dict[str, Any]:
     """``paths`` in words, each step with its ``source`` (file and line); ``svg`` is the drawing, in
-    formats that can show one. Empty without a map."""
+    formats that can display one. Empty without a map."""
     whole = map_of(report.run)
     drawn = whole and within(whole, report.scope)
     if drawn is None or not drawn.nodes:

@@ -1,4 +1,4 @@
-"""What to do, in the order to do it."""
+"""What to do, in order of priority."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from assessments.reports.document.scope import findings_of
 
 EXECUTIVE_RECOMMENDATIONS = 10
 DECIDED = (Recommendation.Status.DONE, Recommendation.Status.DISMISSED)
-"""Nothing to do first: an executive's report leaves them out."""
+"""Nothing left to do for these: an executive report leaves them out."""
 
 
 def recommendations(report: Report) -> list[dict[str, Any]]:
@@ -38,8 +38,8 @@ def _of_run(rows: QuerySet[Recommendation]) -> Iterator[tuple[Recommendation, li
 def _of_scope(
     report: Report, rows: QuerySet[Recommendation]
 ) -> Iterator[tuple[Recommendation, list[Finding]]]:
-    """The same problems as far as the scope has them, in the order that they have there. A fix that
-    changes more than the scope stays with the run."""
+    """The same problems as far as they occur in the scope, in the order that they have there. A fix
+    that changes more than the scope stays with the run."""
     drafts = []
     mine = findings_of(report)
     for row in rows.prefetch_related(Prefetch("findings", mine)):
@@ -56,7 +56,7 @@ def _of_scope(
 
 
 def _recommendation(row: Recommendation, findings: Sequence[Finding]) -> dict[str, Any]:
-    """``problem``, ``resource`` and ``where`` are those of the worst finding that it resolves."""
+    """``problem``, ``resource`` and ``where`` come from the worst finding that it resolves."""
     saving = row.monthly_saving_usd
     worst = findings[0] if findings else None
     return {

@@ -1,4 +1,4 @@
-"""What of a run a report is about: all of it, or one scope, whose figures are then its own."""
+"""The part of a run that a report is about: all of it, or one scope, with that scope's figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER = ("status", "reason", "missing", "score", "score_formula", "summary", "f
 
 
 def findings_of(report: Report) -> FindingQuerySet:
-    """All of them; compliance's tell the others' again."""
+    """All of them, including those of compliance, which repeat the others'."""
     findings = report.run.findings.all()
     return findings.filter(scope=report.scope) if report.scope else findings
 
@@ -27,7 +27,7 @@ def scopes_of(report: Report) -> list[dict[str, Any]]:
 
 
 def answer_of(answer: AgentReport, report: Report) -> AgentReport:
-    """The agent's answer about the scope; about the run, where that is all that it gave."""
+    """The agent's answer about the scope; about the run, if that is the only one it gave."""
     for each in answer.scopes if report.scope else ():
         if each["scope"] == report.scope:
             fields = {name: each[name] for name in ANSWER if name in each}
@@ -63,7 +63,7 @@ def resources_of(report: Report) -> list[dict[str, Any]]:
 
 
 def within(drawn: Diagram, scope: str) -> Diagram:
-    """The diagram's part that is of the scope; no line crosses scopes."""
+    """The part of the diagram that belongs to the scope; no line crosses scopes."""
     if not scope:
         return drawn
     nodes = [node for node in drawn.nodes if node.scope == scope]

@@ -1,4 +1,4 @@
-"""What a report rests on: resources, files, engines, data sets, formulas."""
+"""What a report is based on: resources, files, engines, data sets, formulas."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resources(report: Report) -> list[dict[str, Any]]:
 
 
 def coverage(report: Report) -> list[dict[str, Any]]:
-    """Each file with its ``file`` (its path) and how far it was read; an executive's report names
+    """Each file with its ``file`` (its path) and how much of it was read; an executive report lists
     only the gaps."""
     files = [
         {"file": row["path"], **{key: row[key] for key in _COVERAGE_KEYS}}
@@ -36,7 +36,7 @@ _COVERAGE_KEYS = ("kind", "status", "reason", "line")
 
 
 def data(report: Report) -> list[dict[str, Any]]:
-    """Engines with their versions and data sets with their dates, as far as this report rests on
+    """Engines with their versions and data sets with their dates, as far as this report is based on
     them."""
     on = (report.run.finished_at or report.run.created_at).date()
     shown = {answer.agent for answer in answers(report) if answer.status == AgentStatus.ASSESSED}
@@ -62,7 +62,7 @@ def data(report: Report) -> list[dict[str, Any]]:
 
 
 def _data_set(head: Header, *, on: date) -> dict[str, Any]:
-    """``age`` is how old its figures were on the day of the run."""
+    """``age`` is the age of its figures on the day of the run."""
     return {
         "name": head.source,
         "version": head.version,
@@ -74,7 +74,7 @@ def _data_set(head: Header, *, on: date) -> dict[str, Any]:
 
 
 def formulas(report: Report) -> list[dict[str, Any]]:
-    """How each score, and the order of the recommendations, was made."""
+    """How each score, and the order of the recommendations, was calculated."""
     scores = [
         {"of": f"{AGENTS[answer.agent].label} score", "source": answer.score_formula}
         for answer in answers(report)
@@ -84,7 +84,7 @@ def formulas(report: Report) -> list[dict[str, Any]]:
 
 
 def _own_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """A rule of the server's own, as the scan had it."""
+    """One of the server's own rules, as used by the scan."""
     found = f"{rule['failed']} failed, {rule['passed']} passed"
     if not rule["is_loaded"]:
         found = "not run, as Checkov could not read it"

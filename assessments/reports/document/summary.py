@@ -1,4 +1,4 @@
-"""The counts of a run, and the same against the run before."""
+"""The counts of a run, compared with the previous run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from assessments.scan.types import CoverageStatus
 
 
 def summary(report: Report) -> dict[str, Any]:
-    """``figures``: counts over the whole run; ``budgets``: what is left of each scope's, in USD a
-    month; ``comparison``: the counts against the run before."""
+    """``figures``: counts over the whole run; ``budgets``: the remainder of each scope's, in USD a
+    month; ``comparison``: the counts against the previous run."""
     findings, checks = findings_of(report), checks_of(report)
     files = Counter(row["status"] for row in coverage_of(report))
     modelled = sum(each["type"] != "provider" for each in resources_of(report))
@@ -94,7 +94,7 @@ def _budgets(report: Report) -> list[dict[str, Any]]:
 
 
 def _compared(report: Report) -> dict[str, int] | None:
-    """As synthesis counted it; of one scope, counted now in the same way."""
+    """As counted by synthesis; for a single scope, counted now in the same way."""
     settled: dict[str, int] | None = report.run.summary.get("comparison")
     if not settled or not report.scope:
         return settled

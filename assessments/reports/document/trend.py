@@ -1,4 +1,4 @@
-"""How many findings the runs of an assessment had, one after another."""
+"""How many findings the runs of an assessment had, over time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from assessments.models import AssessmentRun, Report
 from assessments.muting import counts_of
 
 LEAST_RUNS = 3
-"""Fewer show no trend."""
+"""Fewer don't show a trend."""
 MOST_RUNS = 12
 
 
 def trend(report: Report) -> list[dict[str, Any]]:
-    """The completed runs up to the report's own, the oldest first; empty for fewer than three."""
+    """The completed runs up to the report's own, oldest first; empty if fewer than three."""
     runs = report.run.assessment.runs.filter(
         status=AssessmentRun.Status.COMPLETED, number__lte=report.run.number
     )

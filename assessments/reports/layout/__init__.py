@@ -1,4 +1,4 @@
-"""The document as blocks to read one after another: what HTML, Markdown and PDF have in common."""
+"""The document as blocks to read in sequence: what HTML, Markdown and PDF have in common."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def title_of(document: dict[str, Any]) -> str:
 
 
 def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
-    """The whole report, in reading order: what is wrong and what to do first, how it was found
-    after it, and the sources of all of it at the end. The title is not among the blocks."""
+    """The whole report, in reading order: what is wrong and what to do first, then how it was
+    found, and the sources of everything at the end. The title is not one of the blocks."""
     if document["about"]["report_type"] == Report.Kind.EXECUTIVE:
         yield from executive(document)
     else:
@@ -162,7 +162,7 @@ def _figures(figures: list[dict[str, Any]], sources: Sources) -> Table:
 
 
 def _with_unit(figure: dict[str, Any]) -> str:
-    """``497.41 USD a month``; the unit is left out where the label says it already."""
+    """``497.41 USD a month``; the unit is left out if the label already contains it."""
     unit = shown(figure["unit"])
     return (
         shown(figure["value"])
@@ -181,7 +181,7 @@ def _table(table: dict[str, Any]) -> Table:
 
 
 def _named(name: str, unit: str) -> str:
-    """``Energy (kWh a month)``; the unit is left out where the name says it already."""
+    """``Energy (kWh a month)``; the unit is left out if the name already contains it."""
     more = "" if unit in name else f" ({unit})"
     return clean(f"{name[:1].upper()}{name[1:]}{more}")
 
@@ -239,7 +239,7 @@ def _place(covered: dict[str, Any]) -> str:
 
 
 def _sources(data: list[dict[str, Any]], sources: Sources) -> Iterator[Block]:
-    """The engines and data first where nothing cited them before, then all that was cited."""
+    """Engines and data first if nothing cited them before, then everything that was cited."""
     for row in data:
         sources.cite(source_of(row))
     yield Heading(2, "Sources", "sources")
@@ -247,7 +247,7 @@ def _sources(data: list[dict[str, Any]], sources: Sources) -> Iterator[Block]:
 
 
 def _compared(comparison: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Counts to name with their words; those that are mostly 0 only where they are not."""
+    """Counts to mention, with their labels; those that are usually 0 only if they aren't."""
     for key, words in COMPARED.items():
         if key in comparison and (comparison[key] or key not in RARE):
             yield key, words

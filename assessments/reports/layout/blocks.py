@@ -1,8 +1,8 @@
 """What a report is built from, in reading order: the parts that HTML, Markdown and PDF share.
 
-A block's text is plain: what is special in a format is made inert by that format's writer, in one
-place. Characters that can't be seen (controls, marks that turn the reading direction) are shown as
-U+FFFD.
+A block's text is plain: characters that are special in a format are escaped by that format's
+writer, in one place. Invisible characters (controls, marks that change the reading direction) are
+shown as U+FFFD.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Ref:
-    """A word that leads to the block, or the source, with the ``anchor``."""
+    """A word that links to the block, or the source, with the ``anchor``."""
 
     label: str
     anchor: str
@@ -21,7 +21,7 @@ class Ref:
 
 @dataclass(frozen=True)
 class Heading:
-    """``anchor``: what it is found by, "" where nothing leads to it. Those of level 2, and others
+    """``anchor``: what it is linked by, "" if nothing links to it. Those of level 2, and others
     with ``is_listed``, are in the contents."""
 
     kind: ClassVar = "heading"
@@ -33,7 +33,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``is_dim`` for what stands beside the matter: places, sources."""
+    """A paragraph; ``is_dim`` for secondary text: places, sources."""
 
     kind: ClassVar = "text"
     text: str
@@ -51,7 +51,7 @@ class Lead:
 
 @dataclass(frozen=True)
 class Notice:
-    """What the answer lacks; it stands before the answer."""
+    """What the answer lacks; it is shown before the answer."""
 
     kind: ClassVar = "notice"
     text: str
@@ -65,7 +65,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a row: label, length in percent (None: no bar), the value in words, a remark;
+    """One bar per row: label, length in percent (None: no bar), the value in words, a remark;
     ``cites`` as in a table."""
 
     kind: ClassVar = "bars"
@@ -81,9 +81,9 @@ class Bars:
 
 @dataclass(frozen=True)
 class Table:
-    """``numeric`` holds the columns to align at the right; ``shares`` the columns' widths in
-    relation to each other, where the length of their text is not to decide. ``is_list``: short rows
-    that may stand in two columns. ``cites``: of each row the sources, a column of its own."""
+    """``numeric`` holds the right-aligned columns; ``shares`` the columns' relative widths, if they
+    should not depend on the length of their text. ``is_list``: short rows that may be set in two
+    columns. ``cites``: the sources of each row, in a separate column."""
 
     kind: ClassVar = "table"
     columns: list[str]
@@ -101,7 +101,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Cards:
-    """A few figures to see at once: the value, what it counts, a remark."""
+    """A few figures to see at a glance: the value, what it counts, a remark."""
 
     kind: ClassVar = "cards"
     rows: list[tuple[str, str, str]]
@@ -109,7 +109,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing of a list: ``severity`` is a word of ``Severity`` or "", ``place`` is code,
+    """One item of a list: ``severity`` is a word of ``Severity`` or "", ``place`` is code,
     ``notes`` are further paragraphs. ``is_short``: one of hundreds."""
 
     kind: ClassVar = "item"
@@ -134,8 +134,8 @@ class Notes:
 
 @dataclass(frozen=True)
 class Drawing:
-    """An SVG document that this application drew: values in it are escaped already. ``words`` say
-    what it shows where no drawing can be. ``is_filling``: as large as the rest of its page."""
+    """An SVG document that this application drew: values in it are already escaped. ``words``
+    describe it where a drawing isn't possible. ``is_filling``: as large as the rest of its page."""
 
     kind: ClassVar = "drawing"
     svg: str
@@ -147,26 +147,26 @@ Block = Heading | Text | Lead | Notice | Code | Bars | Table | Cards | Item | No
 
 
 def shown(value: Any) -> str:
-    """A cell or a value as it is read: the same characters in each format."""
+    """A cell or a value as readers see it: the same characters in each format."""
     if isinstance(value, list):
         return clean(", ".join(map(str, value)))
     return "" if value is None else clean(str(value))
 
 
 def clean(text: str) -> str:
-    """One line without characters that can't be seen."""
+    """One line without invisible characters."""
     return "".join(
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
     )
 
 
 def coded(line: str) -> str:
-    """A line of code: tabs and spaces as they are, without characters that can't be seen."""
+    """A line of code: tabs and spaces unchanged, without invisible characters."""
     return "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def clipped(text: str, limit: int) -> str:
-    """``clean`` and at most ``limit`` characters, where a page has no room for more."""
+    """``clean`` and at most ``limit`` characters, if a page has no room for more."""
     text = clean(text)
     if len(text) <= limit:
         return text
@@ -175,14 +175,14 @@ def clipped(text: str, limit: int) -> str:
 
 
 LONGEST_WORD = 20
-"""Characters; what is longer is a path or an address, and cut within."""
+"""In characters; anything longer is a path or an address, and may be cut in the middle."""
 
 
 class Sources:
-    """The sources of a report, each once, by the numbers under which it is cited."""
+    """The sources of a report, each once, by the numbers under which they are cited."""
 
     def __init__(self, *, limit: int = 0) -> None:
-        """``limit``: characters of each, where a page has no room for more."""
+        """``limit``: characters of each, if a page has no room for more."""
         self._numbers: dict[str, int] = {}
         self._limit = limit
 

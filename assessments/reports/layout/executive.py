@@ -1,6 +1,6 @@
-"""The executive report: what is at risk, what it costs, what to do first, how sure that is.
+"""The executive report: what is at risk, what it costs, what to do first, how certain that is.
 
-It has at most four pages as PDF, so every list and every text of it is bounded.
+It has at most four pages as PDF, so every list and every text in it is bounded.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class _Parts:
             yield Notice(f"{counted(len(reasons) - NOTICES, 'more reason')} in the other reports.")
 
     def lead(self) -> str:
-        """The answer in a few sentences, none of which says more than was counted."""
+        """The answer in a few sentences, none of which claims more than was counted."""
         if not self.is_assessed:
             return "Nothing could be assessed. The table names what each pillar lacks."
         words = [self._findings_in_words()]
@@ -187,7 +187,7 @@ class _Parts:
         return "not compared with a budget" if stated else "no budget is stated"
 
     def _bound(self, left: float) -> str:
-        """What a cost that is "at least" makes of the distance to the budget."""
+        """How a cost that is "at least" qualifies the distance to the budget."""
         if not self._is_partial():
             return ""
         return "at least " if left < 0 else "at most "
@@ -393,7 +393,7 @@ class _Parts:
 
 
 def sentences(text: str, limit: int) -> str:
-    """The first whole sentences that fit; a part of the first where it alone is too long."""
+    """The first whole sentences that fit; a part of the first if that alone is too long."""
     kept = ""
     for sentence in _SENTENCES.split(clean(text)):
         if len(kept) + len(sentence) > limit:

@@ -25,7 +25,7 @@ WITHOUT_FILE = "Without a file"
 
 @dataclass
 class Passage:
-    """Lines of code that follow one another, by number, and what was found there."""
+    """Consecutive lines of code, by number, and what was found there."""
 
     lines: dict[int, str] = field(default_factory=dict)
     marked: set[int] = field(default_factory=set)
@@ -35,8 +35,8 @@ class Passage:
 def findings(
     section: Sequence[Mapping[str, Any]], *, sources: Sources, document: Mapping[str, Any]
 ) -> Iterator[Block]:
-    """A heading for each file, that with the worst findings first; under it its code in the file's
-    order, with the findings about it, the worst first."""
+    """A heading for each file, starting with the one with the worst findings; under it its code in
+    file order, with the findings about it, worst first."""
     yield Heading(2, "Findings", "findings")
     writer = _Writer(sources, document)
     by_file: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
@@ -55,8 +55,8 @@ def findings(
 
 
 def passages(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> list[Passage]:
-    """The passages of one file: lines that touch are one, and every line is in one alone. What is
-    about no line comes last."""
+    """The passages of one file: adjacent lines are one passage, and every line is in only one.
+    Findings that are about no line come last."""
     rows = list(rows)
     lines = {line["number"]: line["text"] for _, row in rows for line in row.get("evidence") or []}
     found: list[Passage] = []
@@ -77,12 +77,12 @@ def passages(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> list[Passage]:
 
 
 def _within(number: int, lines: Mapping[int, str]) -> bool:
-    """Whether an empty line is between lines that are not: one at an edge says nothing."""
+    """Whether an empty line is between non-empty ones: at an edge it adds nothing."""
     return all(lines.get(n, "").strip() for n in (number - 1, number + 1))
 
 
 class _Writer:
-    """Writes findings, which lead to what to do about them and to what they rest on."""
+    """Writes findings, with links to what to do about them and to their sources."""
 
     def __init__(self, sources: Sources, document: Mapping[str, Any]) -> None:
         self.sources = sources
@@ -122,7 +122,7 @@ class _Writer:
         )
 
     def _notes(self, row: Mapping[str, Any], *, is_told: bool) -> Iterator[str]:
-        """What the recommendation does not say already."""
+        """What the recommendation does not already say."""
         if row.get("exposure") and not is_told:
             yield f"Internet-facing: {row['exposure']}."
         if mute := row["muted"]:
@@ -137,14 +137,14 @@ class _Writer:
 
 
 def _found(row: Mapping[str, Any]) -> str:
-    """What the code says, and what was expected of it."""
+    """What the code contains, and what was expected."""
     found = row.get("shown") or row.get("actual") or ""
     expected = row.get("expected") or ""
     return ". ".join(filter(None, (found, expected if expected != found else "")))
 
 
 def origins_of(data: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The source of a severity by its origin, out of the report's own list of data."""
+    """The source of a severity by its origin, from the report's own list of data."""
     found = {
         "formula": "The formula of the agent that reports it, with the inputs it names",
         "own_rule": "The metadata of a rule of this server's own",
@@ -162,7 +162,7 @@ def origins_of(data: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def source_of(row: Mapping[str, Any]) -> str:
-    """An entry of the list of data in one line."""
+    """An entry of the list of data on one line."""
     parts = [
         f"{row['name']} {row['version']}",
         row["as_of"] and f"as of {row['as_of']}, {row['age']} old",

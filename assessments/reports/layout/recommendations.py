@@ -10,7 +10,7 @@ from assessments.agents.wording import counted
 from assessments.reports.layout.blocks import Block, Code, Heading, Item, Ref, Text, clean, coded
 
 REFS = 24
-"""Findings that one recommendation leads to; it counts the others."""
+"""Findings that one recommendation links to; the others are counted."""
 
 
 def recommendations(
@@ -66,7 +66,7 @@ def _fix(fix: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def proof_of(fix: Mapping[str, Any]) -> str:
-    """What trying the fix showed, in a sentence or two."""
+    """The result of trying the fix, in a sentence or two."""
     replaces = " Applying it replaces a resource." if fix["recreates"] else ""
     return (
         f"Proven fix: removes {counted(fix['removes'], 'finding')}, adds {fix['adds']}. It was"

@@ -1,4 +1,4 @@
-"""The trend as a drawing: one line for all findings, one for the severe."""
+"""The trend as a drawing: one line for all findings, one for the severe ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FONT = (
 
 
 def trend_chart(trend: Sequence[dict[str, Any]]) -> str:
-    """An SVG document from the rows of a report's trend; numbers alone, nothing uploaded."""
+    """An SVG document from the rows of a report's trend; only numbers, nothing uploaded."""
     root = ET.Element(
         "svg",
         {
