@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from assessments.agents import AGENTS
-from assessments.models import Recommendation
+from assessments.models import AssessmentRun, Recommendation
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -81,6 +82,7 @@ def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
 
     page.locator("#since").get_by_role("link", name=re.compile("^[1-9]\\d* fixed$")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Run 2 against run 1")
+    compared = page.url
     expect(page.locator("#fixed tr", has_text=PUBLIC)).to_contain_text(title)
     expect(page.locator("#new tr", has_text=PUBLIC)).to_have_count(0)
     page.goto(f"{home}/findings/?rule={PUBLIC}")
@@ -90,10 +92,35 @@ def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
     done = page.get_by_role("region", name="Done")
     expect(card(done, problem)).to_contain_text("Verified: run 2 no longer finds it.")
 
+    run = AssessmentRun.objects.get(number=2)
+    tabs = ("", "findings/", "inventory/", "map/", "code/", "compliance/", "cost/")
+    own = f"{home}/assessments/{run.assessment_id}"
+    pages = [f"{own}/runs/2/{tab}" for tab in tabs]
+    pages += [compared, f"{own}/versions/new/", f"{home}/assessments/", f"{home}/recommendations/"]
+    found: list[object] = []
+    for address in [*pages, f"{home}/price-book/"]:
+        page.goto(address)
+        found += violations(page)
+    assert not found
+
+
+def violations(page: Page) -> list[object]:
+    """What is hard to use: on a desk in light, on a phone in dark."""
+    found: list[object] = []
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        where = f"{page.url}, {scheme}, {width} px"
+        for each in Axe().run(page).response["violations"]:
+            found.append((where, each["id"], each["nodes"][0]["html"][:200]))
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append((where, "it scrolls sideways"))
+    return found
+
 
 def watch(page: Page) -> None:
     """From the first second there is something to see, and nothing jumps."""
-    expect(page.locator("#agents .lane")).to_have_count(len(AGENTS), timeout=1_000)
+    expect(page.locator("#agents .lane")).to_have_count(len(AGENTS))
     expect(page.locator("#agents [id^=waiting-] .u").first).to_have_text("queued")
     checks = page.locator("#findings .find.flat")
     expect(checks.first).to_be_visible(timeout=DONE_MS)
