@@ -1,4 +1,5 @@
-"""One diagram from what a run knows: resources, their relations, findings and prices."""
+"""Builds one diagram from everything known in a run: resources, their relations, findings and
+prices."""
 
 from __future__ import annotations
 
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource, Scope
 
 MAX_NODES = 20_000
-"""Resources of one diagram; the rest is counted."""
+"""Resources of one diagram; the rest are counted."""
 ALIKE = 12
-"""From so many resources of one type on that nothing ties to others, they share a group."""
+"""From this many unconnected resources of one type on, they share a group."""
 NOT_RESOURCES = frozenset({"provider"})
 Prices = dict[tuple[str, str], float]
 """USD a month by scope and address."""
@@ -47,7 +48,7 @@ def diagram(
     findings: Iterable[FoundProblem],
     scopes: Sequence[Scope],
 ) -> Diagram:
-    """The whole diagram. ``edges`` are those of ``edges.edges_of``; ``findings`` the run's unmuted
+    """The whole diagram. ``edges`` come from ``edges.edges_of``; ``findings`` are the run's unmuted
     ones."""
     return with_findings(_drawn(resources, edges, scopes), findings)
 
@@ -119,7 +120,7 @@ def _drawn(
 
 @dataclass
 class _Building:
-    """A diagram as it grows, scope by scope."""
+    """A diagram being built, scope by scope."""
 
     nodes: list[Node] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
@@ -210,7 +211,7 @@ class _Building:
             self._link(source, target, edge)
 
     def _link(self, source: str, target: str, edge: Edge) -> None:
-        """One line for each pair of nodes: a request says more than a name."""
+        """One line for each pair of nodes: a request is more informative than a name."""
         known = self.links.get((source, target)) or self.links.get((target, source))
         if known is None or (edge.is_request and (source, target) not in self.links):
             if known is not None and not known.is_request:
@@ -233,13 +234,13 @@ class _Building:
 
 
 def _name(resource: Resource) -> str:
-    """With its index, where its block stands for several."""
+    """With its index, if its block stands for several."""
     index = _INDEX.search(resource.address)
     return f"{resource.name}{index[0] if index else ''}"[:200] or resource.address[:200]
 
 
 def _owners(resources: Mapping[str, Resource], edges: Iterable[Edge]) -> dict[str, str]:
-    """For each address that of the resource it is a part of, or its own."""
+    """Maps each address to that of the resource it is a part of, or to itself."""
     direct: dict[str, str] = {}
     for edge in edges:
         source, target = resources.get(edge.source), resources.get(edge.target)
@@ -258,7 +259,7 @@ def _owners(resources: Mapping[str, Resource], edges: Iterable[Edge]) -> dict[st
 
 
 def _flattened(nodes: list[Node], groups: list[Group]) -> tuple[list[Node], list[Group]]:
-    """Without modules that hold one thing: a frame around it says nothing."""
+    """Without modules that contain only one thing: a frame around it adds nothing."""
     held: dict[str, int] = defaultdict(int)
     for each in [*(n.group for n in nodes), *(g.parent for g in groups)]:
         held[each] += 1
@@ -278,7 +279,7 @@ def _flattened(nodes: list[Node], groups: list[Group]) -> tuple[list[Node], list
 def _alike(
     nodes: list[Node], groups: list[Group], links: list[Link], entries: list[Step]
 ) -> tuple[list[Node], list[Group]]:
-    """Many resources of one type that nothing ties to others share a group."""
+    """Many unconnected resources of one type share a group."""
     tied = {end for link in links for end in (link.source, link.target)}
     tied |= {entry.target for entry in entries}
     loose: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -296,7 +297,7 @@ def _alike(
 
 
 class _Places:
-    """Nodes by what a finding says of its resource."""
+    """Nodes by how a finding identifies its resource."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._exact: dict[tuple[str, str, str], list[str]] = defaultdict(list)
@@ -321,7 +322,7 @@ _GUARD = re.compile(r"security group|firewall|network policy", re.IGNORECASE)
 
 
 def _guards(drawn: Diagram) -> dict[str, list[str]]:
-    """By node, the firewalls that it names: their openings open the step to it."""
+    """For each node, the firewalls that it names: their openings open the step to it."""
     guards = {node.id for node in drawn.nodes if _GUARD.search(node.words)}
     found: dict[str, list[str]] = defaultdict(list)
     for link in drawn.links:

@@ -1,4 +1,4 @@
-"""The relations that a diagram draws: who names whom, where requests go, and what the internet can
+"""The relations that a diagram draws: what names what, where requests go, and what the internet can
 reach."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def edges_of(resources: Iterable[Resource]) -> list[Edge]:
-    """The edges of all scopes, requests first, in an order that the input's can't change."""
+    """The edges of all scopes, requests first, in an order independent of the input's."""
     by_scope: dict[str, list[Resource]] = {}
     for each in resources:
         by_scope.setdefault(each.scope, []).append(each)

@@ -1,5 +1,5 @@
-"""What of a diagram is drawn: some groups open, the others folded into one box each, so that it
-stays readable and bounded whatever the upload holds."""
+"""Which part of a diagram is drawn: some groups open, the others folded into one box each, so that
+it stays readable and bounded whatever the upload contains."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 OPENED_BY_ITSELF = 90
-"""Boxes up to which groups are open from the start."""
+"""Number of boxes up to which groups are open initially."""
 MAX_DRAWN = 400
-"""Boxes drawn at most, whatever is opened."""
+"""Most boxes drawn, whatever is opened."""
 MAX_IN_GROUP = 120
-"""Boxes drawn in one group; the table has the others."""
+"""Most boxes drawn in one group; the table has the others."""
 MAX_LINES = 600
-"""Lines drawn at most: paths to data first, then requests. The layout's time grows fast with them,
+"""Most lines drawn: paths to data first, then requests. The layout's time grows quickly with them,
 and nobody can follow more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle of the drawing: a resource, a folded group, an open one, or the internet.
-    ``nodes`` are the resources it stands for; of an open group all that are in it."""
+    ``nodes`` are the resources it stands for; for an open group, all that are in it."""
 
     id: str
     parent: str = ""
@@ -39,8 +39,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Between two boxes. ``links`` are the indexes of the diagram's links that it stands for;
-    ``paths`` the ids of the exposure paths that take it."""
+    """A line between two boxes. ``links`` are the indexes of the diagram's links that it stands
+    for; ``paths`` the ids of the exposure paths that use it."""
 
     source: str
     target: str
@@ -53,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``undrawn`` counts resources for whose box there was no room, by the id of their group;
+    """``undrawn`` counts resources whose box had no room, by the id of their group;
     ``undrawn_lines`` the lines past ``MAX_LINES``."""
 
     boxes: list[Box] = field(default_factory=list)
@@ -148,7 +148,7 @@ class _Tree:
         return found
 
     def _ancestors(self, opened: set[str]) -> list[str]:
-        """The groups that ``opened`` are in and they themselves, the outermost first."""
+        """The groups that contain ``opened`` and those groups themselves, outermost first."""
         found: list[str] = []
         for key in sorted(opened & self._groups.keys()):
             chain: list[str] = []
@@ -163,8 +163,8 @@ class _Tree:
         return min(len(self._nodes[group]), MAX_IN_GROUP) + len(self._inner[group])
 
     def _by_importance(self, group: Group) -> tuple[tuple[int, int, int, str], Group]:
-        """The group behind what sorts it: paths to data, then the worst findings, then the smaller.
-        Ids are unique, so groups themselves are never compared."""
+        """The group, preceded by its sort key: paths to data, then the worst findings, then smaller
+        ones. Ids are unique, so groups themselves are never compared."""
         nodes = self.all_in(group.id)
         on_path = any(node.id in self._on_path for node in nodes)
         worst = max(map(worst_of, nodes), default=0)
@@ -185,7 +185,7 @@ class _Tree:
         return max(0, len(self._nodes[group]) - MAX_IN_GROUP)
 
     def _shown(self, group: str) -> list[Node]:
-        """The resources of a group that are drawn: on a path, the worst, those tied to others."""
+        """The resources of a group that are drawn: on a path, the worst, those with connections."""
         nodes = self._nodes[group]
         if len(nodes) <= MAX_IN_GROUP:
             return nodes
@@ -196,8 +196,8 @@ class _Tree:
 
 
 def worst_of(node: Node, agent: str = "") -> int:
-    """1 (info) to 5 (critical) by the worst of its findings, of one agent or of all; 0 without
-    any."""
+    """1 (info) to 5 (critical) by the worst of its findings, from one agent or all; 0 if there are
+    none."""
     counted = [c for name, c in node.findings.items() if not agent or name == agent]
     return max((level + 1 for c in counted for level in range(5) if c[level]), default=0)
 

@@ -1,4 +1,4 @@
-"""Where a resource stands: its scope, its network and subnet or namespace, its module."""
+"""Where a resource belongs: its scope, its network and subnet or namespace, its module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MODULE = re.compile(r"^module\.([^.\[]+)(?:\[[^\]]*\])?\.")
 _CARRIERS = re.compile(
     r"subnet_group|network_interface|security_group|route_table|mount_target|_nat_gateway"
 )
-"""Types through which a resource stands in a network: it names them, and they name the network."""
+"""Types that place a resource in a network: it names them, and they name the network."""
 _CLUSTER_WIDE = frozenset(
     {
         "ClusterRole",
@@ -42,7 +42,7 @@ _CLUSTER_WIDE = frozenset(
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A group by its name: ``key`` is unique below its parent; ``address`` is that of the resource
-    it stands for, empty otherwise."""
+    it stands for, empty if none."""
 
     kind: GroupKind
     key: str
@@ -52,7 +52,7 @@ class Frame:
 
 @dataclass
 class Surroundings:
-    """The frames around each resource of one scope, the outermost first."""
+    """The frames around each resource of one scope, outermost first."""
 
     resources: Mapping[str, Resource]
     edges: Sequence[Edge]
@@ -95,7 +95,8 @@ class Surroundings:
         return frames
 
     def _around(self, resource: Resource, kinds: frozenset[str]) -> dict[str, Resource]:
-        """Those of ``kinds`` that it names itself, or else through what ties it to a network."""
+        """Those of ``kinds`` that it names itself, or else through what connects it to a
+        network."""
         direct = self._named(resource, kinds)
         if direct:
             return direct

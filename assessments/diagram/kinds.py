@@ -1,4 +1,4 @@
-"""What a type of resource is for, what it is called in short, and what it belongs to."""
+"""What a type of resource is for, its short name, and what it belongs to."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _BELONGS = {
     "aws_db_proxy_target": ("aws_db_proxy",),
     "google_project_iam_binding": ("google_project",),
 }
-"""Declarations that are no resource of their own, and what they belong to, beside those whose type
+"""Declarations that are not separate resources, and what they belong to, besides those whose type
 starts with the other's (``aws_s3_bucket_policy``)."""
 _API_PARTS = (
     ("aws_api_gateway_", "aws_api_gateway_rest_api"),
@@ -86,7 +86,7 @@ _ON_THEIR_OWN = frozenset(
         "google_compute_instance_template",
     }
 )
-"""Types that start with another's name and are still drawn."""
+"""Types that start with another's name but are still drawn."""
 _UPPER = frozenset(
     [
         "acl",

@@ -1,4 +1,4 @@
-"""Where each box and line goes: a layered layout from left to right, by graphlay.
+"""Positions boxes and lines: a layered layout from left to right, by graphlay.
 
 The server computes it for the page, its table's links, the exported file and the reports alike, so
 one drawing serves them all, and none needs a script.
@@ -23,20 +23,20 @@ BOX = (196, 46)
 """Width and height of a resource, in px."""
 INTERNET_BOX = (104, 46)
 PADDING = 26
-"""Between a frame and what is in it; its label stands there."""
+"""Between a frame and its content; its label goes there."""
 GAP = 16
 PACKED_SHAPE = 4.0
-"""Width to height of things that are packed because nothing ties them."""
+"""Ratio of width to height for things that are packed because nothing connects them."""
 MARGIN = 16
 CAREFUL_UP_TO = 60
-"""Lines up to which the layout takes its time to avoid crossings. Above, it does without the rounds
-that move line ends apart: with them, one box with 400 lines takes 18 s, in which nothing else in
-the process runs, as the engine keeps Python's lock; without them, 0.02 s."""
+"""Number of lines up to which the layout takes its time to avoid crossings. Above, it skips the
+rounds that move line ends apart: with them, one box with 400 lines takes 18 s, during which nothing
+else in the process runs, as the engine holds Python's lock; without them, 0.02 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Left upper corner and size, in px."""
+    """Upper left corner and size, in px."""
 
     box: Box
     x: float
@@ -56,7 +56,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes with the frames before what is in them; everything lies between (0, 0) and (width,
+    """Boxes, with frames before their content; everything lies between (0, 0) and (width,
     height)."""
 
     boxes: list[Placed]
@@ -66,7 +66,7 @@ class Layout:
 
 
 def layout_of(view: View) -> Layout:
-    """The same view gives the same layout. Boxes that lines tie together are layered by the
+    """The same view gives the same layout. Boxes that are connected by lines are layered by the
     engine; the others are packed in rows, frame by frame."""
     plan = _Plan(view)
     content = plan.content_of("")
@@ -88,7 +88,7 @@ def layout_of(view: View) -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What is in a frame, from (0, 0)."""
+    """The content of a frame, from (0, 0)."""
 
     boxes: list[Placed]
     lines: list[Drawn]
@@ -163,7 +163,7 @@ class _Plan:
             graph.node(f"block {frame}", width=block.width, height=block.height, **inside)
 
     def _alone(self, box: Box) -> _Content:
-        """A box that no line enters or leaves, with what is in it."""
+        """A box that no line enters or leaves, with its content."""
         if not box.is_open:
             return _Content([Placed(box, 0, 0, *BOX)], [], *BOX)
         inner = self.content_of(box.id)
@@ -175,7 +175,7 @@ class _Plan:
 
 
 def _packed(contents: Iterable[_Content]) -> _Content:
-    """In rows, the highest first."""
+    """In rows, tallest first."""
     ordered = sorted(contents, key=lambda each: -each.height)
     area = sum((each.width + GAP) * (each.height + GAP) for each in ordered)
     most = max(sqrt(area * PACKED_SHAPE), max(each.width for each in ordered))
@@ -220,7 +220,7 @@ def _read(
     blocks: dict[str, _Content],
     lines: list[Line],
 ) -> _Content:
-    """The engine's answer with its upper left corner at (0, 0), and the packed blocks in their
+    """The engine's result with its upper left corner at (0, 0), and the packed blocks in their
     places."""
     nodes = dict(zip(ids, raw["nodes"], strict=True))
     routes = [[(p["x"], p["y"]) for p in edge["points"]] for edge in raw["edges"]]

@@ -1,4 +1,4 @@
-"""The ways from the internet to data, over the requests that the code shows."""
+"""The paths from the internet to data, along the requests that the code shows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPENING_WORDS = ("public", "internet", "unrestricted", "exposed")
 def paths_of(
     entries: Sequence[Step], links: Iterable[Link], stores: Collection[str]
 ) -> tuple[list[ExposurePath], bool]:
-    """From each entry the shortest way to each store behind it, and whether there are more than
+    """From each entry, the shortest path to each store behind it, and whether there are more than
     ``MAX_PATHS``."""
     after: dict[str, list[Link]] = {}
     for link in links:
@@ -41,7 +41,7 @@ def paths_of(
 def _ways(
     entry: Step, after: Mapping[str, list[Link]], stores: Collection[str]
 ) -> list[list[Step]]:
-    """Breadth first: each node once, so the first way to it is a shortest one."""
+    """Breadth first: each node once, so the first path to it is a shortest one."""
     if entry.target in stores:
         return [[entry]]
     ways: list[list[Step]] = []
@@ -59,15 +59,15 @@ def _ways(
 
 
 def opens(rule: str) -> bool:
-    """Whether a rule is about what the internet can reach: by the names of the published checks
-    that test the same thing (``rds_instance_no_public_access``)."""
+    """Whether a rule is about what the internet can reach, judging by the names of the published
+    checks that test the same thing (``rds_instance_no_public_access``)."""
     entry = crosswalk().get(rule)
     checks = " ".join(entry.checks) if entry else ""
     return any(word in checks for word in _OPENING_WORDS)
 
 
 def opened(step: Step, openings: Iterable[FoundProblem]) -> Step:
-    """``step`` with the findings that open it, the worst first."""
+    """``step`` with the findings that open it, worst first."""
     worst = sorted(openings, key=lambda each: (-each.severity, each.title, each.id))
     unique = list({each.title: each for each in reversed(worst)}.values())[::-1]
     named = [Opening(id=f.id, title=f.title, severity=f.severity) for f in unique[:MAX_OPENINGS]]

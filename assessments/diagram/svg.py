@@ -1,8 +1,8 @@
-"""The drawing as SVG: elements, never text that is put together, so nothing uploaded is markup.
+"""The drawing as SVG: built from elements, never concatenated text, so nothing uploaded is markup.
 
-Colors are presentation attributes in the light theme's values, which a file and a PDF need; the
-page's style sheet overrides them by class. There is no style attribute, for the site's policy
-forbids it.
+Colors are presentation attributes with the light theme's values, which a file and a PDF need; the
+page's style sheet overrides them by class. There are no style attributes, because the site's policy
+forbids them.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ _ICONS = {
     Role.IDENTITY: "M5 11a3.5 3.5 0 1 1 2.6-5.8L14.5 5.2V8H12.5V9.5H10V8H8.4A3.5 3.5 0 0 1 5 11Z",
     Role.OTHER: "M8 1.5l6 3.2v6.6L8 14.5l-6-3.2V4.7ZM2 4.7l6 3.3 6-3.3M8 8v6.5",
 }
-"""Of a 16 x 16 square; lines only."""
+"""In a 16 x 16 square; lines only."""
 
 Href = Callable[["Box"], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """``agent`` limits findings to one pillar's, empty: all; ``with_cost`` writes prices;
+    """``agent`` limits findings to one pillar's, empty means all; ``with_cost`` shows prices;
     ``href`` gives a box's link, None in a file, where there is nothing to open."""
 
     agent: str = ""
@@ -71,7 +71,7 @@ class Look:
 
 
 def svg_of(layout: Layout, *, look: Look, title: str) -> str:
-    """One ``<svg>`` element, whole in itself."""
+    """One self-contained ``<svg>`` element."""
     root = ET.Element(
         "svg",
         {
@@ -345,7 +345,7 @@ def _price(box: Box) -> str:
 
 
 def rounded(points: tuple[tuple[float, float], ...]) -> str:
-    """A path with round corners. Each corner takes at most half of the shorter side."""
+    """A path with rounded corners. Each corner takes at most half of the shorter side."""
     parts = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         entering, leaving = _towards(corner, before), _towards(corner, after)
@@ -362,7 +362,7 @@ def _towards(corner: tuple[float, float], other: tuple[float, float]) -> str:
 
 
 def arrow(points: tuple[tuple[float, float], ...]) -> str:
-    """A triangle at the last point, in the direction of the last stretch."""
+    """A triangle at the last point, in the direction of the last segment."""
     (x0, y0), (x, y) = points[-2], points[-1]
     length = max(((x - x0) ** 2 + (y - y0) ** 2) ** 0.5, 0.001)
     ux, uy = (x - x0) / length, (y - y0) / length
@@ -383,7 +383,7 @@ def short(text: str, length: int) -> str:
 
 
 def clean(text: str) -> str:
-    """One line of characters that can be seen, as XML allows them."""
+    """One line of visible characters that XML allows."""
     return "".join(
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
     )

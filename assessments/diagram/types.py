@@ -7,7 +7,7 @@ from enum import StrEnum
 from assessments.scan.types import Message
 
 INTERNET = "internet"
-"""Stands for the internet where a link or a step starts there."""
+"""Stands for the internet if a link or a step starts there."""
 
 
 class Role(StrEnum):
@@ -33,9 +33,9 @@ class Node(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One resource with its parts. ``id`` is unique in its diagram and the same in each diagram of
     the same resources.
 
-    ``words`` name its type in short; ``is_group`` where it is drawn as the frame of what is in it
-    (a network), by the group whose ``node`` it is. ``findings`` counts its unmuted findings by
-    agent, five numbers each, from info to critical. ``monthly_usd`` is None where no price is
+    ``words`` name its type in short; ``is_group`` is true if it is drawn as the frame around its
+    content (a network), by the group whose ``node`` it is. ``findings`` counts its unmuted findings
+    by agent, five numbers each, from info to critical. ``monthly_usd`` is None if no price is
     known.
     """
 
@@ -105,7 +105,8 @@ class Step(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExposurePath(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """A way from the internet to data, by the code; the last step's target keeps the data."""
+    """A path from the internet to data, according to the code; the last step's target stores the
+    data."""
 
     id: str
     steps: list[Step]
@@ -125,8 +126,8 @@ class Diagram(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Edge(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """A relation of two resources of one scope, by their addresses; ``source`` is ``INTERNET``
-    where the target can be reached from there directly. See ``Link``."""
+    """A relation between two resources of one scope, by their addresses; ``source`` is ``INTERNET``
+    if the target can be reached from there directly. See ``Link``."""
 
     scope: str
     source: str
@@ -137,7 +138,7 @@ class Edge(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FoundProblem(Message, frozen=True, kw_only=True):
-    """What a diagram reads of a finding."""
+    """What a diagram needs from a finding."""
 
     id: str
     agent: str

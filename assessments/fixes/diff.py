@@ -1,4 +1,4 @@
-"""A fix as a patch that ``git apply`` takes, without a secret in it."""
+"""A fix as a patch that ``git apply`` accepts, without a secret in it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _NO_END = "\\ No newline at end of file"
 
 @dataclass(frozen=True)
 class _Line:
-    """``sign`` is what the patch begins the line with, ``text`` has its line end; the numbers are
-    0-based places before and after."""
+    """``sign`` is what the line starts with in the patch, ``text`` includes its line end; the
+    numbers are 0-based positions before and after."""
 
     sign: str
     text: str
@@ -27,8 +27,8 @@ class _Line:
 def unified_diff(path: str, before: str, after: str, *, redact: Callable[[str], str]) -> str:
     """The patch from ``before`` to ``after``, with up to three lines around each change.
 
-    A line around a change that ``redact`` would mask is left out, and with it what lies beyond.
-    Raises CannotFix where a changed line would be masked, or is too long to read.
+    A context line that ``redact`` would mask is left out, along with everything beyond it.
+    Raises CannotFix if a changed line would be masked, or is too long to read.
     """
     hunks: list[list[_Line]] = [[]]
     for line in _lines(_split(before), _split(after)):

@@ -1,4 +1,4 @@
-"""Editing one instruction of a Dockerfile."""
+"""Edits one instruction of a Dockerfile."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from assessments.scan.types import CheckResult
 
 MAX_CHARS = 20_000
-"""Of an instruction: patterns look ahead, so their time grows with its square."""
+"""Limit for an instruction: patterns look ahead, so their time grows quadratically."""
 _SHELL_SIGN = re.compile(r"""[\\$"'`;&|<>(){}*?!#~=]""")
-"""What only a shell understands."""
+"""What only a shell can interpret."""
 
 
 def applied(recipe: Recipe, check: CheckResult, source: str) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""What is to be proven: the edits for some failed checks that ask for the same thing."""
+"""What is to be proven: the edits for some failed checks that ask for the same change."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from assessments.fixes.errors import CannotFix, FixedAlready
 from assessments.scan.types import CheckResult
 
 MAX_PLACES = 100
-"""Places of one fix. More give a diff that nobody reads, and a proof that takes too long."""
+"""Places in one fix. More would give a diff that nobody reads, and a proof that takes too long."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The edits for ``checks``, one after another; ``changed`` has the text of the files that came
-    out different. ``key`` is the caller's name for it."""
+    """The edits for ``checks``, one after another; ``changed`` has the text of the files that
+    changed. ``key`` is the caller's name for it."""
 
     key: str
     checks: tuple[CheckResult, ...]
@@ -32,13 +32,13 @@ class Draft:
 
 
 def draft(key: str, checks: Sequence[CheckResult], files: Files) -> Draft | None:
-    """The edits for those of ``checks`` that have one; None where none has."""
+    """The edits for those of ``checks`` that have one; None if none has."""
     changed: dict[str, str] = {}
     current = ChainMap(changed, dict(files))
     fixed: list[CheckResult] = []
     notes: dict[str, None] = {}
     recreates = False
-    # From the bottom up: what is known by its line alone must not move.
+    # From the bottom up: anything identified only by its line must not move.
     ordered = sorted(checks, key=lambda check: (check.file, -check.line_start, check.rule))
     for check in [check for check in ordered if has_recipe(check)][:MAX_PLACES]:
         try:

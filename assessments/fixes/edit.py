@@ -1,4 +1,4 @@
-"""One finding's fix, applied to the text of the upload."""
+"""Applies one finding's fix to the text of the upload."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _INLINE_BUCKET = re.compile(
     r"^  (?:acl\s*=|versioning\s*\{|server_side_encryption_configuration\s*\{|logging\s*\{)",
     re.MULTILINE,
 )
-"""How buckets were configured before version 4 of the AWS provider, which has no resources for
-it."""
+"""How buckets were configured before version 4 of the AWS provider, when there were no separate
+resources for it."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """The files that one fix changes, and what goes with it."""
+    """The files that one fix changes, and the details that go with it."""
 
     files: Files
     recipe: Recipe
@@ -51,7 +51,7 @@ def has_recipe(check: CheckResult) -> bool:
 
 
 def kind_of(check: CheckResult) -> str:
-    """What recipes call the thing that a check is about."""
+    """What recipes call the object that a check is about."""
     if check.file.endswith(".tf") or "::" in check.resource_type:
         return check.resource_type
     known = {"compose_service": "service", "github_actions": "workflow", "dockerfile": "dockerfile"}
@@ -74,7 +74,7 @@ def edit_for(check: CheckResult, files: Files) -> Edit:
 
 
 def _applied(recipe: Recipe, check: CheckResult, files: Files) -> Files | None:
-    """The changed files; None where the recipe is not for this resource."""
+    """The changed files; None if the recipe is not for this resource."""
     source = files[check.file]
     match kind_of(check):
         case "dockerfile":
@@ -107,7 +107,7 @@ def _in_mapping(
 
 
 def _in_kubernetes(recipe: Recipe, check: CheckResult, source: str) -> Files | None:
-    """``pod`` is the pod's specification, ``container`` every container of it."""
+    """``pod`` is the pod's specification, ``container`` each of its containers."""
     item = _object_at(source, check)
     spec = child(item, *_POD_SPEC.get(value_of(child(item, "kind")), ("-",)))
     if spec is None:
@@ -167,7 +167,7 @@ def _in_terraform(recipe: Recipe, check: CheckResult, files: Files) -> Files | N
 
 
 def _with_companion(recipe: Recipe, path: str, files: Files, *, type: str, name: str) -> Files:
-    """The companion that is there changed, or a new one directly below the resource."""
+    """Changes the existing companion, or adds a new one directly below the resource."""
     companion = recipe.companion
     assert companion is not None  # noqa: S101
     reference = f"{type}.{name}.{companion.of}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class CannotFix(Exception):
-    """The edit does not fit this file: the value is an expression, the resource isn't there, or the
-    place can't be edited without rewriting more than the rule asks for. The finding keeps its
+    """The edit does not fit this file: the value is an expression, the resource doesn't exist, or
+    the place can't be edited without rewriting more than the rule asks for. The finding keeps its
     steps."""
 
 
 class FixedAlready(CannotFix):
-    """The text is as the rule wants it, perhaps since the edit for another finding."""
+    """The text already satisfies the rule, perhaps because of the edit for another finding."""

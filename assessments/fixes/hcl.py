@@ -1,12 +1,12 @@
-"""Editing one resource of a Terraform file: attributes and nested blocks, set or added.
+"""Edits one resource of a Terraform file: attributes and nested blocks, set or added.
 
-The places come from tree-sitter's grammar of HCL, so comments, order and alignment stay. What is
-added is formatted as ``terraform fmt`` would.
+The positions come from the tree-sitter grammar for HCL, so comments, order and alignment stay.
+Additions are formatted as ``terraform fmt`` would.
 
 A change is a tree: ``{"metadata_options": {"http_tokens": "required"}}``. A key is an attribute
-where its value is a plain value, and a nested block where it is a mapping. ``{}`` at its end makes
-it an attribute that holds an object, ``[name=x]`` the nested block whose attribute ``name`` is
-``x``, and ``?`` only those blocks that are there already.
+if its value is a plain value, and a nested block if it is a mapping. ``{}`` at its end makes it an
+attribute that holds an object, ``[name=x]`` selects the nested block whose attribute ``name`` is
+``x``, and ``?`` only those blocks that already exist.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ def rendered_resource(*, type: str, name: str, link: tuple[str, str], changes: T
 
 @dataclass(frozen=True)
 class Raw:
-    """HCL as it is, not a value to be quoted."""
+    """HCL to insert unchanged, not a value to be quoted."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class HclText:
-    """A parsed file. The parser counts bytes, Python counts characters; files that are not ASCII
-    are mapped."""
+    """A parsed file. The parser counts bytes, Python counts characters; for files that are not
+    ASCII, positions are mapped."""
 
     source: str
     root: Node
@@ -107,14 +107,14 @@ class HclText:
         }
 
     def blocks(self, block: Node, name: str) -> list[Node]:
-        """Nested blocks called ``name``. Raises CannotFix where they are generated."""
+        """Nested blocks called ``name``. Raises CannotFix if they are generated."""
         nested = [node for node in _body(block) if node.type == "block"]
         if any(self.head(node)[:2] == ["dynamic", name] for node in nested):
             raise CannotFix(f"The blocks {name} are generated.")
         return [node for node in nested if self.head(node)[:1] == [name]]
 
     def literal(self, attribute: Node) -> str:
-        """The attribute's value as it is written. Raises CannotFix for an expression."""
+        """The attribute's value as written. Raises CannotFix for an expression."""
         value = attribute.children[-1]
         if not self._is_literal(value):
             raise CannotFix(f"{self.text(attribute.children[0])} is an expression.")
@@ -222,7 +222,7 @@ class HclText:
             yield Splice(at, at, text)
 
     def _opened(self, block: Node, changes: Tree) -> Splice:
-        """A block that stands on one line, over several."""
+        """Expands a single-line block over several lines."""
         if any(node.type == "block" for node in _body(block)):
             raise CannotFix("The block stands on one line.")
         outer = self._indent(block)
@@ -235,8 +235,8 @@ class HclText:
         return Splice(self.start(start), self.end(block), text)
 
     def _added_attributes(self, block: Node, plain: Tree, *, indent: str) -> Splice:
-        """New attributes below the last attribute on a line of its own, in its alignment where they
-        fit, else as a group of their own."""
+        """New attributes below the last attribute on a line of its own, aligned with it if they
+        fit, otherwise as a separate group."""
         eol = newline_of(self.source)
         nodes = [node for node in _body(block) if node.type in {"attribute", "block"}]
         before = list(takewhile(lambda node: node.type == "attribute", nodes))
@@ -312,7 +312,7 @@ def _aligned(plain: Tree, *, width: int, indent: str) -> list[str]:
 
 
 def _rendered_body(tree: Tree, *, indent: str) -> str:
-    """The lines of a block's body, each ended: attributes first, then nested blocks."""
+    """The lines of a block's body, each terminated: attributes first, then nested blocks."""
     plain = {key: value for key, value in tree.items() if not isinstance(value, Mapping)}
     nested = {key: value for key, value in tree.items() if isinstance(value, Mapping)}
     width = max(map(len, plain), default=0)
@@ -338,7 +338,7 @@ def _rendered(value: Any) -> str:
 
 
 def _char_places(source: str) -> list[int]:
-    """For each byte of the file, which character it belongs to."""
+    """For each byte of the file, the index of the character it belongs to."""
     places: list[int] = []
     for number, char in enumerate(source):
         places += [number] * len(char.encode())

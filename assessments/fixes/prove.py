@@ -1,8 +1,8 @@
-"""Proving drafts: each is applied to a copy of the files that is scanned again.
+"""Proves drafts: each is applied to a copy of the files that is scanned again.
 
-A draft is proven where every check it is for passes afterwards, nothing fails that did not fail
-before, and every file is still read. Drafts about different resources share a scan; where such a
-scan shows something new, its halves are scanned by themselves, down to the draft that did it.
+A draft is proven if every check it is for passes afterwards, nothing fails that did not fail
+before, and every file is still read. Drafts about different resources share a scan; if such a
+scan shows something new, its halves are scanned separately, down to the draft that caused it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from assessments.scan.sandbox import ScanCancelled, ScanError
 from assessments.scan.types import Scope, ScopeKind
 
 _SAYS_NO_PASS = ("CL-", "DL", "SC", "CKV_DOCKER_")
-"""Rules that report failures alone: of engines that do, and those about an instruction that is gone
-then."""
+"""Rules that report only failures: those of engines that do, and those about an instruction that
+the fix removes."""
 
 
 @dataclass
 class Proofs:
-    """What came of the drafts, by their keys. ``unproven`` were not scanned, for want of time."""
+    """The drafts' outcomes, by their keys. ``unproven`` were not scanned, for lack of time."""
 
     proven: dict[str, Draft] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Proofs:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """What the drafts change: the run's files, their text, and what the run's scan said of them."""
+    """What the drafts change: the run's files, their text, and the results of the run's scan."""
 
     files: Mapping[str, InputFile]
     texts: Files
@@ -46,8 +46,8 @@ class Upload:
     before: Scanned
 
     def beside(self, paths: Iterable[str]) -> list[InputFile]:
-        """``paths`` and the files that are scanned together with them: what has to be scanned to
-        know of them what the run's scan knew."""
+        """``paths`` and the files that are scanned together with them: everything needed to learn
+        about them what the run's scan learned."""
         changed = set(paths)
         together = [group for group in self._together if changed & group]
         wanted = changed.union(*together)
@@ -55,8 +55,8 @@ class Upload:
 
     @cached_property
     def _together(self) -> list[frozenset[str]]:
-        """Groups of files whose checks depend on each other: scopes, but for the one that holds
-        whatever stands by itself."""
+        """Groups of files whose checks depend on each other: scopes, except the one that contains
+        everything independent."""
         whole = [scope for scope in self.scopes if scope.kind is not ScopeKind.REPOSITORY]
         return [frozenset(scope.paths) for scope in whole]
 
@@ -70,7 +70,7 @@ def prove(
     on_done: Callable[[int], None] = lambda count: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Proofs:
-    """Prove ``drafts``, the most important first. ``on_done`` is given the number settled so far.
+    """Prove ``drafts``, the most important first. ``on_done`` receives the number settled so far.
     Raises ScanCancelled. After ``budget_s`` the rest stays unproven."""
     proofs = Proofs()
     start = clock()
@@ -79,7 +79,7 @@ def prove(
     while waiting:
         batch = waiting.popleft()
         proofs.seconds = clock() - start
-        # Scans on a busy machine take longer than they should: so will the next.
+        # Scans on a busy machine take longer than expected: so will the next.
         slowness = max(1.0, proofs.seconds / expected_s) if expected_s else 1.0
         next_s = _expected_s(batch, upload)
         if proofs.seconds + next_s * slowness > budget_s:
@@ -94,8 +94,8 @@ def prove(
 
 
 def rounds_of(drafts: Sequence[Draft]) -> list[list[Draft]]:
-    """Drafts that can share a scan: in each list no resource twice. Earlier drafts come in earlier
-    lists."""
+    """Drafts that can share a scan: no resource occurs twice in a list. Earlier drafts come in
+    earlier lists."""
     rounds: list[tuple[set[tuple[str, str]], list[Draft]]] = []
     for each in drafts:
         for touched, batch in rounds:
@@ -111,7 +111,7 @@ def rounds_of(drafts: Sequence[Draft]) -> list[list[Draft]]:
 def _settled(
     batch: list[Draft], upload: Upload, rescan: Rescan, proofs: Proofs
 ) -> list[list[Draft]]:
-    """Scan ``batch`` once and note what is proven and refused; returns what has to be scanned
+    """Scan ``batch`` once and record what is proven and refused; returns what has to be scanned
     again."""
     proofs.scans += 1
     try:
@@ -143,7 +143,7 @@ def _halves(batch: list[Draft], proofs: Proofs, reason: str) -> list[list[Draft]
 
 
 def _copy(batch: Sequence[Draft], upload: Upload) -> list[InputFile]:
-    """The files with all drafts of ``batch`` applied, each to what the ones before it left."""
+    """The files with all drafts of ``batch`` applied, each on top of the ones before it."""
     changed: dict[str, str] = {}
     for each in batch:
         if set(each.changed) & set(changed):

@@ -12,13 +12,13 @@ from typing import Any
 
 DATA = Path(__file__).parents[1] / "data" / "fixes.toml"
 _DOT = re.compile(r"\.(?![^\[]*\])")
-"""A dot that parts two names: not one within brackets."""
+"""A dot that separates two names: not one inside brackets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Companion:
-    """A resource of its own that does it: of ``type``, with its attribute ``by`` the ``of`` of the
-    resource that the finding is about."""
+    """A separate resource that does it: of ``type``, with its attribute ``by`` set to the ``of`` of
+    the resource that the finding is about."""
 
     type: str
     by: str
@@ -31,7 +31,7 @@ class Recipe:
 
     ``changes`` is a tree (``hcl``, ``yaml_text``). ``inline`` is the same for a folder whose
     buckets are still configured in place. ``when`` and ``unless`` are searched for in the
-    resource's text. ``recreates``: applying it replaces the resource. ``note`` is what to look at
+    resource's text. ``recreates``: applying it replaces the resource. ``note`` says what to check
     before applying it.
     """
 
@@ -47,7 +47,7 @@ class Recipe:
     note: str = ""
 
     def fits(self, text: str) -> bool:
-        """Whether a resource with this text is one that the recipe is for."""
+        """Whether a resource with this text is one that the recipe applies to."""
         if self.when and not re.search(self.when, text, re.MULTILINE):
             return False
         return not (self.unless and re.search(self.unless, text, re.MULTILINE))
@@ -55,7 +55,7 @@ class Recipe:
 
 @cache
 def recipes() -> Mapping[str, tuple[Recipe, ...]]:
-    """By rule; of several the first that fits is taken."""
+    """By rule; if there are several, the first that fits is used."""
     data = tomllib.loads(DATA.read_text(encoding="utf-8"))
     return {rule: tuple(_recipe(fields) for fields in entries) for rule, entries in data.items()}
 
@@ -65,7 +65,7 @@ def recipes_for(rule: str, type: str) -> list[Recipe]:
 
 
 def _recipe(fields: dict[str, Any]) -> Recipe:
-    """Raises TypeError for a field that isn't known."""
+    """Raises TypeError for an unknown field."""
     changes, inline = (as_tree(fields.pop(name, {})) for name in ("set", "inline"))
     companion = fields.pop("companion", None)
     return Recipe(

@@ -1,4 +1,4 @@
-"""The scan, as a proof needs it: which checks fail and pass on some files."""
+"""The scan, as needed for a proof: which checks fail and pass on some files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from assessments.scan.types import CheckResult, CoverageStatus, Outcome
 _CHECKING = frozenset(
     {"checkov", "cfn-lint", "compose-lint", "hadolint", "kubernetes-validate", "zizmor"}
 )
-"""Engines that give checks; the others read resources. The search for secrets is left out: what a
-fix writes is in our own table."""
+"""Engines that produce checks; the others read resources. The search for secrets is left out: what
+a fix writes comes from our own table."""
 
 
 class Check(NamedTuple):
-    """What stays of a check when its lines move."""
+    """What identifies a check even when its lines move."""
 
     scope: str
     rule: str

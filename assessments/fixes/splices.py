@@ -1,4 +1,4 @@
-"""Text changes by place, so that everything around them keeps its formatting."""
+"""Text changes by position, so that everything around them keeps its formatting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from assessments.fixes.errors import CannotFix
 
 @dataclass(frozen=True, order=True)
 class Splice:
-    """``text`` replaces what lies from ``start`` to ``end``; equal places insert."""
+    """``text`` replaces everything from ``start`` to ``end``; equal positions insert."""
 
     start: int
     end: int
@@ -19,7 +19,7 @@ class Splice:
 
 
 def spliced(source: str, splices: Iterable[Splice]) -> str:
-    """``source`` with all ``splices`` applied. Raises CannotFix where two of them overlap."""
+    """``source`` with all ``splices`` applied. Raises CannotFix if two of them overlap."""
     ordered = sorted(set(splices))
     if any(later.start < earlier.end for earlier, later in pairwise(ordered)):
         raise CannotFix("Two changes overlap.")

@@ -1,8 +1,8 @@
-"""Editing a YAML or JSON file: keys set or added in a mapping, items added to a list.
+"""Edits a YAML or JSON file: keys set or added in a mapping, items added to a list.
 
-PyYAML's node marks give the places, so comments, quotes and order stay. A change is a tree, as in
-``hcl``: a mapping goes into the mapping of that key, a key that ends in ``[]`` adds an item to a
-list, anything else is set.
+PyYAML's node marks give the positions, so comments, quotes and order stay. A change is a tree, as
+in ``hcl``: a mapping is merged into the mapping under that key, a key that ends in ``[]`` adds an
+item to a list, anything else is set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_CHARS = 200_000
 """Larger files get no fix: PyYAML reads some 200 kB a second."""
 MAX_DEPTH = 60
 _DASH_UNDER_KEY = re.compile(r"^( *)(?:- )?[\w.-]+:[ \t]*\r?\n\1- ", re.MULTILINE)
-"""A list whose items stand at their key's own indent."""
+"""A list whose items have the same indent as their key."""
 Tree = Mapping[str, Any]
 
 
@@ -40,19 +40,19 @@ def roots_of(source: str) -> list[yaml.Node]:
 
 @lru_cache(maxsize=8)
 def _composed(source: str) -> tuple[yaml.Node, ...]:
-    """Several findings ask for the same file, one after another. Nodes are never changed."""
+    """Cached, as several findings ask for the same file in a row. Nodes are never modified."""
     return tuple(node for node in yaml.compose_all(source, Loader=_Loader) if node)
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml is ten times as fast, and there in every wheel."""
+"""libyaml is ten times as fast, and included in every wheel."""
 
 
 def set_in_mapping(
     source: str, mappings: list[yaml.Node], *, changes: Tree, before: str = ""
 ) -> str:
-    """``source`` with ``changes`` in each of the ``mappings``. New keys go to the end, or before
-    the key ``before`` where there is one. Raises CannotFix."""
+    """``source`` with ``changes`` in each of the ``mappings``. New keys go at the end, or before
+    the key ``before`` if it exists. Raises CannotFix."""
     text = YamlText(source, newline_of(source), "" if _DASH_UNDER_KEY.search(source) else "  ")
     return spliced(
         source,
@@ -65,7 +65,7 @@ def set_in_mapping(
 
 
 def child(node: yaml.Node, *path: str) -> yaml.Node | None:
-    """What ``path`` leads to; None where a key is missing. Raises CannotFix for an alias."""
+    """What ``path`` leads to; None if a key is missing. Raises CannotFix for an alias."""
     for key in path:
         found = next((value for name, value in _entries(node) if name.value == key), None)
         if found is None:
@@ -149,7 +149,7 @@ class YamlText:
         key: str,
         added: dict[str, Any],
     ) -> Iterator[Splice]:
-        """A key that is there with nothing in it."""
+        """A key that exists but has no value."""
         value = added.pop(key)
         name_node = next(node for node, item in _entries(mapping) if item is found)
         if mapping.flow_style:
@@ -180,7 +180,7 @@ class YamlText:
         return Splice(at, at, "".join(self.eol + line for line in lines))
 
     def _above_comments(self, at: int) -> int:
-        """The start of the line of ``at``, or of the comment that stands directly above it."""
+        """The start of the line of ``at``, or of the comment directly above it."""
         at = self.source.rfind("\n", 0, at) + 1
         while at > 0:
             above = self.source.rfind("\n", 0, at - 1) + 1
@@ -190,8 +190,8 @@ class YamlText:
         return at
 
     def _added_in_flow(self, mapping: yaml.MappingNode, added: Tree) -> Splice:
-        """JSON, or a mapping in braces: the keys go behind the last one, each on a line where they
-        stand so."""
+        """JSON, or a mapping in braces: the keys go after the last one, each on its own line if
+        the existing ones are."""
         if not mapping.value:
             raise CannotFix("The mapping is empty.")
         first, last = mapping.value[0][0], mapping.value[-1][1]
@@ -235,7 +235,7 @@ class YamlText:
         return lines
 
     def _end(self, node: yaml.Node, *, depth: int = 0) -> int:
-        """Where the text of ``node`` ends: PyYAML's end mark of a block lies at the next token,
+        """Where the text of ``node`` ends: PyYAML's end mark of a block is at the next token,
         past blank lines and comments."""
         if depth > MAX_DEPTH:
             raise CannotFix("The file is nested too deeply.")
@@ -276,7 +276,7 @@ def _is_empty(node: yaml.Node) -> bool:
 
 
 def _flattened(tree: Tree) -> list[tuple[str, Any]]:
-    """Keys with plain JSON values: an item to be added to a list that isn't there is the list."""
+    """Keys with plain JSON values: an item to be added to a missing list becomes the list."""
     return [(key.removesuffix("[]"), _json(key, value)) for key, value in tree.items()]
 
 
@@ -304,7 +304,7 @@ def _plain(value: Any) -> str:
 
 
 def _rendered(value: Any, *, json_style: bool = False) -> str:
-    """A scalar as YAML: in quotes only where it would read as something else."""
+    """A scalar as YAML: quoted only if it would otherwise read as something else."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     text = str(value)
