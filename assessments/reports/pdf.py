@@ -21,8 +21,8 @@ from assessments.reports.layout.blocks import Block, Drawing, Table, Text, clean
 LIST_ROWS, FEW, ONE_COLUMN, LISTED = 9, 16, 42, 84
 """From how many rows a list is set in two columns. Then, in entries of the contents: up to how many
 they need no page of their own, and how many fit a page in one column, and in two."""
-MOST, MOST_ROWS = 2_000, 40
-"""Findings, and rows of one table: a PDF with that many takes about 5 s to typeset. A technical
+MOST, MOST_ROWS = 1_000, 40
+"""Findings, and rows of one table: typesetting 2,000 findings took 5 s and 600 MB. A technical
 report limits the rows of a table: nobody reads one for each resource of each scope."""
 SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
 """For an executive report: text sizes, and pages."""

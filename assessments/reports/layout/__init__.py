@@ -220,7 +220,7 @@ def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:
             *(shown(c[key]).replace("_", " ") for key in ("kind", "status")),
             shown(c["reason"]),
         ]
-        for c in section
+        for c in sorted(section, key=lambda each: _WORST_FIRST.index(each["status"]))
         if c["status"] != CoverageStatus.READ or c["reason"]
     ]
     if gaps:
@@ -232,6 +232,15 @@ def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:
     ]
     if read:
         yield Table(["File read in full", "Kind"], read, is_list=True)
+
+
+_WORST_FIRST = (
+    CoverageStatus.FAILED,
+    CoverageStatus.PARTLY_READ,
+    CoverageStatus.NOT_ASSESSED,
+    CoverageStatus.READ,
+)
+"""A technical PDF limits its rows: what could not be read must be among them."""
 
 
 def _place(covered: dict[str, Any]) -> str:
