@@ -1,5 +1,5 @@
-"""The capacity agent: is there enough of the serving tier now, at peak, and in twelve months? By
-Erlang C."""
+"""The capacity agent: does the serving tier have enough capacity now, at peak, and in twelve
+months? By Erlang C."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from assessments.scan.types import FileKind
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     """Assess capacity from rates, service time and replicas.
 
-    Score: 100 x the mean, over the moments that are known, of min(1, replicas / replicas needed).
+    Score: 100 x the mean, over the known moments, of min(1, replicas / replicas needed).
     Without a rate or a service time the answer is NOT_ASSESSED; without replicas it is the number
     needed, and no score.
     """

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 RECURRENCE_LIMIT = 20_000
-"""Above so many servers the integral is used instead of the recurrence, so that time stays bounded.
-"""
+"""Above this many servers the integral is used instead of the recurrence, so that time stays
+bounded."""
 STEPS = 4_000
 SPREAD = 14.0
 
@@ -40,7 +40,7 @@ def erlang_b(servers: int, load: float) -> float:
 
 
 def erlang_c(servers: int, load: float) -> float:
-    """Probability that a request must wait: C = B / (1 - rho (1 - B)), rho = a/c. 1 where the queue
+    """Probability that a request must wait: C = B / (1 - rho (1 - B)), rho = a/c. 1 if the queue
     is not stable."""
     if load >= servers:
         return 1.0
@@ -50,7 +50,7 @@ def erlang_c(servers: int, load: float) -> float:
 
 
 def mean_wait(servers: int, load: float, service_time: float) -> float:
-    """Mean time in the line, in the unit of ``service_time``: C / (c mu - lambda). Infinite where
+    """Mean time in the line, in the unit of ``service_time``: C / (c mu - lambda). Infinite if
     not stable."""
     if load >= servers:
         return math.inf
@@ -58,9 +58,9 @@ def mean_wait(servers: int, load: float, service_time: float) -> float:
 
 
 def wait_percentile(servers: int, load: float, service_time: float, *, share: float) -> float:
-    """The time that ``share`` (0..1) of the requests wait at most, in the unit of ``service_time``.
+    """The longest that ``share`` (0..1) of the requests wait, in the unit of ``service_time``.
 
-    From P(W > t) = C exp(-(c mu - lambda) t): t = ln(C / (1 - share)) / (c mu - lambda), or 0 where
+    From P(W > t) = C exp(-(c mu - lambda) t): t = ln(C / (1 - share)) / (c mu - lambda), or 0 if
     C <= 1 - share.
     """
     if load >= servers:
@@ -72,11 +72,11 @@ def wait_percentile(servers: int, load: float, service_time: float, *, share: fl
 
 
 def response_percentile(servers: int, load: float, service_time: float, *, share: float) -> float:
-    """The time that ``share`` of the requests take at most, waiting and being served, in the unit
-    of ``service_time``.
+    """The longest that ``share`` of the requests take, waiting and being served, in the unit of
+    ``service_time``.
 
     With d = c - a and t in service times: P(T > t) = exp(-t) [1 + C (1 - exp(-(d - 1) t)) / (d -
-    1)], and exp(-t) (1 + C t) where d = 1 (Gross et al., section 2.3, the distribution of the time
+    1)], and exp(-t) (1 + C t) if d = 1 (Gross et al., section 2.3, the distribution of the time
     in the system). Solved by bisection.
     """
     if load >= servers:

@@ -1,4 +1,4 @@
-"""Too few replicas, a target out of reach, too little network: as findings."""
+"""Findings for too few replicas, an unreachable target, and too little network capacity."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def queue_findings(station: Station, tier: Tier, outcomes: list[Outcome]) -> Ite
 
 
 def _short(station: Station, tier: Tier, outcome: Outcome) -> AgentFinding:
-    """Too few replicas for one moment. Overload is critical now, high later; a missed target
-    medium, later low."""
+    """Too few replicas for one moment. Overload is critical now, high later; a missed target is
+    medium now, low later."""
     overloaded = outcome.utilisation is not None and outcome.utilisation >= 1
     soon = outcome.moment.key != "in_12_months"
     severity = {

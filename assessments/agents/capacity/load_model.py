@@ -1,4 +1,4 @@
-"""The queue at each moment by Erlang C: what is needed, and how the replicas that run do."""
+"""The queue at each moment by Erlang C: what is needed, and how the running replicas do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TARGET_WITHOUT_LATENCY = "at most 5 % of the requests wait (the 95th percentile 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One load to be met. ``rate`` is in requests a second; ``source`` tells where it comes
+    """One load to be handled. ``rate`` is in requests a second; ``source`` describes where it comes
     from."""
 
     key: str
@@ -37,8 +37,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """The queue's fixed part: seconds of service, requests served at once by one replica, the
-    target in seconds."""
+    """The queue's fixed part: seconds of service, concurrent requests per replica, the target in
+    seconds."""
 
     service_s: float
     concurrency: int
@@ -52,7 +52,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one moment comes out. ``needed`` is in replicas; None where no number of them meets the
+    """The result for one moment. ``needed`` is in replicas; None if no number of them meets the
     target."""
 
     moment: Moment
@@ -66,7 +66,7 @@ class Outcome:
 
 
 def moments_of(wanted: Requirements) -> list[Moment]:
-    """Now, at peak, and the highest known rate in twelve months; each only where its inputs are
+    """Now, at peak, and the highest known rate in twelve months; each only if its inputs are
     given."""
     found = []
     if wanted.rps_now is not None:
@@ -86,7 +86,7 @@ def moments_of(wanted: Requirements) -> list[Moment]:
 
 
 def solve(station: Station, moment: Moment, replicas: int | None) -> Outcome:
-    """The queue at one moment: what is needed, and how the replicas that are there do."""
+    """The queue at one moment: what is needed, and how the existing replicas do."""
     load = station.load(moment)
     needed = replicas_needed(station, load)
     if replicas is None:
@@ -105,9 +105,9 @@ def solve(station: Station, moment: Moment, replicas: int | None) -> Outcome:
 
 
 def replicas_needed(station: Station, load: float) -> int | None:
-    """The least replicas that meet the target at ``load`` erlangs, by doubling and bisection (the
-    response time falls with every server). None where the service time's own 95th percentile, S ln
-    20, is above the target already."""
+    """The fewest replicas that meet the target at ``load`` erlangs, by doubling and bisection (the
+    response time falls with every server). None if the service time's own 95th percentile, S ln
+    20, is already above the target."""
     if station.target_s is not None and station.target_s <= station.service_s * math.log(
         1 / (1 - SHARE)
     ):

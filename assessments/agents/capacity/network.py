@@ -1,4 +1,4 @@
-"""The network that the instances sustain against the traffic at peak."""
+"""The network bandwidth that the instances sustain, compared with the traffic at peak."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS_PER_MONTH = 730 * 3600
 def network_ceiling(
     inventory: Inventory, wanted: Requirements
 ) -> tuple[Machines, float, float] | None:
-    """The weakest group's sustained Gbit/s in sum, and the egress at peak in Gbit/s: GB a month x 8
+    """The weakest group's total sustained Gbit/s, and the egress at peak in Gbit/s: GB a month x 8
     / seconds a month, times peak / mean rate."""
     if wanted.egress_gb_month is None:
         return None

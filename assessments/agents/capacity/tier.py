@@ -1,4 +1,4 @@
-"""What serves the requests, and how many of it run."""
+"""What serves the requests, and how many instances of it run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVING_MACHINES = ("ecs", "asg", "ec2", "gce", "azure_vm")
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What serves the requests. ``replicas`` is None where neither code nor requirements tell."""
+    """What serves the requests. ``replicas`` is None if neither code nor requirements state it."""
 
     name: str
     replicas: int | None
@@ -29,11 +29,11 @@ class Tier:
 
 
 def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Tier:
-    """What answers requests: what the request paths lead to. Where several could be meant the one
-    with the fewest replicas is taken, being the bottleneck.
+    """What answers requests: what the request paths lead to. If there are several candidates, the
+    one with the fewest replicas is used, being the bottleneck.
 
-    Where no path is shown, the only thing that could serve is taken; of several, none. The
-    questionnaire's ``replicas`` counts where the code is silent.
+    If no path is shown, the only candidate is used; if there are several, none. The
+    questionnaire's ``replicas`` is used if the code doesn't state it.
     """
     known = _replicas(inventory)
     paths = request_paths(graph, exposed=exposures(graph))
@@ -51,7 +51,7 @@ def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Ti
 
 
 def _replicas(inventory: Inventory) -> dict[str, tuple[Resource, int]]:
-    """What could serve, by address, with what always runs of it."""
+    """What could serve, by address, with the number of instances that always run."""
     found = {
         each.resource.address: (each.resource, each.replicas)
         for each in inventory.workloads

@@ -61,7 +61,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
 
 def _region(usual: Region, used: set[str]) -> Region:
-    """What to call the region of the prices: the one that all of them have, else their names."""
+    """The label for the region of the prices: the one they all share, otherwise their names."""
     if used == {usual.name}:
         return usual
     return Region(", ".join(sorted(used)), "each resource's own region", assumed=False)

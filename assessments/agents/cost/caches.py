@@ -1,4 +1,4 @@
-"""ElastiCache: nodes by engine, and serverless caches with their least charge."""
+"""ElastiCache: nodes by engine, and serverless caches with their minimum charge."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEAST_STORED_GB = {
     "memcached": Decimal(1),
     "valkey": Decimal("0.1"),
 }
-"""What a serverless cache is billed for at least (Amazon ElastiCache pricing page)."""
+"""The minimum that a serverless cache is billed for (Amazon ElastiCache pricing page)."""
 
 
 def cache_entries(cache: Cache, region: str, resources: Mapping[str, Resource]) -> Iterator[Entry]:
@@ -53,7 +53,7 @@ def cache_entries(cache: Cache, region: str, resources: Mapping[str, Resource]) 
 def serverless_entries(
     resource: Resource, attributes: dict[str, Any], region: str
 ) -> Iterator[Entry]:
-    """The least that is billed every hour; what is stored above it and the requests need usage."""
+    """The minimum billed every hour; storage above it and requests depend on usage."""
     engine = _engine(attributes, None)
     least = LEAST_STORED_GB.get(engine or "")
     if least is None:

@@ -1,4 +1,4 @@
-"""EKS clusters, and tasks of ECS on Fargate."""
+"""EKS clusters, and ECS tasks on Fargate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
 FREE_DISK_GB = 20
-"""Ephemeral storage of a Fargate task without extra charge (AWS Fargate pricing page)."""
+"""Ephemeral storage of a Fargate task at no extra charge (AWS Fargate pricing page)."""
 
 
 def task_entries(
@@ -54,8 +54,8 @@ def _shares(
     task: dict[str, Any] | None,
     region: str,
 ) -> Iterator[Entry]:
-    """The tasks by capacity provider: bases first, the rest by weight; what a weight leaves
-    undivided may go to either side and isn't priced."""
+    """The tasks by capacity provider: bases first, the rest by weight; any remainder that the
+    weights don't divide evenly may go to either side and isn't priced."""
     if not strategy and launch == "FARGATE":
         yield from _fargate(resource, count, task, region)
         return
@@ -130,7 +130,7 @@ def _task(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, An
 def _clusters_strategy(
     resource: Resource, resources: Mapping[str, Resource]
 ) -> list[dict[str, Any]]:
-    """The default strategy of the service's cluster, which stands in for one of its own."""
+    """The default strategy of the service's cluster, used if the service has none of its own."""
     cluster = referred(resource, "cluster", resources)
     if cluster is None:
         return []
@@ -154,7 +154,7 @@ def _only_fargate(task: dict[str, Any] | None) -> bool:
 
 
 def _vcpus(value: object) -> Decimal | None:
-    """``256`` is a quarter of a vCPU; ``0.25 vCPU`` is written out."""
+    """``256`` is a quarter of a vCPU; ``0.25 vCPU`` spells it out."""
     match = re.fullmatch(r"(\d*\.?\d+)\s*(vcpu)?", str(value).strip(), re.IGNORECASE)
     if not match:
         return None
@@ -163,7 +163,7 @@ def _vcpus(value: object) -> Decimal | None:
 
 
 def _gigabytes(value: object) -> Decimal | None:
-    """``512`` is MiB; ``1 GB`` is written out."""
+    """``512`` is MiB; ``1 GB`` spells out the unit."""
     match = re.fullmatch(r"(\d*\.?\d+)\s*(gb)?", str(value).strip(), re.IGNORECASE)
     if not match:
         return None

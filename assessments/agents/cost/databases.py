@@ -23,8 +23,8 @@ ENGINES = {
 }
 """MariaDB's prices are MySQL's (Amazon RDS pricing page)."""
 BIG_GP3_GB = {"mysql": 400, "mariadb": 400, "postgres": 400, "oracle": 200}
-"""From this size gp3 brings 12,000 IOPS and 500 MB/s, below 3,000 and 125; for SQL Server always
-the latter (Amazon RDS User Guide, "gp3 storage")."""
+"""From this size on, gp3 includes 12,000 IOPS and 500 MB/s, below it 3,000 and 125; for SQL Server
+always the latter (Amazon RDS User Guide, "gp3 storage")."""
 SOURCES = ("replicate_source_db", "source_db_instance_identifier")
 
 
@@ -46,7 +46,7 @@ def database_entries(
 
 
 def declared_of(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Any]:
-    """The database's own attributes; a replica takes what it doesn't declare from its source."""
+    """The database's own attributes; a replica inherits what it doesn't declare from its source."""
     own = attributes_of(resource)
     named = next((each for at in SOURCES if (each := referred(resource, at, resources))), None)
     if named is None or named.address == resource.address:
@@ -57,7 +57,7 @@ def declared_of(resource: Resource, resources: Mapping[str, Resource]) -> dict[s
 
 
 def engine_of(declared: Mapping[str, Any]) -> str | None:
-    """The engine's name in AWS's words, whatever its case."""
+    """The engine's name as AWS spells it, whatever its case."""
     name = text(declared.get("engine"))
     return name.strip().lower() if name else None
 
@@ -68,7 +68,7 @@ def database_price(
     region: str,
     resources: Mapping[str, Resource],
 ) -> Price | None:
-    """USD an hour of an RDS class for the database's engine, license and shape; None where it is
+    """USD an hour of an RDS class for the database's engine, license and shape; None if it is
     not in the table."""
     declared = declared_of(database.resource, resources)
     found = _price_key(database, engine_of(declared), instance_class, declared)
@@ -188,8 +188,8 @@ def _performance(
 
 
 def _aurora_cluster(database: Database, declared: Mapping[str, Any]) -> Iterator[Entry]:
-    """A cluster bills storage and requests; its instances are resources of their own. With a class
-    of its own it is a Multi-AZ cluster of RDS."""
+    """A cluster bills storage and requests; its instances are separate resources. With a class of
+    its own it is a Multi-AZ cluster of RDS."""
     kind = text(declared.get("db_cluster_instance_class"))
     if kind:
         why = "no price is held for Multi-AZ DB clusters: AWS's price of the class would settle it"

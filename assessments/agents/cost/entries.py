@@ -77,7 +77,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """The resources of a scope: by what they are, by address, and where each will be."""
+    """The resources of a scope: by what they are, by address, and the region of each."""
 
     inventory: Inventory
     resources: dict[str, Resource]
@@ -86,8 +86,8 @@ class Estate:
     usual: Mapping[str, str] = field(default_factory=dict)
 
     def region(self, resource: Resource) -> str:
-        """The resource's own region; the scope's where it has none. Empty where a resource of
-        another cloud than AWS has none that is known."""
+        """The resource's own region; the scope's if it has none. Empty if a resource of a cloud
+        other than AWS has no known region."""
         if cloud := cloud_of(resource):
             return cloud_region(resource, self.places) or self.usual.get(cloud, "")
         return resource.region or self.default_region
@@ -111,9 +111,9 @@ def read_estate(
 def price_entries(
     estate: Estate, priced_again: Callable[[Iterator[Entry]], Iterator[Entry]] = iter
 ) -> Iterator[Entry]:
-    """The components in the order of the inventory, then resources that it has no place for. What
-    may not exist has no price, so that the sum remains the least. ``priced_again`` gives them own
-    prices."""
+    """The components in inventory order, then resources that the inventory has no place for. What
+    may not exist has no price, so that the sum remains a lower bound. ``priced_again`` applies the
+    price books."""
     counted_once: dict[str, Resource] = {}
     with_open_blocks: dict[str, Resource] = {}
     for entry in priced_again(_all(estate)):
@@ -165,7 +165,7 @@ def _all(estate: Estate) -> Iterator[Entry]:
 
 
 def _elsewhere(resource: Resource, estate: Estate) -> Iterator[Entry]:
-    """Resources of other clouds than AWS."""
+    """Resources of clouds other than AWS."""
     region = estate.region(resource)
     attributes = attributes_of(resource)
     entries = (
@@ -202,7 +202,7 @@ def _service(service: Service, region: str) -> Iterator[Entry]:
 
 
 def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
-    """Resources that other agents have no use for."""
+    """Resources that other agents don't need."""
     kind, region = resource_type(resource), estate.region(resource)
     attributes: dict[str, Any] = attributes_of(resource)
     if kind == "aws_vpc_endpoint":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def saving_finding(saving: Saving, total: Decimal) -> AgentFinding:
-    """Severity by share of the whole: 10 % and more medium, 1 % and more low, else information."""
+    """Severity by share of the whole: 10 % or more medium, 1 % or more low, otherwise info."""
     share = saving.monthly_usd / total if total else ZERO
     severity = (
         Severity.MEDIUM
@@ -40,7 +40,7 @@ def saving_finding(saving: Saving, total: Decimal) -> AgentFinding:
 
 
 def budget_findings(total: Decimal, budget: float | None) -> Iterator[AgentFinding]:
-    """Over budget: high from half as much again, else medium."""
+    """Over budget: high from 50 % over, otherwise medium."""
     if budget is None or total <= Decimal(str(budget)):
         return
     over = total - Decimal(str(budget))

@@ -1,4 +1,4 @@
-"""Resource types that carry no price of their own: neither priced nor listed as unpriced."""
+"""Resource types that have no price of their own: neither priced nor listed as unpriced."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """EC2 instances, alone, in Auto Scaling groups and in EKS node groups.
 
-Only on-demand capacity of shared tenancy has a list price here, for Linux and Windows. Spot,
+Only on-demand capacity with shared tenancy has a list price here, for Linux and Windows. Spot,
 dedicated and other capacity is named and left unpriced.
 """
 
@@ -27,14 +27,15 @@ from assessments.scan.types import Resource
 
 EC2_SERVICES = ("ec2", "asg", "eks_nodes")
 METRICS = 7
-"""Metrics of one machine under detailed monitoring (Amazon CloudWatch pricing page, examples)."""
+"""Metrics per machine under detailed monitoring (Amazon CloudWatch pricing page, examples)."""
 EBS_OPTIMIZED_FOR_A_FEE = ("c1", "c3", "g2", "i2", "m1", "m2", "m3", "r3")
 OPEN = "can't be determined from the code"
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Alike machines of one group. ``market`` is ``on-demand``, ``spot`` or another of EC2's."""
+    """Identical machines of one group. ``market`` is ``on-demand``, ``spot`` or another of
+    EC2's."""
 
     instance_type: str
     count: int
@@ -81,7 +82,7 @@ def purchase(machines: Machines, images: Mapping[str, Resource]) -> Purchase:
 
 
 def on_demand_linux(machines: Machines, images: Mapping[str, Resource]) -> list[tuple[str, int]]:
-    """The types and numbers that pay the on-demand price of Linux on shared tenancy."""
+    """The types and numbers that pay the on-demand Linux price with shared tenancy."""
     found, bought = batches(machines, images), purchase(machines, images)
     if isinstance(found, str) or bought.system != "Linux" or bought.tenancy != "default":
         return []
@@ -165,7 +166,7 @@ def _missing(batch: Batch, bought: Purchase, region: str) -> str:
 
 
 def _beside(machines: Machines, with_volumes: set[str], region: str) -> Iterator[Entry]:
-    """What comes with the machines: addresses, disks, options, and machines above the least."""
+    """What comes with the machines: addresses, disks, options, and machines above the minimum."""
     resource, attributes = machines.resource, attributes_of(machines.resource)
     if flag(attributes.get("associate_public_ip_address")):
         hours = HOURS * (machines.count or 0)
@@ -191,8 +192,8 @@ def spot_request_entries(
 
 
 def _options(machines: Machines, region: str) -> Iterator[Entry]:
-    """Detailed monitoring, seven metrics a machine, and EBS optimization of types that don't bring
-    it along."""
+    """Detailed monitoring, seven metrics per machine, and EBS optimization for types that don't
+    include it."""
     resource, count = machines.resource, machines.count or 0
     shape = {**(machines.template or {}), **attributes_of(resource)}
     detailed = flag(

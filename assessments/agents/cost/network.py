@@ -1,4 +1,4 @@
-"""Load balancers, NAT gateways, interface endpoints, and connections of networks."""
+"""Load balancers, NAT gateways, interface endpoints, and network connections."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def vpn_entries(resource: Resource, region: str) -> Iterator[Entry]:
 
 
 def _associated(resource: Resource, resources: Mapping[str, Resource]) -> int:
-    """The subnets that resources of their own put the endpoint into."""
+    """The subnets that separate resources put the endpoint into."""
     return sum(
         1
         for each in resources.values()

@@ -1,5 +1,5 @@
-"""The price books over the components that the cost agent found: own prices, imported list prices,
-discounts. Each figure cites the row that it rests on."""
+"""Applies the price books to the components that the cost agent found: own prices, imported list
+prices, discounts. Each figure cites the row that it is based on."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 HUNDRED = Decimal(100)
 MAX_SHOWN = 200
-"""Rows of the books that an answer lists."""
+"""Rows of the books listed in an answer."""
 
 
 @dataclass
 class Books:
-    """The books of one answer, and which of their rows were used how often."""
+    """The books of one answer, and how often each of their rows was used."""
 
     book: PriceBook
     region: Callable[[Resource], str]
@@ -40,7 +40,7 @@ class Books:
         return cls(_book(prices), region, Counter(), set())
 
     def applied(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """``entries`` at the books' prices. A price of a whole resource takes the place of all its
+        """``entries`` at the books' prices. The price of a whole resource replaces all of its
         components."""
         for entry in entries:
             if not self.book:
@@ -61,7 +61,7 @@ class Books:
         return self._discounted(price, self.book.match(subject).discount)
 
     def savings(self, savings: Iterable[Saving]) -> Iterator[Saving]:
-        """After discounts. What has an own price is left out: what its replacement would cost at
+        """After discounts. Anything with an own price is left out: the cost of its replacement at
         own prices isn't known."""
         for saving in savings:
             disk = " storage" if saving.rule == "im-cost-gp3" else ""
@@ -72,7 +72,7 @@ class Books:
                 yield _less(saving, self.book.match(subject).discount)
 
     def explained(self, result: AgentResult) -> AgentResult:
-        """The answer with a table of the own rows and of how many components each was used for."""
+        """The answer with a table of the own rows and how many components each was used for."""
         if not self.book.own:
             return result
         ranked = sorted(self.book.own, key=lambda each: (-self.used[each], each.book, each.line))
@@ -141,7 +141,7 @@ _last: list[tuple[Sequence[OwnPrice], PriceBook]] = []
 
 
 def _at(entry: Entry, row: OwnPrice) -> Line | None:
-    """The component at the row's price; None where the row's unit is not the component's, or the
+    """The component at the row's price; None if the row's unit is not the component's, or the
     quantity isn't known."""
     price = Decimal(row.price)
     if isinstance(entry, Line) or entry.quantity is not None:

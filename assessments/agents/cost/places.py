@@ -1,7 +1,7 @@
-"""Which cloud prices a resource, and in which region where the resource doesn't say.
+"""Which cloud's prices apply to a resource, and in which region if the resource doesn't say.
 
-What the code and the requirements leave open has no region, and then no price: prices differ
-between regions.
+If neither the code nor the requirements determine the region, there is none, and then no price:
+prices differ between regions.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _IS_REGION: dict[str, Callable[[str], bool]] = {
 
 
 def cloud_of(resource: Resource) -> str:
-    """``azurerm`` or ``google``; empty for everything priced as AWS's."""
+    """``azurerm`` or ``google``; empty for everything that is priced as AWS."""
     prefix = resource.type.partition("_")[0]
     return prefix if prefix in _IS_REGION else ""
 
 
 def usual_regions(resources: Iterable[Resource], *, wanted: Sequence[str]) -> dict[str, str]:
-    """By cloud: the first region of the requirements that it has, else the one that its resources
-    name most often; empty where neither names one."""
+    """By cloud: the first region of the requirements that it has, otherwise the one that its
+    resources name most often; empty if neither names one."""
     named: dict[str, Counter[str]] = {cloud: Counter() for cloud in _IS_REGION}
     for each in resources:
         if (cloud := cloud_of(each)) and (region := cloud_region(each, {})):

@@ -1,8 +1,8 @@
 """What a price is: USD for a unit, with its source; priced and unpriced components of a resource.
 
-A month has 730 hours (8,760 hours a year / 12, as AWS's own calculator takes it). Each component is
-rounded to the cent, half up; totals add up the rounded components. What has no price is listed,
-never counted as 0.
+A month has 730 hours (8,760 hours a year / 12, as in AWS's own calculator). Each component is
+rounded to the cent, half up; totals add up the rounded components. Anything without a price is
+listed, never counted as 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ FACTS, NODES = "cost_facts.json", "nodes.json.gz"
 NODE_KEYS = ("cache.", "search.")
 CENT = Decimal("0.01")
 PAGES = {"azure": "Azure's price pages", "google": "Google Cloud's price pages"}
-"""What the facts table's prices of other clouds than AWS are from, by the first part of the key."""
+"""The source of the facts table's prices for clouds other than AWS, by the first part of the
+key."""
 TRAFFIC = "depends on traffic, which no field of the requirements gives"
 
 
@@ -55,8 +56,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """A component without a price: why, and what would settle it. ``quantity`` in ``unit`` is set
-    where a price alone is lacking."""
+    """A component without a price: why, and what would resolve that. ``quantity`` in ``unit`` is
+    set if only the price is missing."""
 
     resource: Resource
     component: str
@@ -73,7 +74,7 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def fact(key: str, region: str) -> Price | None:
-    """The price ``key`` of the facts table in ``region``; None where the table holds none."""
+    """The price ``key`` of the facts table in ``region``; None if the table has none."""
     row = load(FACTS)["prices"].get(key)
     usd = row and row["prices"].get(region, row["prices"].get("*"))
     if not row or usd is None:
@@ -99,7 +100,7 @@ def _node_price(key: str, region: str) -> Price | None:
 def priced(
     resource: Resource, component: str, quantity: Decimal, unit: str, key: str, region: str
 ) -> Entry:
-    """The component at the price ``key``; unpriced where the table holds none for the region."""
+    """The component at the price ``key``; unpriced if the table has none for the region."""
     price = fact(key, region)
     if price is None:
         why = f"no price is held for {key} in {region}: a price in the price book would settle it"
@@ -108,7 +109,7 @@ def priced(
 
 
 def egress_usd(gigabytes: float, region: str) -> Price | None:
-    """USD a month for ``gigabytes`` to the internet, over the tiers of the facts table; None
+    """USD a month for ``gigabytes`` to the internet, across the tiers of the facts table; None
     outside its regions."""
     data = load(FACTS)
     if region not in data["egress"]["regions"]:

@@ -1,7 +1,7 @@
-"""How machines are bought: operating system, tenancy, and whether on the spot market.
+"""How machines are purchased: operating system, tenancy, and whether on the spot market.
 
-The operating system is taken from evidence alone: the image's name or filters, the platform, the
-script that is run at start. Without evidence, Linux is assumed, and the price says so.
+The operating system is determined from evidence only: the image's name or filters, the platform,
+the startup script. Without evidence, Linux is assumed, and the price says so.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _LINUX = re.compile(
     re.IGNORECASE,
 )
 _POWERSHELL = ("<powershell>", "PHBvd2Vyc2hlbGw+")
-"""The mark of a start script for Windows, and its base64."""
+"""The marker of a startup script for Windows, and its base64."""
 _IMAGE_KEYS = ("ami", "image_id", "ami_type", "platform")
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """``system`` is Linux, Windows, RHEL or SUSE, ``assumed`` where nothing shows it. ``tenancy``
-    and ``market`` are None where they are declared but can't be resolved."""
+    """``system`` is Linux, Windows, RHEL or SUSE, ``assumed`` if nothing shows it. ``tenancy``
+    and ``market`` are None if they are declared but can't be resolved."""
 
     system: str
     assumed: bool
@@ -49,8 +49,8 @@ def purchase_of(
     template: Mapping[str, Any] | None,
     images: Mapping[str, Resource],
 ) -> Purchase:
-    """What the machine's own attributes say, else its template's. ``images`` are the declared
-    images by address."""
+    """What the machine's own attributes declare, otherwise its template's. ``images`` are the
+    declared images by address."""
     both = [dict(attributes), dict(template or {})]
     system = next((found for each in both if (found := _system(each, images))), None)
     return Purchase(system or "Linux", system is None, _tenancy(both), _market(both))

@@ -1,4 +1,4 @@
-"""Finding the resource that an attribute of another one names."""
+"""Finds the resource that an attribute of another one names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ATTRIBUTE = re.compile(r"\.(id|arn|identifier|cluster_identifier|name)$")
 
 def referred(resource: Resource, at: str, resources: Mapping[str, Resource]) -> Resource | None:
     """The resource that the attribute ``at`` leads to: by the references kept from the source, by
-    the address that stands in it, or by CloudFormation's ``Ref``."""
+    the address it contains, or by CloudFormation's ``Ref``."""
     for each in resource.references:
         here = each.at == at or each.at.startswith(f"{at}.")
         if here and (found := _at(each.to, resources)):

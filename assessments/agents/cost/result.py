@@ -100,7 +100,7 @@ def result_of(
 
 
 def _withheld(lines: list[Line], unpriced: list[Unpriced]) -> str:
-    """Why there is no score: a share of a small part of the cost says nothing about the whole."""
+    """Why there is no score: a share of a small part of the cost is meaningless for the whole."""
     return (
         f"No score: {len(lines)} of {len(lines) + len(unpriced)} billable components have a price;"
         f" a score needs at least {LEAST_PRICED:.0%}"
@@ -146,7 +146,7 @@ def _score(total: Decimal, saved: Decimal, budget: float | None) -> tuple[int, s
 
 
 def _good(total: Decimal, saved: Decimal, budget: float | None) -> Decimal:
-    """What of the cost is well spent: without the savings, and cut to the budget's share."""
+    """The share of the cost that is well spent: without the savings, and capped by the budget."""
     return (total - saved) * (min(Decimal(1), Decimal(str(budget)) / total) if budget else 1)
 
 
@@ -270,7 +270,7 @@ def _tables(
 
 
 def _price_lists(lines: list[Line]) -> Iterator[Table]:
-    """The lists behind the prices, the oldest first."""
+    """The lists behind the prices, oldest first."""
     found: dict[tuple[str, str], list[Decimal]] = {}
     for line in lines:
         if line.price.as_of:
@@ -294,7 +294,7 @@ def _by_resource(
     lines: list[Line], unpriced: list[Unpriced]
 ) -> tuple[list[Unpriced], list[Unpriced]]:
     """What belongs to resources without any price, and what is missing from those with one, so that
-    no resource reads as both priced and unpriced."""
+    no resource is listed as both priced and unpriced."""
     priced = {each.resource.address for each in lines}
     whole = [each for each in unpriced if each.resource.address not in priced]
     return whole, [each for each in unpriced if each.resource.address in priced]

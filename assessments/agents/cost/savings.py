@@ -51,8 +51,8 @@ class Saving:
 
 
 def find_savings(estate: Estate, wanted: Requirements) -> Iterator[Saving]:
-    """Savings against what the components cost today; machines that aren't bought on demand have no
-    price to save from, and Windows doesn't run on arm64."""
+    """Savings against what the components cost today; machines that aren't purchased on demand have
+    no price to save from, and Windows doesn't run on arm64."""
     inventory, region = estate.inventory, estate.region
     for volume in inventory.volumes:
         yield from _gp3_saving(volume, region(volume.resource))
@@ -84,7 +84,7 @@ def _database_saving(
 
 
 def _gp3_saving(volume: Volume, region: str) -> Iterator[Saving]:
-    """gp2 against a gp3 volume that gives at least the same IOPS and throughput."""
+    """gp2 compared with a gp3 volume that has at least the same IOPS and throughput."""
     if volume.type != "gp2" or volume.size_gb is None:
         return
     iops = min(GP3_MOST_IOPS, max(GP3_FREE_IOPS, GP2_IOPS_PER_GB * volume.size_gb))
@@ -180,7 +180,7 @@ def _nat_savings(estate: Estate, wanted: Requirements) -> Iterator[Saving]:
 
 
 def _nat_saving(gateways: list[Service], region: str, wanted: Requirements) -> Iterator[Saving]:
-    """One gateway instead of several in a region, for what isn't critical: it trades a zone's
+    """One gateway instead of several in a region, for non-critical workloads: it trades the zones'
     independence for the price."""
     price = fact("nat.hour", region)
     relaxed = wanted.criticality in (Criticality.LOW, Criticality.MEDIUM)

@@ -1,4 +1,4 @@
-"""Domains of OpenSearch and Elasticsearch: data, master and warm nodes by the hour, and the data
+"""OpenSearch and Elasticsearch domains: data, master and warm nodes by the hour, and the data
 nodes' disks (Amazon OpenSearch Service pricing page)."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
 DEFAULT_NODE = "m4.large.search"
-"""What Terraform's provider takes (registry.terraform.io, aws_opensearch_domain,
+"""The default of Terraform's provider (registry.terraform.io, aws_opensearch_domain,
 ``instance_type``)."""
 DEFAULT_MASTERS, DEFAULT_DISK = 3, "gp2"
 OPEN = "their number or type can't be determined from the code"
@@ -49,7 +49,7 @@ def _nodes(resource: Resource, part: str, kind: object, count: object, region: s
 def _disks(
     resource: Resource, disk: Mapping[str, Any], nodes: int | None, region: str
 ) -> Iterator[Entry]:
-    """Each data node has such a disk."""
+    """Each data node has one."""
     size = number(disk.get("volume_size"))
     if flag(disk.get("ebs_enabled")) is False or "volume_size" not in disk:
         return

@@ -1,7 +1,7 @@
 """The fee for extended support of versions whose standard support has ended.
 
-Which versions those are is judged on a fixed day, a part of the data set, so that the same input
-gives the same answer; the day stands beside the price.
+Which versions those are is judged as of a fixed day, part of the data set, so that the same input
+gives the same answer; the day is shown beside the price.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def database_support(
 
 
 def _ended(product: str, version: str) -> date | None:
-    """The last day of standard support; None while it lasts. A cluster of a version before all that
-    are listed runs the first of them: AWS upgrades it."""
+    """The last day of standard support; None while it lasts. A cluster with a version older than
+    all those listed runs the first of them: AWS upgrades it."""
     support = load(FACTS)["support"]
     ends = {_key(name): date.fromisoformat(day) for name, day in support[product]["ends"].items()}
     day = ends.get(_key(version))
@@ -117,7 +117,8 @@ def _explained(entry: Entry, product: str, version: str, ended: date) -> Entry:
 def cache_support(
     resource: Resource, engine: str, attributes: Mapping[str, Any]
 ) -> Iterator[Entry]:
-    """Redis OSS 4 and 5 have left standard support (2026-01-31); the fee's rate is not held."""
+    """Redis OSS 4 and 5 have left standard support (2026-01-31); the fee's rate is not in our
+    data."""
     major = re.match(r"\d+", str(attributes.get("engine_version", "")))
     if engine == "redis" and major and Decimal(major[0]) <= LAST_OLD_REDIS:
         why = (

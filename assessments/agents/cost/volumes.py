@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from assessments.agents.inventory import Volume
 
 GP3_FREE_IOPS, GP3_FREE_MBS = 3000, 125
-"""What a gp3 volume brings without extra charge (Amazon EBS User Guide, "General Purpose SSD
+"""What a gp3 volume includes at no extra charge (Amazon EBS User Guide, "General Purpose SSD
 volumes")."""
 IO2_FIRST_TIER = 32_000
-"""IOPS of io2 up to here have one price, those above are cheaper (Amazon EBS pricing page)."""
+"""io2 IOPS up to this number have one price, those above are cheaper (Amazon EBS pricing page)."""
 
 
 def volume_entries(volume: Volume, region: str) -> Iterator[Entry]:
-    """The volume's components, times the machines that carry such a volume."""
+    """The volume's components, multiplied by the machines that have such a volume."""
     name = volume.part or "volume"
     if volume.size_gb is None:
         why = "its size is set by the image or snapshot: declare volume_size"

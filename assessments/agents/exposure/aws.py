@@ -1,7 +1,8 @@
-"""What of AWS the internet can reach.
+"""What the internet can reach on AWS.
 
 Conservative: a public address counts only with a security group that lets the internet in, and
-what the code leaves open (a group of another stack, a value known at apply) counts as not exposed.
+anything the code leaves open (a group of another stack, a value known at apply) counts as not
+exposed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_POLICY = 100_000
 
 
 class Aws:
-    """The graph with its open groups, asked for one resource at a time."""
+    """The graph with its open groups, queried one resource at a time."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -50,7 +51,8 @@ class Aws:
                 yield exposed(resource, *reason)
 
     def let_in(self, *carriers: Resource) -> str:
-        """The opening of a group that one of ``carriers`` names, in words; empty without one."""
+        """The opening of a group that one of ``carriers`` names, in words; empty if there is
+        none."""
         for carrier in carriers:
             for edge in self.graph.names(carrier, "aws_security_group"):
                 if words := self.open.get(edge.target.address):
@@ -58,7 +60,7 @@ class Aws:
         return ""
 
     def public_subnet(self, *carriers: Resource) -> str:
-        """A subnet that gives out public addresses, in a network with an internet gateway."""
+        """A subnet that assigns public addresses, in a network with an internet gateway."""
         for carrier in carriers:
             for edge in self.graph.names(carrier, "aws_subnet", "AWS::EC2::Subnet"):
                 subnet = edge.target

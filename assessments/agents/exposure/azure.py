@@ -1,4 +1,4 @@
-"""What of Azure the internet can reach. Conservative, as for AWS: machines need a public address
+"""What the internet can reach on Azure. Conservative, as for AWS: machines need a public address
 and a security group that lets the internet in."""
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def _let_in(graph: Graph, carrier: Resource) -> str:
 
 
 def lets_in(graph: Graph, resource: Resource) -> bool:
-    """Whether a machine behind a balancer takes requests from the internet: a balancer passes them
-    on as they come, so its own security group decides."""
+    """Whether a machine behind a balancer accepts requests from the internet: a balancer forwards
+    them unchanged, so the machine's own security group decides."""
     carriers = [resource, *(edge.target for edge in graph.names(resource, NIC))]
     return any(_let_in(graph, each) for each in carriers)
 

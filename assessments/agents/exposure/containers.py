@@ -1,4 +1,4 @@
-"""What of Kubernetes and Compose can be reached from outside."""
+"""What can be reached from outside in Kubernetes and Compose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INTERNAL = {
     "alb.ingress.kubernetes.io/scheme",
     "kubernetes.io/ingress.class",
 }
-"""Annotations that can keep a load balancer inside of the network."""
+"""Annotations that can keep a load balancer inside the network."""
 
 
 def container_exposures(graph: Graph) -> Iterator[Exposure]:
@@ -65,7 +65,7 @@ def _published(resource: Resource) -> str:
 
 def _short(text: str) -> tuple[str, str]:
     """Address and published port of ``[HOST:]PUBLISHED:TARGET``; a target alone is published on a
-    port of the host's choice."""
+    port of the host's choosing."""
     parts = text.split("/")[0].rsplit(":", 2)
     if len(parts) == 3:
         return parts[0].strip("[]"), parts[1]

@@ -1,4 +1,4 @@
-"""What makes a resource reachable, in words with its place."""
+"""What makes a resource reachable, in words, with its location."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
 EVERYWHERE = {"0.0.0.0/0", "::/0", "*", "internet", "any"}
-"""Any address of the internet, in the words of the three clouds."""
+"""Any internet address, as the three clouds write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def exposed(resource: Resource, *reasons: str) -> Exposure:
 
 
 def is_everywhere(value: Any) -> bool:
-    """Whether a value, or one in a list, is the whole internet. What is unknown is not."""
+    """Whether a value, or one in a list, is the whole internet. Unknown values are not."""
     if isinstance(value, list | tuple):
         return any(is_everywhere(each) for each in value)
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What of Google Cloud the internet can reach. Conservative: a machine needs an external address
+"""What the internet can reach on Google Cloud. Conservative: a machine needs an external address
 and a firewall rule of its network, for its tags, that lets the internet in."""
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _forwarding_rule(graph: Graph, resource: Resource) -> Reason:
 
 
 def _granted(graph: Graph, resource: Resource) -> str:
-    """The grant that lets everyone use it."""
+    """The grant that allows everyone to use it."""
     for edge in graph.named_by(resource):
         attributes = edge.source.attributes
         members = [*texts(attributes.get("member")), *texts(attributes.get("members"))]

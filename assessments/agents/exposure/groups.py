@@ -19,11 +19,11 @@ RULES = ("aws_security_group_rule", "aws_vpc_security_group_ingress_rule")
 OPEN_TO = ("cidr_blocks", "ipv6_cidr_blocks", "cidr_ip", "cidr_ipv4", "cidr_ipv6")
 
 MAX_OPENINGS = 6
-"""Openings of one group that are named."""
+"""How many openings of one group are named."""
 
 
 def open_groups(graph: Graph) -> dict[str, str]:
-    """By the group's address, what lets the internet in, in words with its place."""
+    """By the group's address, what lets the internet in, in words with its location."""
     found: dict[str, str] = {}
     for group in graph.of_kind("aws_security_group"):
         openings = list(dict.fromkeys(islice(_openings(graph, group), MAX_OPENINGS)))
@@ -35,7 +35,7 @@ def open_groups(graph: Graph) -> dict[str, str]:
 
 
 def _openings(graph: Graph, group: Resource) -> Iterator[tuple[str, str]]:
-    """What is let in, and where that stands."""
+    """What is let in, and where that is declared."""
     attributes = attributes_of(group)
     for rule in blocks(first(attributes, "ingress", "security_group_ingress")):
         if _is_open(rule):

@@ -1,8 +1,8 @@
-"""What of a scope the internet can reach, with the chain that leads there.
+"""What the internet can reach in a scope, with the chain that leads there.
 
-Reached directly is what has a public address that something lets the internet use. Reached through
-it is what its requests are passed to, up to what serves them: a database behind a public service is
-not exposed by that. What the code leaves open is not exposed.
+A resource is reached directly if it has a public address that something lets the internet use. It
+is reached indirectly if requests are passed to it, up to what serves them: a database behind a
+public service is not exposed by that. What the code leaves open is not exposed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _INDEXES = re.compile(r"\[[^\]]{0,200}\]")
 MAX_LINKS = 6
-"""Links of a chain that its words show."""
+"""Links of a chain that its description shows."""
 PARTS = (
     "aws_api_gateway_method",
     "aws_api_gateway_stage",
@@ -36,11 +36,11 @@ PARTS = (
     "aws_s3_bucket_public_access_block",
     "aws_s3_bucket_website_configuration",
 )
-"""Declarations that belong to what they name: what is said of them is said of that."""
+"""Declarations that belong to what they name: anything reported about them applies to that."""
 
 
 Place = tuple[str, str, str]
-"""Scope, file, and address without indexes: what a finding says of its resource."""
+"""Scope, file, and address without indexes: how a finding identifies its resource."""
 
 
 def reasons_by_place(resources: Iterable[Resource]) -> dict[Place, str]:
@@ -57,8 +57,8 @@ def reasons_by_place(resources: Iterable[Resource]) -> dict[Place, str]:
 
 
 def place_in(scope: str, file: str, address: str) -> Place:
-    """The key of ``reasons_by_place``. Engines speak of a block, the resource model of each of its
-    instances; an address that is there twice has its file behind it."""
+    """The key of ``reasons_by_place``. Engines report on a block, the resource model on each of its
+    instances; an address that occurs twice has its file appended."""
     return scope, file, _INDEXES.sub("", address).split(" (")[0]
 
 
@@ -72,13 +72,13 @@ def exposures(graph: Graph) -> dict[str, Exposure]:
 
 
 def direct_exposures(graph: Graph) -> list[Exposure]:
-    """What the internet reaches without passing anything else, by its address."""
+    """What the internet reaches without passing through anything else, by its address."""
     found = {each.resource.address: each for each in _direct(graph, Aws(graph))}
     return [exposure for _, exposure in sorted(found.items())]
 
 
 def _direct(graph: Graph, aws: Aws) -> Iterator[Exposure]:
-    """What may not exist at all (a Condition that can't be decided) is not exposed."""
+    """Anything that may not exist at all (a Condition that can't be decided) is not exposed."""
     direct = [*aws.exposures(), *azure_exposures(graph), *google_exposures(graph)]
     direct += container_exposures(graph)
     yield from (each for each in direct if not each.resource.uncertain)
@@ -111,7 +111,7 @@ def _add_parts(found: dict[str, Exposure], graph: Graph) -> None:
 
 
 def _add_groups(found: dict[str, Exposure], graph: Graph, aws: Aws) -> None:
-    """Security groups that let the internet in to something that it reaches."""
+    """Security groups that let the internet in to something that it can reach."""
     for address, words in aws.open.items():
         group = graph.resources[address]
         for edge in graph.named_by(group):

@@ -28,7 +28,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
     Score: 100 x passed weight / (passed + failed weight) over the controls that the code answers.
     Without resources that a control reads there is no score, only what follows from the
-    requirements; without those either, the answer is NOT_ASSESSED.
+    requirements; without those as well, the answer is NOT_ASSESSED.
     """
     inventory = read_inventory(data.resources)
     items = items_of(inventory)

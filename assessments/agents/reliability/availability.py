@@ -40,7 +40,7 @@ class Sla:
 
 
 def published_sla(service: str, *, shape: str) -> Sla | None:
-    """The published figure for ``service`` in ``shape``; None where no figure is held."""
+    """The published figure for ``service`` in ``shape``; None if we have no figure."""
     data = load("sla.json")
     for row in data["slas"]:
         if row["service"] == service and row["shape"] == shape:
@@ -59,13 +59,12 @@ def parallel(availability: float, *, count: int) -> float:
 
 
 def downtime_minutes(availability: float) -> float:
-    """Minutes a month that may be lost at ``availability`` (a fraction), in a month of 730
-    hours."""
+    """Minutes of downtime a month at ``availability`` (a fraction), in a month of 730 hours."""
     return (1 - availability) * MINUTES_PER_MONTH
 
 
 def percent_words(availability: float) -> str:
-    """``98.94 %``, rounded down; from 99.9 % on with four decimals, as they make the difference."""
+    """``98.94 %``, rounded down; from 99.9 % on with four decimals, as they matter there."""
     digits = 4 if availability >= 0.999 else 2
     shown = math.floor(round(availability * 100 * 10**digits, 4)) / 10**digits
     return f"{shown:.{digits}f}".rstrip("0").rstrip(".") + " %"

@@ -1,7 +1,7 @@
 """What makes a declared resource reliable: one entry per control, read by the reliability agent.
 
-A control answers True (holds), False (does not), or None (the code doesn't tell: neither passed nor
-failed). Severities are this table's own, by category; the agent publishes them beside the score.
+A control returns True (holds), False (does not), or None (the code doesn't show it: neither passed
+nor failed). Severities are this table's own, by category; the agent publishes them with the score.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Item = Machines | Database | Cache | LoadBalancer | Service | Workload | Compose
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """``holds`` decides; ``actual`` says in words what the code declares."""
+    """``holds`` decides; ``actual`` describes what the code declares."""
 
     rule: str
     applies_to: type[Any]
@@ -46,8 +46,8 @@ class Control:
 
     @property
     def same_as(self) -> tuple[str, ...]:
-        """Checkov's rules that ask the same, so that a suppression written for one of them counts
-        here as well."""
+        """Checkov's rules that check the same thing, so that a suppression written for one of them
+        also counts here."""
         return SAME_AS.get(self.rule, ())
 
 

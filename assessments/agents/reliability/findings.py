@@ -56,7 +56,7 @@ def _finding(control: Control, item: Item) -> AgentFinding:
 
 
 def shared_points(inventory: Inventory, tally: Tally) -> Iterator[AgentFinding]:
-    """Single points of failure that show only when all resources are seen together."""
+    """Single points of failure that show only when all resources are considered together."""
     spans = [each.zones for each in inventory.machines] + [
         each.zones for each in inventory.load_balancers
     ]
@@ -103,7 +103,7 @@ def shared_points(inventory: Inventory, tally: Tally) -> Iterator[AgentFinding]:
 
 
 def _one_zone(single: list[Machines], tally: Tally) -> Iterator[AgentFinding]:
-    """Several machines that no group spreads: do they stand in more than one zone? Unknown places
+    """Several machines that no group spreads: are they in more than one zone? Unknown locations
     aren't judged."""
     places = {each.placement for each in single}
     if len(single) < 2 or None in places:

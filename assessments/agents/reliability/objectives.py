@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 RDS_LOG_INTERVAL_MINUTES = 5
-"""RDS uploads transaction logs every five minutes: the least data loss that point-in-time recovery
-gives (Amazon RDS User Guide, "Restoring a DB instance to a specified time")."""
+"""RDS uploads transaction logs every five minutes: the smallest data loss that point-in-time
+recovery can achieve (Amazon RDS User Guide, "Restoring a DB instance to a specified time")."""
 DR_REACH_MINUTES = {
     DisasterRecovery.MULTI_SITE: 0,
     DisasterRecovery.WARM_STANDBY: 1,
@@ -34,7 +34,7 @@ DR_SOURCE = (
     " options in the cloud"
 )
 STRENGTH = list(DisasterRecovery)
-"""From the weakest strategy to the strongest, in the order in which the enumeration lists them."""
+"""From the weakest strategy to the strongest, in the order of the enumeration."""
 
 
 def required_strategy(
@@ -89,7 +89,7 @@ def target_findings(
 
 
 def _target_severity(composite: float, target: float) -> Severity:
-    """High when ten times the allowed downtime is to be expected, else medium."""
+    """High if ten times the allowed downtime is expected, otherwise medium."""
     return Severity.HIGH if 1 - composite >= 10 * (1 - target) else Severity.MEDIUM
 
 

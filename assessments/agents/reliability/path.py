@@ -35,7 +35,7 @@ MANAGED = {
     "google_compute_forwarding_rule": ("Load balancer", "gcp_lb"),
     "google_compute_global_forwarding_rule": ("Load balancer", "gcp_lb"),
 }
-"""What a kind is called, and the service whose agreement covers it."""
+"""Label of each kind, and the service whose agreement covers it."""
 MAX_TIERS = 100
 
 
@@ -67,9 +67,9 @@ class Rated:
 
 @dataclass(frozen=True)
 class Availability:
-    """What the code shows of a scope's availability. ``rated`` are the paths for which at least one
-    figure is published, the least available first. ``apart`` are tiers that lie on no path: with
-    other tiers they are not multiplied."""
+    """What the code shows about a scope's availability. ``rated`` are the paths for which at least
+    one figure is published, least available first. ``apart`` are tiers that are not on any path:
+    they are not multiplied with other tiers."""
 
     paths: list[RequestPath]
     rated: list[Rated]
@@ -81,7 +81,7 @@ class Availability:
 
 
 def availability_of(graph: Graph, inventory: Inventory) -> Availability:
-    """Figures along the request paths of the references, and by tier for what lies on none."""
+    """Figures along the request paths of the references, and by tier for what is on none."""
     paths = request_paths(graph, exposed=exposures(graph))
     book = _Tiers(inventory)
     found = [_with_figures(path, book) for path in paths]
@@ -123,7 +123,7 @@ def _needs_figure(resource: Resource) -> bool:
 
 
 class _Tiers:
-    """The tier that a resource, or machines that share the work, make."""
+    """The tier formed by a resource, or by machines that share the work."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._machines = {each.resource.address: each for each in inventory.machines}
@@ -179,9 +179,9 @@ def _compute_tier(machines: list[Machines]) -> Tier | None:
 
 
 def _spread(machines: Machines, zones: int, count: int, *, sure: bool) -> Tier | None:
-    """Zones fail apart from each other, machines in one zone together: 1 - (1 - a)^zones, never
-    above the provider's own figure for two or more zones. An agreement that covers two or more
-    zones alone says nothing of one."""
+    """Zones fail independently, machines in one zone together: 1 - (1 - a)^zones, never above the
+    provider's own figure for two or more zones. An agreement that covers only two or more zones
+    doesn't apply to one."""
     service = {"asg": "ec2", "eks_nodes": "ec2"}.get(machines.service, machines.service)
     apart = min(zones, count)
     whole = published_sla(service, shape="zones")

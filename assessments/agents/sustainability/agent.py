@@ -1,4 +1,5 @@
-"""The sustainability agent: energy and carbon a month, a cleaner region, a thriftier processor."""
+"""The sustainability agent: energy and carbon a month, a cleaner region, a more efficient
+processor."""
 
 from __future__ import annotations
 
@@ -32,11 +33,11 @@ from assessments.agents.types import (
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     """Estimate kWh and kgCO2e a month by the Cloud Carbon Footprint methodology.
 
-    Each component runs on the grid of its resource's region, or of the scope's where it has none.
-    Score: 50 x the share of the regions held whose grid is no cleaner, weighted by energy, + 50 x
-    attainable kWh / present kWh, where attainable is with the processors suggested; with a carbon
-    budget times min(1, budget / carbon). Without a
-    component whose energy can be told: NOT_ASSESSED.
+    Each component runs on the grid of its resource's region, or of the scope's if it has none.
+    Score: 50 x the share of the regions in our data whose grid is no cleaner, weighted by energy,
+    + 50 x attainable kWh / present kWh, where attainable is with the suggested processors; with a
+    carbon budget, times min(1, budget / carbon). If no component's energy can be determined:
+    NOT_ASSESSED.
     """
     wanted = data.requirements
     region = region_of(wanted, data.resources)
@@ -66,8 +67,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where each component runs: its own region, else the scope's, by the cloud. Cost and carbon
-    take the same."""
+    """Where each component runs: its own region, otherwise the scope's, by cloud. Cost and carbon
+    use the same."""
 
     region: Region
     resources: Places
@@ -83,7 +84,7 @@ class Whereabouts:
         return Place(provider, own or self.regions[cloud_of(usage.resource)])
 
     def usual(self, usages: list[Usage]) -> Place:
-        """The scope's region; where that is assumed, the one that uses most energy."""
+        """The scope's region; if that is assumed, the one that uses the most energy."""
         if not self.region.assumed:
             return Place(provider_with(self.region.name), self.region.name)
         used: dict[Place, float] = {}

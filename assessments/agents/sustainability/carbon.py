@@ -1,11 +1,11 @@
 """Energy and carbon by the methodology of Cloud Carbon Footprint
 (cloudcarbonfootprint.org/docs/methodology).
 
-Compute: watts a vCPU = min + utilisation x (max - min); kWh = watts x vCPUs x hours / 1000 x PUE.
+Compute: watts a vCPU = min + utilization x (max - min); kWh = watts x vCPUs x hours / 1000 x PUE.
 Storage: kWh = TB x hours x Wh per TB-hour / 1000 x copies x PUE. Network: kWh = GB x kWh per GB.
 Carbon: kgCO2e = kWh x the grid's kgCO2e a kWh (location-based). Not counted: graphics processors,
-memory beyond what comes with the processor, the making of the hardware, and what managed services
-run out of sight.
+memory beyond what comes with the processor, hardware manufacturing, and what managed services run
+behind the scenes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OUTLIERS = {"Sandy Bridge", "Ivy Bridge"}
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """kWh a month, and how they were made."""
+    """kWh a month, and how they were calculated."""
 
     kwh: float
     formula: str
@@ -57,7 +57,7 @@ def compute_energy(
 
 
 def storage_energy(gigabytes: float, *, disk: bool, copies: int, provider: str = "aws") -> Energy:
-    """A month of ``gigabytes`` on solid state, or on a spinning ``disk``, held in ``copies``."""
+    """A month of ``gigabytes`` on solid state, or on a spinning ``disk``, stored in ``copies``."""
     data = _data()
     pue = data["clouds"][provider]["pue"]
     rate = data["hdd_wh_per_tb_hour" if disk else "ssd_wh_per_tb_hour"]
@@ -70,19 +70,19 @@ def storage_energy(gigabytes: float, *, disk: bool, copies: int, provider: str =
 
 
 def disk_copies(provider: str) -> int:
-    """How often the provider keeps each block of a disk."""
+    """How many copies of each block of a disk the provider keeps."""
     return int(_data()["clouds"][provider]["disk_copies"])
 
 
 def network_energy(gigabytes: float) -> Energy:
-    """A month's traffic. The coefficient is the methodology's for traffic between data centres: a
+    """A month's traffic. The coefficient is the methodology's for traffic between data centers: a
     lower bound."""
     rate = _data()["network_kwh_per_gb"]
     return Energy(gigabytes * rate, f"{gigabytes:g} GB x {rate} kWh")
 
 
 def default_utilisation() -> float:
-    """The methodology's mean CPU utilisation where none is known, 0..1."""
+    """The methodology's mean CPU utilization if none is known, 0..1."""
     return float(_data()["default_utilisation_percent"]) / 100
 
 
@@ -92,7 +92,7 @@ def has_own_constants(instance_type: str) -> bool:
 
 
 def source() -> str:
-    """The methodology and its constants of power."""
+    """The methodology and its power constants."""
     fields = header(DATA)
     return f"{load(DATA)['header']['power_source']} ({fields.url})"
 
@@ -102,9 +102,9 @@ def sources() -> str:
 
 
 def _watts(provider: str, family: str) -> tuple[float, float, str]:
-    """Idle and full watts of one vCPU: over the processors the family may run on, the mean, or the
-    median where Sandy or Ivy Bridge are among them, which use far more than the others
-    (FootprintEstimate.ts, getWattsByAverageOrMedian); else the provider's average."""
+    """Idle and full watts of one vCPU: the mean over the processors the family may run on, or the
+    median if Sandy or Ivy Bridge are among them, which use far more than the others
+    (FootprintEstimate.ts, getWattsByAverageOrMedian); otherwise the provider's average."""
     data = _data()
     cloud = data["clouds"][provider]
     processors = cloud["families"].get(family)

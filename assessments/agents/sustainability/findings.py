@@ -1,4 +1,4 @@
-"""A thriftier processor and a cleaner region, as findings."""
+"""Findings for a more efficient processor and a cleaner region."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def region_findings(usual: Region, usages: list[Usage]) -> Iterator[AgentFinding
 
 
 def _cleaner(place: Place, kwh: float, resource: Resource) -> Iterator[AgentFinding]:
-    """The provider's cleanest grid in the same part of the world, where it emits at most
-    ``CLEANER`` of the present one."""
+    """The provider's cleanest grid in the same part of the world, if it emits at most ``CLEANER``
+    of the present one."""
     factors, region = grid_factors(place.provider), place.region
     near = sorted(
         (value, name)
@@ -120,15 +120,15 @@ def _cleaner(place: Place, kwh: float, resource: Resource) -> Iterator[AgentFind
 
 
 def _area(provider: str, region: str) -> str:
-    """The part of the world, by the region's name; on Azure the names say only the country, so
-    that these stand by themselves."""
+    """The part of the world, by the region's name; Azure's names contain only the country, so
+    those have a table of their own."""
     if provider != "azure":
         return region.split("-")[0]
     return next((area for area, names in AZURE_AREAS.items() if region in names), region)
 
 
 def budget_findings(kg: float, budget: float | None) -> Iterator[AgentFinding]:
-    """Over the carbon budget: high from half as much again, else medium, as with the cost's."""
+    """Over the carbon budget: high from 50 % over, otherwise medium, as with the cost's."""
     if budget is None or round(kg, 2) <= budget:
         return
     yield finding_about(
@@ -151,5 +151,5 @@ def budget_findings(kg: float, budget: float | None) -> Iterator[AgentFinding]:
 
 
 def _severity(share: float) -> Severity:
-    """By share of all energy: 10 % and more low, else information."""
+    """By share of all energy: 10 % or more low, otherwise info."""
     return Severity.LOW if share >= 0.1 else Severity.INFO

@@ -1,4 +1,4 @@
-"""How much carbon a kilowatt-hour carries where a resource runs (carbon.json, each region's figure
+"""The carbon intensity of a kilowatt-hour where a resource runs (carbon.json, each region's figure
 with its origin and period)."""
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Place:
 
 
 def grid_factor(place: Place) -> tuple[float, str]:
-    """kgCO2e a kWh of the grid at ``place`` (location-based, production), and its source; where
-    none is held, the mean of the provider's regions."""
+    """kgCO2e a kWh of the grid at ``place`` (location-based, production), and its source; if
+    we have none, the mean of the provider's regions."""
     rows = _rows(place.provider)
     if row := rows.get(place.region):
         return float(row[0]), _cited(place.region, row)
@@ -40,7 +40,7 @@ def grid_factors(provider: str) -> dict[str, float]:
 
 
 def provider_with(region: str) -> str:
-    """The provider that has a region of this name; ``aws`` where none is known to."""
+    """The provider that has a region of this name; ``aws`` if no provider is known to have it."""
     return next((each for each in ("aws", "azure", "gcp") if region in _rows(each)), "aws")
 
 

@@ -48,7 +48,7 @@ def result_of(
     utilisation: float,
     left_out: list[Resource],
 ) -> AgentResult:
-    """``region`` is that of what names none of its own."""
+    """``region`` is that of components that name none of their own."""
     kwh, kg = sum(each.energy.kwh for each in usages), sum(each.kg for each in usages)
     grids = _grids(usages)
     findings = list(processor_findings(usages, kwh)) if kwh else []
@@ -121,7 +121,7 @@ def _kg(usages: list[Usage]) -> float:
 
 
 def _good(usages: list[Usage], budget: float | None) -> float:
-    """Half for the grids, half for the processors, cut to the budget's share: 0..1."""
+    """Half for the grids, half for the processors, capped by the budget: 0..1."""
     kg = _kg(usages)
     return _good_energy(usages) * (min(1.0, budget / kg) if budget and kg else 1.0)
 

@@ -23,7 +23,7 @@ AZURE_COUNTED = {
     "A": {0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 8: 8, 9: 16, 10: 8, 11: 16},
 }
 AZURE_NUMBERED = ("A", "B", "D", "DC", "E", "EC", "F", "FX", "HB", "HC", "HX", "L", "M")
-"""Families whose names hold their vCPUs; N sizes have accelerators, and G sizes are gone."""
+"""Families whose names contain their vCPUs; N sizes have accelerators, and G sizes are retired."""
 GOOGLE_TYPE = re.compile(
     r"(?:db-)?(?:([a-z]\d+[a-z]?)-)?(?:standard|highmem|highcpu|custom|megamem|ultramem|hypermem)"
     r"-(\d{1,3})(?:-\w+)*"
@@ -39,7 +39,7 @@ GOOGLE_SHARED = {
 
 @dataclass(frozen=True, slots=True)
 class Processors:
-    """``vcpus`` of a machine; a share of one where cores are shared. ``family`` is the key of
+    """``vcpus`` of a machine; a fraction if cores are shared. ``family`` is the key of
     carbon.json's families."""
 
     vcpus: float

@@ -1,4 +1,4 @@
-"""The energy of each declared component, and of the processor that would do with less."""
+"""The energy of each declared component, and of the processor that would use less."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def usages_of(inventory: Inventory, utilisation: float) -> Iterator[Usage]:
 
 
 def _database(database: Database, utilisation: float) -> Iterator[Usage]:
-    """A server and its storage, twice with a standby. Of Cloud SQL the server alone, as its
-    storage grows by itself."""
+    """A server and its storage, doubled with a standby. For Cloud SQL only the server, as its
+    storage grows automatically."""
     copies = 2 if database.multi_zone else 1
     if database.service in ("rds", "cloudsql") and database.instance_class:
         prefix = "db." if database.service == "rds" else "db-"

@@ -33,7 +33,7 @@ TIERS = (
     (16384, 70),
     (32767, 80),
 )
-"""Largest GiB, and the number in the tier's name."""
+"""Maximum size in GiB, and the number in the tier's name."""
 SMALLEST_HDD = 4
 
 
@@ -49,7 +49,7 @@ def tier_of(storage: str, gigabytes: float) -> str | None:
 def disk_entry(
     resource: Resource, part: str, disk: Mapping[str, Any], count: int, region: str
 ) -> Entry:
-    """``count`` disks alike. ``disk`` is the block that declares them."""
+    """``count`` identical disks. ``disk`` is the block that declares them."""
     size = number(disk.get("disk_size_gb"))
     storage = text(
         disk.get("storage_account_type") or disk.get("managed_disk_type") or "Standard_LRS"

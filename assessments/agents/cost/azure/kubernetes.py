@@ -1,7 +1,7 @@
 """Clusters of Azure Kubernetes Service and their node pools.
 
 Nodes cost what their virtual machines and OS disks cost; an autoscaled pool is priced at its
-minimum. The cluster's management is free in the tier Free and billed by the hour in the others
+minimum. Cluster management is free in the Free tier and billed by the hour in the others
 (cost_facts.json, ``azure.aks.*``).
 """
 
@@ -51,7 +51,7 @@ def node_pool(resource: Resource, pool: Mapping[str, Any], region: str) -> Itera
 
 
 def _nodes(pool: Mapping[str, Any]) -> int | None:
-    """The least that runs."""
+    """The minimum number that runs."""
     scaled = first(pool, "auto_scaling_enabled", "enable_auto_scaling", default=False)
     if flag(scaled):
         return whole(first(pool, "min_count", "node_count"))

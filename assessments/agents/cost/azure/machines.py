@@ -2,7 +2,7 @@
 
 Price: hours of a month x the size's pay-as-you-go price for Linux in the region (azure.json.gz,
 Microsoft's Retail Prices API); Windows adds its license by the hour, unless Azure Hybrid Benefit
-brings one along. Spot capacity has no list price.
+supplies one. Spot capacity has no list price.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 OPEN = "can't be determined from the code"
 OWN_LICENSE = ("windows_server", "windows_client")
-"""Values of ``license_type`` that bring a Windows license along (Microsoft Learn, "Azure Hybrid
-Benefit for Windows Server")."""
+"""Values of ``license_type`` that supply a Windows license (Microsoft Learn, "Azure Hybrid Benefit
+for Windows Server")."""
 OPEN_LICENSE = (
     "no price is held for the Windows license of {size}: Microsoft's Windows price would settle it"
 )
@@ -39,8 +39,8 @@ OPEN_LICENSE = (
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """How alike machines are bought. ``system`` is Linux or Windows, ``count`` None where it is
-    open, ``spot`` None where whether they are can't be determined."""
+    """How identical machines are purchased. ``system`` is Linux or Windows, ``count`` None if
+    unknown, ``spot`` None if it can't be determined."""
 
     size: str | None
     count: int | None
@@ -57,7 +57,7 @@ def machine_price(size: str, region: str) -> Price | None:
 
 
 def license_price(size: str) -> Price | None:
-    """USD an hour of the Windows license of a size; None where it isn't known."""
+    """USD an hour of the Windows license of a size; None if unknown."""
     usd = windows_fee(size)
     return Price(Decimal(str(usd)), windows_source(size), *windows_list()) if usd else None
 
@@ -65,8 +65,8 @@ def license_price(size: str) -> Price | None:
 def virtual_machine(
     resource: Resource, attributes: Mapping[str, Any], region: str
 ) -> Iterator[Entry]:
-    """``azurerm_linux_virtual_machine`` and its kin, alone or as a scale set, with their disks. An
-    ephemeral OS disk is the host's own and costs nothing."""
+    """``azurerm_linux_virtual_machine`` and similar, alone or as a scale set, with their disks. An
+    ephemeral OS disk is part of the host and costs nothing."""
     bought = _bought(resource.type, attributes)
     yield from compute(resource, bought, region)
     count = bought.count or 0
@@ -135,7 +135,7 @@ def _bought(kind: str, attributes: Mapping[str, Any]) -> Bought:
 
 
 def _count(kind: str, attributes: Mapping[str, Any], sku: Mapping[str, Any]) -> int | None:
-    """A scale set's machines; without a number the provider makes none (registry.terraform.io,
+    """A scale set's machines; without a number the provider creates none (registry.terraform.io,
     azurerm 4, ``instances``)."""
     if not kind.endswith("_scale_set"):
         return 1
@@ -145,7 +145,7 @@ def _count(kind: str, attributes: Mapping[str, Any], sku: Mapping[str, Any]) -> 
 
 
 def _system(kind: str, attributes: Mapping[str, Any]) -> str:
-    """Windows where the type, the profile or the image says so."""
+    """Windows if the type, the profile or the image says so."""
     profile = block(attributes.get("os_profile"))
     image = block(first(attributes, "storage_image_reference", "source_image_reference"))
     publisher = (text(image.get("publisher")) or "").lower()

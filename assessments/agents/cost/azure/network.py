@@ -1,6 +1,5 @@
-"""Network of Azure by the hour: public addresses, NAT gateways, firewalls, bastions, private
-endpoints, gateways of applications (cost_facts.json, ``azure.*``). What they carry is billed
-besides."""
+"""Azure networking billed by the hour: public addresses, NAT gateways, firewalls, bastions, private
+endpoints, application gateways (cost_facts.json, ``azure.*``). Traffic is billed separately."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ CARRIED = "data processed"
 
 
 def public_ip(resource: Resource, attributes: Mapping[str, Any], region: str) -> Iterator[Entry]:
-    """The tier Global has a price of its own, as has the retired kind Basic."""
+    """The Global tier has a price of its own, as does the retired Basic kind."""
     kind = (text(declared(attributes, "sku", "Standard")) or "unknown").lower()
     tier = (text(declared(attributes, "sku_tier", "Regional")) or "unknown").lower()
     key = f"azure.public_ip.{kind}.hour" if tier == "regional" else f"azure.public_ip.{tier}.hour"

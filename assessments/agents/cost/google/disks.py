@@ -25,7 +25,7 @@ def disk_entry(
     *,
     regional: bool = False,
 ) -> Entry:
-    """``count`` disks alike. ``kind`` is None where it is open, ``gigabytes`` where the image or
+    """``count`` identical disks. ``kind`` is None if unknown, ``gigabytes`` if the image or
     snapshot sets the size."""
     if gigabytes is None:
         why = "its size is set by the image or snapshot: declare it"

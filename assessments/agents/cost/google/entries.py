@@ -47,7 +47,7 @@ def _address(
     region: str,
     resources: Mapping[str, Resource],
 ) -> Iterator[Entry]:
-    """An external address costs least while a machine uses it; an internal one nothing."""
+    """An external address costs least while a machine uses it; an internal one is free."""
     if text(declared(attributes, "address_type", "EXTERNAL")) != "INTERNAL":
         cited = f"external IPv4 address in use in {region}"
         yield _hourly(resource, "external IPv4 address", address_price(region), cited, region)

@@ -2,8 +2,8 @@
 
 The cluster's fee is by the hour (cost_facts.json, ``google.gke.hour``). Nodes cost what their
 machines and boot disks cost, in each zone: a regional cluster has three unless it names its own
-(GKE documentation, "Regional clusters"). Without a declaration a node is an e2-medium with 100 GB
-of pd-balanced (registry.terraform.io, google_container_cluster, ``node_config``; GKE documentation,
+(GKE documentation, "Regional clusters"). By default a node is an e2-medium with 100 GB of
+pd-balanced (registry.terraform.io, google_container_cluster, ``node_config``; GKE documentation,
 "Custom boot disks").
 """
 
@@ -69,7 +69,7 @@ def node_pool(
 
 
 def _nodes(resource: Resource, pool: Mapping[str, Any], zones: int, region: str) -> Iterator[Entry]:
-    """``zones`` is 0 where it can't be determined: then one is priced, as the least."""
+    """``zones`` is 0 if it can't be determined: then one is priced, as the minimum."""
     node = block(pool.get("node_config"))
     each, total = _count(pool)
     count = total if total is not None else None if each is None else each * max(1, zones)
@@ -85,7 +85,7 @@ def _nodes(resource: Resource, pool: Mapping[str, Any], zones: int, region: str)
 
 
 def _count(pool: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Nodes in each zone, and in all of them where the autoscaler's total says so."""
+    """Nodes in each zone, or in all of them together if the autoscaler states a total."""
     scaling = block(pool.get("autoscaling"))
     if scaling.get("total_min_node_count") is not None:
         return None, whole(scaling["total_min_node_count"])
@@ -98,7 +98,7 @@ def _count(pool: Mapping[str, Any]) -> tuple[int | None, int | None]:
 
 
 def _zones(attributes: Mapping[str, Any]) -> int:
-    """How many zones nodes run in; 0 where that is open."""
+    """How many zones nodes run in; 0 if unknown."""
     named = listed(attributes.get("node_locations"))
     place = text(attributes.get("location") or attributes.get("zone") or attributes.get("region"))
     zonal = bool(place and GOOGLE_ZONE.fullmatch(place))

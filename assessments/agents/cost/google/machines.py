@@ -1,8 +1,8 @@
-"""Machines of Compute Engine, alone and in managed groups.
+"""Compute Engine machines, alone and in managed groups.
 
-Price: hours of a month x the type's price for a machine that runs all month (google.json.gz), with
-the license of Windows, RHEL or SLES beside it. Spot machines have no list price, and accelerators
-that are added to a machine none here; types that bring theirs (A2, G2) include it.
+Price: hours of a month x the type's price for a machine that runs all month (google.json.gz), plus
+the license of Windows, RHEL or SLES. Spot machines have no list price, and accelerators added to a
+machine have none here; types that come with theirs (A2, G2) include it.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _SYSTEMS = {
 }
 SYSTEM_NAMES = {"windows": "Windows", "rhel": "RHEL", "sles": "SLES"}
 STANDARD_BY_DEFAULT = ("a2", "c2", "c2d", "e2", "f1", "g1", "m1", "n1", "n2", "n2d", "t2d")
-"""Families whose disks are pd-standard unless another type is declared; newer ones don't take it
+"""Families whose disks are pd-standard unless another type is declared; newer ones don't support it
 (Compute Engine API, ``disks[].initializeParams.diskType``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """How alike machines are bought. ``system`` is a key of SYSTEM_NAMES, empty for Linux without a
-    fee; ``spot`` is None where whether they are can't be determined."""
+    """How identical machines are purchased. ``system`` is a key of SYSTEM_NAMES, empty for Linux
+    without a fee; ``spot`` is None if it can't be determined."""
 
     machine_type: str | None
     count: int | None
@@ -93,7 +93,7 @@ def managed_group(
     region: str,
     resources: Mapping[str, Resource],
 ) -> Iterator[Entry]:
-    """Machines made from a template: as many as ``target_size`` says, else an autoscaler's
+    """Machines created from a template: ``target_size`` of them, otherwise an autoscaler's
     minimum."""
     template = _template(resource, resources)
     if template is None:
@@ -145,7 +145,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
 
 
 def is_spot(attributes: Mapping[str, Any]) -> bool | None:
-    """Of a node's configuration or of a scheduling block."""
+    """The purchase declared by a node's configuration or by a scheduling block."""
     model = declared(attributes, "provisioning_model", "STANDARD")
     marks = [flag(declared(attributes, key, False)) for key in ("preemptible", "spot")]
     if True in marks or model == "SPOT":
@@ -194,7 +194,7 @@ def _beside(
 
 
 def _disk_type(declared: object, machine_type: str | None) -> str | None:
-    """``pd-ssd`` of a name or a link; the family's default where nothing is declared."""
+    """``pd-ssd`` from a name or a link; the family's default if nothing is declared."""
     if declared is None:
         family = (machine_type or "").partition("-")[0]
         return "pd-standard" if family in (*STANDARD_BY_DEFAULT, "custom") else None
