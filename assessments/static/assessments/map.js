@@ -1,6 +1,6 @@
 /**
- * The map of a run: zoom, pan, search while typing, tracing of paths, arrow keys, and following links without leaving
- * the place. The server draws, folds and finds; without this script the same links and the form do so by whole pages.
+ * The map of a run: zoom, pan, search while typing, tracing of paths, arrow keys, and following links without losing
+ * the position. The server draws, folds and searches; without this script the same links and form load whole pages.
  */
 const STEP = 1.25
 const LEAST = 0.15
@@ -50,13 +50,13 @@ function showEntry() {
   area.scrollBy(entry.left - frame.left - area.clientWidth / 4, entry.top - frame.top - area.clientHeight / 2)
 }
 
-/** The size that the drawing has at 100 %, whatever its attributes were made since. */
+/** The drawing's size at 100 %, whatever its attributes have been set to since. */
 function natural() {
   const box = drawing()?.viewBox.baseVal
   return box && { width: box.width, height: box.height }
 }
 
-/** As large as the view is wide, but readable: what is larger is scrolled. */
+/** As wide as the view, but readable: anything larger is scrolled. */
 function fitting() {
   return Math.max(READABLE, Math.min(1, (view().clientWidth - 2) / natural().width))
 }
@@ -78,7 +78,7 @@ function draw() {
   svg.dataset.zoom = scale.toFixed(2)
 }
 
-/** Changes the scale and keeps what is at (x, y) of the view where it is. */
+/** Changes the scale, keeping the point at (x, y) of the view in place. */
 function scaleTo(wanted, x = view().clientWidth / 2, y = view().clientHeight / 2) {
   const before = zoom || fitting()
   zoom = Math.min(MOST, Math.max(LEAST, wanted))
@@ -113,12 +113,12 @@ function onSubmit(event) {
   go(`?${asked}`)
 }
 
-/** One after another: an answer that was on its way must not replace that of a later choice. */
+/** One after another: a pending response must not replace that of a later choice. */
 function go(href) {
   turn = turn.then(() => load(href)).catch(() => location.assign(href))
 }
 
-/** Takes over the server's page for another choice; the focus and the place on the map stay. */
+/** Adopts the server's page for another choice; the focus and the position on the map stay. */
 async function load(href) {
   const address = new URL(href, location.href)
   const area = view()
@@ -142,7 +142,7 @@ function find(place) {
   return document.getElementById(place) ?? view()?.querySelector(`[data-box="${CSS.escape(place)}"] a`)
 }
 
-/** The picked resource comes into view, on the map and beside it. */
+/** Brings the selected resource into view, on the map and beside it. */
 function showPicked() {
   const box = drawing()?.querySelector(".box.on")
   if (!box) return
@@ -161,7 +161,7 @@ function center(box) {
   if (!isSeen) area.scrollTo(x - area.clientWidth / 2, y - area.clientHeight / 2)
 }
 
-/** Marks what matches while a person types; Enter asks the server, which also looks into folded groups. */
+/** Highlights matches while a person types; Enter asks the server, which also searches folded groups. */
 function mark() {
   const svg = drawing()
   if (!svg) return
@@ -177,7 +177,7 @@ function mark() {
   said.textContent = words ? `${count} drawn ${count === 1 ? "box matches" : "boxes match"}. Enter searches folded groups, too.` : ""
 }
 
-/** Lights what a path, or the lines of a resource, touch. */
+/** Highlights everything that a path, or the lines of a resource, touch. */
 function trace(target) {
   if (!(target instanceof Element)) return
   const svg = drawing()
@@ -257,7 +257,7 @@ function letGo() {
   view()?.classList.remove("dragging")
 }
 
-/** With Ctrl, or a pinch, which browsers report so. The wheel alone scrolls. */
+/** With Ctrl, or a pinch, which browsers report the same way. The wheel alone scrolls. */
 function onWheel(event) {
   if (!event.ctrlKey || !event.target.closest?.("#map-view")) return
   event.preventDefault()

@@ -1,4 +1,4 @@
-/** Sending a form with its files in the background, once at a time, and showing what the server refused. */
+/** Sends a form with its files in the background, one request at a time, and shows what the server refused. */
 import { morph } from "../tasks_ui/morph.js"
 
 /** `files`: path -> File. `onRefused` is called once the page shows why the server refused the form. */
@@ -7,7 +7,7 @@ export function send(form, files, { onRefused }) {
   form.dataset.sent = "once"
   const button = form.querySelector("#analyze")
   button.textContent = "Sending"
-  const request = new XMLHttpRequest() // fetch does not say how much was sent
+  const request = new XMLHttpRequest() // fetch does not report upload progress
   request.upload.onprogress = ({ loaded, total }) =>
     (button.textContent = `Sending ${Math.floor((100 * loaded) / Math.max(1, total))}\u00a0%`)
   request.onload = () => answered(request, form, onRefused)
@@ -52,7 +52,7 @@ function failed(form, onRefused, reason) {
   onRefused()
 }
 
-/** Put the note above the form, in place of an earlier one, and go to it. */
+/** Put the note above the form, replacing an earlier one, and go to it. */
 function showErrors(form, note) {
   document.getElementById("errors")?.remove()
   if (!note) return

@@ -1,6 +1,6 @@
 /**
- * Dropping, choosing and removing files. The form is sent with the files that are listed, in the background: a browser
- * does not send the files of a refused form again, so the page stays, and shows what the server's rendering says.
+ * Dropping, choosing and removing files. The form is sent in the background, with the listed files: a browser does not
+ * resend the files of a refused form, so the page stays, and shows the messages from the server's rendering.
  */
 import { send } from "./send.js"
 
@@ -133,7 +133,7 @@ function kindOf(path) {
   return /\.(ya?ml|json|template)$/.test(name) ? "Detected by content" : "Unsupported file type"
 }
 
-/** What will be assessed, as far as the form can tell. */
+/** What will be assessed, as far as the form knows. */
 function ready() {
   const given = (name) => (name === "files" ? files.size > 0 || form.elements.paste.value.trim() : form.elements[name]?.value.trim())
   const holds = (need) => need.split("&").every((part) => part.split("|").some(given))

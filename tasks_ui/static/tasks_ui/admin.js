@@ -1,8 +1,8 @@
 /**
- * The operators' pages, live. In the list, progress frames move bars at once, and after an event the server is asked
- * for the cells of the rows that are shown: rows never come, go or move by themselves, so that what an operator has
- * marked stays what it was. Other pages take over their newer rendering. Where no frames arrive, or this person may not
- * have them, the server is asked every few seconds. Nobody is asked while the page is hidden.
+ * The operators' pages, live. In the list, progress frames move bars at once, and after an event the cells of the
+ * visible rows are requested from the server: rows never appear, disappear or move by themselves, so that an operator's
+ * selection stays what it was. Other pages adopt their newer rendering. If no frames arrive, or this person may not
+ * receive them, the server is polled every few seconds. Nothing is requested while the page is hidden.
  */
 import { ask } from "./ask.js"
 import { drawProgress } from "./bars.js"
@@ -40,7 +40,7 @@ function start() {
   tick()
 }
 
-/** A page of figures says how often it is read again, and follows no task. */
+/** A page of figures sets how often it is reloaded, and follows no task. */
 function isCalm() {
   return page()?.hasAttribute("data-every") ?? false
 }
@@ -61,7 +61,7 @@ function onFrame(frame) {
   if (frame.type === "caught_up" && frame.scope === "all") {
     isFollowing = true
     isForbidden = false
-    soon() // what changed between the rendering of the page and this moment
+    soon() // changes since the page was rendered
     return describe()
   }
   if (frame.type === "progress") return move(frame)
@@ -77,13 +77,13 @@ function move(frame) {
   }
 }
 
-/** An event of a task that is shown, or of a part of it. */
+/** An event of a visible task, or of a part of it. */
 function concerns({ task_id, data }) {
   if (page()) return !page().dataset.livePage || document.querySelector(`[data-live-page="${CSS.escape(task_id)}"], [data-task="${CSS.escape(task_id)}"]`) !== null || data.task_id === page().dataset.livePage
   return [task_id, data.task_id].some((id) => id && document.querySelector(`[data-task="${CSS.escape(id)}"]`))
 }
 
-/** A task that came after the list was made is counted, not shown: the list stands still. */
+/** A task created after the list was rendered is counted, not shown: the list doesn't move. */
 function arrived(task) {
   if (page()) return soon()
   if (new Date(task.created_at) < new Date(note.dataset.made)) return // an older one, of another filter or page, that stirred
@@ -99,7 +99,7 @@ function soon() {
   }, Math.max(30, NOT_BEFORE_MS - (Date.now() - askedAt)))
 }
 
-/** Read what is shown from the server again. Rejects where that fails. */
+/** Reload what is shown from the server. Rejects if that fails. */
 async function renew() {
   askedAt = Date.now()
   const number = ++asked
@@ -134,7 +134,7 @@ function showRows(rows) {
   }
 }
 
-/** Take over the newer content of a cell, keeping its progress element. */
+/** Adopt the newer content of a cell, keeping its progress element. */
 function fill(cell, html) {
   if (!cell) return
   const fresh = cell.cloneNode(false)

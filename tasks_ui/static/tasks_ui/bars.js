@@ -1,6 +1,6 @@
 /**
  * Bars, and the numbers and words beside them, moved by frames. A bar and its number are drawn together from one frame,
- * the number of a whole run from the bars of its stages, so that they agree. Within an attempt nothing goes back.
+ * the number of a whole run from the bars of its stages, so that they agree. Within an attempt nothing moves backwards.
  */
 const ACTIVE = new Set(["PENDING", "STARTED", "PROGRESS", "RETRY", "CANCELLING"])
 
@@ -18,13 +18,13 @@ export function drawProgress({ id, current, total, attempt, message }) {
   drawNumber()
 }
 
-/** What is running moves, and only ahead. */
+/** Only running tasks move, and only forwards. */
 function isForward(bar, current, total) {
   if (bar.dataset.state === "STARTED") return true
   return bar.dataset.state === "PROGRESS" && (!bar.hasAttribute("value") || current / total >= bar.value / bar.max)
 }
 
-/** The first number of a run that was counting its work: it is running now. */
+/** The first number of a run that was still counting its work: it is running now. */
 function turnRunning(bar, row) {
   bar.dataset.state = "PROGRESS"
   if (row.dataset.state !== "STARTED") return
@@ -63,7 +63,7 @@ function drawStage(row) {
   if (percent > stage.value) stage.value = percent
 }
 
-/** The part of a lane's work that is done, 0..1; one that has ended is done. */
+/** The fraction of a lane's work that is done, 0..1; a lane that has ended is done. */
 function shareOf(lane) {
   const bar = lane.querySelector("progress")
   if (!bar || !ACTIVE.has(bar.dataset.state)) return 1

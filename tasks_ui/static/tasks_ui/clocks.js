@@ -8,7 +8,7 @@ export function tick() {
     set(time, when(new Date(time.dateTime), new Date(now)))
 }
 
-/** Of what is not known to go on, no clock counts on. */
+/** Not called while the connection is down: no clock counts on if its run may have ended. */
 function count(now) {
   for (const since of document.querySelectorAll("[data-since]"))
     set(since, clock((now - Date.parse(since.dataset.since)) / 1000))
@@ -20,12 +20,12 @@ function count(now) {
     set(words, leftWords((now - Date.parse(words.dataset.left)) / 1000, share(words), usual(words)))
 }
 
-/** What such runs took, in seconds, where the server knows it. */
+/** What such runs usually take, in seconds, if the server knows it. */
 function usual(element) {
   return element.dataset.usual ? element.dataset.usual.split(" ").map(Number) : null
 }
 
-/** The part of the work that is done, of the run that an element belongs to. */
+/** The fraction of the work that is done, for the run that an element belongs to. */
 function share(element) {
   const number = element.closest(".hero")?.querySelector("[data-number]")
   if (number) return Number(number.textContent) / 100

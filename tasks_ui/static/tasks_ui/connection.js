@@ -1,4 +1,4 @@
-/** Tests, one after another, what live updates need, and says what is wrong and who can fix it. */
+/** Tests what live updates need, one thing after another, and shows what is wrong and who can fix it. */
 import { SOCKET, ask, isSignedIn } from "./ask.js"
 
 const SOCKET_PATIENCE_MS = 5000
@@ -47,7 +47,7 @@ const TESTS = {
   },
 }
 
-/** Opens a socket until `isEnough` says so of a frame. Rejects with words on what went wrong. */
+/** Keeps a socket open until `isEnough` accepts a frame. Rejects with a message about what went wrong. */
 function open(isEnough) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(socketAddress)

@@ -1,8 +1,8 @@
-/** Buttons that copy the text of the `pre` beside them. They stay hidden where the browser has no clipboard. */
+/** Buttons that copy the text of the `pre` beside them. They stay hidden if the browser has no clipboard. */
 
 const BACK_AFTER_MS = 2000
 
-/** Show and serve the buttons of the page as it is now and as it will be. */
+/** Show and handle the buttons that are on the page now, and those added later. */
 export function offerCopies() {
   if (!navigator.clipboard) return
   document.documentElement.classList.add("copies")

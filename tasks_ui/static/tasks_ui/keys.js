@@ -1,4 +1,4 @@
-/** Keys, off while typing, and altogether where a person has turned them off in the list that ? shows. */
+/** Keyboard shortcuts: off while typing, and entirely if a person has turned them off in the list that ? shows. */
 import { clearSelection } from "./selection.js"
 
 const OFF = "keys-off"
@@ -64,7 +64,7 @@ function select() {
   box.click()
 }
 
-/** Clears the selection, else closes what is open. */
+/** Clears the selection, otherwise closes what is open. */
 function clear() {
   if (clearSelection()) return true
   const open = document.querySelector(".find[open]")

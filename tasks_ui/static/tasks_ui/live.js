@@ -1,7 +1,7 @@
 /**
- * Live pages. A page says what it shows: [data-live="mine"] (all of one's tasks) or [data-live="tasks"] with a
+ * Live pages. A page declares what it shows: [data-live="mine"] (all of one's own tasks) or [data-live="tasks"] with a
  * [data-watch] for each task. Progress frames move bars and numbers at once; after a durable event the page asks the
- * server for its newer rendering and takes over what differs, so that HTML is written in one place only.
+ * server for its newer rendering and adopts the differences, so that HTML is written in one place only.
  */
 import { ask } from "./ask.js"
 import { drawNumber, drawProgress } from "./bars.js"
@@ -36,14 +36,14 @@ export function start() {
   tick()
 }
 
-/** A page that shows nothing live asks only whether the server is there. */
+/** A page that shows nothing live only checks whether the server is available. */
 async function onPoll() {
   if (root()) return refresh()
   const answer = await ask("/health/live", { cache: "no-store" })
   if (!answer.ok) throw new Error(answer.status)
 }
 
-/** Watch what the page now shows, and no longer what it showed before. */
+/** Watch what the page shows now, and stop watching what it showed before. */
 function follow() {
   const wanted = new Map()
   for (const mark of document.querySelectorAll("[data-watch]")) wanted.set(mark.dataset.watch, Number(mark.dataset.seq))
@@ -69,12 +69,12 @@ function onFrame(frame) {
   }
 }
 
-/** An event of a part says how far the whole has come; the attempt in it is that of the part. */
+/** A part's event includes the progress of the whole; the attempt in it is the part's. */
 function moveParent({ task_id, data }) {
   if (data.parent_current !== undefined) drawProgress({ id: task_id, current: data.parent_current, total: 100 })
 }
 
-/** A page on certain tasks takes no notice of others; on the list all of one's tasks are news. */
+/** A page about certain tasks ignores others; on the list, all of one's own tasks matter. */
 function concerns(frame) {
   const live = root()?.dataset.live
   if (live === "mine") return true
@@ -85,7 +85,7 @@ function isDrawn(id) {
   return document.querySelector(`[data-task="${CSS.escape(id)}"]`) !== null
 }
 
-/** On the list of runs a part's own change is only movement of its parent. */
+/** On the list of runs, a part's own change only counts as progress of its parent. */
 function isOnlyMovement(frame) {
   return root().dataset.live === "mine" && frame.event.startsWith("child.")
 }
@@ -96,7 +96,7 @@ function soon() {
   const wait = Math.max(30, pause - (Date.now() - refreshedAt))
   refreshTimer = setTimeout(() => {
     refreshTimer = 0
-    if (refreshing) return soon() // what is on its way may be older than this event
+    if (refreshing) return soon() // the pending response may be older than this event
     refresh().catch(() => {
       tookMs = REFRESH_MAX_MS
       soon()
@@ -104,7 +104,7 @@ function soon() {
   }, wait)
 }
 
-/** Take over the server's newer rendering of this page. Rejects when the server can't be reached. */
+/** Adopt the server's newer rendering of this page. Rejects if the server can't be reached. */
 async function refresh() {
   refreshing ??= read()
     .then(
@@ -126,11 +126,11 @@ async function read() {
   if (answer.redirected && new URL(answer.url).pathname !== location.pathname) return location.assign(answer.url)
   if (!answer.ok) throw new Error(answer.status)
   const page = new DOMParser().parseFromString(await answer.text(), "text/html")
-  if (location.href !== asked || root() !== shown) return soon() // the page was filtered meanwhile: this is of the page before
+  if (location.href !== asked || root() !== shown) return soon() // the page was filtered in the meantime: this response is for the previous one
   const fresh = page.querySelector("[data-live]")
   if (!fresh || !shown) return
   if (shown.querySelector("#runs-list:hover, .panel.runs:hover") && movesRows(shown, fresh)) {
-    shown.addEventListener("pointerleave", soon, { once: true }) // nothing moves away under the pointer
+    shown.addEventListener("pointerleave", soon, { once: true }) // nothing moves under the pointer
     return
   }
   const added = morph(shown, fresh)

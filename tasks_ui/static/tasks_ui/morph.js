@@ -1,9 +1,9 @@
 /**
- * Make one piece of the page like the server's newer rendering of it, touching only what differs.
+ * Update one part of the page to match the server's newer rendering of it, touching only the differences.
  *
- * Elements are matched by id, else by place and tag. A progress element is kept and given its value, so that it
+ * Elements are matched by id, otherwise by position and tag. A progress element is kept and given its value, so that it
  * slides, and never slides back within an attempt; an opened <details> stays open; a loaded body stays loaded; what a
- * person types stays. Returns the elements that were added.
+ * person has typed stays. Returns the elements that were added.
  */
 export function morph(old, fresh) {
   const added = []
@@ -25,13 +25,13 @@ function node(old, fresh, outer) {
   if (old.tagName !== "TEXTAREA" && old.tagName !== "SELECT") children(old, fresh, context)
 }
 
-/** The attempt is compared before the attributes of the element that names it are taken over. */
+/** The attempt is compared before the attributes of the element that names it are copied. */
 function within(old, fresh, context) {
   if (!old.hasAttribute("data-attempt")) return context
   return { ...context, isSameAttempt: old.dataset.attempt === fresh.dataset.attempt }
 }
 
-/** Make the attributes those of `fresh`, but for what is a person's or the page's own, and for what is `kept`. */
+/** Copy the attributes of `fresh`, except those that the person or the page controls, and those in `kept`. */
 function attributes(old, fresh, kept) {
   for (const { name, value } of fresh.attributes)
     if (old.getAttribute(name) !== value && name !== "open" && !kept.includes(name)) old.setAttribute(name, value)
@@ -40,8 +40,8 @@ function attributes(old, fresh, kept) {
 }
 
 /**
- * A frame may have come while the rendering was on its way; what it moved is newer: a bar, its row's state, and the
- * words beside it, which agree with it.
+ * A frame may have arrived while the rendering was on its way; what it updated is newer: a bar, its row's state, and
+ * the text beside it, which matches it.
  */
 function isAhead(old, fresh) {
   if (old.tagName === "PROGRESS") return isBarAhead(old, fresh)
@@ -50,7 +50,7 @@ function isAhead(old, fresh) {
   return Boolean(bar && freshBar && isBarAhead(bar, freshBar))
 }
 
-/** Within an attempt work goes from counting to a share, and from a share to a larger one, never back. */
+/** Within an attempt, progress goes from counting to a share, and from a share to a larger one, never back. */
 function isBarAhead(old, fresh) {
   if (old.dataset.state !== "PROGRESS") return false
   if (fresh.dataset.state === "STARTED") return true
@@ -85,7 +85,7 @@ function children(old, fresh, context) {
   }
 }
 
-/** The place of the old node that `next` continues: nameless nodes before it that are of another kind are gone. */
+/** The old node that matches `next`: the nodes before it, which have no id and are of another kind, are removed. */
 function skip(place, next) {
   if (next.nodeType !== Node.ELEMENT_NODE) return place
   let found = place

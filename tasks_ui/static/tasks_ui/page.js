@@ -1,4 +1,4 @@
-/** What every page of a signed-in person does. */
+/** What every page does for a signed-in person. */
 import { start } from "./live.js"
 import { offerCopies } from "./copy.js"
 import { listen } from "./keys.js"
@@ -13,7 +13,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.submitter?.getAttribute("aria-disabled") === "true") event.preventDefault()
 })
-/** The answer to a search is of no use once more was typed: another follows it. */
+/** A search response is useless once more has been typed: another one follows. */
 document.addEventListener("htmx:beforeSwap", (event) => {
   const typed = event.detail.target.querySelector("#q")?.value
   const searched = event.detail.requestConfig.parameters.q

@@ -1,6 +1,6 @@
 /**
- * The command palette: Ctrl K (or Cmd K) lists pages, what can be done on this page, and what the server finds. What
- * the page itself offers is read from its links and buttons, so that nothing is written twice.
+ * The command palette: Ctrl K (or Cmd K) lists pages, the actions on this page, and the server's search results. The
+ * page's own actions are read from its links and buttons, so that nothing is written twice.
  */
 import { ask } from "./ask.js"
 
@@ -57,7 +57,7 @@ function wordsOf(element) {
   return theme + label.replace(/\s+/g, " ").trim()
 }
 
-/** Ask every source. An answer to an earlier question is of no use. */
+/** Query every source. The response to an earlier query is discarded. */
 async function search() {
   const question = ++asked
   const sources = [...dialog.querySelectorAll("[data-source]")]
@@ -109,7 +109,7 @@ function onKey(event) {
     ArrowDown: () => choose(chosen?.nextElementSibling ?? list.firstElementChild),
     ArrowUp: () => choose(chosen?.previousElementSibling ?? list.lastElementChild),
     Enter: () => run(chosen),
-    Escape: () => dialog.close(), // a search field would only empty itself
+    Escape: () => dialog.close(), // a search field would only clear itself
   }
   if (!moves[event.key]) return
   event.preventDefault()

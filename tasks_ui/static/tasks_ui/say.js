@@ -1,4 +1,4 @@
-/** What the page says of itself: how it is connected, and, for those who listen, what has changed. */
+/** Status messages: how the page is connected, and, for screen readers, what has changed. */
 
 const ANNOUNCE_EVERY_MS = 5000
 const SENTENCES = {
@@ -26,7 +26,7 @@ export function announce({ event, data }) {
   }, event.startsWith("task.") ? 0 : ANNOUNCE_EVERY_MS)
 }
 
-/** `isLive`: the page shows what goes on, so that what it shows may be old. */
+/** `isLive`: the page shows live data, so what it shows may be out of date. */
 export function describeConnection(status, { seconds, reason }, isLive = true) {
   const pill = document.getElementById("conn")
   document.body.dataset.conn = pill.dataset.conn = status

@@ -1,4 +1,4 @@
-/** The bar under the filters: how many runs are selected, and what can be done with how many of them. */
+/** The bar under the filters: how many runs are selected, and how many of them each action applies to. */
 
 export function offerSelection() {
   document.addEventListener("change", (event) => event.target.matches(".pick") && drawSelection())
@@ -21,7 +21,7 @@ export function drawSelection() {
   }
 }
 
-/** False where nothing was selected. */
+/** False if nothing was selected. */
 export function clearSelection() {
   const selected = [...document.querySelectorAll(".pick:checked")]
   for (const box of selected) box.checked = false

@@ -1,11 +1,11 @@
 /**
- * The live connection: a WebSocket that reconnects by itself, and HTTP where sockets are blocked.
+ * The live connection: a WebSocket that reconnects by itself, and HTTP if sockets are blocked.
  *
- * Frames are hints. Each durable event carries a seq; the feed asks again from the last one that it has, so none is
- * missed over any cut, and none is handed on twice. What it reports to its listener:
- *   onFrame(frame)            every frame of the protocol that is news
- *   onStatus(name, detail)    "live" | "polling" | "stale" | "offline"; detail: { seconds, reason }, without news for
- *                             so long, or polling so often; reason: why sockets don't work, where that is known
+ * Frames are hints. Each durable event carries a seq; the feed resumes from the last one that it has, so none is missed
+ * when a connection is lost, and none is passed on twice. What it reports to its listener:
+ *   onFrame(frame)            every frame of the protocol that is new
+ *   onStatus(name, detail)    "live" | "polling" | "stale" | "offline"; detail: { seconds, reason }, seconds: time
+ *                             without news, or between polls; reason: why sockets don't work, if known
  *   onPoll()                  read the page's state from the server; a promise
  */
 import { API, SOCKET, ask, isSignedIn } from "./ask.js"
@@ -73,7 +73,7 @@ export class Feed {
     this.#send({ type: "subscribe", scope })
   }
 
-  /** The page could, or could not, read its newer state from the server. */
+  /** Report whether the page could read its newer state from the server. */
   setBehind(isBehind) {
     this.#behindSince = isBehind ? this.#behindSince || Date.now() : 0
     this.#check()
@@ -94,7 +94,7 @@ export class Feed {
     this.#openTimer = setTimeout(() => this.#drop(socket), 1000 * OPEN_PATIENCE_S)
   }
 
-  /** Give up on a socket from which nothing comes. */
+  /** Give up on a socket that sends nothing. */
   #drop(socket) {
     socket.close()
     this.#closed(socket, 0)
@@ -125,7 +125,7 @@ export class Feed {
     for (const [id, seq] of this.#watched) this.#send({ type: "subscribe", task_id: id, after_seq: seq })
     for (const scope of this.#scopes) this.#send({ type: "subscribe", scope })
     this.#say("live")
-    if (this.#wasOpen) this.onPoll().catch(() => {}) // what the cut hid is read from the server at once
+    if (this.#wasOpen) this.onPoll().catch(() => {}) // anything missed while disconnected is read from the server at once
     this.#wasOpen = true
   }
 
@@ -141,7 +141,7 @@ export class Feed {
     if (socket !== this.#socket) return
     this.#socket = null
     clearTimeout(this.#openTimer)
-    if (code === 4401 && (await this.#isSignedOut())) return location.reload() // the server says where to sign in
+    if (code === 4401 && (await this.#isSignedOut())) return location.reload() // the server redirects to the sign-in page
     if (this.#socket) return // connected again meanwhile
     this.#tries += 1
     if ((this.#reason || this.#tries >= FAILURES_TO_POLL) && !this.#polling) this.#poll()
@@ -149,7 +149,7 @@ export class Feed {
     this.#retryTimer = setTimeout(() => this.#connect(), 1000 * wait * (0.5 + Math.random() / 2))
   }
 
-  /** Whether a reload leads to the page to sign in. It is tried once: where it did not help, it never will. */
+  /** Whether a reload leads to the sign-in page. It is tried once: if it did not help, it never will. */
   async #isSignedOut() {
     try {
       if (await isSignedIn()) this.#reason = NO_COOKIE
@@ -158,12 +158,12 @@ export class Feed {
         return true
       }
     } catch {
-      // the server can't be reached: nothing is known
+      // the server can't be reached: unknown
     }
     return false
   }
 
-  /** Ask over HTTP, until a socket opens. */
+  /** Poll over HTTP until a socket opens. */
   async #poll() {
     const round = (this.#polling = {})
     while (this.#polling === round) {
@@ -172,7 +172,7 @@ export class Feed {
     }
   }
 
-  /** The same events over HTTP, and the page's own state with them. */
+  /** The same events over HTTP, along with the page's own state. */
   async #pollOnce() {
     try {
       for (const [id, seq] of this.#watched) await this.#readEvents(id, seq)

@@ -1,4 +1,4 @@
-/** Short notes on what ended where this page does not show it, and, for those who want it, the browser's own. */
+/** Short notes on runs that ended but are not shown on this page, and, if enabled, browser notifications. */
 import { ask } from "./ask.js"
 
 const LIFE_MS = 8000
@@ -8,7 +8,7 @@ const OLD_MS = 60_000
 const WANTED = "notify"
 const told = new Set()
 
-/** Offer, in the account's menu, that the browser says when a run ends. */
+/** Offer, in the account's menu, browser notifications when a run ends. */
 export function offerNotifications() {
   const button = document.getElementById("notify")
   if (!button || !("Notification" in window) || Notification.permission === "denied") return
@@ -26,7 +26,7 @@ function isWanted() {
   return localStorage.getItem(WANTED) === "yes" && Notification.permission === "granted"
 }
 
-/** On the end of a task that the page does not show, ask the server what to say of it. */
+/** When a task that the page does not show ends, ask the server for the note's text. */
 export async function onEnd(frame) {
   if (frame.type !== "event" || !ENDS.has(frame.event) || told.has(frame.task_id)) return
   if (Date.now() - Date.parse(frame.at) > OLD_MS || (isShown(frame.task_id) && !document.hidden)) return
@@ -40,7 +40,7 @@ export async function onEnd(frame) {
   show(toast)
 }
 
-/** The page is about the task, or its row is in sight. */
+/** The page is about the task, or its row is visible. */
 function isShown(id) {
   if (document.querySelector(`[data-watch="${CSS.escape(id)}"]`)) return true
   const row = document.getElementById(`run-${id}`)
@@ -49,7 +49,7 @@ function isShown(id) {
   return box.bottom > 0 && box.top < innerHeight
 }
 
-/** At most AT_ONCE are shown: the oldest gives way, a success before a failure. */
+/** At most AT_ONCE are shown: the oldest is removed, successes before failures. */
 function show(toast) {
   const toasts = document.getElementById("toasts")
   while (toasts.querySelectorAll(".toast").length >= AT_ONCE) {
@@ -77,7 +77,7 @@ const sight = new IntersectionObserver((entries) => entries.some((entry) => entr
   rootMargin: "0px 0px -60px 0px",
 })
 
-/** Findings that came while their list is out of sight: how many, to press, until it is in sight or the run has ended. */
+/** A button with the number of findings that arrived out of sight, until their list is visible or the run has ended. */
 export function countUnseen(findings) {
   const list = document.querySelector("#findings[data-growing]")
   const button = document.getElementById("new-findings")

@@ -11,7 +11,7 @@ const UNITS = [
   [60, "min", 1, "s"],
 ]
 
-/** A span that counts on, in whole seconds and at most two units: `18 s`, `1 min 12 s`, `2 h 5 min`. */
+/** A running time span, in whole seconds and at most two units: `18 s`, `1 min 12 s`, `2 h 5 min`. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds))
   const unit = UNITS.find(([size]) => whole >= size)
@@ -33,8 +33,8 @@ export function when(at, now) {
 }
 
 /**
- * The time that is left, as a range, after `elapsed` seconds in which the part `share` (0..1) was done. `usual`: what
- * such runs took, [least, most] in seconds, or null.
+ * The remaining time, as a range, after `elapsed` seconds in which the fraction `share` (0..1) was done. `usual`: how
+ * long such runs take, [least, most] in seconds, or null.
  */
 export function leftWords(elapsed, share, usual = null) {
   const bounds = left(elapsed, Math.min(0.99, share), usual)
