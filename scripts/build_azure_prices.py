@@ -3,10 +3,10 @@
     python scripts/build_azure_prices.py ZZ_GENERATED.go LIBCLOUD.whl
 
 ZZ_GENERATED.go is pkg/providers/pricing/zz_generated.pricing.go of
-github.com/Azure/karpenter-provider-azure (Apache-2.0), which its maintainers write from Microsoft's
-Retail Prices API: pay as you go, Linux, USD an hour. Its commit goes into the data's header. Left
-out are dedicated hosts (names with ``Type``), promotions and sizes of the first generation's Basic
-tier.
+github.com/Azure/karpenter-provider-azure (Apache-2.0), which its maintainers generate from
+Microsoft's Retail Prices API: pay as you go, Linux, USD an hour. Its commit is recorded in the
+data's header. Dedicated hosts (names with ``Type``), promotions and first-generation Basic sizes
+are left out.
 
 The fee for Windows is the same in every region, so it is the difference between the Windows and the
 Linux price that most regions have in apache-libcloud's pricing.json (Apache-2.0); a size with fewer
@@ -81,7 +81,7 @@ def header(as_of: str, libcloud_updated: float) -> dict[str, Any]:
 
 
 def machine_prices(source: str) -> dict[str, dict[str, float]]:
-    """USD an hour by size and region, of the generated Go file."""
+    """USD an hour by size and region, from the generated Go file."""
     prices: dict[str, dict[str, float]] = {}
     region = ""
     for line in source.splitlines():

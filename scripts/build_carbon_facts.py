@@ -9,8 +9,8 @@ AzureFootprintEstimationConstants.ts, GcpFootprintEstimationConstants.ts, and th
 family of AWSInstanceTypes.ts, VirtualMachineTypes.ts and MachineTypes.ts, at commit b7a049c7.
 
 Grids (build_carbon_grids.py), the first of these that has the region: greenpick's mean of the last
-twelve months of the grid that serves it; Google's own figure of its region; codecarbon's figure of
-its state or province; greenpick's yearly figure of its country; codecarbon's of its country.
+twelve months of the grid that serves it; Google's own figure for its region; codecarbon's figure
+for its state or province; greenpick's yearly figure for its country; codecarbon's for its country.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ CLOUDS = {
     },
 }
 """``average_watts`` of Google are Cloud Carbon Footprint's medians, which it uses there. Azure's
-accelerators are known by the first letter of the size."""
+accelerators are recognized by the first letter of the size."""
 
 
 def main(wheels: Path) -> None:

@@ -1,8 +1,8 @@
 """The carbon intensity of cloud regions' grids, read from the unpacked wheels of greenpick and
 codecarbon. Used by build_carbon_facts.py.
 
-Where a region stands is public: the providers' lists of regions name its city or state. Which grid
-serves a state is that of the operators' own maps (PJM, MISO, Bonneville).
+The location of a region is public: the providers' lists of regions name its city or state. Which
+grid serves a state comes from the operators' own maps (PJM, MISO, Bonneville).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ZONES = {
     "CA-QC": {"aws": "ca-central-1", "azure": "canadaeast", "gcp": "northamerica-northeast1"},
     "CA-ON": {"azure": "canadacentral", "gcp": "northamerica-northeast2"},
 }
-"""Regions by the grid that serves them, in greenpick's names. ``US-NW-PACW`` is Bonneville's."""
+"""Regions by the grid that serves them, under greenpick's names. ``US-NW-PACW`` is Bonneville's."""
 
 ZONE_NAMES = {
     "US-MIDA-PJM": "PJM",
@@ -131,7 +131,7 @@ COUNTRIES = {
 
 GREENPICK_COUNTRIES = {"AUS": "AU", "IND": "IN", "JPN": "JP", "SGP": "SG"}
 MISSPELT = {"me-cenrtal1": "me-central1"}
-"""A region that codecarbon 3.3.2 spells wrong."""
+"""A region that codecarbon 3.3.2 misspells."""
 
 Row = list[Any]
 """kgCO2e a kWh, key of its origin, place, period."""

@@ -1,4 +1,4 @@
-"""Write assessments/data/checkov_rules.json: what Checkov itself says about each of its rules.
+"""Write assessments/data/checkov_rules.json: Checkov's own description of each of its rules.
 
 Run it with the interpreter of the scanner's environment, which has Checkov:
 
@@ -6,8 +6,8 @@ Run it with the interpreter of the scanner's environment, which has Checkov:
 
 For each rule it takes its category, the types of resources or kinds of objects that it inspects
 (``entities``), and its ``roles``: what a resource of such a type must be for the rule to look at it
-at all. Checkov reports a pass where it does not: for a container that is no kube-apiserver, or for
-a plan of Defender that covers something else. Roles are read from the rules' source. Only facts are
+at all. Checkov reports a pass if it does not: for a container that isn't kube-apiserver, or for a
+Defender plan that covers something else. Roles are read from the rules' source. Only facts are
 taken (Checkov is under the Apache License 2.0).
 """
 
@@ -63,10 +63,10 @@ COMPONENTS = {
     "etcd",
     "kubelet",
 }
-"""Programs of a cluster. A rule that asks for one of them by name in a container's command passes
+"""Programs of a cluster. A rule that looks for one of them by name in a container's command passes
 every other container."""
 DISCRIMINATORS = {"resource_type", "name"}
-"""Arguments by which a rule chooses the resources that it looks at, passing all others."""
+"""Arguments by which a rule selects the resources that it looks at, passing all others."""
 DATA, PROVIDER = "checkov.terraform.checks.data", "checkov.terraform.checks.provider"
 
 

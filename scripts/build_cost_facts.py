@@ -1,12 +1,11 @@
-"""Write assessments/data/cost_facts.json: list prices beside those of machines, kept here where
-each row has its page.
+"""Write assessments/data/cost_facts.json: list prices other than those of machines, maintained
+here, where each row has its page.
 
     python scripts/build_cost_facts.py
 
 A price that isn't known for a region is not in the table: the resource is then listed as unpriced.
 Prices are USD, on demand, without tax and without free tiers unless the row says so. Longer lists
-are in aws_list_prices.py and
-cloud_list_prices.py.
+are in aws_list_prices.py and cloud_list_prices.py.
 """
 
 from __future__ import annotations
@@ -169,12 +168,13 @@ SUPPORT = {
         "ends": {"11": "2024-03-31", "12": "2025-02-28", "13": "2026-02-28"},
     },
 }
-"""The last day without the fee for extended support, by version; what ends after ``judged_on`` is
-still in standard support. RDS PostgreSQL 11 left it a month before the fee began."""
+"""The last day without the fee for extended support, by version; anything that ends after
+``judged_on`` is still in standard support. RDS PostgreSQL 11 left it a month before the fee
+began."""
 
 EGRESS_TIERS = [[100, 0.0], [10_240, 0.09], [51_200, 0.085], [153_600, 0.07], [None, 0.05]]
-"""Up to so many GB in all, USD a GB: to the internet; the first 100 GB a month are free in every
-account."""
+"""Up to this many GB in total, USD a GB: to the internet; the first 100 GB a month are free in
+every account."""
 
 
 def main() -> None:
@@ -251,7 +251,8 @@ def us_east_1() -> list[dict[str, Any]]:
 
 
 def caches() -> list[dict[str, Any]]:
-    """ElastiCache by engine: what Memcached and Valkey cost beside Redis is in aws_list_prices."""
+    """ElastiCache by engine: how Memcached and Valkey prices relate to Redis's is documented in
+    aws_list_prices."""
     prices = {f"redis.cache.{name}": usd for name, usd in REDIS.items()}
     prices |= {f"memcached.cache.{n}": usd for n, usd in REDIS.items() if not n.startswith("r6gd")}
     prices |= {f"valkey.cache.{n}": round(usd * VALKEY_SHARE, 4) for n, usd in REDIS.items()}

@@ -4,21 +4,21 @@
 
 RECENT.go are pkg/providers/pricing/zz_generated.pricing_aws.go and ..._us_gov.go of
 github.com/aws/karpenter-provider-aws (Apache-2.0): AWS's price list of 2026 for us-east-1 and the
-two regions of GovCloud, on-demand Linux. They go first, except for metal types that stand there at
+two GovCloud regions, on-demand Linux. They take precedence, except for metal types listed there at
 the price of dedicated tenancy, 6 to 10 % above the list.
 
 LIST.json is lib/data/pricing/ec2-transformed.json of github.com/lamngockhuong/aws-price (MIT):
 AWS's own price list of 2025 for ten regions, on-demand Linux.
 
 Other regions, and families the lists don't have, are apache-libcloud's pricing.json
-(Apache-2.0). Taken raw it is wrong: prices of dedicated tenancy (6 to 10 % more) and zeros are
+(Apache-2.0). Used raw it is wrong: prices of dedicated tenancy (6 to 10 % more) and zeros are
 mixed in. Within most families EC2's on-demand price is proportional to size (large : xlarge =
-1 : 2), so one rate per size unit is found for each family and region, and each size is priced from
-it. Sizes of families with accelerators have no such rate, but the same relation to each other in
-every region: there the rate is the region's price by the price in us-east-1. A family is dropped,
-and its instances are listed as unpriced, where its sizes don't agree on a rate. P4 and P5 are
-dropped: AWS cut their prices in June 2025, after libcloud's. Each price that is not the source's
-own is marked as repaired.
+1 : 2), so one rate per size unit is determined for each family and region, and each size is priced
+from it. Sizes of families with accelerators have no such rate, but the same ratio to each other in
+every region: there the rate is the region's price divided by the price in us-east-1. A family is
+dropped, and its instances are listed as unpriced, if its sizes don't agree on a rate. P4 and P5 are
+dropped: AWS cut their prices in June 2025, after libcloud's data. Each price that is not the
+source's own is marked as repaired.
 
 scripts/compare_ec2_prices.py measures both repairs against the lists.
 
@@ -44,17 +44,17 @@ from typing import Any
 OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "ec2.json.gz"
 SMALL_SIZES = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0, "xlarge": 8.0}
 LIST_AS_OF = "2025-11-03"
-"""The day the list was taken from AWS (the files beside it name 2025-10-28 to 2025-11-04)."""
+"""The day the list was downloaded from AWS (the files beside it say 2025-10-28 to 2025-11-04)."""
 REGIONS_THAT_AGREE = 3
 ACCELERATED = re.compile(r"(g|p|inf|trn|dl|vt|f)\d")
 CUT = ("p4d", "p4de", "p5", "p5e", "p5en")
 RECENT_COMMIT = "6fc13b523"
 SAME = 1.012
-"""Rates within 1.2 % are one rate: published prices are rounded to four digits."""
+"""Rates within 1.2 % are treated as one: published prices are rounded to four digits."""
 UNEVEN = 1.05
 ABOVE_SURCHARGE = 1.12
 SURCHARGE = (1.05, 1.11)
-"""A higher rate by this factor is that of dedicated tenancy."""
+"""A rate higher by this factor is that of dedicated tenancy."""
 
 
 def main() -> None:
@@ -163,7 +163,7 @@ def listed_prices(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 def recent_prices(
     sources: list[str], listed: dict[str, dict[str, float]]
 ) -> tuple[dict[str, dict[str, float]], str]:
-    """USD an hour by region and type of the generated Go files, and the oldest of their days."""
+    """USD an hour by region and type from the generated Go files, and the oldest of their dates."""
     prices: dict[str, dict[str, float]] = {}
     days = []
     for source in sources:
@@ -180,14 +180,14 @@ def recent_prices(
 
 
 def is_dedicated(name: str, price: float, listed: float | None) -> bool:
-    """Whether a metal type stands at the price of dedicated tenancy."""
+    """Whether a metal type is listed at the price of dedicated tenancy."""
     return listed is not None and ".metal" in name and price / listed > SURCHARGE[0]
 
 
 def beside_the_recent(
     listed: dict[str, dict[str, float]], recent: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """What of ``listed`` the recent list doesn't have."""
+    """The part of ``listed`` that the recent list doesn't have."""
     return {
         region: {name: usd for name, usd in prices.items() if name not in recent.get(region, {})}
         for region, prices in listed.items()
@@ -199,8 +199,8 @@ def beside_the_lists(
     listed: dict[str, dict[str, float]],
     recent: dict[str, dict[str, float]],
 ) -> dict[str, dict[str, float]]:
-    """What of ``repaired`` the lists don't know: a family that a list has there is complete in
-    it."""
+    """The part of ``repaired`` that the lists don't have: if a list has a family for a region, it
+    is complete there."""
     found: dict[str, dict[str, float]] = {}
     for region, prices in repaired.items():
         known = {
@@ -225,7 +225,8 @@ def uneven_families(prices: dict[str, float]) -> set[str]:
 def windows_fees(
     windows: dict[str, dict[str, float]], linux: tuple[dict[str, dict[str, float]], ...]
 ) -> dict[str, float]:
-    """USD an hour on top of the Linux price, by type; of ``linux`` the first that has it counts."""
+    """USD an hour on top of the Linux price, by type; the first of ``linux`` that has it is
+    used."""
     fees = {}
     for name, regions in sorted(windows.items()):
         differences = Counter(
@@ -246,7 +247,7 @@ def repaired_prices(
     """USD an hour by region and type, and the types of each region that are repaired. ``base`` are
     the prices that give families with accelerators their relation between sizes.
 
-    A family that isn't proportional to size in ``base`` takes that relation from there too."""
+    A family that isn't proportional to size in ``base`` takes that ratio from there, too."""
     uneven = uneven_families(base)
     families: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     units: dict[str, float] = {}
@@ -293,9 +294,9 @@ def markup_stands_alone(region: str, family: str, rates: dict[tuple[str, str], f
 
 
 def family_rate(prices: dict[str, float], units: dict[str, float]) -> float | None:
-    """USD an hour for one unit of size, where two sizes agree on it; None where they don't.
+    """USD an hour for one unit of size, if two sizes agree on it; None if they don't.
 
-    Of two rates that differ by a surcharge the lower is shared tenancy, also when one size alone
+    Of two rates that differ by a surcharge the lower is shared tenancy, even if only one size
     still shows it.
     """
     rates = sorted(price / units[name] for name, price in prices.items() if price > 0)

@@ -4,9 +4,9 @@ Prowler's wheel.
     pip download --no-deps --dest /tmp prowler
     python scripts/build_frameworks.py /tmp/prowler-5.46.0-py3-none-any.whl --as-of 2026-11-23
 
-It takes facts alone: for each check that assessments/data/crosswalk.csv names, its severity and
+It takes only facts: for each check that assessments/data/crosswalk.csv names, its severity and
 service; for each framework, every requirement's id and title and which of those checks it lists,
-with the number that it lists in all. It fails when the crosswalk names a check that the wheel
+with the total number that it lists. It fails if the crosswalk names a check that the wheel
 doesn't have or maps a rule twice. Prowler is under the Apache License 2.0: see
 assessments/data/NOTICE.
 """
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _checks(wheel: zipfile.ZipFile) -> dict[str, dict[str, str]]:
-    """``aws/s3_bucket_public_access`` to its severity and service."""
+    """Maps ``aws/s3_bucket_public_access`` to its severity and service."""
     found = {}
     for name in wheel.namelist():
         if name.endswith(".metadata.json") and name.split("/")[2] in PROVIDERS:
@@ -112,7 +112,7 @@ def _crosswalked() -> set[str]:
 
 
 def _print_coverage() -> None:
-    """How much of what fires on typical input the crosswalk reaches, by finding."""
+    """How much of what fires on typical input the crosswalk covers, by finding."""
     with (DATA / "crosswalk.csv").open(newline="") as file:
         rows = {row["rule"]: bool(row["prowler_checks"]) for row in csv.DictReader(file)}
     counts: dict[str, int] = json.loads(TYPICAL.read_text())
@@ -156,7 +156,7 @@ def _id_and_title(framework: str, entry: dict[str, Any]) -> tuple[str, str]:
     """The number that the framework itself uses, and the requirement's title.
 
     Prowler splits one requirement of PCI DSS into one row per service; they are joined under the
-    standard's own number, which stands before the colon of the section. Elsewhere the name begins
+    standard's own number, which comes before the colon of the section. Otherwise the name starts
     with the number, or is the title.
     """
     name, section = entry.get("Name") or entry["Description"], entry["Attributes"][0]

@@ -3,13 +3,13 @@
     python scripts/build_google_prices.py PRICING.yml
 
 PRICING.yml is pricing.yml of github.com/Cyclenerd/google-cloud-pricing-cost-calculator
-(Apache-2.0), which its maintainer writes from Google's Cloud Billing Catalog; its commit goes into
-the data's header. Kept are the on-demand price of each machine type, the share of it that remains
-after the sustained use discount of a whole month, persistent disks, addresses, VPN tunnels, and
-buckets of class Standard.
+(Apache-2.0), which its maintainer generates from Google's Cloud Billing Catalog; its commit is
+recorded in the data's header. It keeps the on-demand price of each machine type, the share of it
+that remains after the sustained use discount of a whole month, persistent disks, addresses, VPN
+tunnels, and Standard-class buckets.
 
-Cores and memory of custom machines come from the same list: of each family, two types that differ
-in memory alone give the price of a GB, and what then remains that of a core.
+Cores and memory of custom machines come from the same list: in each family, two types that differ
+only in memory give the price of a GB, and the remainder is that of a core.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def months(cost: Mapping[str, Mapping[str, float]], regions: list[str]) -> list[
 
 
 def remaining(cost: Mapping[str, Mapping[str, float]]) -> float:
-    """What of the on-demand price is paid for a machine that runs all month."""
+    """The share of the on-demand price that is paid for a machine that runs all month."""
     priced = [each for each in cost.values() if each.get("hour") and each.get("month")]
     return max((round(each["month"] / (each["hour"] * HOURS), 4) for each in priced), default=1.0)
 
@@ -122,7 +122,7 @@ def remaining(cost: Mapping[str, Mapping[str, float]]) -> float:
 def custom(
     plain: Mapping[str, Any], more: Mapping[str, Any], region: str
 ) -> tuple[float, float] | None:
-    """USD an hour of a vCPU and of a GB of memory; None where the family isn't sold."""
+    """USD an hour of a vCPU and of a GB of memory; None if the family isn't sold."""
     prices = [each["cost"].get(region, {}).get("hour") for each in (plain, more)]
     if not all(prices):
         return None

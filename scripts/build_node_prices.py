@@ -3,8 +3,8 @@
     python scripts/build_node_prices.py ELASTICACHE.json OPENSEARCH.json
 
 They are data/elasticache-instances.json and data/opensearch-instances.json of
-github.com/LeanerCloud/ec2-instances-info, which have them from ec2instances.info (MIT): AWS's price
-list, on demand, USD an hour. Keys are those of cost_facts.json, whose prices go first.
+github.com/LeanerCloud/ec2-instances-info, which takes them from ec2instances.info (MIT): AWS's
+price list, on demand, USD an hour. Keys are those of cost_facts.json, whose prices take precedence.
 """
 
 from __future__ import annotations

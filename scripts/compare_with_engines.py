@@ -2,16 +2,16 @@
 
     python scripts/compare_with_engines.py DIRECTORY [DIRECTORY ...]
 
-For each scope that the scan finds in a directory, the scope's files are copied to a folder of their
-own and Checkov's command line is run there, as its manual describes. Each of its results (rule,
+For each scope that the scan finds in a directory, the scope's files are copied to a separate folder
+and Checkov's command line is run there, as its manual describes. Each of its results (rule,
 resource, file, lines, outcome) must be among ours for that scope, and each of ours among its own.
-After that Checkov is run over the whole directory: whatever fails there must fail in some scope, or
-its file must be named as a gap, so that no file is missing from all of them in silence.
+Then Checkov is run over the whole directory: whatever fails there must fail in some scope, or its
+file must be named as a gap, so that no file is silently missing from all of them.
 
-Two things are said on the command line's behalf, as for our own runs: one result per declared block
-(CHECKOV_ENABLE_FOREACH_HANDLING=False), and a named variable file applies last, to the root alone.
-Left out are results about CloudFormation resources whose Condition is false: they do not exist.
-The exit status is 1 where anything was lost or invented.
+The command line is given two settings, as for our own runs: one result per declared block
+(CHECKOV_ENABLE_FOREACH_HANDLING=False), and a named variable file applies last, to the root only.
+Results about CloudFormation resources whose Condition is false are left out: they do not exist.
+The exit status is 1 if anything was lost or invented.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ KNOWN_BY_NAME = {
     "azure_pipelines": "azure-pipelines.yml",
     "circleci_pipelines": ".circleci/config.yml",
 }
-"""Checkov knows these by the ends of their names. We know them by their content, too, so each
-is shown to its command line in a folder of its own, under such a name."""
+"""Checkov recognizes these by the ends of their names. We also recognize them by content, so each
+is passed to its command line in a folder of its own, under such a name."""
 OUTCOMES = {
     "passed_checks": Outcome.PASSED,
     "failed_checks": Outcome.FAILED,
@@ -222,8 +222,8 @@ def _copied(unit: Unit, contents: dict[str, InputFile]) -> list[InputFile]:
 def _of_chart(
     unit: Unit, contents: dict[str, InputFile], scan: ScanResult
 ) -> tuple[set[Result], set[Result]]:
-    """Checkov's results for what Helm renders, and ours, both without lines: theirs are those of
-    the manifests, ours those of the templates."""
+    """Checkov's results for what Helm renders, and ours, both without lines: Checkov's refer to the
+    manifests, ours to the templates."""
     import helm_python
 
     with tempfile.TemporaryDirectory(prefix="im-compare-") as folder:
@@ -307,8 +307,8 @@ def _result(record: dict[str, Any], folder: Path, framework: str, outcome: Outco
 def _in_no_scope(
     classified: Sequence[Classified], units: Sequence[Unit], scan: ScanResult
 ) -> Iterator[Result]:
-    """What fails when Checkov sees the whole directory, and in no scope of ours: by rule and
-    place, as a module's resources have other names there."""
+    """What fails when Checkov sees the whole directory but in no scope of ours: by rule and place,
+    since a module's resources have other names there."""
     ours = Counter(
         (check.rule, check.file, check.line_start)
         for check in scan.checks

@@ -1,13 +1,13 @@
-"""Take pictures of the pages of a running Infra Mind, with its own sample, into .screenshots.
+"""Take screenshots of the pages of a running Infra Mind, with its own sample, into .screenshots.
 
     make run                                                            # in one terminal
     .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000       # in another
 
-For each look (light, dark, and 390 px wide) it signs up, takes the dashboard with nothing on it,
-starts the sample, and takes each page: the dashboard and a run queued, at work, cut off from the
-server, cancelled, failed and done; then, as the demo account, the admin's pages. ``--only run``
-takes the pictures whose name holds "run". It is run in the folder where ``make run`` is: for the
-failed run it speaks to the database too.
+For each look (light, dark, and 390 px wide) it signs up, captures the empty dashboard, starts the
+sample, and captures each page: the dashboard and a run that is queued, working, disconnected from
+the server, cancelled, failed and done; then, as the demo account, the admin's pages. ``--only run``
+takes the screenshots whose name contains "run". Run it in the folder where ``make run`` is running:
+for the failed run it also accesses the database.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def take_all(browser: Browser, options: argparse.Namespace, look: str) -> None:
 
 
 def sign_up(page: Page, url: str) -> str:
-    """Make an account for the pictures; its name."""
+    """Create an account for the screenshots; returns its name."""
     name, password = f"ada-{secrets.token_hex(3)}", secrets.token_urlsafe(16)
     page.goto(f"{url}/sign-up/")
     page.get_by_label("Username").fill(name)
@@ -124,9 +124,9 @@ def take_cancelled(page: Page, url: str, shot: Callable[[str], None]) -> None:
 
 
 def take_failed(page: Page, url: str, shot: Callable[[str], None], *, owner: str) -> None:
-    """A run whose worker is lost at every attempt, which no input can bring about.
+    """A run whose worker is lost at every attempt, which no input can cause.
 
-    Each attempt is taken in the name of a worker that does not exist, so its lease runs out; the
+    Each attempt is claimed in the name of a worker that does not exist, so its lease expires; the
     reconciler does the rest. The queue is paused meanwhile, so that no real worker takes the run.
     """
     from django.contrib.auth.models import User
@@ -161,8 +161,8 @@ def take_failed(page: Page, url: str, shot: Callable[[str], None], *, owner: str
 
 
 def take_run(page: Page, url: str, shot: Callable[[str], None]) -> None:
-    """One assessment, first alone, then several times at once, so that the bars move slowly enough
-    for a picture."""
+    """One assessment, first alone, then several at once, so that the bars move slowly enough for a
+    screenshot."""
     start_sample(page, url)
     page.wait_for_selector("#pillars", timeout=RUN_TIMEOUT_MS)
     address = page.url
@@ -210,8 +210,8 @@ def take_admin(page: Page, url: str, shot: Callable[[str], None]) -> None:
 
 
 def run_again(page: Page, address: str, *, times: int) -> None:
-    """Press "Run again" on the page of a finished run; the page of the last new run is open
-    then."""
+    """Press "Run again" on the page of a finished run; afterwards the page of the last new run is
+    open."""
     for _ in range(times):
         page.goto(address)
         page.get_by_role("button", name="Run again").click()
