@@ -1,5 +1,5 @@
-"""What the documents' examples speak of, as rows: a finished run of an assessment, a finding, a
-report."""
+"""The objects that the documents' examples refer to, as rows: a finished run of an assessment, a
+finding, a report."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def make_world(owner: User) -> None:
 
 
 def end_all_runs() -> None:
-    """No run outlives its test, nor a worker's look at one that was cancelled: the database is
-    emptied under them."""
+    """No run outlives its test, and neither does a worker's check on one that was cancelled: the
+    database is emptied under them."""
     import redis
     from django.conf import settings
 

@@ -39,7 +39,7 @@ def alice(db: None) -> User:
 
 @pytest.fixture
 def lines() -> Iterator[list[dict[str, Any]]]:
-    """What the logger gets."""
+    """What the logger receives."""
     heard: list[dict[str, Any]] = []
 
     class Listener(logging.Handler):

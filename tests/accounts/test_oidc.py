@@ -62,7 +62,7 @@ def issuer(settings: Settings) -> Iterator[str]:
 
 
 def come_back(client: Client) -> str:
-    """Press the button, and return from the issuer with a code; where that leads."""
+    """Press the button, and return from the issuer with a code; returns where that leads."""
     assert "Sign in with Example" in client.get("/sign-in/").content.decode()
     there = urlsplit(client.post("/oidc/oidc/")["Location"])
     asked = parse_qs(there.query)

@@ -1,4 +1,4 @@
-"""Who may sign up, by which names, and how people get in again."""
+"""Who may sign up, with which names, and how people recover access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of staff before the admin shows anything."""
+"""What staff must provide before the admin shows anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guessing passwords: counted before a hash is computed, by account and by address."""
+"""Password guessing: counted before a hash is computed, by account and by address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def own_hasher(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of the settings, for which tests/probe puts a quick one; with few rounds."""
+    """The hasher of the settings, which tests/probe replaces with a quick one; with few rounds."""
     monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 1000)
     settings.PASSWORD_HASHERS = ["accounts.hashing.BoundedHasher"]
 
@@ -36,7 +36,7 @@ def alice(own_hasher: None, db: None) -> User:
 
 @pytest.fixture
 def hashes(own_hasher: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A line for each hash that is really computed."""
+    """A line for each hash that is actually computed."""
     computed: list[str] = []
     encode = PBKDF2PasswordHasher.encode
 

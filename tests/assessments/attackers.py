@@ -1,11 +1,12 @@
-"""A program that scans hostile uploads as some user of this machine, and prints what came back.
+"""A program that scans hostile uploads as some user of this machine, and prints what it got back.
 
 ``python attackers.py SETTING FOLDER`` becomes the user that SETTING names and starts itself again
-as ``python attackers.py scan FOLDER``: a process with an environment of its own, as a worker is.
-FOLDER holds a home with secrets, which that user may read and an upload may not.
+as ``python attackers.py scan FOLDER``: a process with its own environment, like a worker. FOLDER
+contains a home with secrets, which that user may read and an upload may not.
 
 ``root`` changes nothing. ``user`` is an ordinary user. ``bare`` is one under a filter that refuses
-``unshare``, ``clone`` with namespaces and ``mount``, as in a container of Docker's default profile.
+``unshare``, ``clone`` with namespaces and ``mount``, as in a container with Docker's default
+profile.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prepare(folder: Path) -> None:
-    """Secrets in the home of whoever scans: none may come back."""
+    """Secrets in the home of the scanning user: none may come back."""
     home, beside = folder / "home", folder / "beside"
     for each in (home, beside):
         each.mkdir(parents=True)
@@ -129,8 +130,8 @@ say(lambda: [open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/environ
 
 
 def scan(folder: Path) -> dict[str, object]:
-    """What came back of the uploads (``product``), of a program that tries to read by hand
-    (``by_hand``, and ``open``, where it may), and digests of a mixed upload's scan (``sample``, and
+    """What came back from the uploads (``product``), from a program that tries to read by hand
+    (``by_hand``, and ``open``, if allowed), and digests of a mixed upload's scan (``sample``, and
     ``open_sample`` for an ordinary user)."""
     from assessments.scan.engines import run_shard
     from assessments.scan.intake import InputFile, read_upload
@@ -213,7 +214,7 @@ MIXED = {
     "deploy.sh": "export DB_PASSWORD=Tr0ub4dor-and-3-more\n",
     "broken/main.tf": 'resource "a" {\n',
 }
-"""Beside the sample: what it has none of, so that every engine has work."""
+"""Added to the sample: what it lacks, so that every engine has work."""
 
 
 def digest_of(outputs: list[ShardOutput]) -> str:
@@ -232,7 +233,7 @@ def leaks(text: str) -> list[str]:
 
 
 def become(setting: str) -> None:
-    """Take the place that ``setting`` names. Raises OSError where this process may not."""
+    """Enter the setting that ``setting`` names. Raises OSError if this process may not."""
     import seccomp  # type: ignore[import-not-found]
 
     if setting != "root" and os.geteuid() == 0:
@@ -248,8 +249,8 @@ def become(setting: str) -> None:
 
 
 def open_the_way(paths: list[Path]) -> None:
-    """In a mount namespace of our own, let everybody reach ``paths``: an interpreter under /root is
-    out of an ordinary user's reach otherwise."""
+    """In a mount namespace of our own, give everybody access to ``paths``: otherwise an interpreter
+    under /root is out of an ordinary user's reach."""
     wanted = {path.resolve() for path in paths}
     blocked = {
         next((p for p in reversed(path.parents) if not p.stat().st_mode & 0o001), None)

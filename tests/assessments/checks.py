@@ -1,4 +1,4 @@
-"""Hand-made check results for the tests of the agents that rest on checks."""
+"""Hand-made check results for the tests of check-based agents."""
 
 from __future__ import annotations
 

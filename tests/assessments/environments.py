@@ -1,4 +1,4 @@
-"""Uploads of several scopes, for tests that compare each scope with itself alone."""
+"""Uploads with several scopes, for tests that compare each scope with the same scope alone."""
 
 from __future__ import annotations
 

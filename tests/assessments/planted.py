@@ -1,5 +1,5 @@
-"""Forty secrets of different kinds, each where people leave them. None opens anything: tokens are
-put together here, so that no scanner takes this file for a leak."""
+"""Forty secrets of different kinds, each where people leave them. None gives access to anything:
+tokens are assembled here, so that no scanner takes this file for a leak."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def assessed(
     assessment: Assessment, *, scan_again: bool = False, with_fixes: bool = False
 ) -> AssessmentRun:
     """A completed run, with its findings and recommendations. Proving their fixes takes seconds, so
-    it is left out unless asked for."""
+    it is skipped unless requested."""
     assert assessment.owner_id is not None
     run = AssessmentRun.objects.get(task=start_analysis(assessment, by=assessment.owner))
     files = tuple((file.path, file.content.decode()) for file in inputs(run))

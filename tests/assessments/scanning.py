@@ -1,4 +1,4 @@
-"""Running real scans in tests: the real engines, in the real sandbox."""
+"""Runs real scans in tests: the real engines, in the real sandbox."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SAMPLE = ROOT / "assessments" / "samples" / "webshop"
 WORK = Path(tempfile.mkdtemp(prefix="im-test-"))
 WORK.chmod(0o755)
 atexit.register(shutil.rmtree, WORK, ignore_errors=True)
-# A work folder of its own gives these tests a warm server of their own, too.
+# A separate work folder gives these tests a warm server of their own, too.
 WARM = Sandbox(scanner_python=SCANNER_PYTHON, work_dir=WORK)
 PLAIN = Sandbox(scanner_python=SCANNER_PYTHON, work_dir=WORK, warm=False)
 
 
 @lru_cache(maxsize=1)
 def probe_all() -> dict[Level, str]:
-    """Why each level that isn't available here can't."""
+    """Why each level that isn't available here isn't."""
     sandboxes = (replace(PLAIN, level=level) for level in LEVELS[:-1])
     return {s.level: reason for s in sandboxes if s.level and (reason := failure(s))}
 
@@ -79,7 +79,7 @@ def coverage_of(result: ScanResult, path: str) -> FileCoverage:
 
 
 def engine_processes(marker: str = str(WORK)) -> list[psutil.Process]:
-    """Running engines of these tests: those with ``marker`` on their command line, and the warm
+    """These tests' running engines: those with ``marker`` on their command line, and the warm
     server's children."""
     found = []
     server = str(socket_path(WARM))

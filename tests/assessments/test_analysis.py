@@ -42,7 +42,7 @@ resource "aws_s3_bucket" "invoices" {
 def analysed(
     assessment: Assessment, owner: User, *, expected: State = State.SUCCESS
 ) -> AssessmentRun:
-    """A run of the assessment, ended; where it succeeded, with recommendations and report."""
+    """A run of the assessment that has ended; if it succeeded, with recommendations and report."""
     task = start_analysis(assessment, by=owner)
     wait_until(
         lambda: TaskRun.objects.get(pk=task.pk).state in FINAL,
@@ -73,7 +73,7 @@ def terraform(owner: User, text: str) -> Assessment:
 
 
 def facts(run: AssessmentRun) -> tuple[object, ...]:
-    """All that a run found, but for ids and times."""
+    """Everything that a run found, except ids and times."""
     findings = run.findings.values_list(
         "fingerprint", "title", "severity", "file", "line_start", "line_end", "detail"
     )
@@ -180,7 +180,7 @@ def test_the_json_report_is_made_on_request(shared_stack: Stack, alice: User) ->
 def test_a_request_repeated_with_its_key_after_the_run_has_finished_gets_that_run(
     shared_stack: Stack, alice: User
 ) -> None:
-    """The route is async: in a server process, it may not read the result in the loop's thread."""
+    """The route is async: in a server process, it must not read the result in the loop's thread."""
     assessment = terraform(alice, LONE_BUCKET)
     url = f"/api/v1/assessments/{assessment.pk}/analyze"
     with shared_stack.http(token=ApiToken.issue(owner=alice, name="test")[1]) as client:

@@ -1,5 +1,5 @@
 """Uploads and programs that try to read what is not theirs, as three kinds of user: no canary from
-outside of the upload comes back, and the scan of a harmless upload is the same for each."""
+outside the upload comes back, and the scan of a harmless upload is the same for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _told: dict[str, dict[str, Any]] = {}
 
 @pytest.fixture(params=SETTINGS)
 def told(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What ``attackers.scan`` said in that setting; each is run once."""
+    """The output of ``attackers.scan`` in that setting; each is run once."""
     return _tell(request.param)
 
 
@@ -91,8 +91,8 @@ def test_a_user_without_namespaces_gets_landlock_and_the_reason_is_said() -> Non
 def test_a_mixed_upload_scans_alike_in_each_setting_and_at_the_open_level(
     told: dict[str, Any],
 ) -> None:
-    """Under root the engines of the open level are an unprivileged user, which may not reach the
-    interpreter: that is left out."""
+    """Under root the engines of the open level run as an unprivileged user that can't reach the
+    interpreter: that combination is left out."""
     assert told["sample"] == _tell("bare")["sample"]
     assert told["open_sample"] in {"", told["sample"]}
     assert _tell("bare")["open_sample"]

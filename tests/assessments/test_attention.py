@@ -1,4 +1,4 @@
-"""What was not read is loud: on the run, in the API, and in the exit status."""
+"""What was not read is reported prominently: on the run, in the API, and in the exit status."""
 
 from __future__ import annotations
 

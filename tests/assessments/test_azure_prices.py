@@ -1,4 +1,4 @@
-"""Azure's machines, node pools and disks against their source, and what stays open.
+"""Azure's machines, node pools and disks against their source, and what remains unpriced.
 
 Machines: karpenter-provider-azure, pkg/providers/pricing/zz_generated.pricing.go, generated
 2026-06-18 from Microsoft's Retail Prices API. Disks, cluster and the sums marked "infracost":

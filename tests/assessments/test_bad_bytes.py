@@ -1,5 +1,5 @@
-"""NUL and halves of surrogate pairs, wherever an upload can have them: a note in the coverage, or
-words before anything is stored; never a retry, never the database's own words."""
+"""NUL and unpaired surrogates, wherever an upload can contain them: a note in the coverage, or a
+message before anything is stored; never a retry, never the database's own message."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_escape_that_can_not_be_stored_is_a_note_in_the_coverage(path: str, b
 
 
 def bad_characters(value: Any) -> list[str]:
-    """Every text within ``value`` that can't be stored."""
+    """Every text in ``value`` that can't be stored."""
     if isinstance(value, str):
         return [value] if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value) else []
     if isinstance(value, dict):

@@ -1,5 +1,5 @@
-"""Agents answer scope by scope: scopes don't touch each other, and the run's headline is theirs
-together."""
+"""Agents answer scope by scope: scopes don't affect each other, and the run's headline combines
+them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def problems(result: AgentResult, key: str) -> set[tuple[str, str]]:
     return {(each.rule, each.resource) for each in result.findings if each.scope == key}
 
 
-# The scopes don't touch each other
+# The scopes don't affect each other
 
 
 def test_each_scope_is_answered_as_if_it_were_alone() -> None:

@@ -1,5 +1,4 @@
-"""Charts of a finished run: drawn from the agents' own figures, and nothing where there are
-none."""
+"""Charts of a finished run: drawn from the agents' own figures, and absent if there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs side by side: what is new, fixed, reopened and still there, and which figures moved."""
+"""Two runs compared: what is new, fixed, reopened and still there, and which figures changed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ resource "aws_instance" "app" {
 
 
 def next_run(run: AssessmentRun, owner: User, *, remove: Any = (), **files: str) -> AssessmentRun:
-    """A run of a version in which some files of the run's differ (``main`` is main.tf)."""
+    """A run of a version in which some files differ from those of the run (``main`` is main.tf)."""
     uploads = [(f"{name}.tf", text.encode()) for name, text in files.items()]
     change = Change.of(uploads, mode=Mode.CHANGE, remove=remove)
     versions.add_version(run.assessment, change, by=owner)

@@ -1,4 +1,4 @@
-"""The compliance agent: pass, fail, and what code can't tell."""
+"""The compliance agent: pass, fail, and what code can't show."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_suppressed_check_decides_nothing() -> None:
 
 def test_score_is_the_share_of_passed_among_those_that_code_answers() -> None:
     # CIS for AWS 7.0: 3.2.1 database encryption passes, 3.2.3 public database fails, the rest can't
-    # be told.
+    # be determined.
     result = run(given(passed("CKV_AWS_16"), PUBLIC_DATABASE), silent)
     assert result.score == 50
     assert result.score_formula.startswith(

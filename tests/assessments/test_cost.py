@@ -1,5 +1,5 @@
-"""Cost on hand-computed cases, to the cent; savings; what has no price is listed and never counted
-as nothing."""
+"""Cost on hand-computed cases, to the cent; savings; anything without a price is listed and never
+counted as 0."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_ten_resources_cost_what_the_hand_computes_to_the_cent() -> None:
 
 @pytest.mark.parametrize(
     ("instance_type", "region", "usd"),
-    # AWS's published on-demand prices; three of them stood wrong in the raw data (t3.large,
+    # AWS's published on-demand prices; three of them were wrong in the raw data (t3.large,
     # m5.xlarge, c6g.xlarge).
     [
         ("t3.large", "us-east-1", 0.0832),

@@ -1,4 +1,4 @@
-"""One Idempotency-Key, one assessment: also when four requests come at once."""
+"""One Idempotency-Key, one assessment: even if four requests arrive at once."""
 
 from __future__ import annotations
 

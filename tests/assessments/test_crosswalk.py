@@ -1,5 +1,5 @@
-"""The crosswalk: it names only what exists, covers what fires on typical input, and speaks in
-words."""
+"""The crosswalk: it names only what exists, covers what fires on typical input, and has readable
+titles."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.assessments.checks import check
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPICAL = Path(__file__).parent / "fixtures" / "typical_rules.json"
-"""Rules of Checkov 3.3.30 that failed on 136 resources of the commonest types for AWS, Azure and
-Google in their shortest form, a flawed Kubernetes set, a Dockerfile and a workflow, written for
-this purpose; rule to count."""
+"""Rules of Checkov 3.3.30 that failed on 136 resources of the most common types for AWS, Azure and
+Google in their shortest form, a flawed set of Kubernetes manifests, a Dockerfile and a workflow,
+written for this purpose; rule to count."""
 
 
 def test_the_crosswalk_maps_more_than_150_rules() -> None:

@@ -1,4 +1,4 @@
-"""An assessment is deleted while tasks about it wait, run, or are just being queued."""
+"""An assessment is deleted while its tasks are waiting, running, or just being queued."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ EVERY_TEXT = """
 
 
 def places_of(name: str) -> list[str]:
-    """Every column of the database that holds ``name``, as text or within JSON."""
+    """Every column of the database that contains ``name``, as text or inside JSON."""
     found = []
     spellings = [name, *(json.dumps(name, ensure_ascii=ascii)[1:-1] for ascii in (True, False))]
     with connection.cursor() as cursor:

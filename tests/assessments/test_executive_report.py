@@ -1,4 +1,4 @@
-"""The executive report: short, whole, and true to the document that it is written from."""
+"""The executive report: short, complete, and true to the document that it is written from."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _kept: dict[str, dict[str, Any]] = {}
 
 @pytest.fixture
 def document(alice: User) -> dict[str, Any]:
-    """Of the sample's run, which is assessed once for all tests."""
+    """For the sample's run, which is assessed once for all tests."""
     if not _kept:
         run = assessed(uploaded(alice, sample_files(), requirements=sample_requirements()))
         _kept["pdf"] = executive(run)

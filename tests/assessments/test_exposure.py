@@ -1,4 +1,4 @@
-"""What the internet can reach, by the code's own word, and what it is not known to."""
+"""What the internet can reach according to the code, and what it is not known to reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of findings: filters with counts, groups, changes in bulk, and exports of what is shown."""
+"""Lists of findings: filters with counts, groups, bulk changes, and exports of what is shown."""
 
 from __future__ import annotations
 

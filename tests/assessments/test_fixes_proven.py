@@ -16,7 +16,7 @@ from assessments.scan.types import CheckResult, CoverageStatus, Outcome
 from tests.assessments.scanning import WARM, files_of, folder_files, scan
 
 FIXABLE = Path(__file__).parent / "fixtures" / "fixable"
-"""In Terraform and CloudFormation a resource bears the name of the rule that it is there for."""
+"""In Terraform and CloudFormation a resource is named after the rule that it exists for."""
 
 
 def upload_of(scanned: ScanResult, contents: dict[str, str]) -> Upload:

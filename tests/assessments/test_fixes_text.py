@@ -1,4 +1,4 @@
-"""Edits keep what is around them, and are not made where they would be a guess."""
+"""Edits preserve what is around them, and are not made if they would be a guess."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_change_to_a_line_with_a_secret_is_not_shown_at_all() -> None:
 
 
 def applied(folder: Path, before: str, after: str) -> str:
-    """``before`` as ``git apply`` leaves it."""
+    """``before`` after ``git apply``."""
     (folder / "f.tf").write_text(before)
     (folder / "p").write_text(unified_diff("f.tf", before, after, redact=lambda line: line))
     subprocess.run(["git", "apply", "p"], cwd=folder, check=True)

@@ -1,4 +1,4 @@
-"""A finding points to the line that decided, or to what should hold the line that is missing."""
+"""A finding points to the line that decided, or to what should contain the missing line."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ STACK = """\
 def test_the_tables_attribute_decides_what_the_check_only_looked_at(
     text: str, keys: list[str], attribute: str, focus: int | None
 ) -> None:
-    """What only selects a check (``engine``), or stands in a comment, is never the evidence."""
+    """Anything that only selects a check (``engine``), or is in a comment, is never the
+    evidence."""
     expected = Focus(focus) if focus else Focus(1, attribute)
     assert focus_of(lines(text), keys, attribute=attribute) == expected
 

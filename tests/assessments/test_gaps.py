@@ -1,4 +1,4 @@
-"""Each agent reports what it could not look at, and no score of 100 stands beside a gap."""
+"""Each agent reports what it could not look at, and a gap rules out a score of 100."""
 
 from __future__ import annotations
 

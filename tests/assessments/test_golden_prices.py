@@ -1,5 +1,5 @@
-"""Thirty resources on three clouds against their source: the file, the figure in it, and the sum
-that follows, worked out apart from the code.
+"""Thirty resources on three clouds against their source: the file, the figure in it, and the
+resulting sum, calculated independently of the code.
 
 Sources: KARPENTER: github.com/aws/karpenter-provider-aws, pkg/providers/pricing/
 zz_generated.pricing_aws.go, 2026-07-20. AWS_PRICE: github.com/lamngockhuong/aws-price,
@@ -91,7 +91,7 @@ AWS = [
         "m5.large instances, Linux",
         0.102 * HOURS,
     ),
-    # AWS's price list files of 2025-11-04, as aws_list_prices.py has them
+    # AWS's price list files of 2025-11-04, as in aws_list_prices.py
     ("aws_nat_gateway", {}, "us-east-1", "NAT gateway", 0.045 * HOURS),
     ("aws_nat_gateway", {}, "sa-east-1", "NAT gateway", 0.093 * HOURS),
 ]

@@ -1,4 +1,4 @@
-"""Helm charts: rendered with their values, a scope for each values file, findings at templates."""
+"""Helm charts: rendered with their values, a scope per values file, findings in templates."""
 
 from __future__ import annotations
 

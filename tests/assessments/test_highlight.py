@@ -1,4 +1,4 @@
-"""Code in pages: colored by its kind, line for line as it is, escaped, and in bounded time."""
+"""Code in pages: colored by file type, line for line unchanged, escaped, and in bounded time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_any_code_stays_itself_line_by_line(lines: list[str], path: str) -> None
     ],
 )
 def test_code_written_to_be_slow_is_not(path: str, piece: str) -> None:
-    """Linear for what is allowed in: a lexer that goes back and forth would take minutes."""
+    """Linear for everything that is accepted: a lexer that backtracks would take minutes."""
     lines = [line[:300] for line in (piece * MAX_CHARS)[:MAX_CHARS].split("\n")]
     began = time.process_time()
     highlighted(lines, path=path)

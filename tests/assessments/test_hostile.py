@@ -1,4 +1,4 @@
-"""Uploads that try to get out, to read what is not theirs, to leak, or to eat the machine."""
+"""Uploads that try to break out, to read what is not theirs, to leak, or to exhaust the machine."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_nothing_is_scanned_where_engines_cannot_be_shut_in_unless_the_operator_
 
 
 def test_the_sample_scans_alike_at_every_level() -> None:
-    """And in each setting of test_attacks.py."""
+    """In each setting of test_attacks.py, too."""
     files = folder_files(SAMPLE)
     levels = [level for level in LEVELS if level not in probe_all()]
     first, *others = [
@@ -254,7 +254,7 @@ def test_the_sample_scans_alike_at_every_level() -> None:
 
 
 def test_what_is_refused_before_an_engine_starts_needs_no_sandbox() -> None:
-    """So it holds at the open level, too."""
+    """Which is why it holds at the open level, too."""
     module = 'module "m" {\n  count = 30\n  source = "./m"\n}\n'
     outside = 'resource "aws_eip" "a" {\n  tags = { a = file("/etc/passwd") }\n}\n'
     files = files_of(

@@ -1,4 +1,4 @@
-"""Intake: what is unpacked, and what is refused, in words."""
+"""Intake: what is unpacked, and what is refused with which message."""
 
 from __future__ import annotations
 

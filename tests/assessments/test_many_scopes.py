@@ -1,4 +1,4 @@
-"""An upload of hundreds of scopes: agents split their input once, not once for each scope."""
+"""An upload with hundreds of scopes: agents split their input once, not once per scope."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.assessments.checks import check
 
 
 def test_hundreds_of_scopes_cost_no_more_than_their_checks() -> None:
-    """Looking through all checks again for each scope took about twenty seconds here."""
+    """Going through all checks again for each scope took about twenty seconds here."""
     keys = [f"stacks/{n}" for n in range(400)]
     scopes = [Scope(key=key, kind=ScopeKind.TERRAFORM, label=key) for key in keys]
     checks = [check("CKV_AWS_17").replace(scope=key) for key in keys for _ in range(250)]

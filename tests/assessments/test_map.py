@@ -1,4 +1,4 @@
-"""The map: what is drawn of a run's resources, where, and the ways from the internet to data."""
+"""The map: which of a run's resources are drawn, where, and the paths from the internet to data."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def ancestors(layout: Layout, placed: Placed) -> set[str]:
 
 
 def check_sound(layout: Layout) -> None:
-    """No two boxes overlap, frames hold what is in them, lines start and end at their boxes."""
+    """No two boxes overlap, frames contain their content, lines start and end at their boxes."""
     for one, other in combinations(layout.boxes, 2):
         if one.box.id in ancestors(layout, other):
             assert one.x <= other.x and other.x + other.width <= one.x + one.width
@@ -265,7 +265,7 @@ def test_hundreds_and_thousands_of_resources_are_drawn_within_bounds(
 
 
 def test_one_box_with_hundreds_of_lines_does_not_hold_the_process_up() -> None:
-    """18 s with the engine's own settings, and every socket of the process waits for it."""
+    """18 s with the engine's own settings, while every socket of the process waits."""
     boxes = [Box(INTERNET), *(Box(f"r{n}", node=a_node(f"r{n}")) for n in range(MAX_DRAWN))]
     lines = [Line(INTERNET, box.id, is_request=True) for box in boxes[1:]]
     began = time.process_time()

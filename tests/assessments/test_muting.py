@@ -1,5 +1,5 @@
-"""Muting: accepted with a reason, shown as muted, out of counts and recommendations, scores
-untouched."""
+"""Muting: accepted with a reason, shown as muted, excluded from counts and recommendations, scores
+unaffected."""
 
 from __future__ import annotations
 

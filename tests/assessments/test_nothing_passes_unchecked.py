@@ -1,4 +1,4 @@
-"""Nothing passes that was not checked: real scans of small uploads, and any mix of checks."""
+"""Nothing passes unless it was checked: real scans of small uploads, and any mix of checks."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def of_control_plane(rows: dict[str, list[Any]]) -> list[str]:
     return [n for n in passed(rows) if any(word in str(rows[n][1]).lower() for word in words)]
 
 
-# A requirement passes only where something looked
+# A requirement passes only if something looked
 
 
 def test_an_application_passes_no_requirement_of_the_control_plane() -> None:
@@ -202,7 +202,7 @@ def assessed(agent: str, checks: list[CheckResult], resources: list[Resource]) -
 def test_fixing_one_finding_never_lowers_a_score(
     checks: list[CheckResult], place: int, told: bool
 ) -> None:
-    """Fixed: the engine reports a pass, or, as linters do, nothing any more."""
+    """Fixed: the engine reports a pass, or, as linters do, nothing anymore."""
     failed = [each for each in checks if each.outcome is Outcome.FAILED]
     if not failed:
         return

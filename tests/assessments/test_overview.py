@@ -1,4 +1,4 @@
-"""All assessments on one page: what it shows of each, what needs attention, names and tags."""
+"""All assessments on one page: what it shows for each, what needs attention, names and tags."""
 
 from __future__ import annotations
 

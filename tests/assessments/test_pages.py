@@ -1,5 +1,5 @@
-"""Pages of assessments, asked as a browser without JavaScript asks: what they show, refuse, and to
-whom."""
+"""Pages of assessments, requested like a browser without JavaScript: what they show, what they
+refuse, and to whom."""
 
 from __future__ import annotations
 

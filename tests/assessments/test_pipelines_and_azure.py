@@ -1,5 +1,5 @@
-"""GitLab CI, Azure Pipelines, CircleCI, Ansible, ARM and Bicep: they are recognized and checked by
-the scanner's own runners, and what was not looked at is named."""
+"""GitLab CI, Azure Pipelines, CircleCI, Ansible, ARM and Bicep: recognized, and checked by the
+scanner's own runners; anything not looked at is reported."""
 
 from __future__ import annotations
 

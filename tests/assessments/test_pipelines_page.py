@@ -1,4 +1,4 @@
-"""The page for pipelines: snippets with this server's address, and a token that is shown once."""
+"""The page for pipelines: snippets with this server's URL, and a token that is shown once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Own prices and discounts over the cost agent's answer, and reading hostile price books."""
+"""Own prices and discounts applied to the cost agent's answer, and reading hostile price books."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's price book on its page and in the API, and costs calculated again with it."""
+"""A person's price book on its page and in the API, and costs recalculated with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing list prices: each provider's format, from small samples written after its public
+"""Importing list prices: each provider's format, from small samples that follow its public
 documentation, served by a real HTTP server."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Sampled(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """The address of a server with the samples."""
+    """The URL of a server with the samples."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Sampled) as http:
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -1,7 +1,7 @@
-"""Prices by engine, market, tenancy, system, license, version and region; what has none says why,
-and a resource is never both priced and unpriced.
+"""Prices by engine, market, tenancy, system, license, version and region; anything unpriced has a
+reason, and a resource is never both priced and unpriced.
 
-The sums were worked out by hand from AWS's price pages, 730 hours a month.
+The sums were calculated by hand from AWS's price pages, 730 hours a month.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def costs(*resources: Resource, **wanted: Any) -> dict[str, float]:
 
 
 def reasons(*resources: Resource) -> dict[str, str]:
-    """Why, by component, for what is not priced; a priced cluster beside it gets an answer."""
+    """The reason, by component, for what is not priced; a priced cluster next to it ensures that
+    there is an answer."""
     result = assess(*resources, declared("aws_eks_cluster", "beside"))
     found = {row[1]: row[2] for row in rows(result, "unpriced")}
     return found | {row[2]: row[3] for row in rows(result, "partly_priced")}
@@ -476,7 +477,7 @@ def test_no_resource_is_both_priced_and_unpriced() -> None:
 
 
 def test_components_decide_about_the_score_not_resources() -> None:
-    # One gateway: the hours have a price, the traffic has none. That is one of two components.
+    # One gateway: the hours have a price, the traffic doesn't. That is one of two components.
     result = assess(declared("aws_nat_gateway", "n"))
     assert result.score is None and "1 of 2 billable components" in result.score_formula
     assert result.summary.startswith("At least 32.85 USD")

@@ -1,4 +1,5 @@
-"""A person at a limit is refused in words, with nothing half-written; nobody else notices."""
+"""A person at a limit is refused with a message, nothing is half-written, and nobody else
+notices."""
 
 from __future__ import annotations
 

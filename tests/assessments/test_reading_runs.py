@@ -1,4 +1,4 @@
-"""Staff with the permission read the pages of somebody's run, change nothing, and leave a trace."""
+"""Staff with the permission read the pages of someone's run, change nothing, and are logged."""
 
 from __future__ import annotations
 

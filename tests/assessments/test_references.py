@@ -1,4 +1,4 @@
-"""Which resource names which: what the scan keeps of it."""
+"""Which resource names which: what the scan keeps of that."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_serial_and_parallel_availability_match_the_textbook() -> None:
 
 
 def shop() -> list[Resource]:
-    """A classic balancer before two machines that talk to a database."""
+    """A classic load balancer in front of two machines that talk to a database."""
     return [
         declared("aws_elb", "edge", subnets=["a", "b"], names=("aws_instance.web",)),
         *(

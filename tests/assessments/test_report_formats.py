@@ -1,4 +1,4 @@
-"""Reports: one document in six formats that agree, each number with its source, what was uploaded
+"""Reports: one document in six formats that agree, each number with its source, uploaded content
 inert."""
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def nasty_run(alice: User) -> AssessmentRun:
 
 
 def numbers(node: Any, *, source: str = "", path: str = "") -> Iterator[tuple[str, str]]:
-    """Every number with the nearest source around it. What lies in a file has the file for its
+    """Every number with the nearest source around it. Anything inside a file has the file as its
     source."""
     if isinstance(node, dict):
         source = str(node.get("source") or node.get("file") or "") or source
@@ -418,7 +418,7 @@ SARIF_SCHEMA = (
 
 @pytest.fixture(scope="module")
 def sarif() -> Draft202012Validator:
-    """The schema of the standard, as the SARIF Multitool brings it."""
+    """The schema of the standard, as shipped with the SARIF Multitool."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not there: the schema of SARIF comes from it")
     done = subprocess.run(

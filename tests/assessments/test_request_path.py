@@ -1,4 +1,4 @@
-"""The way of a request as the references show it, for each kind of file: what an engineer would
+"""The path of a request as the references show it, for each kind of file: what an engineer would
 draw."""
 
 from __future__ import annotations

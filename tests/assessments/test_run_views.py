@@ -1,4 +1,4 @@
-"""The pages of a run beside its overview: inventory, compliance, cost, and an agent's answer."""
+"""The pages of a run besides its overview: inventory, compliance, cost, and an agent's answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(alice: User) -> AssessmentRun:
-    """Of the sample: Terraform, Kubernetes and Compose, so several scopes."""
+    """For the sample: Terraform, Kubernetes and Compose, so several scopes."""
     run = assessed(uploaded(alice, sample_files(), requirements=sample_requirements()))
     TaskRun.objects.filter(assessment_run=run).update(state="SUCCESS")
     return run

@@ -1,4 +1,4 @@
-"""Where people see how well engines are shut in."""
+"""Where people see how well engines are confined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the scan stage does where engines can't be shut in, and where an engine fails."""
+"""What the scan stage does if engines can't be confined, or if an engine fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SARIF as GitHub's code scanning takes it: its limits, and alerts that stay the same alerts."""
+"""SARIF as GitHub's code scanning accepts it: its limits, and alerts that keep their identity."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a scope is built from: a plan beside its source, a stack's parameters and Conditions, an
-override beside a Compose file."""
+"""What a scope is built from: a plan with its source, a stack's parameters and Conditions, an
+override with a Compose file."""
 
 from __future__ import annotations
 

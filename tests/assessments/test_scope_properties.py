@@ -1,5 +1,5 @@
-"""What must hold for every upload: another environment hides nothing, a file that is missing makes
-nothing pass, and a fix lowers no score. The uploads are drawn; the engines are the real ones."""
+"""What must hold for every upload: another environment hides nothing, a missing file makes nothing
+pass, and a fix lowers no score. The uploads are generated; the engines are the real ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ module "db" {
 
 
 def environment(flaws: frozenset[str]) -> str:
-    """An environment with the flaws asked for and none of the others."""
+    """An environment with the requested flaws and none of the others."""
     cidr = "0.0.0.0/0" if "open" in flaws else "10.0.0.0/8"
     bucket = 'resource "aws_s3_bucket" "logs" {\n  bucket = "logs"\n}\n'
     return f"""\

@@ -1,4 +1,4 @@
-"""A report of one scope says what the scope's pages say, and nothing of the others."""
+"""A report about one scope matches the scope's pages, and contains nothing about the others."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Each scope of an upload is what it is when it is uploaded alone: checks, resources, findings,
-scores, and costs to the cent."""
+"""Each scope of an upload gives the same results as when uploaded alone: checks, resources,
+findings, scores, and costs to the cent."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _cost(answer: AgentResult) -> Decimal:
 
 
 def test_nothing_is_found_in_a_resource_whose_count_is_zero() -> None:
-    """Checkov evaluates the block as it is written, for checks that look at several resources."""
+    """Checkov evaluates the block as written, for checks that look at several resources."""
     module = (
         'variable "replicas" {}\n'
         'resource "aws_db_instance" "replica" {\n'

@@ -1,4 +1,4 @@
-"""Where an upload holds several scopes, pages, API and reports say which one it is about."""
+"""If an upload has several scopes, pages, API and reports show which one they are about."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCOPES = [
 
 @pytest.fixture
 def run(alice: User) -> AssessmentRun:
-    """A run of one file, told to have found half of its findings in each of two scopes."""
+    """A run of one file, set up as if it had found half of its findings in each of two scopes."""
     run = assessed(uploaded(alice, {"main.tf": OPEN_SSH}))
     run.findings.update(scope="envs/prod")
     ids = list(run.findings.values_list("pk", flat=True))

@@ -1,5 +1,5 @@
-"""A secret in an upload stays in the upload: no table, log, socket message, report, page or answer
-holds its value."""
+"""A secret in an upload stays in the upload: no table, log, socket message, report, page or
+response contains its value."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def leaks(texts: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def tables(run: AssessmentRun) -> Iterator[tuple[str, str]]:
-    """Every table of the database as text, but for the upload itself; reports unpacked from their
+    """Every table of the database as text, except the upload itself; reports unpacked from their
     bytes."""
     with connection.cursor() as cursor:
         names = [name for name in connection.introspection.table_names(cursor) if name != UPLOADS]
@@ -132,7 +132,7 @@ def pages(owner: User, run: AssessmentRun) -> Iterator[tuple[str, str]]:
 
 
 def socket_frames(stack: Stack, token: str, run: AssessmentRun) -> list[str]:
-    """All that a socket tells of the run and of its children, from the first event on."""
+    """Everything that a socket sends about the run and its children, from the first event on."""
     with greeted(stack, token=token) as talk:
         for task in [
             run.task_id,

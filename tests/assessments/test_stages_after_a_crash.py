@@ -38,7 +38,7 @@ def finished(run: TaskRun, state: State) -> None:
 
 @pytest.fixture
 def scanning(transactional_db: None, alice: User) -> tuple[TaskRun, list[TaskRun]]:
-    """An assessment's task, lost in the scan and taken back, and its two shards."""
+    """An assessment's task, lost in the scan and requeued, and its two shards."""
     assessment = create_assessment(
         owner=alice,
         name="network",

@@ -1,5 +1,5 @@
-"""What an upload asks the engines to leave out is counted and shown; its files of settings for the
-engines are not followed."""
+"""Suppressions in an upload are counted and shown; its settings files for the engines are not
+followed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The technical report: short for what it holds, each thing said once, nothing printed over another
-thing, and every reference leads somewhere."""
+"""The technical report: short for what it contains, each thing said once, nothing printed over
+anything else, and every reference leads somewhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _kept: dict[str, dict[str, Any]] = {}
 
 @pytest.fixture
 def document(alice: User) -> dict[str, Any]:
-    """Of the sample's run, which is assessed once for all tests."""
+    """For the sample's run, which is assessed once for all tests."""
     if not _kept:
         run = assessed(uploaded(alice, sample_files(), requirements=sample_requirements()))
         _kept["technical"] = document_of(run, kind="technical", format="pdf")
@@ -48,7 +48,7 @@ def document(alice: User) -> dict[str, Any]:
 
 def with_findings(document: dict[str, Any], count: int) -> dict[str, Any]:
     """``count`` findings like the sample's, in copies of its files, and a recommendation for every
-    second one: as many as large repositories have."""
+    second one: as many as in large repositories."""
     found = document["findings"]
     copies = [
         {**found[n % len(found)], "fingerprint": f"{n:064x}"}
@@ -119,7 +119,7 @@ def test_each_line_of_code_is_shown_once_and_each_finding_is_beside_its_own(
 
 
 def _numbers(block: Code) -> set[int]:
-    """Of a passage of a file; a patch has none."""
+    """The numbers of a passage of a file; a patch has none."""
     found = [re.match(r"[> ] +(\d+)  ", f"{line}  ") for line in block.lines]
     return {int(each[1]) for each in found if each} if all(found) else set()
 

@@ -1,5 +1,5 @@
-"""How often a Terraform resource is there, where, and by which provider: what the source says, and
-never more than it says."""
+"""How many instances a Terraform resource has, where, and from which provider: what the source
+says, and never more."""
 
 from __future__ import annotations
 

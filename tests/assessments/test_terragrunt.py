@@ -1,4 +1,4 @@
-"""Terragrunt: literal inputs are the values of a module in the upload; the rest is named."""
+"""Terragrunt: literal inputs become the values of a module in the upload; the rest is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not assessed is named, with what to upload instead."""
+"""Anything that is not assessed is reported, with what to upload instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of the loop: a new version in the browser, and what changed since the run before."""
+"""The pages of the loop: a new version in the browser, and what changed since the previous run."""
 
 from __future__ import annotations
 

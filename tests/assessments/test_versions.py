@@ -1,5 +1,5 @@
-"""Versions of an assessment's files: what a run read stays what it read, equal content is stored
-once, and what nobody holds any longer is freed."""
+"""Versions of an assessment's files: what a run read never changes, identical content is stored
+once, and anything no longer referenced is freed."""
 
 from __future__ import annotations
 

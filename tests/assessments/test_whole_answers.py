@@ -1,5 +1,5 @@
-"""All seven agents on real scans: what changes nothing changes nothing, and what mends one thing
-mends that alone."""
+"""All seven agents on real scans: an irrelevant change changes nothing, and a fix fixes only what
+it should."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def figures(result: AgentResult) -> dict[str, Any]:
 
 
 def told(result: AgentResult) -> dict[str, Any]:
-    """All of an answer but the lines of code that it quotes."""
+    """Everything in an answer except the lines of code that it quotes."""
     shown = [finding.replace(evidence=[]) for finding in result.findings]
     return result.replace(findings=shown).to_builtins()
 
@@ -205,7 +205,7 @@ def test_coverage_names_each_file_as_read_partly_read_failed_or_not_assessed() -
     assert all(row.reason for row in covered.values() if row.status is not CoverageStatus.READ)
 
 
-# What changes nothing
+# Irrelevant changes
 
 
 def test_the_order_of_the_files_changes_nothing() -> None:
@@ -253,7 +253,7 @@ def test_a_comment_moves_lines_and_nothing_else() -> None:
             assert finding.line_start == moved[finding.fingerprint_key] + 1
 
 
-# What mends one thing
+# Fixes
 
 
 def test_mending_one_finding_moves_only_its_own_numbers() -> None:

@@ -1,4 +1,4 @@
-"""Benchmarks print their figures and, being run on noisy machines, assert ratios alone, and those
+"""Benchmarks print their figures. As they run on noisy machines, they assert only ratios, and those
 generously.
 
 ``make bench`` sets BENCH=full; without it the same benchmarks run small, within ``make test``.
@@ -21,5 +21,5 @@ collect_ignore = [] if IS_FULL else ["test_fuzz.py"]
 
 @pytest.fixture(scope="session")
 def size() -> Callable[[int, int], int]:
-    """``size(small, full)``: the one that this run is for."""
+    """``size(small, full)``: the one that applies to this run."""
     return lambda small, full: full if IS_FULL else small

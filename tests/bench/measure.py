@@ -1,4 +1,4 @@
-"""Timing in words: sorted seconds, and a percentile of them."""
+"""Timing helpers: sorted seconds, and a percentile of them."""
 
 from __future__ import annotations
 

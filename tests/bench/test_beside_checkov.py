@@ -1,4 +1,4 @@
-"""A whole assessment beside the Checkov command line alone, on the same files, in turn."""
+"""A whole assessment compared with just the Checkov command line, on the same files, in turn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRAMEWORKS = (
     *("terraform", "kubernetes", "cloudformation"),
     *("dockerfile", "github_actions", "secrets"),
 )
-"""Those that an assessment runs. By default the command line goes through twenty more."""
+"""Those that an assessment runs. By default the command line runs twenty more."""
 REPOSITORIES = {
     "20 Terraform files": {f"stack/part-{n}.tf": TERRAFORM.format(n=n) for n in range(20)},
     "20 manifests": {
@@ -37,8 +37,8 @@ REPOSITORIES = {
 def test_an_assessment_takes_less_time_than_checkov_alone(
     shared_stack: Stack, alice: User, tmp_path: Path, size: Callable[[int, int], int], name: str
 ) -> None:
-    """Our workers are warm, as they are on a server; the command starts cold, as it does in a
-    pipeline. Other work on the machine slows both, for they run in turn."""
+    """Our workers are warm, as on a server; the command starts cold, as in a pipeline. Other work
+    on the machine slows both equally, because they run in turn."""
     files = REPOSITORIES[name]
     for path, text in files.items():
         place = tmp_path / path

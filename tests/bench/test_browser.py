@@ -1,4 +1,4 @@
-"""What fifty bars that move cost the browser."""
+"""What fifty moving bars cost the browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BARS = 50
 
 @pytest.fixture(autouse=True)
 def all_gone(shared_stack: Stack) -> Iterator[None]:
-    """No worker has these runs, so nobody would end them."""
+    """No worker has these runs, so nothing would end them."""
     yield
     TaskRun.objects.all().delete()
 
@@ -40,7 +40,7 @@ def test_fifty_running_bars_leave_the_browser_nearly_idle(
     size: Callable[[int, int], int],
 ) -> None:
     """Each run reports once a second, as a worker does to its owner's sockets. Processor time is
-    that of all of Chromium's processes, which draw without a graphics card here, in percent of one
+    the total of Chromium's processes, which draw without a graphics card here, in percent of one
     core."""
     runs = [queue_probe(queue="nobody", title=f"task {n}") for n in range(BARS)]
     TaskRun.objects.filter(owner=alice).update(

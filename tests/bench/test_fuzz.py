@@ -1,5 +1,5 @@
-"""The site under many hostile requests: 5,000 malformed socket frames, 5,000 requests made from the
-API's document, and 10,000 over API, pages and admin.
+"""The site under many hostile requests: 5,000 malformed socket frames, 5,000 requests generated
+from the API's document, and 10,000 to API, pages and admin.
 
 Only ``make bench`` collects this file; tests/test_api_schema.py, tests/test_hostile_requests.py and
 tests/tasks_ui/test_socket_fuzz.py send a few hundred each.
@@ -49,7 +49,7 @@ def test_five_thousand_requests_made_from_the_document_break_nothing(
 def test_ten_thousand_hostile_requests_break_nothing(
     shared_stack: Stack, tmp_path: Path, part: int
 ) -> None:
-    """In ten parts of 1,000, so that one that fails can be run alone."""
+    """In ten parts of 1,000, so that a failing one can be run alone."""
     with another_web(shared_stack, tmp_path, **LIMITS) as web:
         statuses = break_nothing(web, count=1_000, part=part)
     end_all_runs()

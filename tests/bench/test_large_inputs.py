@@ -1,5 +1,5 @@
-"""Large inputs: 350 Kubernetes objects, and a repository of 2,000 files. How long, how live, how
-much memory."""
+"""Large inputs: 350 Kubernetes objects, and a repository of 2,000 files. How long, how responsive,
+how much memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tasks_ui.models import FINAL, State, TaskRun
 from tests.stack import Stack, wait_until
 
 MOST_MB, MOST_S = 400, 30
-"""For 2,000 files on an idle machine of two cores: what one process of the application holds at its
-peak, engines included, and the time from the start of the run to its last score."""
+"""For 2,000 files on an idle machine with two cores: peak memory of one process of the application,
+engines included, and the time from the start of the run to its last score."""
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -75,7 +75,7 @@ DOCKERFILE = (
 
 @dataclass
 class Watched:
-    """What was seen of one run while it worked."""
+    """What was observed of one run while it was running."""
 
     run: AssessmentRun
     seconds: float = 0.0
@@ -124,8 +124,8 @@ def test_a_repository_of_2000_files(
 
 
 def repository(count: int) -> dict[str, str]:
-    """Of ten files four are Terraform in folders of ten, three are manifests, one each Compose,
-    Dockerfile, text."""
+    """Out of ten files, four are Terraform in folders of ten, three are manifests, one each
+    Compose, Dockerfile, text."""
     files: dict[str, str] = {}
     for n in range(count):
         match n % 10:
@@ -145,7 +145,7 @@ def repository(count: int) -> dict[str, str]:
 
 
 def watch(stack: Stack, owner: User, files: dict[str, str]) -> Watched:
-    """Run an assessment of ``files`` to its end, and look at it five times a second."""
+    """Run an assessment of ``files`` to its end, and check on it five times a second."""
     uploads = [(path, text.encode()) for path, text in files.items()]
     assessment = create_assessment(
         owner=owner, name="large", requirements=Requirements(), uploads=uploads
@@ -174,14 +174,14 @@ def _members(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def _forget_peaks(stack: Stack) -> None:
-    """The shared processes may have worked for a test before: their marks start from now."""
+    """The shared processes may have worked for an earlier test: reset their peak marks."""
     for _, member in _members(stack):
         with contextlib.suppress(OSError):
             Path(f"/proc/{member.pid}/clear_refs").write_text("5")
 
 
 def _weigh(stack: Stack, watched: Watched) -> None:
-    """By process: the most memory that it, or an engine that it started, ever held."""
+    """By process: the most memory that it, or an engine that it started, ever used."""
     for name, member in _members(stack):
         mb = _peak_mb(member.pid)
         if mb > max(watched.most_mb.values(), default=0):
@@ -191,7 +191,7 @@ def _weigh(stack: Stack, watched: Watched) -> None:
 
 
 def _peak_mb(pid: int) -> float:
-    """The kernel's own high-water mark: no peak falls between two looks."""
+    """The kernel's own high-water mark: no peak is missed between two samples."""
     with contextlib.suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return sum(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))

@@ -1,4 +1,4 @@
-"""Lists of tasks by any filter, and how long they take with very many rows."""
+"""Lists of tasks by any filter, and how long they take with a great many rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILTERS = {
     "order": "?order=oldest",
 }
 GOAL_MS, API_SEARCH_GOAL_MS, PAGE_SEARCH_GOAL_MS, OVERVIEW_GOAL_MS = 600, 100, 300, 150
-"""p95 at 1,000,000 rows, on an idle machine of two cores."""
+"""p95 at 1,000,000 rows, on an idle machine with two cores."""
 PAGES = (
     "/",
     "/?q=task+77",
@@ -52,8 +52,8 @@ PAGES = (
 def many_rows(
     transactional_db: None, alice: User, bob: User, size: Callable[[int, int], int]
 ) -> int:
-    """Committed, vacuumed and counted, as a table is that has grown over months: what counts rows
-    reads an index alone."""
+    """Committed, vacuumed and analyzed, like a table that has grown over months: counting rows
+    then reads only an index."""
     rows = size(20_000, 1_000_000)
     finished_rows(owner=alice, other=bob, rows=rows)
     began_at = time.monotonic()
@@ -100,8 +100,8 @@ def slow(
     goals_ms: Mapping[str, float],
     size: Callable[[int, int], int],
 ) -> list[str]:
-    """Names of the calls whose p95 is past the goal; ten times the goal where the whole suite runs
-    beside it."""
+    """Names of the calls whose p95 exceeds the goal; ten times the goal if the whole suite is
+    running alongside."""
     names = []
     for name, call in calls.items():
         call()  # templates and the like are read once in a process's life

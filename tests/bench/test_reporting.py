@@ -1,4 +1,4 @@
-"""What it costs a task to say how far it is."""
+"""What it costs a task to report its progress."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_reporting_progress_costs_a_task_next_to_nothing(
     queue_probe: Callable[..., TaskRun],
     size: Callable[[int, int], int],
 ) -> None:
-    """``report()`` against what it replaces in a plain task: a group_send and a row of results for
-    each step."""
+    """``report()`` compared with what it replaces in a plain task: a group_send and a results row
+    for each step."""
     from celery import current_app
 
     run = queue_probe()

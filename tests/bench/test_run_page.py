@@ -1,4 +1,4 @@
-"""How long the server takes for the page of a run with 500 findings."""
+"""How long the server takes to render the page of a run with 500 findings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.bench.test_lists import get
 
 FINDINGS = 500
 GOAL_MS = 150
-"""p95 on an idle machine of two cores."""
+"""p95 on an idle machine with two cores."""
 
 
 @pytest.fixture
 def third_run(alice: User) -> AssessmentRun:
-    """Of the sample: several scopes and every agent's answer; with a run to compare with, a trend
+    """For the sample: several scopes and every agent's answer; with a run to compare with, a trend
     and many findings."""
     shop = uploaded(alice, sample_files(), requirements=sample_requirements())
     AssessmentRun.objects.create(

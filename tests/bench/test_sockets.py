@@ -1,4 +1,4 @@
-"""Many sockets on one web process that watch one task: all hear of its end. Prints memory and
+"""Many sockets on one web process that watch one task: all learn of its end. Prints memory and
 lag."""
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _emit(run: TaskRun, n: int) -> Any:
 
 
 async def _hear(socket: ClientConnection) -> dict[int, float]:
-    """When each of the events came."""
+    """When each of the events arrived."""
     at: dict[int, float] = {}
     while len(at) < EVENTS:
         frame = json.loads(await socket.recv())

@@ -1,4 +1,4 @@
-"""What it takes to create a run in a full table, and to have it started by an idle worker."""
+"""What it takes to create a run in a full table, and for an idle worker to start it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_TO_START_S = 0.015
 def test_creating_a_run_takes_no_longer_in_a_full_table(
     servers: Servers, alone: None, alice: User, bob: User, size: Callable[[int, int], int]
 ) -> None:
-    """With what it finds of the owner: a window that is full, and runs that wait before it."""
+    """With what it finds about the owner: a full window, and runs waiting ahead of it."""
     rows = size(20_000, 1_000_000)
     finished_rows(owner=alice, other=bob, rows=rows)
     with connection.cursor() as cursor:
@@ -40,7 +40,7 @@ def test_creating_a_run_takes_no_longer_in_a_full_table(
 def test_an_idle_worker_starts_a_run_at_once(
     shared_stack: Stack, alice: User, size: Callable[[int, int], int]
 ) -> None:
-    """From the row's creation to the claim, both as the row has them."""
+    """From the row's creation to the claim, both as recorded in the row."""
     waits = sorted(seconds_to_start(alice) for _ in range(size(5, 100)))
     p50 = percentile(waits, 50)
     print(f"\nenqueue to start: p50 {ms(p50)}, p95 {ms(percentile(waits, 95))}")

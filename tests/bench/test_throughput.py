@@ -1,5 +1,5 @@
-"""Tracked runs a second, beside bare Celery with django-celery-results on the same servers and
-workers, both with connections that outlive their tasks."""
+"""Tracked runs per second, compared with bare Celery with django-celery-results on the same servers
+and workers, both with connections that outlive their tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDS = 3
 def test_tracked_tasks_keep_up_with_bare_ones(
     shared_stack: Stack, alice: User, size: Callable[[int, int], int]
 ) -> None:
-    """The best of three rounds each, in turn: the machine's other work only ever takes away."""
+    """The best of three rounds each, in turn: other work on the machine can only slow them."""
     count = size(60, 1000)
     rates = [
         (bare_rate(count), tracked_rate(count, alice)) for _ in range(ROUNDS if IS_FULL else 1)

@@ -1,4 +1,4 @@
-"""The API's latency while twenty clients guess passwords, against that of a quiet moment."""
+"""The API's latency while twenty clients guess passwords, compared with a quiet moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GUESSERS = 20
 def test_guessing_passwords_does_not_slow_the_api_down(
     shared_stack: Stack, alice: User, size: Callable[[int, int], int], tmp_path: Path
 ) -> None:
-    """From so many addresses that only the hashes' own bound holds."""
+    """From so many addresses that only the limit on hashes itself applies."""
     _, key = ApiToken.issue(owner=alice, name="bench")
     times = size(40, 200)
     with (
@@ -53,7 +53,7 @@ def test_guessing_passwords_does_not_slow_the_api_down(
 
 @contextmanager
 def guessing(stack: Stack) -> Iterator[list[int]]:
-    """Twenty clients at it, each with names of its own; gives the statuses they get."""
+    """Twenty clients guessing, each with its own names; returns the statuses they get."""
     answers: list[int] = []
     ready = threading.Barrier(GUESSERS + 1)
     stop = threading.Event()

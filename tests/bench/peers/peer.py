@@ -1,4 +1,4 @@
-"""The peers: how each is started and given work, in an environment of its own."""
+"""The peers: how each is started and given work, in its own environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORKERS: dict[str, list[str]] = {
     "tasks_db": ["django-admin", "db_worker", "--no-startup-delay"],
     "dramatiq_app": ["dramatiq", "dramatiq_app", "--processes", "1", "--threads", "1"],
 }
-"""By module in ``apps``: the command of one worker that does one task at a time."""
+"""By module in ``apps``: the command for one worker that runs one task at a time."""
 PREPARE = {
     "procrastinate_app": ["procrastinate", "--app=procrastinate_app.app", "schema", "--apply"],
     "tasks_db": ["django-admin", "migrate", "--verbosity", "0"],

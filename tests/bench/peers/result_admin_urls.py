@@ -1,4 +1,4 @@
-"""django-celery-results' own admin, as it comes, beside the application's."""
+"""django-celery-results' own admin, unmodified, alongside the application's."""
 
 from __future__ import annotations
 

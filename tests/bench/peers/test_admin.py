@@ -1,4 +1,4 @@
-"""The admin's list of a million rows: ours, and django-celery-results' own of as many results."""
+"""The admin's list of a million rows: ours, and django-celery-results' own with as many results."""
 
 from __future__ import annotations
 

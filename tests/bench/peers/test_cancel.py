@@ -1,5 +1,5 @@
-"""From the call that cancels a running task to the moment when the database says that it ended
-cancelled. django-tasks-db and dramatiq can't cancel a task that runs."""
+"""From the call that cancels a running task to the moment when the database shows that it was
+cancelled. django-tasks-db and dramatiq can't cancel a running task."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A thousand sockets that follow one task lose their connection, 500 events happen, and all connect
-again at once. How many of the events each gets, and how soon all are up to date.
+"""A thousand sockets that follow one task lose their connection, 500 events happen, and all
+reconnect at once. How many of the events each gets, and how soon all are up to date.
 
 The peer is Channels' own group_send, which the other projects' live pages are built on.
 """
@@ -53,7 +53,7 @@ def test_ours(
             )
 
         async def caught_up(socket: ClientConnection, after: int) -> int:
-            """Subscribe, and count the events until the server says that these are all."""
+            """Subscribe, and count the events until the server signals that these are all."""
             wanted = {"type": "subscribe", "task_id": str(run.pk), "after_seq": after}
             await socket.send(json.dumps(wanted))
             count = 0
@@ -79,7 +79,7 @@ def test_ours(
 
 
 def miss(run: TaskRun) -> int:
-    """Emit the events that nobody hears. Gives the number of the last one before them."""
+    """Emit the events that nobody hears. Returns the number of the last one before them."""
     from django.db import connection
 
     last = TaskEvent.objects.filter(task=run).order_by("-seq").values_list("seq", flat=True)[0]
@@ -104,7 +104,7 @@ def test_a_plain_group(servers: Servers, tmp_path: Path) -> None:
         )
 
     async def until_the_last(socket: ClientConnection) -> int:
-        """Count the events before the one that is sent when all are back."""
+        """Count the events before the one that is sent when all have reconnected."""
         count = 0
         while json.loads(await socket.recv())["n"] != MISSED:
             count += 1
@@ -148,7 +148,7 @@ async def closed(sockets: list[ClientConnection]) -> None:
 
 
 def in_thread(conversation: Callable[[], Any]) -> tuple[list[int], float]:
-    """In a thread of its own, for pytest's may have a loop."""
+    """In a separate thread, because pytest's may have a loop."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
     with ThreadPoolExecutor(1) as thread:

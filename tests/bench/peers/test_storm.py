@@ -1,5 +1,5 @@
-"""Sixty tasks of 0.4 s on two workers, while workers are killed and frozen and the broker loses
-its data: how many leave no effect, and how many more than one."""
+"""Sixty tasks of 0.4 s on two workers, while workers are killed and frozen and the broker loses its
+data: how many leave no effect, and how many more than one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def revive(worker: Process) -> None:
 
 
 def judge[Key](name: str, effects: Callable[[], dict[Key, int]]) -> None:
-    """Wait until all are there, or nothing has come for QUIET_S."""
+    """Wait until all are there, or nothing has arrived for QUIET_S."""
     began = moved = time.monotonic()
     seen = -1
     while time.monotonic() - moved < QUIET_S and time.monotonic() - began < LONGEST_S:

@@ -1,4 +1,4 @@
-"""``python cancel.py MODULE COUNT``: start and cancel that many tasks of a peer, one after another.
+"""``python cancel.py MODULE COUNT``: start and cancel this many tasks of a peer, one after another.
 Prints the seconds from each cancel to its confirmation."""
 
 import json

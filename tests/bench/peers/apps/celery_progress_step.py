@@ -1,4 +1,4 @@
-"""Prints the median of seconds of one set_progress with results in Redis, its fastest backend."""
+"""Prints the median seconds of one set_progress with results in Redis, its fastest backend."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Dramatiq on Redis. Lost workers' messages are looked for at every fetch, not at one in 1,000."""
+"""Dramatiq on Redis. Lost workers' messages are checked for at every fetch, not at one in 1,000."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The work of every peer: note the start, last a while, leave an effect that can be counted."""
+"""The work of every peer: record the start, take a while, leave an effect that can be counted."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""``python enqueue.py MODULE COUNT DURATION_S PAUSE_S``: queue that many tasks of a peer."""
+"""``python enqueue.py MODULE COUNT DURATION_S PAUSE_S``: queue this many tasks of a peer."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Celery with the settings that are held to be safest."""
+"""Celery with the settings considered safest."""
 
 import os
 import time

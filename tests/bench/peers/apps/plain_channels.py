@@ -1,4 +1,4 @@
-"""A consumer as Channels' tutorial writes it: what is sent to the group goes to the client."""
+"""A consumer as in Channels' tutorial: what is sent to the group goes to the client."""
 
 import json
 import os

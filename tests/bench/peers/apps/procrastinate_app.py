@@ -26,7 +26,7 @@ async def retry_stalled(context, timestamp):
 
 @app.task
 async def long():
-    """Asynchronous, which its guide says is the kind that can be aborted without its help."""
+    """Asynchronous, which according to its guide can be aborted without the task's cooperation."""
     await asyncio.sleep(60)
 
 

@@ -1,4 +1,4 @@
-"""django-tasks-db, as it comes; it has no retries and takes nothing back from lost workers."""
+"""django-tasks-db with its defaults; it has no retries and recovers nothing from lost workers."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The least project for django-tasks-db."""
+"""The smallest project for django-tasks-db."""
 
 import os
 from urllib.parse import urlsplit
