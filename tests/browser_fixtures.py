@@ -1,5 +1,5 @@
-"""A real Chromium, driven by Playwright: one on the machine, else Playwright's own; else the test
-is skipped with the reason (and in CI it fails)."""
+"""A real Chromium, driven by Playwright: one on the machine, otherwise Playwright's own; otherwise
+the test is skipped with the reason (and in CI it fails)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile of this test's own."""
+    """A browser profile for this test only."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(15_000)
     expect.set_options(timeout=15_000)

@@ -36,9 +36,9 @@ __all__ = [
 
 @pytest.fixture
 def transactional_db(django_db_reset_sequences: None) -> None:
-    """Rows that other processes see. Sequences start again after each test, so that the content
-    types, which flushing writes again, keep the ids that processes which stay up between tests have
-    in memory."""
+    """Rows that other processes see. Sequences restart after each test, so that the content types,
+    which flushing recreates, keep the ids that processes which stay up between tests have in
+    memory."""
 
 
 _test_case: Any = TransactionTestCase
@@ -46,8 +46,8 @@ _empty_tables = _test_case._fixture_teardown
 
 
 def _empty_tables_patiently(self: TransactionTestCase) -> None:
-    """Emptying the tables takes locks that a worker's last transaction may hold the other way
-    round: try again."""
+    """Emptying the tables takes locks that a worker's last transaction may hold in the opposite
+    order: try again."""
     for left in (4, 3, 2, 1, 0):
         try:
             _empty_tables(self)
@@ -66,10 +66,10 @@ PROCESSES = ("shared_stack", "harmed", "alone")  # fixtures, in the order in whi
 
 
 def processes_of(item: pytest.Item) -> str:
-    """Which of PROCESSES the test asks for; none is an empty string.
+    """Which of PROCESSES the test asks for; an empty string if none.
 
-    A test of the browser alone is counted to the first: Playwright's loop goes on in its thread, in
-    which no test may then call an async view.
+    A test that only uses the browser counts as the first: Playwright's loop keeps running in its
+    thread, in which no test may then call an async view.
     """
     fixtures: list[str] = getattr(item, "fixturenames", [])
     if "browser" in fixtures and "stack" not in fixtures and "alone" not in fixtures:
@@ -78,19 +78,20 @@ def processes_of(item: pytest.Item) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that commits takes ``transactional_db``, never django_db(transaction=True): that mark
+    """A test that commits uses ``transactional_db``, never django_db(transaction=True): that mark
     leaves the content types with new ids, and every process that stays up with stale ones.
 
-    Where the tests are spread over several processes of pytest (make test), those that share a
-    set of the application's processes, and those of a module, stay together."""
+    If the tests are spread over several pytest processes (make test), those that share a set of the
+    application's processes, and those of a module, stay together."""
     if any(mark.kwargs.get("transaction") for mark in item.iter_markers("django_db")):
         raise pytest.UsageError(f"{item.nodeid}: use the fixture transactional_db instead.")
     item.add_marker(pytest.mark.xdist_group(processes_of(item) or item.location[0]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First what needs no process of the application, then what shares them, then what has its own:
-    each set of processes starts once, and no worker of another test's touches a row of this one's.
+    """First the tests that need no process of the application, then those that share them, then
+    those with their own: each set of processes starts once, and no worker of another test touches a
+    row of this one.
     """
     items.sort(key=lambda item: ["", *PROCESSES].index(processes_of(item)))
 
@@ -103,7 +104,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, Any]:
-    """A failed test shows how the logs of its processes end."""
+    """A failed test shows the ends of its processes' logs."""
     report: Any = yield
     used: Any = getattr(item, "funcargs", {})
     for value in used.values():

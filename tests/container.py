@@ -1,9 +1,9 @@
 """``python container.py FILE``: become a command as Docker would start it for Compose.
 
 FILE is JSON: ``command``, ``env``, ``app`` (this clone, which is /app inside), ``user`` (an id),
-``tmpfs`` (folders that can be written), ``hosts`` (the text of /etc/hosts) and ``folder`` (a place
-for the layers). The root file system and /app are read-only; there are no capabilities, no new
-privileges, and no namespaces, as under Docker's default seccomp profile. Needs root.
+``tmpfs`` (writable folders), ``hosts`` (the text of /etc/hosts) and ``folder`` (a place for the
+layers). The root file system and /app are read-only; there are no capabilities, no new privileges,
+and no namespaces, as under Docker's default seccomp profile. Needs root.
 """
 
 import ctypes

@@ -1,5 +1,5 @@
-"""Requests that no client of ours would make: every route of the API, the pages and the admin, with
-NUL, halves of surrogate pairs, huge numbers, wrong types, broken bodies."""
+"""Requests that no client of ours would send: to every route of the API, the pages and the admin,
+with NUL, unpaired surrogates, huge numbers, wrong types, broken bodies."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ class Sent:
 
 def break_nothing(web: Stack, *, count: int, part: int = 0) -> Counter[int]:
     """Send ``count`` requests as an owner, a superuser, a token and nobody; none may get a 5xx.
-    Each ``part`` is another sequence, the same each time. Returns how often each status came."""
+    Each ``part`` is a different sequence, the same each time. Returns the number of responses per
+    status."""
     callers, every = _callers(), routes()
     statuses: Counter[int] = Counter()
     broken: list[str] = []
@@ -148,7 +149,7 @@ def break_nothing(web: Stack, *, count: int, part: int = 0) -> Counter[int]:
             broken.append(f"{error} {sent}"[:1_000])
             return
         statuses[status] += 1
-        # 504: analyze?background=false past its bound.
+        # 504: analyze?background=false over its limit.
         if status >= 500 and status != 504:
             broken.append(f"{status} {sent}"[:1_000])
 
@@ -161,7 +162,7 @@ def break_nothing(web: Stack, *, count: int, part: int = 0) -> Counter[int]:
 
 
 def _welcome(http: httpx.Client, web: Stack, callers: dict[str, dict[str, str]]) -> None:
-    """Each caller is who they are said to be, before and after."""
+    """Each caller is who they are supposed to be, before and after."""
     for caller, page in WELCOME.items():
         assert http.get(f"{web.url}{page}", headers=callers[caller]).status_code == 200, caller
 
@@ -170,7 +171,7 @@ def _answered(http: httpx.Client, sent: Sent, url: httpx.URL, headers: dict[str,
     try:
         answer = http.request(sent.method, url, headers=headers, content=sent.body)
     except httpx.RemoteProtocolError:
-        # The server closed the kept connection, as it may; on a new one it has to answer.
+        # The server closed the kept-alive connection, as it may; on a new one it has to respond.
         answer = httpx.request(sent.method, url, headers=headers, content=sent.body, timeout=60)
     http.cookies.clear()
     return answer.status_code
@@ -182,7 +183,7 @@ def requests(draw: Draw, callers: list[str], every: list[str]) -> Sent:
     route = draw(st.sampled_from([each for each in every if _part_of(each) == part]))
     method = draw(st.sampled_from(METHODS[:2]) | st.sampled_from(METHODS))
     changes = method not in {"GET", "HEAD", "OPTIONS"}
-    # What would end the caller's session, or take away the world, gets no id that exists.
+    # Anything that would end the caller's session, or delete the world, gets no existing id.
     spared = method == "DELETE" or (changes and part == "admin/") or route in SPARED
     path = "/" + re.sub(r"[<{][^>}]*[>}]", lambda at: _quoted(draw(_id(at[0], spared))), route)
     query = draw(st.lists(st.tuples(st.sampled_from(FIELDS), texts), max_size=4))
@@ -268,7 +269,7 @@ def _quoted(text: str) -> str:
 
 @cache
 def routes() -> list[str]:
-    """Every address of the site, as patterns: pages, admin, API."""
+    """Every URL of the site, as patterns: pages, admin, API."""
 
     def walk(patterns: list[Any], prefix: str) -> Iterator[str]:
         for pattern in patterns:

@@ -1,8 +1,8 @@
 """One embedded PostgreSQL and one Valkey for the whole test run, in a temporary home.
 
 pytest imports this module first (``-p`` in pyproject.toml): it puts their addresses into the
-environment, before Django's settings are read. They start when the first test needs them, so a test
-of plain Python waits for nothing. Processes of pytest that run at the same time don't meet: each
+environment before Django's settings are read. They start when the first test needs them, so a test
+of plain Python waits for nothing. pytest processes that run at the same time don't collide: each
 has its own home and ports.
 """
 
@@ -43,7 +43,7 @@ class Servers:
 
 
 def _reserve() -> Servers:
-    """Ports and passwords are settled here, and the environment says so; nothing runs yet."""
+    """Ports and passwords are chosen here, and set in the environment; nothing runs yet."""
     home = Path(tempfile.mkdtemp(prefix="infra-mind-test-"))
     reserved = Servers(
         home, PostgresServer(home, settings=FAST_POSTGRES_SETTINGS), ValkeyServer(home)
@@ -90,7 +90,7 @@ def servers(running_servers: Servers) -> Iterator[Servers]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(running_servers: Servers) -> None:
-    """pytest-django's place for what must be there before it makes the test database."""
+    """pytest-django's hook for what must exist before it creates the test database."""
 
 
 def forget_servers() -> None:

@@ -69,7 +69,7 @@ class Process:
             )
 
     def family(self) -> list[psutil.Process]:
-        """The process and all its descendants that live now."""
+        """The process and all of its living descendants."""
         with contextlib.suppress(psutil.NoSuchProcess):
             parent = psutil.Process(self.pid)
             return [parent, *parent.children(recursive=True)]
@@ -79,7 +79,7 @@ class Process:
         return self.family()[1:]
 
     def stop(self, *, timeout_s: float = 25) -> None:
-        """SIGTERM, as a container does; SIGKILL to the whole family past the timeout."""
+        """SIGTERM, as a container does; SIGKILL to the whole process tree after the timeout."""
         if self.running:
             assert self.process
             self.process.terminate()
@@ -88,8 +88,7 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL the process and all its descendants at once, as a machine that goes away
-        would."""
+        """SIGKILL the process and all its descendants at once, like a machine that goes away."""
         family = self.family() if self.running else []
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -99,7 +98,7 @@ class Process:
         psutil.wait_procs(family, timeout=10)
 
     def kill_parent_alone(self) -> None:
-        """SIGKILL of the main process: its children are left to themselves."""
+        """SIGKILL the main process: its children are left on their own."""
         os.kill(self.pid, signal.SIGKILL)
         if self.process:
             self.process.wait(20)
@@ -154,7 +153,7 @@ class Stack:
 
     @property
     def workers(self) -> list[Process]:
-        """The ordinary workers; ``stack["priority"]`` is apart."""
+        """The ordinary workers; ``stack["priority"]`` is not one of them."""
         return [process for name, process in self.processes.items() if name.startswith("worker")]
 
     @property
@@ -197,7 +196,8 @@ class Stack:
         return "\n".join(parts)
 
     def is_connected(self) -> bool:
-        """Whether the web process reaches its database, which a test before may have restarted."""
+        """Whether the web process reaches its database, which an earlier test may have
+        restarted."""
         try:
             return httpx.get(f"{self.url}/health/serving", timeout=5).status_code == 200
         except httpx.HTTPError:
@@ -221,8 +221,8 @@ def wait_until(
     details: Callable[[], str] = lambda: "",
     step_s: float = 0.05,
 ) -> None:
-    """Wait for ``condition``; AssertionError with ``what`` and ``details()`` when it doesn't come
-    in time."""
+    """Wait for ``condition``; AssertionError with ``what`` and ``details()`` if it doesn't come
+    true in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -239,14 +239,14 @@ def free_port() -> int:
 @dataclass
 class Kept:
     """The one set of processes that is up between tests. Two would take work from the same queues,
-    so a test that asks for others ends these first; tests/conftest.py puts the tests that share a
-    set next to each other."""
+    so a test that asks for another set ends this one first; tests/conftest.py puts the tests that
+    share a set next to each other."""
 
     name: str = ""
     stack: Stack | None = None
 
     def have(self, name: str, make: Callable[[], Stack]) -> Stack:
-        """The set of that name; ``make`` gives a new one, which is started here."""
+        """The set with that name; ``make`` creates a new one, which is started here."""
         if self.stack is None or self.name != name:
             self.end()
             self.name, self.stack = name, make()
@@ -277,7 +277,7 @@ def alone(transactional_db: None, servers: Servers, kept: Kept) -> Iterator[None
 
 @pytest.fixture
 def stack(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
-    """Processes of this test's own, to be killed at will, on an empty queue."""
+    """Processes for this test only, to be killed at will, on an empty queue."""
     stack = new_stack(servers, tmp_path / "stack")
     try:
         yield stack.start()
@@ -306,7 +306,8 @@ def shared_stack(
 
 
 def _let_work_end(stack: Stack) -> None:
-    """End what still runs: emptying the tables under a worker's transaction is a deadlock."""
+    """End what is still running: emptying the tables under a worker's transaction would
+    deadlock."""
     from tasks_ui.models import TaskRun
     from tasks_ui.runs.services import request_cancel
 
@@ -328,6 +329,6 @@ def new_stack(servers: Servers, folder: Path, *, workers: int = 2) -> Stack:
 
 
 def empty_the_broker(servers: Servers) -> None:
-    """FLUSHALL: every queued, reserved and unacknowledged message is gone, and the channel layer's
-    groups with them."""
+    """FLUSHALL: every queued, reserved and unacknowledged message is gone, along with the channel
+    layer's groups."""
     redis.Redis.from_url(servers.valkey.url, socket_timeout=10).flushall()

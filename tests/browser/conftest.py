@@ -1,4 +1,4 @@
-"""What tests in the browser share: somebody who is signed in, and an ear for the console."""
+"""What browser tests share: someone who is signed in, and a watch on the console."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def alice(shared_stack: Stack, context: BrowserContext) -> User:
-    """Signed in, in the browser too."""
+    """Signed in, in the browser as well."""
     from django.contrib.auth.models import User
 
     user = User.objects.create_user("alice")
@@ -33,7 +33,7 @@ def alice(shared_stack: Stack, context: BrowserContext) -> User:
 
 @pytest.fixture
 def complaints(page: Page) -> Iterator[list[str]]:
-    """Everything that the browser's console complains of; the test fails on any but a form that was
+    """Everything that the browser's console reports; the test fails on anything but a form that was
     refused (422)."""
     heard: list[str] = []
 

@@ -31,7 +31,7 @@ LOOKS = {
 
 @pytest.fixture
 def complaints(page: Page) -> Iterator[list[str]]:
-    """What the console complains of, but for pages that are refused on purpose."""
+    """What the console reports, except pages that are refused on purpose."""
     heard: list[str] = []
     page.on(
         "console",

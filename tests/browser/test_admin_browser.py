@@ -1,5 +1,5 @@
-"""An operator's work in a real browser, with real workers: find anyone's task, watch it, end it;
-hold a queue."""
+"""An operator's work in a real browser, with real workers: find anyone's task, watch it, end it,
+pause a queue."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ def queue_probe(users: dict[str, User]) -> Queue:
 
 @pytest.fixture
 def admin(page: Page, users: dict[str, User]) -> Iterator[Callable[[str], None]]:
-    """Sign olga in at the stack of this address. The test fails on anything that the console
-    complains of."""
+    """Sign olga in to the stack at this address. The test fails if the console reports anything."""
     heard: list[str] = []
     page.on("console", lambda m: heard.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: heard.append(str(error)))
@@ -69,7 +68,8 @@ def admin(page: Page, users: dict[str, User]) -> Iterator[Callable[[str], None]]
 
 @pytest.fixture(autouse=True)
 def all_ended(transactional_db: None) -> Iterator[None]:
-    """Workers that stay up between tests hold none of this test's runs when its rows go."""
+    """Workers that stay up between tests hold none of this test's runs when its rows are
+    deleted."""
     yield
     PausedQueue.objects.all().delete()
     TaskRun.objects.filter(state=State.PENDING).delete()
@@ -179,7 +179,8 @@ def test_a_task_created_while_the_socket_opens_is_counted_as_newer(
     queue_probe: Queue,
     users: dict[str, User],
 ) -> None:
-    """The list is rendered, its socket is not open yet: what is created between is newer, too."""
+    """The list is rendered, its socket is not open yet: what is created in between also counts as
+    newer."""
     queues.pause("reports", by=users["tomas"])
     sockets: list[WebSocketRoute] = []
     page.route_web_socket(re.compile("/ws/v1/"), lambda socket: sockets.append(socket))
@@ -325,7 +326,7 @@ def test_a_worker_is_drained_and_takes_tasks_again(
     expect(page.locator(".audit li").first).to_contain_text("takes tasks again. By olga.")
 
 
-# Django's links fade from colour to colour; their contrast counts when they have.
+# Django's links fade from color to color; their contrast is checked once they have finished.
 END_TRANSITIONS = (
     "document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish())"
 )
@@ -360,7 +361,7 @@ RESTARTED = ("worker1", "worker2", "priority", "reconciler")
 
 @pytest.fixture
 def restarted(shared_stack: Stack) -> Iterator[Callable[[], None]]:
-    """Kill all that starts tasks, and start it again; such workers drain for a second, not for
+    """Kill everything that starts tasks, and start it again; such workers drain for a second, not
     twenty."""
 
     def restart() -> None:

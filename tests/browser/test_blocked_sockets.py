@@ -1,5 +1,5 @@
-"""Proxies that stand in the way of WebSockets, and servers that stand still: the page moves as far
-as it can, and says how it is connected."""
+"""Proxies that block WebSockets, and servers that hang: the page keeps updating as well as it can,
+and shows how it is connected."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def alice(transactional_db: None) -> User:
 
 @pytest.fixture
 def sign_in(alice: User, context: BrowserContext) -> Callable[[str], None]:
-    """Give the browser a session of alice's for an address."""
+    """Give the browser a session of alice's for a URL."""
     session = Client()
     session.force_login(alice)
     cookie = session.cookies["sessionid"].value

@@ -97,7 +97,7 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
     seen: dict[str, list[Any]] = page.evaluate("window.seen")
     live = [name for name, values in seen.items() if len(values) > 1]
     assert {"scan", "agents", "percent"} <= set(live) and len(live) >= 6, seen
-    # Short lanes may go from nothing to all between two frames; the longest stage never does.
+    # Short lanes may jump from nothing to all between two frames; the longest stage never does.
     assert len([value for value in seen["scan"] if 0 < value < 1]) >= 2, seen["scan"]
     for name, values in seen.items():
         numbers = [float(value) for value in values if value != "counting"]
@@ -301,7 +301,7 @@ def test_what_is_typed_while_a_search_is_on_its_way_is_kept(
 
 
 def wait_for_one(page: Page, held: list[Route], what: str) -> None:
-    """Until a request was held back; Playwright hands requests over only while it waits."""
+    """Until a request has been held back; Playwright passes requests on only while it waits."""
 
     def is_held() -> bool:
         page.wait_for_timeout(50)
@@ -344,8 +344,8 @@ def test_runs_are_filtered_marked_and_cancelled_or_run_again_together(
 
 
 def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: str) -> None:
-    """No input makes an agent fail, so one's answer is made a failure in the database once the run
-    is done."""
+    """No input makes an agent fail, so one agent's answer is changed to a failure in the database
+    once the run is done."""
     from assessments.attention import reasons_of
     from assessments.models import AgentReport, AssessmentRun
 
@@ -474,7 +474,7 @@ def start_questionnaire(owner: User, *, name: str) -> None:
 
 @pytest.fixture
 def queue_runs(shared_stack: Stack) -> list[TaskRun]:
-    """Two assessments of alice that wait in a queue which nobody works on."""
+    """Two assessments of alice that wait in a queue without workers."""
     from django.contrib.auth.models import User
 
     from assessments.models import AssessmentRun

@@ -1,4 +1,4 @@
-"""What a page looks like once a browser has laid it out: nothing cut off, nothing out of reach."""
+"""What a page looks like once a browser has laid it out: nothing cut off, nothing unreachable."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CUT_FOCUS_RINGS = """() => {
 
 
 def finished_run(owner: User) -> AssessmentRun:
-    """A run with a score of every agent and a file that was read in part."""
+    """A run with a score from every agent and a partly read file."""
     assessment = create_assessment(
         owner=owner,
         name="orders",

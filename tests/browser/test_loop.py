@@ -1,4 +1,4 @@
-"""What people come back for: fix a finding, run again, see it fixed."""
+"""Why people come back: fix a finding, run again, see it fixed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The map in a real browser: it fills while a run works, and all of it is reachable by keyboard, by
-search and without a script."""
+"""The map in a real browser: it fills while a run is working, and everything is reachable by
+keyboard, by search and without a script."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The pages' JavaScript modules by themselves, in a real browser: what frames and renderings draw,
-and words that the server writes too."""
+"""The pages' JavaScript modules on their own, in a real browser: what frames and renderings draw,
+and texts that the server also writes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROW = """<li data-task="r" data-attempt="{attempt}" data-state="PROGRESS">
 
 @pytest.fixture
 def modules(page: Page) -> Iterator[Page]:
-    """An empty page that can import the modules. The test fails where the console complains."""
+    """An empty page that can import the modules. The test fails if the console reports anything."""
     heard: list[str] = []
     page.on("pageerror", lambda error: heard.append(str(error)))
 
@@ -60,7 +60,7 @@ def modules(page: Page) -> Iterator[Page]:
 
 
 def lane(state: str, current: int = 0, *, attempt: int = 1, total: int = 493) -> str:
-    """The HTML of an agent's lane, as the server writes it."""
+    """The HTML of an agent's lane, as the server renders it."""
     return LANE.format(
         state=state,
         attempt=attempt,
@@ -76,7 +76,7 @@ def show(page: Page, html: str) -> None:
 
 
 def render(page: Page, html: str) -> None:
-    """Take over a rendering, as a page does after an event."""
+    """Apply a rendering, as a page does after an event."""
     page.evaluate(
         """async (html) => {
             const { morph } = await import("/morph.js")
@@ -98,7 +98,7 @@ def frame(page: Page, task: str, current: int, *, total: int = 493, **more: Any)
 
 
 def shown(page: Page, task: str = "a") -> tuple[str, str, float | None]:
-    """State of the row, its glyph's, and the share of its bar, None while it is indeterminate."""
+    """The row's state, its glyph's, and the fraction of its bar, None while it is indeterminate."""
     found: list[Any] = page.evaluate(
         """(task) => {
             const row = document.querySelector(`[data-task="${task}"]`)
@@ -169,7 +169,7 @@ def test_the_number_in_a_row_is_that_of_its_bar(modules: Page) -> None:
 
 
 def call(page: Page, name: str, arguments: list[list[Any]]) -> list[str]:
-    """What a function of words.js gives for each of many arguments."""
+    """The results of a function in words.js for each of many arguments."""
     words: list[str] = page.evaluate(
         """async ([name, many]) => {
             const words = await import("/words.js")
@@ -236,7 +236,7 @@ def test_the_page_writes_moments_as_the_server_does(context: BrowserContext, mod
 
 
 def test_a_patch_is_copied_as_it_stands(context: BrowserContext) -> None:
-    """The clipboard is there in secure contexts alone."""
+    """The clipboard exists only in secure contexts."""
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     patch = "--- a/main.tf\n+++ b/main.tf\n@@ -1 +1 @@\n-a\n+b\n"

@@ -1,4 +1,4 @@
-"""Processes that are killed and frozen at will, and fixed between tests, so that not every test
+"""Processes that are killed and frozen at will, and repaired between tests, so that not every test
 starts its own."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def harmed(
     """Three workers of one process each, web, priority and reconciler: all alive, on an empty
     queue.
 
-    What a test kills is started again for the next one.
+    Whatever a test kills is restarted for the next one.
     """
 
     def make() -> Stack:

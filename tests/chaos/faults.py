@@ -25,8 +25,8 @@ LEASE_S = 6
 
 
 class Faults:
-    """What may happen to a set of processes and their servers, by a seed. What dies is started
-    again."""
+    """What may happen to a set of processes and their servers, determined by a seed. Whatever dies
+    is restarted."""
 
     def __init__(self, stack: Stack, *, seed: int) -> None:
         self.stack = stack
@@ -57,7 +57,7 @@ class Faults:
             self.kinds += [self.kill_web, self.kill_reconciler]
 
     def blow(self, count: int, *, pause_s: tuple[float, float]) -> None:
-        """Each kind once, in an order of the seed's, then more by chance, until there were
+        """Each kind once, in an order given by the seed, then more at random, until there have been
         ``count``."""
         order = list(self.kinds)
         self.chance.shuffle(order)
@@ -74,7 +74,7 @@ class Faults:
         self.calm()
 
     def heal(self) -> None:
-        """What a supervisor would do; and what was frozen goes on when its time has come."""
+        """What a supervisor would do; and frozen processes resume when their time has come."""
         due = [call for at, call in self._later if at <= time.monotonic()]
         self._later = [(at, call) for at, call in self._later if at > time.monotonic()]
         for call in due:
@@ -143,8 +143,8 @@ class Faults:
         self.servers.postgres.start()
 
     def _worker(self) -> Process:
-        """A worker that holds a run, if one comes to hold one within 3 s; what it holds is
-        noted."""
+        """A worker that holds a run, if one starts to hold one within 3 s; the run it holds is
+        recorded."""
         held: list[tuple[Any, str]] = []
         give_up_at = time.monotonic() + 3
         while not held and time.monotonic() < give_up_at:
@@ -164,8 +164,8 @@ class Faults:
 
 
 def _held() -> list[tuple[Any, str]]:
-    """The probes that are at work and last, with their workers: what is over in a moment is hard to
-    hit."""
+    """The running probes that take a while, with their workers: those that are over in a moment are
+    hard to hit."""
     try:
         rows = TaskRun.objects.filter(lease_until__isnull=False, state=State.PROGRESS)
         return list(rows.values_list("pk", "worker"))

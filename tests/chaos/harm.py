@@ -1,4 +1,4 @@
-"""What the tests do to the application's processes and servers, and how they look at what became of
+"""What the tests do to the application's processes and servers, and how they check what became of
 the runs."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def broker(servers: Servers) -> redis.Redis:
 
 
 def drop_connections(servers: Servers) -> None:
-    """Cut every client's connection, those that wait for a publication too."""
+    """Cut every client's connection, including those waiting for a publication."""
     client = broker(servers)
     for kind in ("normal", "pubsub"):
         client.client_kill_filter(_type=kind, skipme=True)
@@ -53,7 +53,7 @@ def postgres_stopped(servers: Servers) -> Iterator[None]:
 
 @contextlib.contextmanager
 def frozen(*processes: Process) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT to those that still live."""
+    """SIGSTOP, and SIGCONT to those still alive."""
     for process in processes:
         process.freeze()
     try:
@@ -82,7 +82,7 @@ def start_again(*processes: Process) -> None:
 
 
 def revive(stack: Stack) -> None:
-    """All processes run and the web answers."""
+    """All processes are running and the web process responds."""
     for process in stack.processes.values():
         process.thaw()
     start_again(*stack.processes.values())
@@ -122,7 +122,7 @@ def ended(run: TaskRun, *, timeout_s: float = 60) -> TaskRun:
 
 
 def started(run: TaskRun, *, times: int = 1, timeout_s: float = 60) -> None:
-    """Wait until the body of ``run`` has begun so many times."""
+    """Wait until the body of ``run`` has started this many times."""
     begun = Start.objects.filter(run_id=run.pk)
     wait_until(lambda: begun.count() >= times, timeout_s=timeout_s, what=f"start {times} of {run}")
 
@@ -137,7 +137,7 @@ def in_state(run: TaskRun, state: State, *, timeout_s: float = 60) -> TaskRun:
 
 
 def all_succeed_once(runs: Iterable[TaskRun], *, timeout_s: float) -> None:
-    """Wait for the end of all; each is a success with one effect and a log without a gap."""
+    """Wait until all have ended; each is a success with one effect and a log without a gap."""
     ids = [run.pk for run in runs]
     rows = TaskRun.objects.filter(pk__in=ids)
     wait_until(
@@ -155,8 +155,8 @@ def all_succeed_once(runs: Iterable[TaskRun], *, timeout_s: float) -> None:
 
 
 def assert_consistent(run: TaskRun) -> None:
-    """One effect of a success, of its last attempt; none of anything else; events 1..n; attempts
-    within the cap."""
+    """One effect for a success, from its last attempt; none for anything else; events 1..n;
+    attempts within the cap."""
     effects = list(Effect.objects.filter(run_id=run.pk).values_list("attempt", flat=True))
     assert effects == ([run.attempt] if run.state == State.SUCCESS else []), (
         run.state,
@@ -170,7 +170,7 @@ def assert_consistent(run: TaskRun) -> None:
 
 
 def patient[T](call: Callable[[], T], *, timeout_s: float = 60) -> T:
-    """Call again while the database is away, for ``timeout_s``."""
+    """Retry while the database is away, for ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Judges a storm: looks at every run, once all have ended or nothing moves any more."""
+"""Judges a storm: checks every run, once all have ended or nothing moves anymore."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Oracle:
         self.tally, self.accepted, self.cancel_accepted = tally, accepted, cancel_accepted
 
     def judge(self, *, hit: Iterable[tuple[Any, datetime]], ledger: Path) -> None:
-        """``hit``: runs that were at work when a fault came, and when. ``ledger``: what the workers
-        noted about messages and writes that were refused."""
+        """``hit``: runs that were working when a fault came, and when. ``ledger``: what the workers
+        recorded about messages and writes that were refused."""
         rows = {run.pk: run for run in TaskRun.objects.all()}
         self.tally.accepted = len(self.accepted)
         for pk in self.accepted.keys() - rows.keys():
@@ -92,8 +92,8 @@ class Oracle:
 
 
 def _recovery_s(run_id: Any, at: datetime) -> tuple[float, float] | None:
-    """Seconds until the run was taken back, and until it began again or was cancelled; None where
-    the fault did not end the attempt that it hit."""
+    """Seconds until the run was requeued, and until it started again or was cancelled; None if the
+    fault did not end the attempt that it hit."""
     events = TaskEvent.objects.filter(task_id=run_id).order_by("seq")
     held = events.filter(created_at__lte=at).last()
     after = events.filter(

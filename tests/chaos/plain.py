@@ -1,8 +1,8 @@
-"""Celery as it comes, with django-celery-results and the settings that are held to be safest, for
-the storm to try.
+"""Stock Celery with django-celery-results and the settings considered safest, for the
+storm to test.
 
-acks_late, reject_on_worker_lost, one message prefetched, lost messages given back after 10 s, and
-Valkey's file of all writes. Its task leaves the same countable effect as the probes.
+acks_late, reject_on_worker_lost, one message prefetched, lost messages redelivered after 10 s, and
+Valkey's append-only file. Its task leaves the same countable effect as the probes.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ app.conf.update(
 
 @app.task(name="plain.work", bind=True)
 def work(self: object, duration_s: float) -> str:
-    """Last for ``duration_s``, at most 3 s: far below the visibility timeout. Then leave an
-    effect."""
+    """Take ``duration_s``, at most 3 s: far below the visibility timeout. Then leave an effect."""
     from tests.probe.models import Effect, Start
 
     request = self.request  # type: ignore[attr-defined]

@@ -1,5 +1,5 @@
-"""What ``make chaos`` runs: a long storm for each of SEEDS, the same with one cure after another
-taken out, which the oracle has to notice, and plain Celery beside it."""
+"""What ``make chaos`` runs: a long storm for each of SEEDS, the same with one safeguard after
+another removed, which the oracle has to notice, and plain Celery for comparison."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_oracle_notices_when_a_cure_is_taken_out(
 
 
 def test_plain_celery_in_the_same_storm(storm_stack: Stack, tallies: list[Tally]) -> None:
-    """It loses or doubles some: the storm is one that a design has to withstand."""
+    """It loses or duplicates some: the storm is one that a design has to withstand."""
     tally = _plain(storm_stack, seed=SEEDS[0], runs=RUNS, faults=FAULTS // 2)
     tallies.append(tally)
     print("\n" + table([tally]))
@@ -125,8 +125,8 @@ def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits
     storm_stack: Stack, alice: User, bob: User
 ) -> None:
     """One owner queues MANY_ASSESSMENTS, then another queues one. Memory is the resident set of
-    each process with its children, every 2 s; processes share pages, so it is more than what they
-    take. The total counts: the one scan server is a child of whichever worker started it."""
+    each process with its children, every 2 s; processes share pages, so it is more than they really
+    use. The total counts: the one scan server is a child of whichever worker started it."""
     storm_stack.start()
     runs = [_queued(alice, f"network {number}") for number in range(MANY_ASSESSMENTS)]
     second = _queued(bob, "the second owner's")
@@ -204,8 +204,8 @@ def _assessed_within(owner: User, seconds: float) -> None:
 
 
 def _plain(stack: Stack, *, seed: int, runs: int, faults: int) -> Tally:
-    """The storm over three workers of tests/chaos/plain.py, which know nothing of rows, claims or
-    leases."""
+    """The storm over three workers of tests/chaos/plain.py, which know nothing about rows, claims
+    or leases."""
     from tests.chaos.plain import app, work
 
     command = [
@@ -269,8 +269,8 @@ def _wait_until_quiet(storm: Faults, count: int) -> None:
 
 
 def _judge_plain(tally: Tally, accepted: list[str]) -> None:
-    """Lost: neither an effect nor an end. Stuck: an effect or a start, and no end that anyone is
-    told of."""
+    """Lost: neither an effect nor an end. Stuck: an effect or a start, and no end that is reported
+    to anyone."""
     status = dict(TaskResult.objects.values_list("task_id", "status"))
     effects: dict[str, int] = {}
     for run_id in Effect.objects.values_list("run_id", flat=True):

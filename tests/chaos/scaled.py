@@ -1,8 +1,8 @@
-"""The storm over processes as they run past one machine: three web processes, four workers,
-RabbitMQ with quorum queues, and PgBouncer before PostgreSQL. ``make chaos-scaled`` runs it.
+"""The storm over processes as deployed on more than one machine: three web processes, four workers,
+RabbitMQ with quorum queues, and PgBouncer in front of PostgreSQL. ``make chaos-scaled`` runs it.
 
-RabbitMQ is one node here, so that a quorum is one; what is shown is that the guarantees hold with
-its queues, its redeliveries and its restarts. The storm's callers ring RabbitMQ, as the web
+RabbitMQ is one node here, so that a quorum is one; the storm shows that the guarantees hold with
+its queues, its redeliveries and its restarts. The storm's callers notify RabbitMQ, as the web
 processes do.
 """
 
@@ -35,8 +35,8 @@ FAULTS = int(os.environ.get("STORM_FAULTS", "40"))
 
 
 class PgBouncer:
-    """In session mode, before the tests' PostgreSQL. It runs as the user that PostgreSQL runs as,
-    for it refuses root."""
+    """In session mode, in front of the tests' PostgreSQL. It runs as PostgreSQL's user, because it
+    refuses to run as root."""
 
     def __init__(self, servers: Servers, folder: Path, *, database: str) -> None:
         self.port = free_port()

@@ -1,7 +1,7 @@
-"""A storm: runs are queued and cancelled while, by a seed, processes and servers are killed, frozen
-and cut off.
+"""A storm: runs are queued and cancelled while, determined by a seed, processes and servers are
+killed, frozen and disconnected.
 
-Afterwards an oracle looks at every run that was accepted: it has ended, with one effect if it is a
+Afterwards an oracle checks every run that was accepted: it has ended, with one effect if it is a
 success and none otherwise, within its attempts, and with events 1, 2, 3 ... without a gap.
 """
 
@@ -60,8 +60,8 @@ class Storm:
 
     @staticmethod
     def environment(folder: Path, *, temporary: Path, sabotage: str = "") -> dict[str, str]:
-        """``temporary`` holds the socket of a scan server of the storm's own, which freezes with
-        the rest."""
+        """``temporary`` contains the socket of the storm's own scan server, which is frozen along
+        with the rest."""
         switches = {
             "PROBE_LEDGER": str(folder / "ledger"),
             "PROBE_SKIP_PUBLISH": "0.1",
@@ -72,8 +72,8 @@ class Storm:
     def blow(
         self, *, faults: int, pause_s: tuple[float, float] = (1.5, 4), quiet_s: float = 90
     ) -> Tally:
-        """Let it blow; then wait until all has ended, or nothing has moved for ``quiet_s``; then
-        judge."""
+        """Run the storm; then wait until everything has ended, or nothing has moved for
+        ``quiet_s``; then judge."""
         begun = time.monotonic()
         self.ten_take_s = (
             10 * faults * sum(pause_s) / 2 / self.runs
@@ -160,7 +160,7 @@ class Storm:
             self.cancel_accepted.add(run.pk)
 
     def _analyze(self) -> None:
-        """Real assessments, through the web: a request that gets no answer is repeated with its
+        """Real assessments, through the web: a request without a response is repeated with its
         key."""
         try:
             for number in range(self.assessments):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 @dataclass
 class Tally:
     """What the oracle found. ``faults`` counts what was done, ``taken_back_s`` and ``went_on_s``
-    hold the seconds from a fault that hit a run at work until the run was queued again, and until
-    it began again: between the two it waits its turn."""
+    contain the seconds from a fault that hit a working run until the run was requeued, and until
+    it started again: in between it waits its turn."""
 
     name: str
     accepted: int = 0
@@ -58,8 +58,8 @@ class Tally:
 
 
 def table(tallies: list[Tally]) -> str:
-    """The tallies, one a line; Seconds: median / maximum. ``given up``: lost its worker at each of
-    its attempts."""
+    """The tallies, one per line; Seconds: median / maximum. ``given up``: lost its worker at each
+    of its attempts."""
     rows = [tally.row() for tally in tallies]
     widths = {key: max(len(key), *(len(str(row[key])) for row in rows)) for key in rows[0]}
     lines = ["  ".join(key.rjust(width) for key, width in widths.items())]

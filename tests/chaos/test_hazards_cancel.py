@@ -1,4 +1,4 @@
-"""A cancel that was accepted holds: in each state, at the last moment, and whatever is killed
+"""An accepted cancel holds: in each state, at the last moment, and whatever is killed
 afterwards."""
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def test_a_cancel_outlives_the_death_of_the_worker_that_should_confirm_it(
 def test_cancels_at_the_last_moment_either_hold_or_come_too_late(
     harmed: Stack, queue_probe: Queue
 ) -> None:
-    """Forty runs of 0.3 s are cancelled around their end. The row's answer to the cancel is the
-    last word."""
+    """Forty runs of 0.3 s are cancelled around their end. The row's response to the cancel is
+    final."""
     chance = random.Random(7)
     confirmed_s = []
     for _ in range(40):

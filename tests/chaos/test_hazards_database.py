@@ -1,5 +1,5 @@
 """PostgreSQL, Valkey or the web process away while runs are queued and running, and what requests
-get meanwhile."""
+get in the meantime."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def _questionnaire(owner: User) -> Assessment:
 def _post_and_kill_web(
     stack: Stack, client: httpx.Client, assessment: Assessment, *, key: str
 ) -> bool:
-    """SIGKILL the web process between its commit and its answer; a frozen broker widens that
-    moment."""
+    """SIGKILL the web process between its commit and its response; a frozen broker widens that
+    window."""
     outcome: list[object] = []
 
     def post() -> None:

@@ -1,4 +1,4 @@
-"""Messages lost, doubled and late, and workers that die: each run ends, with one effect."""
+"""Messages lost, duplicated and late, and workers that die: each run ends, with one effect."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(
 
 
 def test_a_task_that_outlasts_its_lease_starts_once(harmed: Stack, queue_probe: Queue) -> None:
-    """The lease is 6 s here. Connections are dropped meanwhile, so its message is delivered again,
-    too."""
+    """The lease is 6 s here. Connections are dropped in the meantime, so its message is also
+    delivered again."""
     run = queue_probe(duration_s=9, manner="stubborn")
     started(run)
     drop_connections(harmed.servers)
@@ -143,7 +143,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced_when_it_goes_on(
 def test_a_worker_that_is_told_to_stop_hands_its_run_on_at_no_cost(
     harmed: Stack, queue_probe: Queue
 ) -> None:
-    """Its soft shutdown waits for 2 s here; the run would need 20."""
+    """Its soft shutdown waits for 2 s here; the run would take 20."""
     run = queue_probe(duration_s=20)
     started(run)
     before = TaskRun.objects.get(pk=run.pk)

@@ -1,4 +1,4 @@
-"""What Celery would write about a run, or do to it, beside the row."""
+"""What Celery would write about a run, or do to it, apart from the row."""
 
 from __future__ import annotations
 

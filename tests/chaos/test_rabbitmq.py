@@ -1,5 +1,4 @@
-"""The same code on RabbitMQ: runs end, once, also when a worker is killed and when the broker
-restarts."""
+"""The same code on RabbitMQ: runs end, once, even if a worker is killed or the broker restarts."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ QueueProbe = Callable[..., TaskRun]
 
 
 class RabbitMQ:
-    """A broker of this test's own on loopback: its name service and its node are processes that we
+    """A broker on loopback for this test only: its name service and its node are processes that we
     started."""
 
     def __init__(self, folder: Path) -> None:
@@ -98,7 +97,7 @@ def rabbitmq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rabbit
 
 @pytest.fixture
 def callers(rabbitmq: RabbitMQ) -> Iterator[None]:
-    """This process's settings name Valkey: a second Celery application rings RabbitMQ."""
+    """This process's settings name Valkey: a second Celery application notifies RabbitMQ."""
     before = current_app._get_current_object()
     app = Celery("callers", broker=rabbitmq.url, set_as_current=False)
     app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -1,5 +1,4 @@
-"""A short storm in each run of the tests; ``make chaos`` runs the long ones, and proves the
-oracle."""
+"""A short storm in each test run; ``make chaos`` runs the long ones, and proves the oracle."""
 
 from __future__ import annotations
 
@@ -62,7 +61,7 @@ def weather(
 @contextlib.contextmanager
 def short_folder() -> Iterator[Path]:
     """A folder with a short path. A scan server that was left frozen in it, without a parent, is
-    ended."""
+    killed."""
     folder = Path(tempfile.mkdtemp(prefix="im-"))
     folder.chmod(0o755)
     try:

@@ -77,7 +77,7 @@ def alice(db: None) -> User:
 def all_ends(
     shared_stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """No run outlives its test: the database is emptied under it. No one's own login counts."""
+    """No run outlives its test: the database is emptied under it. No existing login is used."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     yield
     wait_until(

@@ -1,4 +1,4 @@
-"""A branch is reviewed from an empty environment that has the package alone."""
+"""A branch is reviewed from an empty environment that contains only the package."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ANYWHERE, INSIDE = "0.0.0.0/0", "10.0.0.0/8"
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``infra-mind`` in an environment of its own, out of the wheel that the project builds."""
+    """``infra-mind`` in its own environment, from the wheel that the project builds."""
     folder = tmp_path_factory.mktemp("wheel")
     if not UV.exists():
         pytest.skip("uv is not here: the wheel is built by it, without an index")

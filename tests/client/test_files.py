@@ -1,4 +1,4 @@
-"""What is sent of a folder, a repository and a commit."""
+"""What is sent from a folder, a repository and a commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client writes, held to the schemas of those who read it."""
+"""The client's output, validated against the schemas of its consumers."""
 
 from __future__ import annotations
 

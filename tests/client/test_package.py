@@ -19,7 +19,7 @@ def project(path: str) -> dict[str, Any]:
 
 
 def test_the_application_locks_what_the_client_needs() -> None:
-    """It is put into the application's environment without its dependencies."""
+    """It is installed into the application's environment without its dependencies."""
     locked = {
         each.split("[")[0].split(">")[0] for each in project("pyproject.toml")["dependencies"]
     }

@@ -1,4 +1,5 @@
-"""The GitHub Action, the templates and the hook, held to the schemas of those who read them."""
+"""The GitHub Action, the templates and the hook, validated against the schemas of their
+consumers."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def test_what_the_ready_made_pass_are_options_of_the_command() -> None:
 
 
 def test_no_input_of_the_action_is_pasted_into_a_script() -> None:
-    """Whoever opens a pull request chooses some of them."""
+    """The author of a pull request controls some of them."""
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     assert not [step["run"] for step in action["runs"]["steps"] if "${{" in step.get("run", "")]
 

@@ -1,2 +1,2 @@
-"""A second app that makes tasks, for the tests: its runs leave a countable effect, or misbehave as
-they are told."""
+"""A second app that defines tasks, for the tests: its runs leave a countable effect, or misbehave
+as instructed."""

@@ -17,6 +17,6 @@ class ProbeConfig(AppConfig):
         if os.environ.get("LOSE_LAYER_MESSAGES"):
             settings.CHANNEL_LAYERS["default"]["BACKEND"] = "tests.probe.layers.LossyLayer"
         settings.TASKS_CANCEL_GRACE_S = 3  # tests wait for it, as for the lease in tests/servers.py
-        # A slow hash is the point of a password's hash, and not what the tests are about.
+        # A slow hash is the point of password hashing, but not what the tests are about.
         if not os.environ.get("SLOW_HASHES"):
             settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

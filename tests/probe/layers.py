@@ -1,4 +1,4 @@
-"""A channel layer that loses what it is told to."""
+"""A channel layer that loses what it is configured to lose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARE_LOST = float(os.environ.get("LOSE_LAYER_MESSAGES") or 0)
 
 
 class LossyLayer(RedisPubSubChannelLayer):
-    """Of the messages that reach this process's sockets, a share never arrives."""
+    """A fraction of the messages for this process's sockets never arrives."""
 
     async def receive(self, channel: str) -> Any:
         while True:

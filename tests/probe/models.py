@@ -5,11 +5,11 @@ from uuid_utils.compat import uuid7
 
 
 class Job(models.Model):
-    """What a probe is to do: last ``duration_s`` in steps of 50 ms, and behave as ``manner`` says.
+    """What a probe is to do: take ``duration_s`` in steps of 50 ms, and behave as ``manner`` says.
 
     ok; fail (every attempt raises); flaky (the first attempt raises); poison (kills its own
-    process); stubborn (never looks whether it is cancelled); engine (starts a process that lasts);
-    query (one statement of PostgreSQL lasts); grow (takes 200 MB for a moment).
+    process); stubborn (never checks whether it is cancelled); engine (starts a long process);
+    query (runs one long statement in PostgreSQL); grow (takes 200 MB for a moment).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -23,7 +23,7 @@ class Job(models.Model):
 
 
 class Start(models.Model):
-    """A body that began to run, whatever became of it."""
+    """A body that started to run, whatever became of it."""
 
     run_id = models.UUIDField(db_index=True)
     attempt = models.PositiveSmallIntegerField()
@@ -34,7 +34,7 @@ class Start(models.Model):
 
 
 class Effect(models.Model):
-    """The effect of a run, to be there once for each success and never otherwise."""
+    """The effect of a run, which must exist once for each success and never otherwise."""
 
     run_id = models.UUIDField(db_index=True)
     attempt = models.PositiveSmallIntegerField()

@@ -1,4 +1,4 @@
-"""Queuing probes."""
+"""Queues probes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a storm switches on in the application's processes, by their environment: a ledger of
-refusals, publishes that are skipped, and, to prove that the storm would notice, one cure taken out.
+"""What a storm enables in the application's processes, through their environment: a ledger of
+refusals, skipped publishes, and, to prove that the storm would notice, one safeguard removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ watched: Any = work
 
 
 def install() -> None:
-    """Do what the environment of this process asks for; nothing, where it asks for nothing."""
+    """Do what this process's environment asks for; nothing if it asks for nothing."""
     if path := os.environ.get("PROBE_LEDGER"):
         count_refusals(path)
     if share := float(os.environ.get("PROBE_SKIP_PUBLISH", "0")):
@@ -63,7 +63,7 @@ def count_refusals(path: str) -> None:
 
 
 def skip_publishes(share: float) -> None:
-    """Say of some messages that the broker took them, and send nothing, as a broker that loses them
+    """Report some messages as accepted by the broker, and send nothing, as a broker that loses them
     would."""
     send, chance = dispatch.send, random.Random()
 
@@ -74,7 +74,7 @@ def skip_publishes(share: float) -> None:
 
 
 def without_fence() -> None:
-    """A worker may write its success whoever holds the run now, and whatever state it is in."""
+    """A worker may write its success regardless of who holds the run now, and of its state."""
     move = executing.transition
 
     def unfenced(run: TaskRun, to: State, *, attempt: int | None = None, **options: Any) -> Any:
@@ -87,7 +87,7 @@ def without_fence() -> None:
 
 
 def without_claim() -> None:
-    """Each message starts its task, as Celery alone would have it."""
+    """Each message starts its task, as with Celery alone."""
 
     def takes_all(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
         lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
@@ -108,7 +108,7 @@ def without_claim() -> None:
 
 
 def without_reconciler() -> None:
-    """The process is there, and does nothing."""
+    """The process exists, and does nothing."""
     reconciler.reconcile = lambda *, dry_run=False: Counter()
 
 

@@ -49,7 +49,7 @@ def probe(work: Work) -> dict[str, Any]:
 
 @tracked(NOOP)
 def noop(work: Work) -> None:
-    """As little as a tracked task can do: what is left is what tracking costs."""
+    """The least that a tracked task can do: what is left is the cost of tracking."""
 
 
 @shared_task(name="tests.bare", backend=DatabaseBackend(app=current_app))
