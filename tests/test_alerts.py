@@ -1,5 +1,5 @@
-"""The alert rules and the dashboard in ``deploy/``: each alert fires when its trouble is caused and
-none in a healthy run, and no figure is named that ``/metrics`` lacks."""
+"""The alert rules and the dashboard in ``deploy/``: each alert fires when its problem is caused and
+none in a healthy run, and they use no metric that ``/metrics`` lacks."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_rules_and_dashboard_name_only_figures_that_exist(db: None) -> None:
 
 
 class Prometheus:
-    """A real one that scrapes a stack every few seconds, with the rules' patience taken away."""
+    """A real one that scrapes a stack every few seconds, with the rules' waiting times removed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -222,7 +222,7 @@ def answers(server: Prometheus) -> bool:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB, where the test may mount one."""
+    """A disk of 8 MB, if the test may mount one."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(

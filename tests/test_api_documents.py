@@ -1,5 +1,5 @@
 """The documents of both APIs: current, true to the types, linted; and each example in them is
-run."""
+executed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def key(alice: User) -> str:
 
 @pytest.fixture
 def world(shared_stack: Stack, alice: User) -> Iterator[None]:
-    """What the examples speak of."""
+    """The objects that the examples refer to."""
     make_world(alice)
     yield
     end_all_runs()

@@ -1,5 +1,5 @@
-"""What holds of every address of the API: methods, slashes, types of bodies, headers, cursors,
-names that exist, and that the documents say the same."""
+"""What holds for every URL of the API: methods, slashes, content types, headers, cursors, existing
+names, and documents that agree with all of it."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_every_code_that_a_task_can_fail_with_is_registered() -> None:
 
 
 def codes_raised(app: str) -> set[str]:
-    """The texts that the code gives as a failure's code."""
+    """The texts that the code uses as a failure's code."""
     found = set()
     for path in (Path(settings.BASE_DIR) / app).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -232,7 +232,7 @@ def texts(node: ast.expr) -> set[str]:
 
 
 def test_the_documents_name_what_exists() -> None:
-    """Written by a process of its own, without the tests' own kinds of task."""
+    """Written by a separate process, without the tests' own kinds of task."""
     document = as_committed("openapi.json")
     schemas = document["components"]["schemas"]
     assert "process_assessment" in schemas["TaskOut"]["properties"]["kind"]["enum"]

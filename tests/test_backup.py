@@ -1,4 +1,4 @@
-"""A backup of a busy system, restored into a fresh home, is what was there."""
+"""A backup of a busy system, restored into a new home, matches what was there."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TORN = (
 
 
 def manage(*arguments: str, **env: str | None) -> subprocess.CompletedProcess[str]:
-    """``manage.py`` with a changed environment; None takes a variable away."""
+    """``manage.py`` with a modified environment; None removes a variable."""
     changed: dict[str, Any] = {**os.environ, **env}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -71,7 +71,7 @@ def ada(transactional_db: None, django_user_model: type[User]) -> User:
 
 @contextmanager
 def load(owner: User) -> Iterator[None]:
-    """Runs are created, and finish, for as long as the block takes."""
+    """Runs are created, and finish, for as long as the block lasts."""
     stop = threading.Event()
 
     def create() -> None:

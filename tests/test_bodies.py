@@ -1,5 +1,5 @@
-"""Requests too large or too slow are refused by the server, before they fill its memory or wait
-for ever."""
+"""Requests that are too large or too slow are refused by the server, before they fill its memory or
+wait forever."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def zeros(size: int) -> Iterator[bytes]:
 
 
 def answer_to(stack: Stack, head: str, chunks: Iterator[bytes]) -> tuple[int, bytes]:
-    """Status and body of what comes back while ``chunks`` are being sent; the bytes go out as fast
-    as the server takes them, until it answers."""
+    """Status and body of the response while ``chunks`` are being sent; the bytes are sent as fast
+    as the server accepts them, until it responds."""
     with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as connection:
         connection.sendall(head.encode())
         connection.settimeout(0.02)

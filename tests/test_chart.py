@@ -1,5 +1,5 @@
-"""The Helm chart: it renders what Kubernetes takes, runs what Compose runs, and stands our own
-assessment, as docker-compose.yml and the Dockerfile do."""
+"""The Helm chart: it renders what Kubernetes accepts, runs what Compose runs, and passes our own
+assessment, as do docker-compose.yml and the Dockerfile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml starts what ``make run`` starts, and holds no secret."""
+"""docker-compose.yml starts what ``make run`` starts, and contains no secret."""
 
 from __future__ import annotations
 

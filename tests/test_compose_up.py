@@ -1,6 +1,6 @@
-"""docker-compose.yml at work, as far as a machine without Docker goes: each service's command with
-its environment and user, on a read-only file system, without capabilities or namespaces, behind
-Caddy with a domain name and a certificate of Caddy's own authority.
+"""docker-compose.yml running, as far as possible on a machine without Docker: each service's
+command with its environment and user, on a read-only file system, without capabilities or
+namespaces, behind Caddy with a domain name and a certificate from Caddy's own authority.
 
 PostgreSQL and Valkey are the tests' own, in place of their images.
 """
@@ -100,7 +100,7 @@ class Compose:
             process.kill()
 
     def container(self, service: str, *, address: str = "") -> Process:
-        """A process as Compose would start it, its addresses but for the test's own."""
+        """A process as Compose would start it, with the same addresses except the test's own."""
         declared = self.services[service]
         assert declared["cap_drop"] == ["ALL"] and declared["read_only"] is True
         assert declared["security_opt"] == ["no-new-privileges:true"]
@@ -127,12 +127,12 @@ class Compose:
         return self.keep(name, ["python", str(ROOT / "tests" / "container.py"), str(file)])
 
     def proxy(self) -> Process:
-        """Caddy with the file of Compose. Its two web processes stand in a hosts file, as they
-        stand in Docker's name server."""
+        """Caddy with Compose's file. Its two web processes are in a hosts file, as they are in
+        Docker's name server."""
         config = self.folder / "caddy"
         config.mkdir()
         text = (ROOT / "deploy" / "Caddyfile").read_text()
-        # Ports 2019 and 80, and what this machine trusts, are not the test's to take.
+        # Ports 2019 and 80, and this machine's trust store, are not for the test to take.
         spared = "admin off", "auto_https disable_redirects", "skip_install_trust"
         options = "".join(f"\t{option}\n" for option in spared)
         (config / "Caddyfile").write_text(text.replace("{\n", f"{{\n{options}", 1))
@@ -160,7 +160,7 @@ class Compose:
         return self.processes[name]
 
     def webs_are_healthy(self) -> bool:
-        """As the health check in each container asks; the test asks from outside."""
+        """As the health check in each container requests it; the test does so from outside."""
         return all(_answers(f"http://{address}:8000/health/serving") for address in WEBS)
 
     def is_reached(self) -> bool:
@@ -180,7 +180,7 @@ class Compose:
         return f"https://{DOMAIN}:{self.port}"
 
     def client(self) -> httpx.Client:
-        """Comes to the domain by HTTPS, and believes Caddy's authority alone."""
+        """Reaches the domain over HTTPS, and trusts only Caddy's authority."""
         transport = ToDomain(verify=self.trust())
         return httpx.Client(transport=transport, base_url=self.origin, timeout=30)
 
@@ -205,7 +205,7 @@ BECOME = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 class ToDomain(httpx.HTTPTransport):
-    """Finds the domain on this machine, whatever the name server says."""
+    """Resolves the domain to this machine, whatever the name server says."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         here = httpx.Request(
@@ -219,7 +219,7 @@ class ToDomain(httpx.HTTPTransport):
 
 
 def image_environment() -> dict[str, str]:
-    """What the Dockerfile sets; the rest of the environment stays outside."""
+    """What the Dockerfile sets; the rest of the environment is not passed on."""
     text = (ROOT / "Dockerfile").read_text()
     line = re.findall(r"^ENV (.+)$", text, re.MULTILINE)[-1]
     declared = dict(part.split("=", 1) for part in line.split())
@@ -249,7 +249,7 @@ def compose(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Compose]:
 
 
 def sign_in(client: httpx.Client, *, origin: str) -> str:
-    """By the page, as a browser does; gives the session's cookie."""
+    """Through the page, like a browser; returns the session's cookie."""
     page = client.get("/sign-in/")
     assert page.status_code == 200 and page.headers["Strict-Transport-Security"]
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
@@ -306,7 +306,7 @@ def test_people_sign_in_by_https_and_watch_on_when_a_web_process_stops(compose: 
 
 
 def watch_to_the_end(watcher: Conversation, task_id: UUID) -> bool:
-    """False where the connection is cut before."""
+    """False if the connection is cut before."""
     try:
         watcher.hear_until("event", event="task.succeeded", timeout_s=120)
     except ConnectionClosed:
@@ -323,8 +323,8 @@ def scraped(address: str, name: str) -> float:
 
 
 def healthy(compose: Compose) -> set[str]:
-    """The services whose health check passes inside their container; that of the web processes asks
-    an address that is not theirs here, and was asked from outside."""
+    """The services whose health check passes inside their container; that of the web processes uses
+    an address that is not theirs here, and was requested from outside."""
     env = {**image_environment(), "FLOWER_PORT": str(compose.flower_port)}
     found = set()
     for name in ("worker", "worker-priority", "reconciler", "beat", "flower"):

@@ -1,4 +1,4 @@
-"""The application's role in the database owns its tables and no more."""
+"""The application's role in the database owns its tables and nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_application_is_no_superuser(statement: str) -> None:
 
 
 def test_tables_of_the_first_release_become_the_applications(tmp_path: Path) -> None:
-    """There the application was the superuser, who owned what it created."""
+    """There the application was the superuser, and owned what it created."""
     server = PostgresServer(tmp_path / "home", settings=FAST_POSTGRES_SETTINGS)
     with server:
         with psycopg.connect(server.administrators_url("infra_mind"), autocommit=True) as before:

@@ -1,4 +1,4 @@
-"""What README and docs/ promise: settings, files and versions that are really there."""
+"""What README and docs/ promise: settings, files and versions that actually exist."""
 
 from __future__ import annotations
 

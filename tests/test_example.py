@@ -1,4 +1,4 @@
-"""The second project in ``examples/`` runs on tasks_ui alone: started for real, and driven."""
+"""The second project in ``examples/`` runs on tasks_ui alone: actually started, and driven."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _create_database(url: str) -> None:
 
 @contextmanager
 def webhook(port: int) -> Iterator[list[bytes]]:
-    """A server that takes letters."""
+    """A webhook server that collects the letters it receives."""
     taken: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):

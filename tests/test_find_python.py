@@ -1,4 +1,4 @@
-"""What ``make`` says where no Python serves."""
+"""What ``make`` reports if no suitable Python is found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.conf import settings
 
 
 def find_python(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """With a PATH and a HOME that hold no Python."""
+    """With a PATH and a HOME that contain no Python."""
     script = settings.BASE_DIR / "scripts" / "find-python"
     cat = shutil.which("cat")
     assert cat

@@ -1,4 +1,4 @@
-"""Clients that generators make of the committed OpenAPI document drive the product, unpatched."""
+"""Clients generated from the committed OpenAPI document drive the product, unpatched."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def generate(*command: str, at: Path) -> None:
 
 @contextmanager
 def importable(folder: Path, package: str) -> Iterator[None]:
-    """Modules of ``package`` come from ``folder``, and are forgotten afterwards."""
+    """Modules of ``package`` come from ``folder``, and are unloaded afterwards."""
     sys.path.insert(0, str(folder))
     try:
         yield

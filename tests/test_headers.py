@@ -1,4 +1,4 @@
-"""What is private is kept by no cache; what is the same for all may be."""
+"""Private responses are never cached; those that are the same for everyone may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile requests over the API, the pages and the admin get an answer in words, never a 5xx.
+"""Hostile requests to the API, the pages and the admin get a readable response, never a 5xx.
 ``make bench`` sends 10,000 of them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Log lines: as JSON, one trace from the click to the push, and nothing in them that is secret."""
+"""Log lines: as JSON, one trace from the click to the push, and nothing secret in them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def alice(db: None) -> User:
 
 
 def lines(log: str) -> list[dict[str, Any]]:
-    """The JSON lines of a process; Celery's banner and the like are none."""
+    """The JSON lines of a process; Celery's banner and the like are skipped."""
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 

@@ -1,4 +1,4 @@
-"""``/metrics`` agrees with the database, whichever process did what, and says nothing about
+"""``/metrics`` agrees with the database, whichever process did what, and reveals nothing about
 people."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LATE = TaskKind(name="noop", label="No-op", task_name="tests.late", queue="defau
 
 @tracked(LATE)
 def taken_over_meanwhile(work: Work) -> None:
-    """While it works, its run is handed to another attempt."""
+    """While it is working, its run is handed to another attempt."""
     TaskRun.objects.filter(pk=work.run.pk).update(attempt=2)
 
 
@@ -52,7 +52,7 @@ def alice(db: None) -> User:
 
 
 def seen_now() -> Samples:
-    """What this process would answer, without the second that an answer is kept."""
+    """What this process would respond, without the second that a response is cached."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()

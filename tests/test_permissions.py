@@ -128,7 +128,7 @@ PUBLIC_PAGES = {
     "api/v1/docs/socket",
 }
 WITH_A_KEY = {"password/reset/<base36:uidb36>-<str:key>/", "email/<str:key>/"}
-"""They say in words that the key is no longer valid."""
+"""They respond with a message that the key is no longer valid."""
 
 Key = Callable[[str], str]
 
@@ -141,7 +141,7 @@ def permitted(*codenames: str) -> list[Permission]:
 
 @pytest.fixture
 def people(shared_stack: Stack) -> Iterator[dict[str, User]]:
-    """The owner of everything that there is, and others."""
+    """The owner of everything that exists, and others."""
     users = {
         "owner": make_user("alice"),
         "stranger": make_user("bob"),
@@ -164,7 +164,7 @@ def the_test_client_is_a_known_host(settings: Settings) -> None:
 
 @pytest.fixture
 def key(people: dict[str, User]) -> Key:
-    """The token of a caller: a person's, or one of the owner's that is not as good as it was."""
+    """A caller's token: a person's, or one of the owner's that is no longer fully valid."""
     yesterday = timezone.now() - timedelta(days=1)
 
     def of(caller: str) -> str:
@@ -182,7 +182,7 @@ def key(people: dict[str, User]) -> Key:
 
 
 def routes() -> set[tuple[str, str]]:
-    """Every method and path of the API, those that the document leaves out too."""
+    """Every method and path of the API, including those that the document leaves out."""
     found = set()
     for prefix, router in api._routers:
         for path, view in router.path_operations.items():
@@ -255,7 +255,7 @@ def test_others_change_nothing_in_bulk(shared_stack: Stack, key: Key) -> None:
 
 
 def pages() -> list[str]:
-    """Every page's route below the site's root, but the API's and the admin's."""
+    """Every page's route below the site's root, except the API's and the admin's."""
 
     def walk(patterns: list[Any], prefix: str) -> Iterator[str]:
         for pattern in patterns:
@@ -327,7 +327,7 @@ def test_every_socket_message_answers_each_caller_as_it_should(
 
 
 def answer_to(socket: Any, **message: Any) -> list[str]:
-    """The types, or error codes, of what comes before the pong of a ping that is sent after the
+    """The types, or error codes, of everything before the pong for a ping that is sent after the
     message."""
     socket.say(**message)
     if message["type"] != "ping":

@@ -1,4 +1,4 @@
-"""What our own processes give away: passwords leave their environment, and nobody looks in."""
+"""What our own processes reveal: passwords leave their environment, and nobody can look in."""
 
 from __future__ import annotations
 

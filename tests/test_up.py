@@ -1,4 +1,4 @@
-"""``manage.py up``: one command that starts everything, says where it is, and leaves nothing
+"""``manage.py up``: one command that starts everything, prints its URL, and leaves nothing
 behind."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Up:
-    """``manage.py up`` in a home of its own, with one worker."""
+    """``manage.py up`` in its own home, with one worker."""
 
     def __init__(self, home: Path, port: int, **env: str) -> None:
         self.home = home
@@ -71,7 +71,7 @@ class Up:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, words: str) -> psutil.Process | None:
-        """The direct child whose command line holds ``words``, if it runs."""
+        """The direct child whose command line contains ``words``, if it is running."""
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.Error):
                 if words in " ".join(child.cmdline()):
@@ -93,7 +93,7 @@ class Up:
         )
 
     def analyze(self, path: Path) -> subprocess.CompletedProcess[str]:
-        """``infra-mind analyze --local``, which finds this one by its home."""
+        """``infra-mind analyze --local``, which finds this instance by its home."""
         script = str(Path(sys.executable).parent / "infra-mind")
         command = [script, "analyze", str(path), "--local"]
         return subprocess.run(
@@ -125,7 +125,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def shared_up() -> Iterator[Up]:
-    """One for the tests that only look at it, and then for the one that ends it."""
+    """One for the tests that only look at it, and finally for the one that ends it."""
     with tempfile.TemporaryDirectory(prefix="infra-mind-up-") as folder:
         up = Up(Path(folder) / "home", free_port())
         yield up
@@ -157,7 +157,7 @@ def test_static_files_are_compressed_and_kept_for_ever_by_their_hash(shared_up: 
 
 
 def modules_of(up: Up) -> str:
-    """The names of the collected files, as the manifest has them."""
+    """The names of the collected files, according to the manifest."""
     return "\n".join(
         f"static/{name}"
         for name in json.loads((up.home / "static/staticfiles.json").read_text())["paths"].values()
@@ -204,7 +204,7 @@ def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None
 
 
 def test_up_for_others_starts_again_what_dies_and_outlives_a_kill_of_its_own(home: Path) -> None:
-    """An account for the first start, whose password is shown once; the data stays."""
+    """An account on the first start, whose password is shown once; the data stays."""
     port = free_port()
     first = Up(home, port, HOST="0.0.0.0")  # noqa: S104
     try:

@@ -1,4 +1,4 @@
-"""A new release's migration runs while the old one's processes are at work."""
+"""A new release's migration runs while the old one's processes are working."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def alice(db: None) -> User:
 
 @pytest.fixture
 def migrate() -> Iterator[None]:
-    """Changes the schema back, whatever comes of the test."""
+    """Changes the schema back, whatever happens in the test."""
     yield
     run(CONTRACT)
 

@@ -1,5 +1,5 @@
-"""Stock Celery with django-celery-results and the settings considered safest, for the
-storm to test.
+"""Stock Celery with django-celery-results and the settings considered safest, for the storm to
+test.
 
 acks_late, reject_on_worker_lost, one message prefetched, lost messages redelivered after 10 s, and
 Valkey's append-only file. Its task leaves the same countable effect as the probes.

@@ -23,8 +23,8 @@ def bob(db: None) -> User:
 
 @pytest.fixture
 def queue_probe(alice: User) -> Callable[..., TaskRun]:
-    """Queue a probe: ``queue_probe(duration_s=3, manner="poison")``; ``kind``, ``owner`` and fields
-    of the run too."""
+    """Queue a probe: ``queue_probe(duration_s=3, manner="poison")``; also takes ``kind``, ``owner``
+    and fields of the run."""
     from tests.probe.runs import queue_probe
 
     def queue(*, owner: User = alice, **options: Any) -> TaskRun:

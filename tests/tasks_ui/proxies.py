@@ -1,4 +1,4 @@
-"""A TCP proxy before the web process that misbehaves as it is told."""
+"""A TCP proxy in front of the web process that misbehaves as instructed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ HEAD_MAX_BYTES = 64 * 1024
 
 
 class Proxy:
-    """Passes connections on to ``port`` of this machine. ``cut`` breaks all that are open.
+    """Forwards connections to ``port`` on this machine. ``cut`` breaks all open ones.
 
     With ``refuses_upgrades`` it answers a WebSocket's handshake with 403, as some companies do;
-    with ``drops_cookies`` it takes the Cookie header from the handshake.
+    with ``drops_cookies`` it removes the Cookie header from the handshake.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Proxy:
         self.cut()
 
     def cut(self) -> bool:
-        """Break all connections. False when there was none."""
+        """Break all connections. False if there was none."""
         broken = 0
         for end in list(self._open):
             self._open.discard(end)

@@ -1,4 +1,4 @@
-"""Rows of finished runs by the thousand, in one statement."""
+"""Thousands of rows of finished runs, in one statement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FROM generate_series(1, %(rows)s) AS n,
 
 
 def finished_rows(*, owner: User, rows: int, other: User | None = None) -> None:
-    """Insert ``rows`` finished runs, a fifth of them of ``other`` where there is one."""
+    """Insert ``rows`` finished runs, a fifth of them owned by ``other`` if given."""
     values = {"owner": owner.pk, "other": (other or owner).pk, "rows": rows}
     with connection.cursor() as cursor:
         cursor.execute(INSERT, values)

@@ -26,8 +26,7 @@ DIAGRAM = {  # as drawn in the docstring of TaskRun
 
 
 class Invariants:
-    """Remembers each run's end and progress, so that neither may change from one look to the
-    next."""
+    """Remembers each run's end and progress, so that neither may change between two checks."""
 
     def __init__(self) -> None:
         self._final: dict[Any, tuple[Any, ...]] = {}
@@ -73,8 +72,8 @@ class Invariants:
             assert run.next_retry_at is None
 
     def _is_moved_by_someone(self, run: TaskRun, children: list[TaskRun]) -> None:
-        """What no worker holds and no child will wake is in a state that the reconciler looks for.
-        A parent's percent never goes back within an attempt."""
+        """A run that no worker holds and no child will wake is in a state that the reconciler looks
+        for. A parent's percent never goes back within an attempt."""
         if run.state == State.STARTED:
             assert run.lease_until
         if children:

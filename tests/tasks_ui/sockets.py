@@ -19,7 +19,7 @@ _server_message: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ServerMessage)
 
 
 class Conversation:
-    """One socket. Every frame that comes is checked against the published types and kept in
+    """One socket. Every frame received is checked against the published types and kept in
     ``heard``."""
 
     def __init__(self, connection: ClientConnection) -> None:
@@ -86,7 +86,7 @@ def converse(
 
 
 def greeted(stack: Stack, **by: str) -> Conversation:
-    """A socket that was welcomed."""
+    """A socket that has been welcomed."""
     conversation = converse(stack, **by)
     assert conversation.hear()["type"] == "welcome"
     return conversation

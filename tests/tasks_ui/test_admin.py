@@ -257,7 +257,7 @@ def test_the_form_of_the_filters_keeps_the_search_and_what_is_not_offered(
 def test_a_filter_that_knows_nothing_of_its_value_matches_nothing(
     client: Client, operator: User, queue_probe: Queue, unknown: str
 ) -> None:
-    """For "all that match" would else be all there are."""
+    """Because otherwise "all that match" would be everything there is."""
     run = queue_probe()
     asked = {
         "action": "cancel_runs",

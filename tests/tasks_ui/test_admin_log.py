@@ -1,4 +1,4 @@
-"""Whatever an operator does is in one log: who, when, what, and to what."""
+"""Everything that an operator does is in one log: who, when, what, and to what."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def client(root: User) -> Client:
 
 
 def noted() -> str:
-    """What the newest line says that was done, and to what."""
+    """The newest line's action and its object."""
     entry = AuditEntry.objects.filter(event="admin.acted").latest("pk")
     assert (entry.actor_name, entry.address) == ("root", "192.0.2.7")
     assert timezone.now() - entry.at < timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""How many runs of one owner are in a queue or at work, whoever asks at the same moment."""
+"""How many runs of one owner are queued or working, whoever asks at the same moment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WINDOW: int = settings.TASKS_OWNER_WINDOW
 
 
 def at_once(*calls: Callable[[], Any], threads: int = 20) -> list[Any]:
-    """Call all, each on a connection of its own, as nearly at the same moment as threads start."""
+    """Call all, each on its own connection, as close to simultaneously as threads start."""
     ready = threading.Barrier(min(threads, len(calls)), timeout=30)
 
     def run(number: int) -> Any:

@@ -1,4 +1,4 @@
-"""Requests in a minute, and answers that the asker has already."""
+"""Requests per minute, and responses that the caller already has."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def test_who_has_the_answer_is_told_so_until_it_changes(
 
 @pytest.fixture(autouse=True)
 def nothing_counted_yet(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As earlier tests did not run: users' ids begin at 1, and after an outage Valkey is left alone
-    for a while."""
+    """As if no earlier tests had run: users' ids start at 1, and after an outage Valkey is left
+    alone for a while."""
     monkeypatch.setattr(rate_limit, "_leave_alone_until", 0.0)
     with redis.Redis.from_url(settings.CHANNEL_REDIS_URL) as valkey:
         for name in valkey.scan_iter("infra_mind.requests.user.*"):
@@ -116,7 +116,7 @@ def nothing_counted_yet(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _start_of_a_minute() -> None:
-    """Not across two windows."""
+    """Not spread over two windows."""
     left = rate_limit.WINDOW_S - time.time() % rate_limit.WINDOW_S
     if left < 5:
         time.sleep(left)

@@ -359,7 +359,7 @@ def test_many_tasks_are_cancelled_and_retried_by_a_filter(
     again = http.post("/api/v1/tasks/bulk", json={**nightly, "action": "retry"}).json()
     assert {each["outcome"] for each in again["results"]} == {"done"}
     assert len({each["new_task_id"] for each in again["results"]}) == 3
-    # What was retried is not retried once more; the new ones are cancelled by the same filter.
+    # What was retried is not retried again; the new ones are cancelled by the same filter.
     assert (
         http.post("/api/v1/tasks/bulk", json={**nightly, "action": "retry"}).json()["results"] == []
     )

@@ -38,7 +38,7 @@ def all_ends(shared_stack: Stack) -> Iterator[None]:
 
 
 class Follower(threading.Thread):
-    """Follows a task to its end. ``heard`` are the seqs in the order of their coming."""
+    """Follows a task to its end. ``heard`` contains the seqs in order of arrival."""
 
     def __init__(self, url: str, token: str, task_id: Any) -> None:
         super().__init__(daemon=True)

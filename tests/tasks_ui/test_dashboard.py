@@ -1,4 +1,4 @@
-"""The dashboard and the account's pages, asked as a browser without JavaScript asks."""
+"""The dashboard and the account's pages, requested like a browser without JavaScript."""
 
 from __future__ import annotations
 

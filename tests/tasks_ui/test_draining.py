@@ -1,4 +1,4 @@
-"""A worker that is drained takes nothing new, over lost connections and restarts too, and finishes
+"""A worker being drained takes nothing new, even over lost connections and restarts, and finishes
 what it has."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Queue = Callable[..., TaskRun]
 
 @pytest.fixture
 def drained(shared_stack: Stack) -> Iterator[Process]:
-    """The worker of which the test is. It takes tasks again afterwards."""
+    """The worker under test. It takes tasks again afterwards."""
     process = shared_stack["worker1"]
     wait_until(lambda: row(process), timeout_s=20, what="the worker to be seen")
     yield process
@@ -46,7 +46,7 @@ def run_some(queue_probe: Queue, *, count: int = 6) -> set[str]:
 
 
 def cut_connections(servers: Servers, process: Process) -> None:
-    """End the worker's connections to the broker at the broker's side."""
+    """End the worker's connections to the broker on the broker's side."""
     client = redis.Redis.from_url(servers.valkey.url, socket_timeout=10)
     ours = {
         connection.laddr.port

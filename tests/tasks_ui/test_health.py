@@ -1,4 +1,4 @@
-"""The probes answer whoever asks, and name what is wrong."""
+"""The probes respond to anyone, and name what is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def worker_that_takes(*names: str) -> Worker:
 
 
 def causes() -> dict[str, str]:
-    """What /health/ready says is wrong, by code; empty where it says "ready"."""
+    """The problems that /health/ready reports, by code; empty if it reports "ready"."""
     answer = Client().get("/health/ready")
     body: dict[str, Any] = answer.json()
     assert (answer.status_code == 200) == (body["status"] == "ready")
@@ -32,8 +32,8 @@ def causes() -> dict[str, str]:
 def test_a_probe_is_answered_under_any_host_name_and_without_tls(
     db: None, settings: Settings, path: str
 ) -> None:
-    """A container's health check says ``Host: 127.0.0.1``; a server answered it with 400 once it
-    had a domain name, so that the proxy in front never started."""
+    """A container's health check sends ``Host: 127.0.0.1``; a server once answered it with 400 as
+    soon as it had a domain name, so that the proxy in front never started."""
     settings.ALLOWED_HOSTS = ["infra.example"]
     settings.SECURE_SSL_REDIRECT = True
     worker_that_takes(*queues.names())

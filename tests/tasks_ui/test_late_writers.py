@@ -1,5 +1,5 @@
-"""Writers who are late: an attempt that was taken over, a worker whose run was cancelled, children
-of a parent that has failed."""
+"""Late writers: an attempt that was taken over, a worker whose run was cancelled, children of a
+failed parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs through real workers: what is queued ends, once, and its events are without a gap."""
+"""Runs through real workers: what is queued ends, once, and its events have no gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One query language for every list of runs: what it finds, and what it says it left out."""
+"""One query language for every list of runs: what it finds, and what it reports as left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operators' overview: its figures are those of the rows, however they were counted."""
+"""The operators' overview: its figures match the rows, however they were counted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def finished(
 
 
 def some_history(owner: User, *, count: int = 400) -> list[TaskRun]:
-    """Runs that ended within eight days, more of them lately."""
+    """Runs that ended within the last eight days, more of them recently."""
     random, now = Random(7), timezone.now()
     return TaskRun.objects.bulk_create(
         finished(

@@ -1,4 +1,4 @@
-"""Housekeeping: what has expired goes."""
+"""Housekeeping: expired rows are deleted."""
 
 from __future__ import annotations
 

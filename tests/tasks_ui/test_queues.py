@@ -1,4 +1,4 @@
-"""Operators hold queues; a pause is a row, which every process finds and none forgets."""
+"""Operators pause queues; a pause is a row, which every process finds and none forgets."""
 
 from __future__ import annotations
 

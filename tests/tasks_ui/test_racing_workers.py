@@ -1,5 +1,5 @@
 """Workers, cancels and the reconciler race on the same runs over connections of their own; then
-honest workers finish what is left. The rows and events must agree whoever won."""
+well-behaved workers finish what is left. The rows and events must agree whoever won."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_racing_workers_leave_every_run_whole_and_none_stuck(
 def test_a_forgotten_family_is_locked_from_its_parent_down(
     transactional_db: None, alice: User
 ) -> None:
-    """A transition holds the parent and comes to a part; forgetting must hold neither by then."""
+    """A transition holds the parent and gets to a part; forgetting must hold neither by then."""
     parent = queue_probe(owner=alice)
     taken = claim(parent.pk, attempt=0, worker="w")
     assert taken
@@ -116,7 +116,7 @@ def _any_run(chance: random.Random) -> TaskRun:
 
 
 def _work(chance: random.Random, by: User) -> None:
-    """One delivery, from the claim to an end that may come late."""
+    """One delivery, from the claim to a possibly late end."""
     run = _any_run(chance)
     taken = claim(run.pk, attempt=run.attempt, worker=threading.current_thread().name)
     if taken is None:
@@ -162,8 +162,8 @@ def _reconcile(chance: random.Random, by: User) -> None:
 
 
 def _let_time_pass() -> None:
-    """Leases run out and retries fall due: row by row, as one UPDATE of many would lock them in an
-    order of its own, which nothing in the product does."""
+    """Leases expire and retries fall due: row by row, because one UPDATE of many would lock them in
+    an order of its own, which nothing in the product does."""
     past = Now() - timedelta(seconds=1)
     for pk in TaskRun.objects.active().values_list("pk", flat=True):
         TaskRun.objects.filter(pk=pk, lease_until__isnull=False).update(lease_until=past)
@@ -181,7 +181,7 @@ ACTIONS: list[Callable[[random.Random, User], None]] = [
 
 
 def _settle() -> None:
-    """Liveness: with time, the reconciler and honest workers, everything ends."""
+    """Liveness: given time, the reconciler and well-behaved workers, everything ends."""
     for _ in range(ROUNDS):
         _let_time_pass()
         TaskRun.objects.filter(state=State.CANCELLING).update(

@@ -1,5 +1,5 @@
-"""When a waiting run is rung for again: soon enough that a lost message costs little, not so often
-that it floods."""
+"""When workers are notified of a waiting run again: soon enough that a lost message costs little,
+not so often that it floods the broker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def waiting(queue_probe: Queue, *, rung_s_ago: float, rings: int, **changes: obj
 
 
 def at_work(queue_probe: Queue) -> TaskRun:
-    """A run that was queued earlier and lasts: its queue is healthy, as far as anyone can see."""
+    """A long run that was queued earlier: its queue is healthy, as far as anyone can see."""
     run = queue_probe()
     lease = Now() + timedelta(seconds=10)
     long_ago = Now() - timedelta(hours=1)

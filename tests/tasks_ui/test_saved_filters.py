@@ -1,4 +1,4 @@
-"""Filters that a person keeps, and the theme they chose."""
+"""A person's saved filters, and their chosen theme."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def browser_of_alice(alice: User) -> Client:
 
 
 def keep(client: Client, **more: str) -> str:
-    """Save a filter through the form; the address that follows."""
+    """Save a filter through the form; returns the URL that it redirects to."""
     sent = {"path": HOME, "name": "Broken", "query": "state=attention&q=vpc", **more}
     answer = client.post(reverse("save_filter"), sent)
     assert answer.status_code == 302

@@ -1,4 +1,4 @@
-"""What one socket sends of progress that arrives in another order than it was written in."""
+"""What one socket sends when progress arrives in a different order than it was written."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ TYPES = [
 
 
 def malformed(source: random.Random) -> Data:
-    """A frame that is no valid message: no JSON, no object, or an object with something wrong in
-    it."""
+    """A frame that is not a valid message: not JSON, not an object, or an object with something
+    wrong in it."""
     makers: list[Callable[[], Data]] = [
         lambda: source.randbytes(source.randrange(1, 400)),
         lambda: "".join(source.choices(string.printable, k=source.randrange(1, 400))),
@@ -73,7 +73,7 @@ def value(source: random.Random, *, depth: int) -> Any:
 
 
 def fuzz(stack: Stack, *, token: str, frames: int, seed: int) -> int:
-    """Send that many frames over as many sockets as it takes. Returns the errors that came back."""
+    """Send this many frames over as many sockets as needed. Returns the errors that came back."""
     source = random.Random(seed)
     errors = 0
     for _ in range(0, frames, PER_SOCKET):
@@ -90,7 +90,8 @@ def fuzz(stack: Stack, *, token: str, frames: int, seed: int) -> int:
 
 
 def _is_error(socket: Conversation) -> bool:
-    """The answer to one frame: an error in words, or what a frame that was valid by chance gets."""
+    """The response to one frame: an error message, or what a frame that happens to be valid
+    gets."""
     frame = socket.hear(timeout_s=5)
     if frame["type"] == "error":
         assert frame["code"] in {"invalid_json", "invalid_message"}, frame

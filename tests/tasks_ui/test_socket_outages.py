@@ -1,5 +1,5 @@
-"""Sockets while Valkey or PostgreSQL is away, and clients that do not read. Each test has processes
-of its own."""
+"""Sockets while Valkey or PostgreSQL is away, and clients that do not read. Each test has its own
+processes."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ QUERIES_MAX = 6
 
 @pytest.fixture(autouse=True)
 def no_connection_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threads in which sockets ask close theirs after each question."""
+    """The threads in which sockets query close their connections after each query."""
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
 
 
 @dataclass(eq=False)
 class Listener:
-    """A follower that keeps what it is told."""
+    """A follower that keeps what it receives."""
 
     credential: auth.Credential
     tasks: set[UUID] = field(default_factory=set)
@@ -51,7 +51,8 @@ class Listener:
 
 
 def staff(number: int) -> User:
-    """One in three by being a superuser, one by permissions of its own, one by those of a group."""
+    """One third as superusers, one third by their own permissions, one third by those of a
+    group."""
     from django.contrib.auth.models import Group, Permission, User
 
     user = User.objects.create_user(f"staff{number}", is_staff=True, is_superuser=number % 3 == 0)

@@ -19,7 +19,8 @@ from tests.probe.runs import queue_noop
 from tests.servers import Servers
 
 MOST = 10
-"""Statements of one tracked no-op, each a round trip, with every BEGIN and COMMIT. It was 25."""
+"""Statements of one tracked no-op, each a round trip, with every BEGIN and COMMIT. It used to be
+25."""
 
 
 @pytest.mark.usefixtures("transactional_db")
@@ -38,7 +39,7 @@ def test_a_tracked_no_op_takes_few_statements(servers: Servers, alone: None, ali
 def test_an_event_says_of_its_run_what_the_row_says(
     alice: User, queue_probe: Callable[..., TaskRun]
 ) -> None:
-    """PostgreSQL writes an event's data from the row; ``state_data`` does so of the model."""
+    """PostgreSQL writes an event's data from the row; ``state_data`` does so from the model."""
     run = queue_probe(title="Ünïcode \\ 'quoted' % \"title\"")
     agrees(run)
     started = claim(run.pk, attempt=0, worker="worker1@host")
@@ -62,7 +63,7 @@ def agrees(run: TaskRun) -> None:
 
 
 def in_time(data: dict[str, Any]) -> dict[str, Any]:
-    """The same moment may be written with other digits."""
+    """The same moment may be written with different digits."""
     at = data["next_retry_at"]
     return {**data, "next_retry_at": datetime.fromisoformat(at) if at else None}
 

@@ -1,4 +1,4 @@
-"""``manage.py create_token``, and what is kept of a token."""
+"""``manage.py create_token``, and what is stored of a token."""
 
 from __future__ import annotations
 

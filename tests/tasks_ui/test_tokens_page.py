@@ -17,7 +17,7 @@ PAGE = "/tokens/"
 
 
 def made(client: Client, **more: str) -> str:
-    """Make a token through the form and return the key that the page shows."""
+    """Create a token through the form and return the key that the page shows."""
     answer = client.post(PAGE, {"name": "pipeline", "scope": "write", "days": "30", **more})
     assert answer.status_code == 200
     return str(re.findall(r"im_[\w-]{40,}", answer.content.decode())[0])

@@ -1,6 +1,6 @@
-"""Any order of what can happen to runs: queuing, claiming, dying, retrying, cancelling, finishing,
-late and doubled messages. Hypothesis drives the transition functions against PostgreSQL and looks
-at every row after every step."""
+"""Anything that can happen to runs, in any order: queuing, claiming, dying, retrying, cancelling,
+finishing, late and duplicated messages. Hypothesis drives the transition functions against
+PostgreSQL and checks every row after every step."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(target=workers, which=WHICH, late_by=st.sampled_from([0, 0, 0, 1, 2]))
     def deliver(self, which: int, late_by: int) -> MultipleResults[Held]:
-        """A message as it was sent now, or some attempts ago; doubled, if this step is repeated."""
+        """A message as sent now, or some attempts ago; duplicated if this step is repeated."""
         before = self._run(which)
         attempt = max(0, before.attempt - late_by)
         taken = claim(before.pk, attempt=attempt, worker="w")
@@ -158,7 +158,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(held=workers, stage=st.sampled_from(["one", "two"]), count=st.integers(1, 2))
     def start_stage(self, held: Held, stage: str, count: int) -> None:
-        """A parent makes its children and gives its worker back."""
+        """A parent creates its children and releases its worker."""
         if held.run.parent_id:
             return
         make = lambda: [self._child(count) for _ in range(count)]  # noqa: E731
@@ -197,8 +197,8 @@ class Runs(RuleBasedStateMachine):
         self.watched.check()
 
     def _everything_settles(self) -> None:
-        """Liveness: from any state, time, the reconciler and honest workers bring every run to a
-        final state in a bounded number of rounds."""
+        """Liveness: from any state, time, the reconciler and well-behaved workers bring every run
+        to a final state in a bounded number of rounds."""
         for _ in range(ROUNDS):
             if not TaskRun.objects.active().exists():
                 return
@@ -213,7 +213,7 @@ class Runs(RuleBasedStateMachine):
         )
 
     def _run(self, which: int) -> TaskRun:
-        """One of the rows; those that nobody holds come first, those that are over last."""
+        """One of the rows; those that nobody holds come first, finished ones last."""
         rows = sorted(
             TaskRun.objects.all(),
             key=lambda run: (run.state in FINAL, bool(run.lease_until), run.pk),

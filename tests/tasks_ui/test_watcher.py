@@ -1,4 +1,4 @@
-"""One thread of a worker process watches over whatever attempt runs now."""
+"""One thread of a worker process watches over the currently running attempt."""
 
 from __future__ import annotations
 

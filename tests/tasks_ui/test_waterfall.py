@@ -1,4 +1,4 @@
-"""When the parts of a run waited and worked."""
+"""When the parts of a run were waiting and working."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ def test_a_process_that_has_grown_is_replaced_after_its_task_and_no_other_is(
 
 
 def process_of(run: TaskRun) -> str:
-    """The worker and the pid of its pool process in which the body ran."""
+    """The worker, and the pid of its pool process that ran the body."""
     return Start.objects.get(run_id=run.pk).worker

@@ -1,4 +1,4 @@
-"""A worker's database connection outlives the task, and is never handed on broken."""
+"""A worker's database connection outlives the task, and is never passed on broken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def backend_pid() -> int:
-    """Which connection this is, as PostgreSQL numbers them."""
+    """Which connection this is, by PostgreSQL's number."""
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()

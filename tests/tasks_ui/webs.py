@@ -1,4 +1,4 @@
-"""One more web process beside a stack's, with an environment of its own, on the same database and
+"""One more web process beside a stack's, with its own environment, on the same database and
 Valkey."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.stack import Stack, new_stack, wait_until
 
 @contextmanager
 def another_web(beside: Stack, folder: Path, **env: str) -> Iterator[Stack]:
-    """Only the web process of the Stack that this gives is started."""
+    """Only the web process of the returned Stack is started."""
     stack = new_stack(beside.servers, folder)
     stack["web"].env = {**stack.env, **env}
     stack["web"].start()
