@@ -116,7 +116,7 @@ RDS_CLASSES: list[tuple[str, float, float, float, float]] = [
 # MySQL and MariaDB, single-AZ, in the three US regions
 OLD_CLASSES = {"db.t2.micro": 0.017, "db.t2.small": 0.034, "db.t2.medium": 0.068}
 
-# key, unit, USD in us-east-1 alone, page
+# key, unit, USD in us-east-1 only, page
 US_EAST_1: list[tuple[str, str, float, str]] = [
     ("ebs.standard", "GB-month", 0.05, EBS),
     ("cloudwatch.metric", "metric-month, first 10,000", 0.30, CLOUDWATCH),
@@ -132,7 +132,7 @@ US_EAST_1: list[tuple[str, str, float, str]] = [
     ("search.standard", "GB-month", 0.067, SEARCH),
 ]
 
-# Nodes whose price is known to be the same in the three US regions
+# Nodes known to have the same price in the three US regions
 US_CACHE_NODES = (
     *("t2.micro", "t2.small", "t2.medium", "t3.micro", "t3.small", "t3.medium"),
     *("t4g.micro", "t4g.small", "t4g.medium"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-SECRET = "Quetzal"  # in every title and text of the owner's
+SECRET = "Quetzal"  # in every title and text of the owner
 PASSWORD = "a password of everyone"
 
 

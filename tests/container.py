@@ -29,7 +29,7 @@ def main(spec: dict[str, Any]) -> None:
     os.setresuid(spec["user"], spec["user"], spec["user"])
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)  # a change of the user takes the first one away
+    libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)  # changing the user clears the first one
     seccomp.refuse_namespaces()
     os.execve(spec["command"][0], spec["command"], spec["env"])  # noqa: S606
 

@@ -144,7 +144,7 @@ class Stack:
         self.processes = {
             name: Process(name, command, env=env, log_path=folder / f"{name}.log")
             for name, command in supervisor.process_commands(options).items()
-            if name != "beat"  # housekeeping alone
+            if name != "beat"  # only housekeeping
         }
         self.env = env
 

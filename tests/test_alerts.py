@@ -135,7 +135,7 @@ def test_rules_and_dashboard_name_only_figures_that_exist(db: None) -> None:
     tallies.add(tallies.SWEEPS)
     families = [*REGISTRY.collect(), *DatabaseCollector().collect()]
     there = {sample.name for family in families for sample in family.samples}
-    there |= {"infra_mind_pool_connections", "infra_mind_pool_waiting"}  # of a web process alone
+    there |= {"infra_mind_pool_connections", "infra_mind_pool_waiting"}  # only from a web process
     board = json.loads((DEPLOY / "grafana" / "infra-mind.json").read_text())
     shown = {
         name

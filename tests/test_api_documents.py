@@ -36,7 +36,7 @@ ORDER = (
     "put",
     "patch",
     "delete",
-)  # what is made is read, then deleted, the widest last
+)  # what is created is read, then deleted, containers last
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-STILL = (  # nothing writes to them meanwhile
+STILL = (  # nothing writes to them in the meantime
     "assessments_assessment",
     "assessments_assessmentrun",
     "assessments_agentreport",

@@ -101,7 +101,7 @@ def test_workers_are_scaled_by_a_figure_that_metrics_has(db: None) -> None:
     import infra_mind.metrics  # noqa: F401
 
     found = objects(SCALED)
-    assert "replicas" not in found["Deployment", "im-worker"]["spec"]  # it is KEDA's to set
+    assert "replicas" not in found["Deployment", "im-worker"]["spec"]  # KEDA sets it
     (trigger,) = found["ScaledObject", "im-worker"]["spec"]["triggers"]
     assert trigger["metadata"]["url"] == "http://im-web.prod.svc:8000/metrics"
     assert trigger["metadata"]["valueLocation"] == 'tasks_queue_waiting{queue="assessments"}'

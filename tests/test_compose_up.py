@@ -266,7 +266,7 @@ def sign_in(client: httpx.Client, *, origin: str) -> str:
 
 
 def test_people_sign_in_by_https_and_watch_on_when_a_web_process_stops(compose: Compose) -> None:
-    hashed = make_password(PASSWORD, hasher=BoundedHasher())  # of ours, not that of tests
+    hashed = make_password(PASSWORD, hasher=BoundedHasher())  # ours, not that of the tests
     alice = User.objects.create(username="alice", password=hashed)
     assessment = create_sample(owner=alice)
     with compose.client() as client:
@@ -287,7 +287,7 @@ def test_people_sign_in_by_https_and_watch_on_when_a_web_process_stops(compose: 
             each.hear_until("caught_up")
         assert all(scraped(address, "tasks_sockets_open") == 1 for address in WEBS)
 
-        compose.processes[f"web-{WEBS[0]}"].stop()  # one of the two is cut off
+        compose.processes[f"web-{WEBS[0]}"].stop()  # one of the two goes down
         ends = [watch_to_the_end(each, task_id) for each in sockets]
         assert sorted(ends) == [False, True], "one socket lives on, the other was cut"
         cut = sockets[ends.index(False)]
@@ -299,7 +299,7 @@ def test_people_sign_in_by_https_and_watch_on_when_a_web_process_stops(compose: 
         assert seen == list(range(1, len(seen) + 1))
         page = client.get(f"/assessments/{assessment.pk}/", follow_redirects=True)
         assert page.status_code == 200
-        assert client.get("/metrics").status_code == 404  # not for the outside
+        assert client.get("/metrics").status_code == 404  # not public
     assert {worker.facts["Sandbox"] for worker in Worker.objects.all()} == {"confined"}
     assert healthy(compose) == {"worker", "worker-priority", "reconciler", "beat", "flower"}
     assert_flower_changes_nothing(compose)

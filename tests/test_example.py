@@ -1,4 +1,4 @@
-"""The second project in ``examples/`` runs on tasks_ui alone: actually started, and driven."""
+"""The second project in ``examples/`` runs on just tasks_ui: actually started, and driven."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_flower_is_reached_from_this_machine_alone() -> None:
 def test_a_page_that_is_not_there_has_words_and_a_way_back(
     client: Client, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
 ) -> None:
-    with django_assert_num_queries(0):  # it is shown while the database is away, too
+    with django_assert_num_queries(0):  # it is also shown while the database is away
         answer = client.get("/nowhere/")
     assert answer.status_code == 404
     assert "nothing here that you can see" in answer.content.decode()

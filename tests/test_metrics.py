@@ -84,7 +84,7 @@ def test_scrapes_under_load_agree_with_the_database(shared_stack: Stack, alice: 
         wait_until(
             lambda: SWEPT in scrape(shared_stack.url), timeout_s=30, what="word of the reconciler"
         )
-        time.sleep(1.1)  # an answer is kept for a second
+        time.sleep(1.1)  # a response is cached for a second
         last = scrape(shared_stack.url)
     assert never_falls([*scrapes, last])
     for kind in ("probe", "probe_family"):
@@ -186,7 +186,7 @@ def test_while_the_database_is_away_nothing_else_is_reported(
         ({"HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"}, True),
         ({"REMOTE_ADDR": "192.0.2.7"}, False),
         ({"REMOTE_ADDR": ""}, False),
-        ({"HTTP_HOST": "infra.example"}, False),  # another's name that leads to this machine
+        ({"HTTP_HOST": "infra.example"}, False),  # a foreign name that resolves to this machine
         ({"HTTP_X_FORWARDED_FOR": "192.0.2.7"}, False),  # a proxy on this machine
     ],
 )

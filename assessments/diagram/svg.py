@@ -172,7 +172,7 @@ def _box(root: ET.Element, placed: Placed, look: Look) -> None:
     name = group.label if group else node.name if node else ""
     words = _folded_words(box) if group else node.words if node else ""
     if group and group.kind == GroupKind.SCOPE:
-        name = name.split()[-1]  # the path; the words say what it is
+        name = name.split()[-1]  # the path; the label describes it
     label = f"{words} {name}, {_found(count, worst)}{': open' if group and look.href else ''}"
     holder = _add(
         root,

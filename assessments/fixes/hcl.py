@@ -63,7 +63,7 @@ class HclText:
     _chars: Sequence[int] | None
 
     @classmethod
-    @lru_cache(maxsize=8)  # several findings ask for the same file, one after another
+    @lru_cache(maxsize=8)  # several findings ask for the same file in a row
     def of(cls, source: str) -> HclText:
         if len(source) > MAX_CHARS:
             raise CannotFix("The file is too large.")

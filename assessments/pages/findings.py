@@ -164,7 +164,7 @@ def _finding_page(
 ) -> Page[Finding]:
     rows = found.with_assignee().select_related("run__assessment").defer("detail", *HEAVY)
     paginator = Paginator(rows, PER_PAGE)
-    paginator.count = total  # the facets have counted them
+    paginator.count = total  # already counted by the facets
     page = paginator.get_page(number)
     label_findings(page, source.scopes)
     return page

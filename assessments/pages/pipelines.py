@@ -30,7 +30,7 @@ class Snippet:
 
 
 @login_required
-@never_cache  # the page holds a key once
+@never_cache  # the page contains a key once
 @require_http_methods(["GET", "POST"])
 def pipelines(request: SignedInRequest) -> HttpResponse:
     """POST creates a token for pipelines, which only this response shows."""

@@ -81,7 +81,7 @@ def _marked(run: AssessmentRun) -> Counter[str]:
 
 
 def run_before(run: AssessmentRun, *, asked_for: str = "") -> AssessmentRun | None:
-    """The completed run to compare with: the one with that number, else the newest before."""
+    """The completed run to compare with: the one with that number, otherwise the newest before."""
     completed = completed_before(run).defer("resources", "coverage")
     chosen = (
         completed.filter(number=int(asked_for)).first()

@@ -53,7 +53,7 @@ def _new_version(request: SignedInRequest, found: Assessment) -> HttpResponseBas
         return redirect("task_page", sent_before.pk)
     try:
         change = form.change()
-        with transaction.atomic():  # a version without a run would be half of what was asked
+        with transaction.atomic():  # never a version without a run
             source = Version.Source.UPLOAD if form.cleaned_data["upload"] else Version.Source.EDIT
             add_version(found, change, by=request.user, source=source)
             last = found.runs.select_related("task").first()

@@ -372,7 +372,7 @@ def _start(form: NewAssessmentForm, existing: Assessment | None, *, by: User) ->
             idempotency_key=key,
             source=Version.Source.UPLOAD,
         )
-    with transaction.atomic():  # an assessment without a run would be half of what was asked
+    with transaction.atomic():  # never an assessment without a run
         return start_analysis(assessment_of(form, owner=by), by=by, idempotency_key=key)
 
 

@@ -73,7 +73,7 @@ def _written(block: Block) -> Iterator[str]:
         case Table():
             yield _table(*_with_cites(block.columns, block.rows, block.cites), block.numeric)
         case Drawing():
-            if block.words:  # Markdown's document has no drawing
+            if block.words:  # Markdown has no drawing
                 yield escape(block.words)
 
 

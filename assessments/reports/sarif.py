@@ -116,7 +116,7 @@ def _rule(name: str, finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def _help_uri(finding: dict[str, Any]) -> str:
-    """The rule's page if its engine has one, else our own list of what it found."""
+    """The rule's page if its engine has one, otherwise our own list of what it found."""
     for each in finding.get("references") or ():
         if re.fullmatch(r"https?://[!-~]+", each):
             return str(each)

@@ -96,7 +96,7 @@ def _in_expression(node: Node, at: tuple[str, ...], depth: int) -> Iterator[Ment
             steps.append(waiting.pop())
         yield from _mention(child, steps, at)
         for step in steps:
-            yield from _in_expression(step, at, depth + 1)  # what stands in an index
+            yield from _in_expression(step, at, depth + 1)  # names inside an index
 
 
 def _key(node: Node) -> tuple[str, ...]:

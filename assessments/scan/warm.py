@@ -135,7 +135,7 @@ def _connection(sandbox: Sandbox, *, should_stop: Callable[[], bool]) -> Iterato
 def _connect(path: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(5)  # of a server that hangs the queue is soon full
+        connection.settimeout(5)  # a hung server's queue is soon full
         connection.connect(str(path))
         connection.settimeout(None)
     except OSError:

@@ -74,7 +74,7 @@ def test_a_session_is_noted_from_its_start_to_its_end(
         client.post("/sign-out/")
     assert noted() == [
         ("session.refused", "alice", HOME),
-        ("session.refused", "", HOME),  # nobody's name may be somebody's password
+        ("session.refused", "", HOME),  # an unknown name may be somebody's password
         ("session.started", "alice", HOME),
         ("session.ended", "alice", HOME),
     ]

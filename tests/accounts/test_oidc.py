@@ -79,7 +79,7 @@ def test_whoever_the_issuer_knows_joins_where_that_is_allowed(
     client = Client()
     assert come_back(client) == "/"
     assert "Signed in as <b>carol</b>" in client.get("/").content.decode()
-    assert come_back(Client()) == "/"  # known by now
+    assert come_back(Client()) == "/"  # already known
 
 
 def test_nobody_joins_by_the_issuer_where_sign_up_is_closed(issuer: str) -> None:

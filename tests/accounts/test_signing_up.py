@@ -82,7 +82,7 @@ def test_a_person_signs_up_changes_the_password_and_signs_out(settings: Settings
     change = {"oldpassword": PASSWORD, "password1": new, "password2": new}
     assert client.post("/password/", change)["Location"] == "/"
     assert client.get("/").status_code == 200  # this session stays
-    assert other.get("/").status_code == 302  # the other ends
+    assert other.get("/").status_code == 302  # the other one ends
     assert client.post("/sign-out/")["Location"] == "/sign-in/"
     assert client.get("/").status_code == 302
     assert "don't match" in words(sign_in("carol"))

@@ -243,7 +243,7 @@ def test_assessments_are_listed_and_deleted(http: httpx.Client) -> None:
     assert http.delete(f"/api/v1/assessments/{ids[0]}").status_code == 204
     assert is_problem(http.get(f"/api/v1/assessments/{ids[0]}"), 404)
     wait_until(lambda: not TaskRun.objects.active().exists(), timeout_s=30, what="the cancel")
-    for left in TaskRun.objects.filter(parent=None):  # forgotten, unless a worker had begun
+    for left in TaskRun.objects.filter(parent=None):  # deleted, unless a worker had started
         assert (left.state, left.title) == (State.REVOKED, "Deleted assessment")
 
 

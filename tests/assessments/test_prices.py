@@ -125,7 +125,7 @@ def test_iops_above_what_gp3_brings_are_priced() -> None:
     server = database(
         "sqlserver-ex", "db.t3.large", storage_type="gp3", allocated_storage=400, iops=4000
     )
-    assert costs(server)["gp3 IOPS"] == 20.00  # SQL Server's gp3 brings 3,000 at any size
+    assert costs(server)["gp3 IOPS"] == 20.00  # SQL Server's gp3 includes 3,000 at any size
 
 
 def test_a_database_whose_class_has_no_price_still_shows_its_storage() -> None:
@@ -228,7 +228,7 @@ def test_a_cache_is_priced_by_its_engine() -> None:
     newer = cache("valkey", node_type="cache.r8g.large")
     assert costs(newer)["cache.r8g.large valkey nodes"] == 128.19  # 730 x 0.1756
     assert "declare engine" in reasons(cache(None))["cache nodes"]
-    assert reasons(cache("redis", node_type="cache.r8g.large"))  # sold for Valkey alone
+    assert reasons(cache("redis", node_type="cache.r8g.large"))  # sold only for Valkey
     assert "extended support" in reasons(cache("redis", engine_version="5.0.6"))
 
 

@@ -178,7 +178,7 @@ def other_assumptions_ask_all_agents_on_the_same_scan(client: Client, run: Asses
     assert bytes(again.scan.checks) == bytes(MergedScan.objects.get(run=run).checks)
     assert len(ask.make_agents(again)) == 7
     assert not again.findings.exists()
-    client.post(path, {"egress_gb_month": "5"})  # of a run that is not the newest
+    client.post(path, {"egress_gb_month": "5"})  # for a run that is not the newest
     assert run.assessment.runs.count() == 2
 
 

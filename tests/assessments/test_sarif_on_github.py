@@ -64,7 +64,7 @@ def test_a_large_repository_stays_within_the_limits(sarif: Draft202012Validator)
     assert all(len(rule["properties"]["tags"]) <= 20 for rule in run["tool"]["driver"]["rules"])
     (said,) = run["invocations"][0]["toolExecutionNotifications"]
     assert said["message"]["text"].startswith("25,500 findings, of which the first 25,000")
-    run["results"] = run["results"][:500]  # the others are like them; the validator takes minutes
+    run["results"] = run["results"][:500]  # the others are similar; the validator takes minutes
     assert [error.message for error in sarif.iter_errors(log)] == []
 
 

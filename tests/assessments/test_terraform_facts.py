@@ -94,7 +94,7 @@ def test_collections_of_thousands_are_bounded_and_said() -> None:
 
 
 def test_loops_in_loops_end_and_their_count_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terraform, "MAX_STEPS", 100_000)  # a twentieth: the same end, sooner
+    monkeypatch.setattr(terraform, "MAX_STEPS", 100_000)  # a twentieth: the same result, sooner
     loop = "[for a in range(9000) : [for b in range(9000) : [for c in range(9000) : a]]]"
     started = time.monotonic()
     hasty = replace(WARM, limits=ProcessLimits(wall_s=4))

@@ -74,7 +74,7 @@ def test_fifty_running_bars_leave_the_browser_nearly_idle(
         end="",
     )
     expect(percent).to_contain_text(f"{(101 + (seconds - 1) * 20) // 10}")
-    assert share < 40  # 10 is wanted, of a machine that does nothing else
+    assert share < 40  # the goal is 10, on an otherwise idle machine
 
 
 def report(runs: list[TaskRun], current: int) -> None:

@@ -39,7 +39,7 @@ def test_all_sockets_of_one_task_hear_of_everything(
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
     token = ApiToken.issue(owner=alice, name="bench")[1]
-    run = queue_probe(duration_s=120)  # it takes events for as long as it is active
+    run = queue_probe(duration_s=120)  # it accepts events as long as it is active
     with another_web(shared_stack, tmp_path, SOCKETS_PER_USER=str(count + 1)) as web:
         process = psutil.Process(web["web"].pid)
         process = process.children()[0] if process.children() else process

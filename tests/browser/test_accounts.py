@@ -125,7 +125,7 @@ def test_an_invited_person_signs_up_and_turns_on_the_second_factor(
     sign_in(page)
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.goto(f"{url}/tokens/")
-    expect(page).to_have_url(re.compile("/sign-in/"))  # the password alone opens nothing
+    expect(page).to_have_url(re.compile("/sign-in/"))  # the password alone is not enough
     page.get_by_label("Code").fill("000000")
     page.keyboard.press("Enter")
     expect(page.locator(".err")).to_contain_text("Incorrect code")

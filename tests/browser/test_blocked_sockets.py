@@ -128,7 +128,7 @@ def test_before_a_frozen_server_a_live_page_says_that_it_is_stale(
         expect(connection).to_have_text("Live")
         other["web"].freeze()
         try:
-            page.clock.fast_forward(21_000)  # a ping that got no pong within ten seconds
+            page.clock.fast_forward(21_000)  # a ping without a pong within ten seconds
             expect(connection).to_have_text(re.compile("^Stale for"), timeout=8_000)
         finally:
             other["web"].thaw()

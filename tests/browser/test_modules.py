@@ -118,7 +118,7 @@ def test_a_rendering_that_is_older_than_a_frame_does_not_make_a_bar_indeterminat
     assert shown(modules) == ("STARTED", "STARTED", None)
     frame(modules, "a", 493, attempt=1)
     assert shown(modules) == ("PROGRESS", "PROGRESS", 1)
-    render(modules, lane("STARTED"))  # was read before the worker stored its progress
+    render(modules, lane("STARTED"))  # read before the worker stored its progress
     assert shown(modules) == ("PROGRESS", "PROGRESS", 1)
     assert modules.locator("[data-unit]").inner_text() == "493 of 493"
     render(modules, lane("PROGRESS", 300))

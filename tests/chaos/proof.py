@@ -34,8 +34,8 @@ RUNS = int(os.environ.get("STORM_RUNS", "300"))
 ASSESSMENTS = int(os.environ.get("STORM_ASSESSMENTS", "20"))
 MANY_ASSESSMENTS = int(os.environ.get("MANY_ASSESSMENTS", "1000"))
 FAULTS = int(os.environ.get("STORM_FAULTS", "40"))
-TAKEN_BACK_MAX_S = 45.0  # a lease of 6 s, and the database or the reconciler away meanwhile
-RECOVERY_MAX_S = 180.0  # a run that is taken back waits its turn behind what is queued
+TAKEN_BACK_MAX_S = 45.0  # a lease of 6 s, with the database or the reconciler away
+RECOVERY_MAX_S = 180.0  # a requeued run waits its turn behind what is queued
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 

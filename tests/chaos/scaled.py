@@ -93,7 +93,7 @@ def scaled_stack(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Stack]:
-    monkeypatch.delenv("CELERY_BROKER_URL")  # each process of the stack is given it below
+    monkeypatch.delenv("CELERY_BROKER_URL")  # set below for each process of the stack
     if not shutil.which("pgbouncer"):
         pytest.skip("PgBouncer is not installed")
     bouncer = PgBouncer(servers, tmp_path, database=connection.settings_dict["NAME"])

@@ -77,7 +77,7 @@ class Storm:
         begun = time.monotonic()
         self.ten_take_s = (
             10 * faults * sum(pause_s) / 2 / self.runs
-        )  # queued all along, not at the beginning alone
+        )  # queued throughout, not only at the beginning
         callers = [
             threading.Thread(target=self._queue_probes),
             threading.Thread(target=self._analyze),
@@ -89,7 +89,7 @@ class Storm:
             caller.join(300)
         connection.close()
         self._wait(quiet_s=quiet_s)
-        time.sleep(3)  # for zombies that were just let go
+        time.sleep(3)  # for zombies that were just resumed
         oracle = Oracle(self.tally, accepted=self.accepted, cancel_accepted=self.cancel_accepted)
         oracle.judge(hit=self.faults.hit, ledger=self.ledger)
         self.tally.faults = self.faults.count
@@ -142,7 +142,7 @@ class Storm:
                 return queue_probe(
                     owner=owner, duration_s=duration_s, idempotency_key=key, **options
                 )
-            except IntegrityError:  # the first try was committed, and its answer lost
+            except IntegrityError:  # the first try was committed, but its response was lost
                 return TaskRun.objects.get(owner=owner, idempotency_key=key)
 
         run = patient(queue, timeout_s=120)

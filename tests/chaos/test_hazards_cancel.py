@@ -44,7 +44,7 @@ def test_what_is_cancelled_while_it_waits_never_starts_though_workers_come_and_g
     for run in (queued, nobody_up):
         dispatch.send(run.pk, kind=run.kind, queue=run.queue, attempt=0)
     ended(queue_probe())
-    time.sleep(1)  # messages are taken in their order, those two before
+    time.sleep(1)  # messages are taken in order, those two first
     for run in (queued, nobody_up):
         run.refresh_from_db()
         assert run.state == State.REVOKED
@@ -58,7 +58,7 @@ def test_a_run_cancelled_between_its_attempts_makes_no_other(
     run = queue_probe(manner="fail")
     in_state(run, State.RETRY)
     assert request_cancel(run, by=run.owner).state == State.REVOKED
-    time.sleep(3)  # past the moment that its retry was due
+    time.sleep(3)  # past the time when its retry was due
     run.refresh_from_db()
     assert (run.state, run.attempt) == (State.REVOKED, 1)
     assert Start.objects.filter(run_id=run.pk).count() == 1

@@ -85,7 +85,7 @@ def test_a_request_cut_off_by_the_web_process_death_and_repeated_with_its_key_ma
 ) -> None:
     assessment = _questionnaire(alice)
     cut_off = 0
-    for number in range(6):  # the kill may come after the answer: then the next try
+    for number in range(6):  # the kill may come after the response: then try again
         key = f"press {number}"
         revive(harmed)
         with api(harmed, alice) as client:

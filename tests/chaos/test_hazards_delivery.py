@@ -34,9 +34,7 @@ def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(
     harmed: Stack, queue_probe: Queue
 ) -> None:
     runs = []
-    for _ in range(
-        5
-    ):  # a worker asks again each second, and may be frozen just between two questions
+    for _ in range(5):  # a worker polls each second, and may be frozen between two polls
         runs = _queue_to_frozen_workers(harmed, queue_probe)
         if broker(harmed.servers).llen("default") < len(runs):
             break
@@ -47,7 +45,7 @@ def test_a_message_lost_between_taking_and_recording_it_is_rung_for_again(
         pytest.fail("No frozen worker was handed a message.")
     for worker in harmed.workers:
         worker.kill()
-    assert broker(harmed.servers).hlen("unacked") == 0  # no worker wrote them down: they are gone
+    assert broker(harmed.servers).hlen("unacked") == 0  # no worker recorded them: they are gone
     start_again(*harmed.workers)
     all_succeed_once(runs, timeout_s=60)
 
@@ -135,7 +133,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced_when_it_goes_on(
     with frozen(zombie):
         run = ended(run)
         assert (run.state, run.attempt) == (State.SUCCESS, 2)
-    time.sleep(4)  # the zombie comes to its end, and may not write it
+    time.sleep(4)  # the zombie finishes, and must not record it
     assert_consistent(TaskRun.objects.get(pk=run.pk))
     assert Start.objects.filter(run_id=run.pk).count() == 2
 

@@ -117,7 +117,7 @@ def test_a_pipeline_fails_by_the_severity_that_it_names(
         text=True,
         timeout=150,
     )
-    assert ended.returncode == 0, ended.stderr  # the file above net/ is no repository's: not read
+    assert ended.returncode == 0, ended.stderr  # the file above net/ is in no repository: not read
     assert "main.tf:" in ended.stdout and "CKV_AWS_24" in ended.stdout and "of 100" in ended.stdout
     assert "Scan: done\n" in ended.stderr  # no terminal: a line for each step
     assert "\x1b" not in ended.stdout

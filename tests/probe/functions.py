@@ -10,7 +10,7 @@ import django.tasks
 from tasks_ui.worker.django_tasks import TrackedContext
 
 STEP_S = 0.05
-task: Any = django.tasks.task  # its stubs do not know what a backend's own task class adds
+task: Any = django.tasks.task  # its stubs lack what a backend's own task class adds
 
 
 @task

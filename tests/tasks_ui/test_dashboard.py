@@ -342,7 +342,7 @@ def test_places_are_ordinals(place: int, words: str) -> None:
         (25, 20, "35-85 s left"),  # 60 s at the mean rate, 2 / sqrt(25) = 40 % around it
         (64, 36, "15-30 s left"),  # 20.25 s, 25 % around it
         (99, 20, "up to 5 s left"),
-        (10, 60, ""),  # a rate alone says too little so early
+        (10, 60, ""),  # a rate alone is not enough so early
         (20, 60, "2-6 min left"),  # 240 s, 45 %
     ],
 )
@@ -368,7 +368,7 @@ def test_the_time_left_is_a_range_around_the_mean_rate(
 @pytest.mark.parametrize(
     ("took_s", "words"),
     [
-        ([20.0, 22.0], ""),  # two runs are no measure, and a rate says too little so early
+        ([20.0, 22.0], ""),  # two runs are too few, and a rate is not enough so early
         ([18.0, 20.0, 24.0], "10-20 s left"),
         ([3.0, 4.0, 5.0], ""),  # this run is already longer than those
     ],

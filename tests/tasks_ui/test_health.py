@@ -50,7 +50,7 @@ def test_it_is_ready_when_each_queue_has_a_worker(db: None) -> None:
 
 def test_it_is_not_ready_without_workers(db: None) -> None:
     assert list(causes()) == ["no_workers"]
-    assert Client().get("/health/serving").status_code == 200  # people have to get in and see
+    assert Client().get("/health/serving").status_code == 200  # people must get in to see it
 
 
 def test_it_is_not_ready_while_nobody_takes_from_a_queue(db: None) -> None:

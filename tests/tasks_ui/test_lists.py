@@ -24,7 +24,7 @@ from tasks_ui.models import (
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-NOBODYS = {AuditEntry, PausedQueue, Tally, TimeSlot, Worker}  # for operators alone
+NOBODYS = {AuditEntry, PausedQueue, Tally, TimeSlot, Worker}  # for operators only
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def test_the_page_shows_failures_with_the_last_error_and_what_workers_do(
     assert "3 of 3" in page and "&lt;b&gt;the last&lt;/b&gt; error" in page
     assert "an earlier error" not in page
     assert "what w1 does" in page
-    assert "3 failed" in page  # in words, for whoever sees no chart
+    assert "3 failed" in page  # in words, for those who can't see the chart
     assert client.get(PAGE, {"range": "a year"}).context["range"] == RANGES["1h"]
 
 

@@ -83,12 +83,12 @@ def test_a_forgotten_family_is_locked_from_its_parent_down(
     assert taken
     children = create_children(taken, attempt=1, stage="one", make=lambda: [_child(), _child()])
     transition(taken, State.FAILURE, attempt=1)
-    TaskRun.objects.filter(pk=parent.pk).update(message="")  # now it lies behind its children
+    TaskRun.objects.filter(pk=parent.pk).update(message="")  # now it is stored after its children
     forgotten: list[bool] = []
 
     def forget_it() -> None:
         try:
-            with connection.cursor() as cursor:  # rows are found as they lie, not by their index
+            with connection.cursor() as cursor:  # rows are found in physical order, not by index
                 cursor.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
             forgotten.append(forget(parent))
         finally:
@@ -124,7 +124,7 @@ def _work(chance: random.Random, by: User) -> None:
     attempt = taken.attempt
     write_progress(taken, attempt=attempt, current=1, total=2, message="half")
     if chance.random() < 0.5:
-        time.sleep(0.03)  # long enough to be taken for dead
+        time.sleep(0.03)  # long enough to be considered dead
     ending = chance.choice(["success", "success", "fail", "lost", "children"])
     if ending == "success":
         transition(

@@ -156,7 +156,7 @@ def test_bob_is_told_that_alices_task_does_not_exist(
         refusal = socket.hear()
         assert (refusal["type"], refusal["code"], refusal["ref"]) == ("error", "not_found", "first")
         socket.subscribe("01890000-0000-7000-8000-000000000000", ref="first")
-        assert socket.hear() == refusal  # the same words as for a task that no one has
+        assert socket.hear() == refusal  # the same message as for a task that doesn't exist
         wait_until(
             lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end"
         )

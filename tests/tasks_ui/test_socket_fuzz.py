@@ -20,7 +20,7 @@ from tests.tasks_ui.test_socket import key_of
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-PER_SOCKET = 50  # below what may be sent at once
+PER_SOCKET = 50  # below the burst limit
 CLEAN_CODES = {1003, 1007, 1009, 4429}
 KEYS = ["type", "task_id", "scope", "after_seq", "ref", "v", "__proto__", ""]
 TYPES = [
@@ -104,7 +104,7 @@ def _is_error(socket: Conversation) -> bool:
 def harmless(stack: Stack, *, token: str, frames: int, seed: int) -> None:
     web = psutil.Process(stack["web"].pid)
     web = web.children()[0] if web.children() else web
-    fuzz(stack, token=token, frames=PER_SOCKET, seed=seed + 1)  # what is loaded once is loaded
+    fuzz(stack, token=token, frames=PER_SOCKET, seed=seed + 1)  # loads what is loaded only once
     before, log_before = web.memory_info().rss, len(stack["web"].log())
     assert fuzz(stack, token=token, frames=frames, seed=seed) > frames * 0.7
     grown = web.memory_info().rss - before

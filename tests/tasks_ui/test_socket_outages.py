@@ -41,7 +41,7 @@ def test_sockets_outlive_valkey_and_postgresql(
         begun = time.monotonic()
         assert socket.hear_until("event", timeout_s=10)["data"] == {"n": 1}
         assert time.monotonic() - begun < 3
-        with greeted(stack, token=token) as late:  # a socket can be opened meanwhile
+        with greeted(stack, token=token) as late:  # a socket can be opened in the meantime
             late.subscribe(run.pk)
             late.hear_until("caught_up", timeout_s=5)
             assert late.seqs(run.pk) == all_seqs(run.pk)
@@ -74,7 +74,7 @@ def test_a_client_that_never_reads_is_dropped_and_harms_nobody(
     with greeted(stack, token=token) as deaf, greeted(stack, token=token) as other:
         deaf.subscribe(
             run.pk
-        )  # and takes nothing: past a few frames its library stops reading, too
+        )  # and reads nothing: after a few frames its library stops reading, too
         for _ in range(14):
             other.say(type="ping")
             assert other.hear(timeout_s=2)["type"] == "pong"

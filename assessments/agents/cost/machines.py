@@ -43,7 +43,7 @@ class Batch:
 
 
 def machine_price(instance_type: str | None, region: str, system: str = "Linux") -> Price | None:
-    """USD an hour of an EC2 type, on demand, shared tenancy; None where no price is held."""
+    """USD an hour of an EC2 type, on demand, shared tenancy; None if we have no price."""
     usd = hourly_price(instance_type, region) if instance_type else None
     if not usd or not instance_type:
         return None

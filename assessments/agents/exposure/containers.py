@@ -64,7 +64,7 @@ def _published(resource: Resource) -> str:
 
 
 def _short(text: str) -> tuple[str, str]:
-    """Address and published port of ``[HOST:]PUBLISHED:TARGET``; a target alone is published on a
+    """Address and published port of ``[HOST:]PUBLISHED:TARGET``; a bare target is published on a
     port of the host's choosing."""
     parts = text.split("/")[0].rsplit(":", 2)
     if len(parts) == 3:

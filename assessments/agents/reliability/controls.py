@@ -147,7 +147,7 @@ def _health_checked(item: ComposeService) -> bool | None:
     if not check and "image" in item.attributes and "build" not in item.attributes:
         return (
             None if "healthcheck" not in item.attributes else False
-        )  # the image may bring a check of its own
+        )  # the image may contain its own check
     return bool(check) and flag(check.get("disable", False)) is not True
 
 

@@ -155,10 +155,10 @@ def _tier(name: str, resource: Resource, service: str, shape: str) -> Tier | Non
 def _database_tier(database: Database) -> Tier | None:
     engine = (database.engine or "").lower()
     if database.service == "rds" and engine.startswith("aurora"):
-        return None  # A member of a cluster, which has the agreement.
+        return None  # A member of a cluster, which is what the agreement covers.
     service = database.service
     if service == "aurora" and not engine.startswith("aurora"):
-        service = "rds"  # A cluster of a plain engine stands in three zones.
+        service = "rds"  # A cluster of a plain engine spans three zones.
         return _tier("Database", database.resource, service, "zones")
     shape = "zones" if database.multi_zone else "single"
     tier = _tier("Database", database.resource, service, shape)

@@ -41,7 +41,7 @@ def trend_chart(trend: Sequence[dict[str, Any]]) -> str:
         heights = [base - (base - TOP) * value / most for value in values]
         _curve(root, list(zip(places, heights, strict=True)), color)
         ends.append(heights[-1])
-    if ends[1] - ends[0] < 14:  # the words of both would meet
+    if ends[1] - ends[0] < 14:  # the labels would overlap
         ends = [ends[0] - 7, ends[0] + 8]
     last = trend[-1]
     _words(root, places[-1] + 10, ends[0] + 4, f"{last['findings']:,} findings", INK)

@@ -91,7 +91,7 @@ def run_shard(
 
 
 def _is_seen(item: Classified, shard: Shard) -> bool:
-    """A template is for Helm alone, which needs all files of its chart."""
+    """A template is for Helm only, which needs all files of its chart."""
     return item.scannable or shard.framework == "helm"
 
 

@@ -177,7 +177,7 @@ def ask_scanner(
             before = reader.before_the_end()
             answers += before
             if before and isinstance(error, ScanTimeout):
-                continue  # The part had only what those before it left of the time.
+                continue  # The part had only the time left by those before it.
             lost += 1
             answers.append(EngineCrashed(str(error), is_of_a_file=False))
             if lost == MAX_LOST_PARTS:

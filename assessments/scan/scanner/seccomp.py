@@ -97,7 +97,7 @@ FILES_BY_THE_BACK_DOOR = {
     "inotify_add_watch": (254, 27),
     "fanotify_init": (300, 262),
     "fanotify_mark": (301, 263),
-    "truncate": (76, 45),  # Landlock knows it from its third version on
+    "truncate": (76, 45),  # Landlock covers it from version 3 on
     "mknod": (133, None),
     "mknodat": (259, 33),
     "quotactl": (179, 60),

@@ -50,7 +50,7 @@ class Bought:
 
 
 def machine_price(size: str, region: str) -> Price | None:
-    """USD an hour of a size, pay as you go, Linux; None where no price is held."""
+    """USD an hour of a size, pay as you go, Linux; None if we have no price."""
     usd = hourly_price(size, region)
     cited = price_source(size, region)
     return Price(Decimal(str(usd)), cited, *price_list()) if usd else None

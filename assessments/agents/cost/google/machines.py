@@ -63,7 +63,7 @@ class Bought:
 
 
 def machine_price(machine_type: str, region: str) -> Price | None:
-    """USD an hour of a machine that runs all month; None where no price is held."""
+    """USD an hour of a machine that runs all month; None if we have no price."""
     rate = hourly_rate(machine_type, region)
     if rate is None:
         return None

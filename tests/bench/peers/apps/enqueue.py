@@ -8,7 +8,7 @@ import effects
 
 name, count, duration_s, pause_s = sys.argv[1:]
 peer = import_module(name)
-peer.enqueue(0, 0.0)  # connects, and is not counted
+peer.enqueue(0, 0.0)  # connects; not counted
 time.sleep(2)
 for number in range(1, int(count) + 1):
     effects.insert("queued", name, number)
