@@ -18,7 +18,7 @@ from django.test import TransactionTestCase
 
 from tests.browser_fixtures import browser, context, page
 from tests.servers import django_db_modify_db_settings, forget_servers, running_servers, servers
-from tests.stack import Stack, alone, kept, shared_stack, stack
+from tests.stack import Kept, Stack, alone, kept, shared_stack, stack
 
 __all__ = [
     "alone",
@@ -62,38 +62,41 @@ def _empty_tables_patiently(self: TransactionTestCase) -> None:
 _test_case._fixture_teardown = _empty_tables_patiently
 
 
-PROCESSES = ("shared_stack", "harmed", "alone")  # fixtures, in the order in which their tests run
+PROCESSES = ("harmed", "alone", "", "shared_stack", "browser")
+"""Fixtures, in the order in which their tests run; an empty string stands for none of them."""
 
 
 def processes_of(item: pytest.Item) -> str:
-    """Which of PROCESSES the test asks for; an empty string if none.
-
-    A test that only uses the browser counts as the first: Playwright's loop keeps running in its
-    thread, in which no test may then call an async view.
-    """
+    """Which of PROCESSES the test uses; the last of them, as it can't be undone."""
     fixtures: list[str] = getattr(item, "fixturenames", [])
-    if "browser" in fixtures and "stack" not in fixtures and "alone" not in fixtures:
-        return PROCESSES[0]
-    return next((name for name in PROCESSES if name in fixtures), "")
+    return next((name for name in reversed(PROCESSES) if name and name in fixtures), "")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that commits uses ``transactional_db``, never django_db(transaction=True): that mark
     leaves the content types with new ids, and every process that stays up with stale ones.
 
-    If the tests are spread over several pytest processes (make test), those that share a set of the
-    application's processes, and those of a module, stay together."""
+    If the tests are spread over several pytest processes (make test), those that harm a set of the
+    application's processes stay together, and so do those of a module."""
     if any(mark.kwargs.get("transaction") for mark in item.iter_markers("django_db")):
         raise pytest.UsageError(f"{item.nodeid}: use the fixture transactional_db instead.")
-    item.add_marker(pytest.mark.xdist_group(processes_of(item) or item.location[0]))
+    used = processes_of(item)
+    item.add_marker(
+        pytest.mark.xdist_group(used if used in ("harmed", "alone") else item.location[0])
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First the tests that need no process of the application, then those that share them, then
-    those with their own: each set of processes starts once, and no worker of another test touches a
-    row of this one.
-    """
-    items.sort(key=lambda item: ["", *PROCESSES].index(processes_of(item)))
+    """First the tests that mostly wait, while others compute beside them. Last those in a browser:
+    Playwright's loop keeps running in its thread, in which no test may then call an async view."""
+    items.sort(key=lambda item: PROCESSES.index(processes_of(item)))
+
+
+@pytest.fixture(autouse=True)
+def no_other_process(request: pytest.FixtureRequest, kept: Kept) -> None:
+    """No worker of an earlier test touches a row of a test that has none."""
+    if not processes_of(request.node):
+        kept.end()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
