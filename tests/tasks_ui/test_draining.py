@@ -22,7 +22,8 @@ Queue = Callable[..., TaskRun]
 def drained(shared_stack: Stack) -> Iterator[Process]:
     """The worker under test. It takes tasks again afterwards."""
     process = shared_stack["worker1"]
-    wait_until(lambda: row(process), timeout_s=20, what="the worker to be seen")
+    seen = Worker.objects.filter(hostname__startswith=f"{process.name}@")
+    wait_until(seen.exists, timeout_s=30, what="the worker to be seen")
     yield process
     Worker.objects.update(drain_requested_at=None)
     process.start()
