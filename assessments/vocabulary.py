@@ -37,6 +37,7 @@ def register_vocabulary() -> None:
             "engine_time_limit": "A scanner exceeded its time limit.",
             "open_sandbox": "The machine can't confine the scanners, and the server does not allow"
             " them to run unconfined.",
+            "own_rules": "The server's own rules can't be used.",
             "nothing_read": "No file of the upload could be read.",
             "no_agent": "No agent could finish.",
         }

@@ -502,7 +502,7 @@ def test_no_page_has_an_accessibility_violation_or_scrolls_sideways(
     check(page)
     page.goto(home)
     start_sample(page)
-    page.wait_for_selector("#agents [data-bar]", timeout=DONE_MS)
+    page.wait_for_selector("#agents .lane", timeout=DONE_MS)
     for worker in shared_stack.workers:
         worker.freeze()
     try:
