@@ -109,7 +109,7 @@ def sign_up(page: Page, url: str) -> str:
     page.goto(f"{url}/sign-up/")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_label("Password confirmation").fill(password)
+    page.get_by_label("Password (again)").fill(password)
     page.get_by_role("button", name="Sign up").click()
     expect(page.locator("#conn")).to_have_text("Live")
     return name
