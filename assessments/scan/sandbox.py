@@ -38,10 +38,17 @@ PROBE_AGAIN_S = 60.0
 
 CANNOT_CONFINE = 97
 """Exit status of confine.py if the level isn't available."""
+CANNOT_START = (126, 127)
+"""A shell's exit status if the program is missing or can't be run."""
 
 Level = Literal["isolated", "confined", "open"]
 LEVELS: tuple[Level, ...] = ("isolated", "confined", "open")
 """Strongest first."""
+REASONS = {
+    int(signal.SIGKILL): "killed; the server may be short of memory",
+    int(signal.SIGXCPU): "it used up its processor time",
+}
+"""Why a signal ended an engine."""
 OnLine = Callable[[bytes], None]
 Kill = Callable[[], None]
 Register = Callable[[Kill], None]
@@ -64,6 +71,11 @@ class ScanTimeout(ScanError):
 class ScanFailed(ScanError):
     """The engine ended without an answer. ``str()`` is a message for people, without the upload's
     content."""
+
+
+class EngineKilled(ScanFailed):
+    """SIGKILL ended the engine. None of our limits sends it: the system was short of memory, or
+    somebody killed the process. Another try may succeed."""
 
 
 class OpenSandbox(ScanError):
@@ -216,12 +228,27 @@ def run_confined(
     )
     if status != 0 and should_stop():
         raise ScanCancelled("The scan was cancelled.")
-    if status < 0 or status > 125:
-        reason = f"The engine was ended by the system ({_status_words(status)})."
-        raise ScanFailed(f"{reason} {_last_line(errors)}".strip())
     if status == CANNOT_CONFINE:
-        raise ScanFailed("The engine could not be shut in, so it was not started.")
+        raise ScanFailed("The engine could not be confined, so it was not started.")
+    if status in CANNOT_START:
+        raise ScanFailed(f"The engine could not be started. {_last_line(errors)}".strip())
+    if signal_of(status):
+        raise ended_by_signal(status, _last_line(errors))
     return status
+
+
+def signal_of(status: int) -> int:
+    """The signal that ended a process with this exit status, or 0: a shell's form (128 + signal)
+    counts, as that is what confine.py exits with."""
+    return -status if status < 0 else max(0, status - 128)
+
+
+def ended_by_signal(status: int, error: str) -> ScanFailed:
+    """EngineKilled for SIGKILL, else ScanFailed. ``error`` is what the engine said last."""
+    number = signal_of(status)
+    reason = REASONS.get(number, f"signal {number}")
+    failure = EngineKilled if number == signal.SIGKILL else ScanFailed
+    return failure(f"The system ended the engine ({reason}). {error}".strip())
 
 
 def _run(
@@ -451,15 +478,6 @@ def _sweep(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
-
-
-def _status_words(status: int) -> str:
-    number = -status if status < 0 else status - 128
-    reasons = {
-        int(signal.SIGKILL): "killed, perhaps for want of memory",
-        int(signal.SIGXCPU): "processor time used up",
-    }
-    return reasons.get(number, f"signal {number}")
 
 
 def _last_line(errors: bytes) -> str:

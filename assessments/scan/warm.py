@@ -28,7 +28,9 @@ from assessments.scan.sandbox import (
     ScanFailed,
     clean_environment,
     end_group,
+    ended_by_signal,
     read_lines,
+    signal_of,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def run_warm(
     if frame.exit != 0:
         if should_stop():
             raise ScanCancelled("The scan was cancelled.")
+        if signal_of(frame.exit):
+            raise ended_by_signal(frame.exit, frame.error)
         raise ScanFailed(f"The engine ended without an answer. {frame.error}".strip())
 
 

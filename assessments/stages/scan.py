@@ -48,7 +48,8 @@ def scan(work: Work, row: ScanShard) -> dict[str, Any]:
     """Run one engine on one shard. Units of work are the engine's own. A cancel ends its processes
     at once.
 
-    An engine that failed is not tried again: the same files would make it fail again.
+    An engine that failed is not tried again, as the same files would make it fail again. One that
+    the system killed was tried twice already (``again_if_killed``).
     """
     shard, level = Shard.from_builtins(row.spec), confinement()
     with ExitStack() as stack, _final_unless_stopped(work):

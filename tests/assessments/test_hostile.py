@@ -23,6 +23,7 @@ from assessments.scan.merge import merge
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import (
     SCANNER,
+    EngineKilled,
     Kill,
     Level,
     OpenSandbox,
@@ -34,8 +35,8 @@ from assessments.scan.sandbox import (
     job_folder,
     run_confined,
 )
-from assessments.scan.shards import make_shards
-from assessments.scan.types import CoverageStatus
+from assessments.scan.shards import Shard, make_shards
+from assessments.scan.types import CoverageStatus, ShardOutput
 from tests.assessments.scanning import (
     PLAIN,
     SAMPLE,
@@ -306,7 +307,7 @@ def test_each_limit_ends_an_engine_that_passes_it(code: str, limits: ProcessLimi
     try:
         assert _confined(code, sandbox=sandbox) == ["status 1"]
     except ScanFailed as error:
-        assert "ended by the system" in str(error)
+        assert "system ended the engine" in str(error)
     assert engine_processes() == []
 
 
@@ -356,12 +357,7 @@ def test_cancel_ends_children_that_would_leave_the_group_and_ignore_sigterm(
 
 @pytest.mark.parametrize("sandbox", [WARM, PLAIN], ids=["warm", "plain"])
 def test_cancelling_a_running_scan_ends_its_processes_at_once(sandbox: Sandbox) -> None:
-    pods = "---\n".join(
-        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n"
-        for n in range(900)
-    )
-    files = files_of(**{"pods.yaml": pods})
-    shard = next(shard for shard in make_shards(files) if shard.framework == "kubernetes")
+    files, shard = _many_pods(900)
     moving, cancelled = threading.Event(), threading.Event()
     kills: list[Kill] = []
     times: list[float] = []
@@ -387,6 +383,50 @@ def test_cancelling_a_running_scan_ends_its_processes_at_once(sandbox: Sandbox) 
     thread.join()
     assert time.monotonic() - times[0] < 5
     assert engine_processes() == []
+
+
+def _many_pods(count: int) -> tuple[list[InputFile], Shard]:
+    pods = "---\n".join(
+        f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{n}\nspec:\n  containers: []\n"
+        for n in range(count)
+    )
+    files = files_of(**{"pods.yaml": pods})
+    return files, next(shard for shard in make_shards(files) if shard.framework == "kubernetes")
+
+
+@pytest.mark.parametrize("sandbox", [WARM, PLAIN], ids=["warm", "plain"])
+def test_an_engine_that_the_system_kills_is_started_once_more(sandbox: Sandbox) -> None:
+    """As a kernel that is short of memory does. It failed the run before, though nothing was wrong
+    with its files."""
+    files, shard = _many_pods(120)
+    undisturbed = run_shard(shard, files, sandbox=sandbox, on_progress=lambda *_: None)
+    killed: set[int] = set()
+
+    def scan_and_kill(times: int) -> ShardOutput:
+        killed.clear()
+
+        def kill(done: int, total: int, message: str) -> None:
+            engine = next((p for p in engine_processes() if not p.children()), None)
+            if engine and len(killed) < times and engine.pid not in killed:
+                killed.add(engine.pid)
+                engine.kill()
+
+        return run_shard(shard, files, sandbox=sandbox, on_progress=kill)
+
+    assert scan_and_kill(1).to_json() == undisturbed.to_json()
+    assert len(killed) == 1
+    with pytest.raises(EngineKilled, match="short of memory"):
+        scan_and_kill(2)
+    assert len(killed) == 2
+    assert engine_processes() == []
+
+
+def test_processor_time_that_is_used_up_is_named_at_each_level(held: Sandbox) -> None:
+    """The kernel kills a namespace's first process for it: that looked like a want of memory."""
+    sandbox = replace(held, limits=ProcessLimits(cpu_s=1))
+    with pytest.raises(ScanFailed, match="used up its processor time") as caught:
+        _confined("while True: pass", sandbox=sandbox)
+    assert not isinstance(caught.value, EngineKilled)
 
 
 def test_a_warm_server_that_is_gone_is_replaced_and_one_that_cannot_start_is_done_without(

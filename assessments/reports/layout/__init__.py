@@ -36,7 +36,7 @@ RARE = {"reopened", "unchecked"}
 SANDBOXES = {
     "isolated": "an isolated sandbox",
     "confined": "a confined sandbox",
-    "open": "an open sandbox: the engines were not shut in",
+    "open": "an open sandbox: the engines were not confined",
 }
 
 

@@ -36,7 +36,7 @@ LONG, SHORT, NAME = 190, 100, 64
 SANDBOXES = {
     "isolated": "The engines ran in an isolated sandbox.",
     "confined": "The engines ran in a confined sandbox.",
-    "open": "The engines ran in an open sandbox: they were not shut in.",
+    "open": "The engines ran in an open sandbox: they were not confined.",
 }
 STATUSES = {"not_assessed": "Not assessed", "failed": "Could not be read", "partly_read": "In part"}
 WAYS = "References between the resources; the technical report has each with its file and line"

@@ -18,6 +18,7 @@ from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import (
     SCANNER,
     EngineCrashed,
+    EngineKilled,
     Job,
     Register,
     Sandbox,
@@ -163,7 +164,8 @@ def ask_scanner(
         seen = {path for part in rest for path in part["files"]}
         reader = Answer(run, len(rest))
         try:
-            _ask(
+            again_if_killed(
+                _ask,
                 run,
                 {**request, "parts": [_part_shown(part) for part in rest]},
                 files=[_as_shown(file) for file in run.files if file.path in seen],
@@ -189,6 +191,15 @@ def ask_scanner(
 MAX_LOST_PARTS = 3
 
 
+def again_if_killed[**P, R](call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call once more if the engine was killed: not by its input, as far as can be known. Raises
+    EngineKilled the second time."""
+    try:
+        return call(*args, **kwargs)
+    except EngineKilled:
+        return call(*args, **kwargs)
+
+
 def _ask(
     run: EngineRun,
     request: dict[str, Any],
@@ -199,6 +210,7 @@ def _ask(
 ) -> None:
     """One job in the scanner's environment: in the warm server if there is one, otherwise in a
     process of its own."""
+    reader.forget()
     with job_folder(files, sandbox=sandbox) as job:
         if sandbox.warm:
             try:
@@ -308,7 +320,12 @@ def _as_uploaded(value: Any) -> Any:
 
 
 def run_program(run: EngineRun, argv: list[str]) -> bytes:
-    """Standard output of a program in our own environment."""
+    """Standard output of a program in our own environment. Raises ScanFailed, ScanTimeout,
+    ScanCancelled."""
+    return again_if_killed(_run_program, run, argv)
+
+
+def _run_program(run: EngineRun, argv: list[str]) -> bytes:
     lines: list[bytes] = []
     with job_folder(run.files, sandbox=run.sandbox) as job:
         run_confined(

@@ -77,7 +77,7 @@ def enter(spec: dict[str, Any]) -> None:
     level, rules = spec["level"], None
     if level == "isolated":
         _unshare()
-        _be_first_process()
+        _be_first_process(cpu_s=spec["limits"]["cpu_s"])
         _build_tree(job=spec["job"], read_only=spec["read_only"])
     if level != "open":
         # Inside namespaces it is a second lock, if the kernel has it.
@@ -165,15 +165,19 @@ def _unshare() -> None:
                 stream.write(text)
 
 
-def _be_first_process() -> None:
+def _be_first_process(*, cpu_s: int) -> None:
     """Fork into the new process namespace. When its first process ends, the kernel ends all others
-    in it."""
+    in it.
+
+    A namespace's first process gets no SIGXCPU from its limit, only SIGKILL a second later. Its
+    time shows which limit it was."""
     pid = os.fork()
     if pid:
-        _, status = os.waitpid(pid, 0)
-        os._exit(
-            os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
-        )
+        _, status, used = os.wait4(pid, 0)
+        if os.WIFEXITED(status):
+            os._exit(os.WEXITSTATUS(status))
+        out_of_time = used.ru_utime + used.ru_stime >= cpu_s
+        os._exit(128 + (signal.SIGXCPU if out_of_time else os.WTERMSIG(status)))
     _call("prctl", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
@@ -231,19 +235,21 @@ def _outermost(paths: list[str]) -> list[str]:
 
 def _set_limits(limits: dict[str, int]) -> None:
     _limit(resource.RLIMIT_AS, limits["memory_bytes"])
-    _limit(resource.RLIMIT_CPU, limits["cpu_s"])
+    _limit(resource.RLIMIT_CPU, limits["cpu_s"], hard=limits["cpu_s"] + 1)
     _limit(resource.RLIMIT_FSIZE, limits["file_bytes"])
     _limit(resource.RLIMIT_NPROC, limits["processes"])
     _limit(resource.RLIMIT_NOFILE, limits["open_files"])
     _limit(resource.RLIMIT_CORE, 0)
 
 
-def _limit(which: int, value: int) -> None:
-    _, hard = resource.getrlimit(which)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
+def _limit(which: int, value: int, *, hard: int | None = None) -> None:
+    """Never above the limit there is. SIGXCPU comes at the soft one, SIGKILL at the hard one."""
+    hard = value if hard is None else hard
+    _, present = resource.getrlimit(which)
+    if present != resource.RLIM_INFINITY:
+        value, hard = min(value, present), min(hard, present)
     with contextlib.suppress(ValueError):
-        resource.setrlimit(which, (value, value))
+        resource.setrlimit(which, (value, hard))
 
 
 def _mount(
