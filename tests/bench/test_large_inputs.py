@@ -17,7 +17,7 @@ from assessments.models import AssessmentRun
 from assessments.requirements import Requirements
 from assessments.services import create_assessment, start_analysis
 from tasks_ui.models import FINAL, State, TaskRun
-from tests.stack import Stack, wait_until
+from tests.stack import Kept, Stack, wait_until
 
 MOST_MB, MOST_S = 400, 30
 """For 2,000 files on an idle machine with two cores: peak memory of one process of the application,
@@ -92,6 +92,12 @@ class Watched:
             f"{self.run.shards.count()} shards\n  agents: {own}\n  largest process: {memory}\n"
             f"  the largest of all: {self.largest}"
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_processes(django_db_setup: None, kept: Kept) -> None:
+    """What earlier tests had a worker hold in memory is not this benchmark's."""
+    kept.end()
 
 
 def test_350_kubernetes_objects(
@@ -174,7 +180,7 @@ def _members(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def _forget_peaks(stack: Stack) -> None:
-    """The shared processes may have worked for an earlier test: reset their peak marks."""
+    """The processes may have worked for the test before: reset their peak marks."""
     for _, member in _members(stack):
         with contextlib.suppress(OSError):
             Path(f"/proc/{member.pid}/clear_refs").write_text("5")
