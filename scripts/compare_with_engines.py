@@ -36,6 +36,9 @@ sys.path.insert(0, str(ROOT))
 from assessments.scan.classify import Classified, Role, classify  # noqa: E402
 from assessments.scan.engines import run_shard  # noqa: E402
 from assessments.scan.engines.checkov_records import resource_of  # noqa: E402
+from assessments.scan.engines.terraform_root import local_sources  # noqa: E402
+from assessments.scan.hcl_counts import edited  # noqa: E402
+from assessments.scan.installed import FOLDER, is_installed, kept  # noqa: E402
 from assessments.scan.intake import InputFile  # noqa: E402
 from assessments.scan.merge import ScanResult, merge  # noqa: E402
 from assessments.scan.sandbox import Sandbox, ScanError  # noqa: E402
@@ -145,7 +148,10 @@ def compare(directory: Path) -> Comparison:
                 for each in _command_line(_copied(unit, contents), framework)
                 if not unit.lacks(each[1])
             }
-            found.add(unit.scope.key, theirs, _ours(scan, framework, unit.scope.key))
+            ours = _ours(scan, framework, unit.scope.key)
+            if unit.facts and unit.facts.installed:
+                theirs, ours = _without_source_rules(theirs), _without_source_rules(ours)
+            found.add(unit.scope.key, theirs, ours)
     for kind, framework in FILE_FRAMEWORKS.items():
         wanted = [item.file for item in classified if item.kind is kind and item.scannable]
         if wanted:
@@ -164,8 +170,13 @@ def _read(directory: Path) -> list[InputFile]:
         and ".git" not in path.relative_to(directory).parts[:-1]
         and path.stat().st_size <= MAX_FILE_BYTES
     )
-    named = ((path.relative_to(directory).as_posix(), path) for path in paths)
-    return [InputFile.of(name, path.read_bytes()) for name, path in named]
+    named = {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
+    copied = kept({name: named[name] for name in named if is_installed(name)})
+    return [
+        InputFile.of(name, content)
+        for name, content in named.items()
+        if FOLDER not in name.split("/") or name in copied
+    ]
 
 
 def _scanned(files: list[InputFile], classified: list[Classified], units: list[Unit]) -> ScanResult:
@@ -210,6 +221,8 @@ def _is_of(resource_type: str, framework: str) -> bool:
 
 def _copied(unit: Unit, contents: dict[str, InputFile]) -> list[InputFile]:
     files = [contents[path] for path in unit.scanned]
+    if unit.facts and unit.facts.installed:
+        files = edited(files, local_sources(unit.facts))
     if not unit.named_vars:
         return files
     place = f"{unit.root}/zzzz-named.auto.tfvars".lstrip("/")
@@ -217,6 +230,12 @@ def _copied(unit: Unit, contents: dict[str, InputFile]) -> list[InputFile]:
     if unit.named_vars.endswith(TERRAGRUNT):
         content = read_terragrunt(content.decode(), path=unit.named_vars).variable_file()
     return [*files, InputFile.of(place, content)]
+
+
+def _without_source_rules(results: set[Result]) -> set[Result]:
+    """The command line follows no installed module, so it is given local sources instead; this
+    leaves out the rules about sources."""
+    return {each for each in results if not each[0].startswith("CKV_TF_")}
 
 
 def _of_chart(

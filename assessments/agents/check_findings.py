@@ -13,6 +13,7 @@ from assessments.agents.severity import SeverityTable
 from assessments.agents.types import AgentFinding, Severity, SeverityOrigin
 from assessments.rules import known_rules
 from assessments.scan.focus import Focus, shown
+from assessments.scan.installed import is_installed
 from assessments.scan.types import CheckResult
 
 _ENSURE = re.compile(r"^\s*(?:make sure|ensured?|ensures)\b\s*(?:that\b)?\s*", re.IGNORECASE)
@@ -38,7 +39,7 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         expected=check.title,
         actual=said or f"The {check.engine} rule {check.rule} failed here.",
         why=entry.why if entry else _whose(check),
-        remediation=(entry.remediation if entry else "") or check.remediation,
+        remediation=_where(check) + ((entry.remediation if entry else "") or check.remediation),
         code_example=in_own_names(
             entry.code_example if entry else "",
             resource=check.resource,
@@ -55,6 +56,16 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
 
 def _whose(check: CheckResult) -> str:
     return f"A rule of this server's own, {check.own_rule}." if check.own_rule else ""
+
+
+_COPY = (
+    "This file is a copy that 'terraform init' makes of a module. Change what the module is called"
+    " with, or its version, or the module where it is kept. "
+)
+
+
+def _where(check: CheckResult) -> str:
+    return _COPY if is_installed(check.file) else ""
 
 
 def _subject(check: CheckResult) -> str:

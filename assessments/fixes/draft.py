@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from assessments.fixes.edit import Files, edit_for, has_recipe
 from assessments.fixes.errors import CannotFix, FixedAlready
+from assessments.scan.installed import is_installed
 from assessments.scan.types import CheckResult
 
 MAX_PLACES = 100
@@ -32,7 +33,8 @@ class Draft:
 
 
 def draft(key: str, checks: Sequence[CheckResult], files: Files) -> Draft | None:
-    """The edits for those of ``checks`` that have one; None if none has."""
+    """The edits for those of ``checks`` that have one; None if none has. Installed modules are
+    left alone: the next ``terraform init`` would overwrite an edit."""
     changed: dict[str, str] = {}
     current = ChainMap(changed, dict(files))
     fixed: list[CheckResult] = []
@@ -40,7 +42,8 @@ def draft(key: str, checks: Sequence[CheckResult], files: Files) -> Draft | None
     recreates = False
     # From the bottom up: anything identified only by its line must not move.
     ordered = sorted(checks, key=lambda check: (check.file, -check.line_start, check.rule))
-    for check in [check for check in ordered if has_recipe(check)][:MAX_PLACES]:
+    own = [check for check in ordered if has_recipe(check) and not is_installed(check.file)]
+    for check in own[:MAX_PLACES]:
         try:
             edit = edit_for(check, current)
         except FixedAlready:

@@ -29,6 +29,7 @@ from assessments.scan.hcl import (
     calls,
     read_hcl,
 )
+from assessments.scan.installed import is_manifest
 from assessments.scan.pipelines import (
     has_named_items,
     has_tasks,
@@ -78,6 +79,7 @@ class Role(StrEnum):
     KUSTOMIZATION = "kustomization"
     CHART = "chart"
     PARAMETERS = "parameters"
+    INSTALLED = "installed"
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def classify(file: InputFile) -> Classified:
     if _ENGINE_SETTINGS.match(posixpath.basename(file.path)):
         reason = f"Settings of a linter. They are not followed, {SEARCHED}."
         return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
+    if is_manifest(file.path):
+        return Classified(file, FileKind.TERRAFORM, role=Role.INSTALLED)
     kind = _kind_by_name(file.path)
     try:
         text = text_of(file.content)

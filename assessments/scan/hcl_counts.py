@@ -36,7 +36,7 @@ def bounded(root: Root) -> Edits:
 def with_one_of_the_unknown(root: Root) -> Edits:
     """Each count that can't be determined becomes 1, and the others above MAX_COUNT are bounded."""
     unknown = ((c, "1", [ANY]) for c in root.counted.values() if c.number is None)
-    return _joined(bounded(root), _edits(unknown))
+    return joined_edits(bounded(root), _edits(unknown))
 
 
 def single(root: Root) -> Edits:
@@ -49,6 +49,11 @@ def edited(files: Iterable[InputFile], edits: Edits) -> list[InputFile]:
     return [_edited(file, edits[file.path]) if file.path in edits else file for file in files]
 
 
+def joined_edits(*every: Edits) -> Edits:
+    paths = {path for edits in every for path in edits}
+    return {path: [edit for edits in every for edit in edits.get(path, ())] for path in paths}
+
+
 def _edits(changes: Iterable[tuple[Counted, str, Any]]) -> Edits:
     found: Edits = defaultdict(list)
     for counted, number, items in changes:
@@ -57,11 +62,6 @@ def _edits(changes: Iterable[tuple[Counted, str, Any]]) -> Edits:
         if counted.end > counted.start and text:
             found[counted.path].append((counted.start, counted.end, text))
     return dict(found)
-
-
-def _joined(*every: Edits) -> Edits:
-    paths = {path for edits in every for path in edits}
-    return {path: [edit for edits in every for edit in edits.get(path, ())] for path in paths}
 
 
 def _edited(file: InputFile, edits: list[tuple[int, int, str]]) -> InputFile:

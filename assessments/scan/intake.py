@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from assessments.scan.installed import is_installed, is_worth_keeping, kept
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -77,14 +79,15 @@ def read_upload(
     """Unpack archives among ``uploads`` ((name, content) pairs) and return the files, sorted by
     path.
 
-    Operating-system clutter (``__MACOSX/``, ``.DS_Store``, ``.git/``, ``.terraform/``) is left out.
+    Operating-system clutter (``__MACOSX/``, ``.DS_Store``, ``.git/``) is left out, and of
+    ``.terraform/`` everything but the modules that are called.
     Raises UploadError for anything outside ``limits``, unsafe names, links, devices, and broken
     archives.
     """
     limits = limits or Limits()
     found: dict[str, InputFile] = {}
     total = 0
-    for path, content in _unpacked(uploads, limits=limits):
+    for path, content in _without_uncalled(_unpacked(uploads, limits=limits), limits=limits):
         total += len(content)
         if total > limits.total_bytes:
             raise UploadError(
@@ -105,6 +108,23 @@ def read_upload(
         found[path] = InputFile.of(path, content)
     _refuse_file_as_folder(found)
     return [found[path] for path in sorted(found)]
+
+
+def _without_uncalled(
+    files: Iterable[tuple[str, bytes]], *, limits: Limits
+) -> Iterator[tuple[str, bytes]]:
+    """Installed modules come last, without their tests and examples, which no call leads to. Past
+    the limits of one upload they are not collected, so the calls to them are gaps."""
+    installed: dict[str, bytes] = {}
+    total = 0
+    for path, content in files:
+        if not is_installed(path):
+            yield path, content
+        elif total + len(content) <= limits.total_bytes and len(installed) < 2 * limits.files:
+            installed[path] = content
+            total += len(content)
+    for path in sorted(kept(installed)):
+        yield path, installed[path]
 
 
 def check_together(sizes: Mapping[str, int], *, limits: Limits) -> None:
@@ -204,12 +224,12 @@ def _zip_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple
             budget.count_member()
             if info.is_dir():
                 continue
-            mode = info.external_attr >> 16
-            if mode and stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
-                raise _not_a_file(info.filename, name)
             path = safe_path(info.filename, limits=limits)
             if _is_clutter(path):
                 continue
+            mode = info.external_attr >> 16
+            if mode and stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
+                raise _not_a_file(info.filename, name)
             with archive.open(info) as stream:
                 yield path, budget.read(stream, path)
 
@@ -227,11 +247,11 @@ def _tar_members(name: str, content: bytes, *, limits: Limits) -> Iterator[tuple
             budget.count_member()
             if member.isdir():
                 continue
-            if not member.isreg():
-                raise _not_a_file(member.name, name)
             path = safe_path(member.name, limits=limits)
             if _is_clutter(path):
                 continue
+            if not member.isreg():
+                raise _not_a_file(member.name, name)
             data = archive.extractfile(member)
             if data is not None:
                 yield path, budget.read(data, path, count=False)
@@ -305,7 +325,8 @@ class _BoundedGzip(io.RawIOBase):
 
 def _is_clutter(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return bool({"__MACOSX", ".git", ".terraform"} & set(parts[:-1])) or parts[-1] in {
+    clutter = {"__MACOSX", ".git"} if is_worth_keeping(path) else {"__MACOSX", ".git", ".terraform"}
+    return bool(clutter & set(parts[:-1])) or parts[-1] in {
         ".DS_Store",
         "Thumbs.db",
     }

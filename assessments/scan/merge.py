@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assessments.scan.characters import storable
 from assessments.scan.classify import Classified, classify
+from assessments.scan.installed import is_installed
 from assessments.scan.plan_references import without_indexes
 from assessments.scan.redact import MASK, Redactor, mask_line
 from assessments.scan.scopes import units_of
@@ -139,8 +140,12 @@ def _worth_naming(
     units: Sequence[Unit], classified: Iterable[Classified], checks: Iterable[CheckResult]
 ) -> list[Scope]:
     """The scopes, without the rest of the repository if it contains only files that are searched
-    for secrets, and none was found."""
-    unknown = {item.file.path for item in classified if item.kind is FileKind.UNKNOWN}
+    for secrets, or modules that nothing calls, and no secret was found."""
+    unknown = {
+        item.file.path
+        for item in classified
+        if item.kind is FileKind.UNKNOWN or is_installed(item.file.path)
+    }
     checked = {check.scope for check in checks}
     return [
         unit.scope

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from assessments.scan.installed import is_installed
 from assessments.scan.scope_kinds.azure import azure_units
 from assessments.scan.scope_kinds.cloudformation import stacks
 from assessments.scan.scope_kinds.compose import projects
 from assessments.scan.scope_kinds.kubernetes import kubernetes_units
 from assessments.scan.scope_kinds.plans import with_plans
 from assessments.scan.scope_kinds.terraform import roots
-from assessments.scan.scope_kinds.unit import Unit
+from assessments.scan.scope_kinds.unit import Unit, not_assessed
 from assessments.scan.types import FileKind, Scope, ScopeKind
 
 if TYPE_CHECKING:
@@ -50,7 +51,15 @@ def _with_rest(files: Iterable[Classified], found: list[Unit]) -> list[Unit]:
     if len(found) == 1 and all(item.kind is FileKind.UNKNOWN for item in rest):
         return [found[0].with_paths(paths)]
     scope = Scope(key=REPOSITORY, kind=ScopeKind.REPOSITORY, label="Repository files", paths=paths)
-    return [*found, *([Unit(scope=scope, scanned=tuple(paths))] if paths else [])]
+    gaps = tuple(
+        not_assessed("", path, FileKind.TERRAFORM, _NOT_CALLED)
+        for path in paths
+        if is_installed(path)
+    )
+    return [*found, *([Unit(scope=scope, scanned=tuple(paths), gaps=gaps)] if paths else [])]
+
+
+_NOT_CALLED = "Nothing in the upload calls this installed module, so it is not assessed."
 
 
 def _with_unique_keys(units: Iterable[Unit]) -> Iterator[Unit]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ from assessments.scan.hcl_values import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from assessments.scan.installed import Copy
 
 MAX_EXPANSIONS = 500
 """Module instances of one root. Nested local modules of 30 x 30 x 30 kept an engine busy for over
@@ -57,12 +59,16 @@ class TooManyModules(Exception):
 @dataclass(frozen=True)
 class Module:
     """One ``module`` block. ``folder`` is where its source is in the upload, normalized; None
-    if it comes from a registry or a repository."""
+    if it comes from a registry or a repository. ``start`` and ``end`` are the byte range of the
+    source; ``version`` is as written, empty if it is not literal."""
 
     name: str
     source: str
     folder: str | None
     line: int
+    version: str = ""
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,15 +110,25 @@ class Counted:
     first: Any = None
 
 
+@dataclass(frozen=True)
+class Installed:
+    """A call that leads to an installed copy in ``folder``: where it is, and what it calls."""
+
+    path: str
+    module: Module
+    folder: str
+
+
 @dataclass
 class Root:
     """What was learned by following a root. ``resources`` is by address without indexes;
-    ``counted`` is by path and start."""
+    ``counted`` is by path and start, ``installed`` by path and line."""
 
     resources: dict[str, Facts] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     missing: list[Missing] = field(default_factory=list)
     counted: dict[tuple[str, int], Counted] = field(default_factory=dict)
+    installed: dict[tuple[str, int], Installed] = field(default_factory=dict)
     expansions: int = 0
 
     @property
@@ -149,14 +165,23 @@ def modules_of(body: Block, *, path: str) -> Iterator[Module]:
         source = block.attributes.get("source")
         if block.type != "module" or not block.labels or source is None:
             continue
-        text = source.expression.value if isinstance(source.expression, Literal) else None
-        written = str(text) if isinstance(text, str) else ""
+        written = _text(source)
         yield Module(
             name=block.labels[0],
             source=written,
             folder=local_folder(written, path=path),
             line=source.line_start,
+            version=_text(block.attributes.get("version")),
+            start=source.start,
+            end=source.end,
         )
+
+
+def _text(attribute: Attribute | None) -> str:
+    """A literal string; empty for anything else."""
+    expression = attribute.expression if attribute else None
+    value = expression.value if isinstance(expression, Literal) else None
+    return value if isinstance(value, str) else ""
 
 
 def local_folder(source: str, *, path: str) -> str | None:
@@ -175,10 +200,12 @@ def follow(
     *,
     files: Mapping[str, Mapping[str, Block]],
     variables: Iterable[Block] = (),
+    copies: Mapping[str, Copy] | None = None,
 ) -> Root:
     """Walk from the root folder through its modules. ``files`` maps folder to path to outline;
-    ``variables`` are variable files in the order in which they apply. Raises TooManyModules."""
-    walk = _Walk(files)
+    ``variables`` are variable files in the order in which they apply; ``copies`` are the root's
+    installed modules. Raises TooManyModules."""
+    walk = _Walk(files, copies or {})
     given: dict[str, Any] = {}
     for body in variables:
         for name, attribute in body.attributes.items():
@@ -229,8 +256,11 @@ class Names:
 
 
 class _Walk:
-    def __init__(self, files: Mapping[str, Mapping[str, Block]]) -> None:
+    def __init__(
+        self, files: Mapping[str, Mapping[str, Block]], copies: Mapping[str, Copy]
+    ) -> None:
         self.files = files
+        self.copies = copies
         self.root = Root()
         self.budget = Budget(MAX_STEPS)
 
@@ -308,7 +338,11 @@ class _Walk:
         number = self._number_of(block, path, names)
         if number == 0:
             return
-        reason = self._why_missing(module, chain)
+        copy = self._copy_of(module, prefix)
+        if copy and copy.folder in self.files and not _why_not(copy, module):
+            self.root.installed[path, module.line] = Installed(path, module, copy.folder)
+            module = replace(module, folder=copy.folder)
+        reason = self._why_missing(module, chain, copy)
         if reason or module.folder is None:
             missing = Missing(path, module.line, reason)
             if missing not in self.root.missing:
@@ -359,14 +393,20 @@ class _Walk:
         ):
             self.root.counted[key] = counted
 
-    def _why_missing(self, module: Module, chain: tuple[str, ...]) -> str:
+    def _copy_of(self, module: Module, prefix: str) -> Copy | None:
+        """The installed copy of a module that is not local, by the names that lead to its call."""
+        if module.folder is not None:
+            return None
+        return self.copies.get(".".join([*prefix.split(".")[1::2], module.name]))
+
+    def _why_missing(self, module: Module, chain: tuple[str, ...], copy: Copy | None) -> str:
         name = module.source or f'"{module.name}"'
         if not module.source:
             return f"The source of module {name} is not literal, so it can't be followed."
         if module.folder is None:
-            return (
-                f"The module {name} is not in the upload, so what it makes is not assessed. Vendor"
-                " it as a local module, or upload a plan as JSON."
+            return _why_not(copy, module) or (
+                f"The module {name} is not in the upload, so what it makes is not assessed. Run"
+                " 'terraform init' and upload .terraform/modules, too, or upload a plan as JSON."
             )
         if module.folder.startswith(("/", "~")) or module.folder.split("/")[0] == "..":
             return f"The module {name} lies outside the upload, so it is not assessed."
@@ -377,6 +417,10 @@ class _Walk:
         if len(chain) > MAX_MODULE_DEPTH:
             return f"The module {name} lies more than {MAX_MODULE_DEPTH} modules deep."
         return ""
+
+
+def _why_not(copy: Copy | None, module: Module) -> str:
+    return copy.why_not(module.source, version=module.version) if copy else ""
 
 
 def _open_blocks(block: Block, names: Names) -> tuple[str, ...]:

@@ -57,6 +57,32 @@ def test_a_folder_is_sent_without_what_is_no_infrastructure(tmp_path: Path) -> N
     assert paths(tmp_path) == {"a/main.tf", "Dockerfile", ".env", "deploy.sh"}
 
 
+MANIFEST = b'{"Modules": [{"Key": "m", "Source": "a/b/c", "Dir": ".terraform/modules/m"}]}'
+
+
+def test_installed_modules_are_sent_without_their_examples(
+    repository: Path, tmp_path: Path
+) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    put(repository, _DOT_gitignore=b".terraform/\n")
+    root = repository / "infra" / ".terraform"
+    for name, content in {
+        "modules/modules.json": MANIFEST,
+        "modules/m/main.tf": TF,
+        "modules/m/README.md": b"x",
+        "modules/m/examples/main.tf": TF,
+        "modules/other/main.tf": TF,
+        "providers/aws": b"x",
+    }.items():
+        put(root, **{name.replace("/", "__"): content})
+    (root / "modules" / "m" / "link.tf").symlink_to("/etc/hostname")
+    installed = {"infra/.terraform/modules/modules.json", "infra/.terraform/modules/m/main.tf"}
+    assert {each for each in paths(repository) if ".terraform" in each} == installed
+    assert {each for each in paths(repository / "infra") if ".terraform" in each} == installed
+    before = Source.of(repository).read_commit(first)
+    assert {each for each, _ in before.files if ".terraform" in each} == installed
+
+
 def test_names_are_those_of_the_repository_wherever_one_stands(repository: Path) -> None:
     expected = {"infra/main.tf", "infra/old.tf", "infra/shared.tf"}
     assert paths(repository / "infra") == expected

@@ -17,6 +17,7 @@ from assessments.scan.engines.one_run import (
     unread,
 )
 from assessments.scan.engines.stack import parameters_of
+from assessments.scan.engines.terraform_root import followed, has_installed, installed_calls
 from assessments.scan.sandbox import EngineCrashed
 from assessments.scan.types import (
     CoverageStatus,
@@ -70,6 +71,7 @@ def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
         "named_vars": scope.named_vars,
         "parameters": given,
         "values": scope.values,
+        "installed": installed_calls(followed(run, scope)) if has_installed(run, scope) else [],
     }
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.engines.one_run import EngineRun, ask_scanner, joined, one_line, unread
+from assessments.scan.engines.terraform_root import followed, local_sources
 from assessments.scan.hcl_counts import (
     ANY,
     Edits,
     bounded,
     edited,
+    joined_edits,
     single,
     with_one_of_the_unknown,
 )
 from assessments.scan.plan_references import without_indexes
 from assessments.scan.readers import provider_of
 from assessments.scan.sandbox import EngineCrashed, ScanFailed, ScanTimeout
-from assessments.scan.terraform import Root, follow
 from assessments.scan.terraform_references import References, Sources
 from assessments.scan.types import (
     CoverageStatus,
@@ -31,8 +31,8 @@ from assessments.scan.types import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from assessments.scan.hcl import Block
     from assessments.scan.shards import ShardScope
+    from assessments.scan.terraform import Root
 
 TFPARSE_WALL_S = 30.0
 MAX_RESOURCES = 20_000
@@ -42,9 +42,10 @@ MAX_RESOURCES = 20_000
 def tfparse(run: EngineRun) -> ShardOutput:
     """Resources from source, scope by scope. Scopes with counts that must be changed first are
     parsed separately, as they may share files with others."""
-    roots = {scope.key: _root(run, scope) for scope in run.shard.scopes}
-    plain = [scope for scope in run.shard.scopes if not bounded(roots[scope.key])]
-    changed = [scope for scope in run.shard.scopes if bounded(roots[scope.key])]
+    roots = {scope.key: followed(run, scope) for scope in run.shard.scopes}
+    is_changed = {key: bool(bounded(root) or root.installed) for key, root in roots.items()}
+    plain = [scope for scope in run.shard.scopes if not is_changed[scope.key]]
+    changed = [scope for scope in run.shard.scopes if is_changed[scope.key]]
     outputs = [
         _with_unknown(run, scope, roots[scope.key], answer)
         for scope, answer in zip(plain, _ask(run, plain, {}) if plain else (), strict=True)
@@ -52,22 +53,9 @@ def tfparse(run: EngineRun) -> ShardOutput:
     for scope in changed:
         root = roots[scope.key]
         edits = single(root) if root.total > MAX_RESOURCES else bounded(root)
-        (answer,) = _ask(run, [scope], edits)
+        (answer,) = _ask(run, [scope], joined_edits(edits, local_sources(root)))
         outputs.append(_with_unknown(run, scope, root, answer))
     return joined(outputs)
-
-
-def _root(run: EngineRun, scope: ShardScope) -> Root:
-    folders: dict[str, dict[str, Block]] = defaultdict(dict)
-    variables: dict[str, Block] = {}
-    for item in run.classified:
-        if item.file.path in scope.paths and item.hcl is not None:
-            if item.kind is FileKind.TERRAFORM:
-                folders[item.folder][item.file.path] = item.hcl
-            variables[item.file.path] = item.hcl
-    given = [variables[path] for path in scope.var_files if path in variables]
-    folder = "" if scope.root == "." else scope.root
-    return follow(folder, files=folders, variables=given) if folder in folders else Root()
 
 
 def _ask(
@@ -104,7 +92,8 @@ def _with_unknown(
     it gave no answer, one instance stands for every count."""
     if isinstance(answer, EngineCrashed):
         edits = single(root)
-        again = _ask(run, [scope], edits)[0] if edits else answer
+        together = joined_edits(edits, local_sources(root))
+        again = _ask(run, [scope], together)[0] if edits else answer
         output = _output(run, scope, again)
         reason = "Its counts take too long to work out; each block is taken once."
         said = [] if isinstance(again, EngineCrashed) else unread(run, reason, scope=scope)
@@ -112,7 +101,7 @@ def _with_unknown(
     output = _output(run, scope, answer)
     edits = with_one_of_the_unknown(root)
     if edits and any(not root.resources[each].count_known for each in _left_out(root, output)):
-        (again,) = _ask(run, [scope], edits)
+        (again,) = _ask(run, [scope], joined_edits(edits, local_sources(root)))
         output = output if isinstance(again, EngineCrashed) else _output(run, scope, again)
     return output.replace(coverage=[*output.coverage, *_gaps(scope, root, output)])
 

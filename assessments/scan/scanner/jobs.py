@@ -210,6 +210,8 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     if job.get("parameters"):
         give = _give_arm_parameters if framework == "arm" else _give_parameters
         give(module, job["parameters"])
+    if job.get("installed"):
+        _follow_installed(job["installed"])
     if job.get("named_vars"):
         _apply_last(job["named_vars"], root=job["root"])
     own = _load_own_rules(runner, job.get("own_rules", ()))
@@ -326,6 +328,27 @@ def _apply_last(path: str, *, root: str) -> None:
     """A variable file that Terraform is given by name overrides all others, for the root only
     (Checkov's own option passes it to every module, too)."""
     shutil.copyfile(path, Path(root) / "zzzz-named.auto.tfvars")
+
+
+def _follow_installed(calls: list[list[str]]) -> None:
+    """Modules that ``terraform init`` has copied: where the files of a folder call a source, it is
+    this copy. Checkov's own way compares sources as Terraform writes them, which differ from those
+    in the code."""
+    from checkov.terraform.module_loading.content import ModuleContent
+    from checkov.terraform.module_loading.registry import module_loader_registry
+
+    copies = {tuple(key): str(Path(place).absolute()) for *key, place in calls}
+    load = module_loader_registry.load
+
+    def with_installed(current_dir: str, source: Any, source_version: Any, **others: Any) -> Any:
+        folder = os.path.normpath(_relative(str(current_dir)))
+        key = "" if folder == "." else folder, source
+        place = copies.get((*key, source_version)) or copies.get((*key, ""))
+        if place is not None:
+            return ModuleContent(place)
+        return load(current_dir, source, source_version, **others)
+
+    module_loader_registry.load = with_installed
 
 
 def _give_parameters(module: Any, parameters: dict[str, Any]) -> None:

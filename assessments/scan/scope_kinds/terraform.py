@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from assessments.scan.classify import Role
 from assessments.scan.hcl import Block
 from assessments.scan.hcl_counts import large_counts
+from assessments.scan.installed import FOLDER, MANIFEST, Copy, is_installed, manifests
 from assessments.scan.scope_kinds.unit import Unit, not_assessed, partly
 from assessments.scan.terraform import (
     MAX_COUNT,
@@ -46,12 +47,15 @@ def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     ]
     for item in files:
         path = item.file.path
+        if item.role is Role.INSTALLED:
+            continue
         if item.kind is FileKind.TERRAFORM and path not in left_out:
             # A file that can't be parsed still belongs to its root, as the root's gap.
             folders[item.folder][path] = item.hcl or Block("", (), 1, 1)
         elif item.kind is FileKind.TERRAFORM_VARS and item.hcl is not None:
             (shared if item.role is Role.MAIN else given)[item.file.path] = item.hcl
     variables = {**shared, **given}
+    found = manifests((each.file.path, each.file.content) for each in files)
     told = {
         item.file.path: read_terragrunt(item.file.content.decode("utf-8-sig"), path=item.file.path)
         for item in files
@@ -59,12 +63,19 @@ def roots(files: Iterable[Classified]) -> Iterator[Unit]:
     }
     for path, each in sorted(told.items()):
         if each.source:
-            yield _terragrunt_unit(path, each, folders, shared, variables)
+            yield _terragrunt_unit(path, each, folders, shared, variables, found)
     used = {each.folder for each in told.values()}
     for folder in [each for each in _root_folders(folders) if each not in used]:
         always, named = _variable_files(folder, shared, folders)
         for name in named or [""]:
-            unit = _unit(folder, [*always, *([name] if name else [])], name, folders, variables)
+            unit = _unit(
+                folder,
+                [*always, *([name] if name else [])],
+                name,
+                folders,
+                variables,
+                found.get(folder, {}),
+            )
             yield _naming(unit, left_out, names)
 
 
@@ -74,6 +85,7 @@ def _terragrunt_unit(
     folders: Folders,
     shared: Mapping[str, Block],
     variables: Mapping[str, Block],
+    copies: Mapping[str, Mapping[str, Copy]],
 ) -> Unit:
     """The module that a Terragrunt file names, with its inputs."""
     key = posixpath.dirname(path) or "."
@@ -87,7 +99,8 @@ def _terragrunt_unit(
         gap = partly(key, path, FileKind.TERRAFORM_VARS, reason, told.source_line)
         return Unit(scope=scope, gaps=(gap,), facts=Root())
     always, _ = _variable_files(told.folder, shared, folders)
-    unit = _unit(told.folder, [*always, path], path, folders, variables).with_key(key)
+    at_module = copies.get(told.folder, {})
+    unit = _unit(told.folder, [*always, path], path, folders, variables, at_module).with_key(key)
     gaps = list(unit.gaps)
     if told.unknown:
         names = ", ".join(told.unknown[:20])
@@ -119,12 +132,16 @@ def _naming(unit: Unit, left_out: Iterable[str], names: Collection[str]) -> Unit
 
 def _root_folders(folders: Folders) -> list[str]:
     """Folders that no other folder calls. If folders call each other in a cycle, the first is a
-    root: no file is left out."""
-    calls = {folder: set(_called(folder, bodies)) for folder, bodies in folders.items()}
+    root: no file is left out. An installed module is never one."""
+    calls = {
+        folder: set(_called(folder, bodies))
+        for folder, bodies in folders.items()
+        if not is_installed(f"{folder}/")
+    }
     called = {child for folder, children in calls.items() for child in children - {folder}}
-    found = [folder for folder in sorted(folders) if folder not in called]
+    found = [folder for folder in sorted(calls) if folder not in called]
     reached = _reached(found, calls)
-    for folder in sorted(folders):
+    for folder in sorted(calls):
         if folder not in reached:
             found.append(folder)
             reached |= _reached([folder], calls)
@@ -179,16 +196,24 @@ def _unit(
     named: str,
     folders: Folders,
     variables: Mapping[str, Block],
+    copies: Mapping[str, Copy],
 ) -> Unit:
     name = posixpath.relpath(named, folder or ".") if named else ""
     where = folder or "."
     key = f"{where}:{name}" if name else where
     label = f"Terraform {folder or 'at the top'}" + (f", {name}" if name else "")
     try:
-        facts = follow(folder, files=folders, variables=[variables[path] for path in var_files])
+        facts = follow(
+            folder,
+            files=folders,
+            variables=[variables[path] for path in var_files],
+            copies=copies,
+        )
     except TooManyModules:
         return _too_many(key, label, folder, var_files, folders)
     scanned = sorted(path for each in facts.folders for path in folders[each])
+    if copies:
+        scanned.append(posixpath.join(folder, FOLDER, "modules", MANIFEST))
     scope = Scope(
         key=key, kind=ScopeKind.TERRAFORM, label=label, paths=sorted([*scanned, *var_files])
     )

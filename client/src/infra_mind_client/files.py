@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +38,9 @@ LEFT_OUT = {
     "venv",
     ".infra_mind",
 }
+INSTALLED = Path(".terraform/modules/modules.json")
+"""Where ``terraform init`` lists the modules that it has copied, below a root's folder."""
+MODULE_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json")
 IGNORE_FILE = ".infra-mind-ignore"
 MARKER = ".infra-mind.toml"
 """An empty file that is sent along with a folder: a file at the top ensures that scopes, and thus
@@ -127,8 +131,19 @@ class Source:
         for entry in chosen:
             found.add(entry.path, size=entry.size, read=partial(content.__getitem__, entry.blob))
         if found.files and not self.path.is_file():
+            self._add_installed(found)
             found.files.append((MARKER, b""))
         return found
+
+    def _add_installed(self, found: Upload) -> None:
+        """Modules that Terraform has copied, which git ignores. They stand for a commit's, too:
+        otherwise each of their findings would look new."""
+        known = {path for path, _ in found.files}
+        is_ignored = _ignored(self.top)
+        for name in _installed(self.top, self.path if self.path.is_dir() else self.path.parent):
+            path = self.top / name
+            if name not in known and not is_ignored(name):
+                found.add(name, size=path.stat().st_size, read=path.read_bytes)
 
     def _entries(self, commit: str) -> Iterator[Entry]:
         """The commit's files, links replaced by the files that they lead to."""
@@ -157,6 +172,7 @@ class Source:
                 found.add(name, size=path.stat().st_size, read=path.read_bytes)
             else:
                 found.unread[name] = "a link that leads out of the folder"
+        self._add_installed(found)
 
     def _listed(self) -> Iterable[str]:
         if self.repository is None:
@@ -180,6 +196,44 @@ def _walk(folder: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name not in LEFT_OUT)
         below = Path(parent).relative_to(folder).as_posix()
         yield from (posixpath.normpath(posixpath.join(below, name)) for name in sorted(names))
+
+
+def _installed(top: Path, folder: Path) -> Iterator[str]:
+    """The manifests of installed modules and the Terraform files that they lead to, relative to
+    ``top``."""
+    for parent, folders, _ in os.walk(folder.resolve()):
+        is_root = INSTALLED.parts[0] in folders
+        folders[:] = sorted(name for name in folders if name not in LEFT_OUT)
+        manifest = Path(parent) / INSTALLED
+        if not is_root or not _is_file_in(manifest, top):
+            continue
+        inside = manifest.parent.resolve()
+        yield manifest.relative_to(top).as_posix()
+        for place in sorted(_places(manifest)):
+            copied = (Path(parent) / place).resolve()
+            if copied.is_dir() and copied.is_relative_to(inside):
+                yield from (
+                    path.relative_to(top).as_posix()
+                    for path in sorted(copied.iterdir())
+                    if path.name.endswith(MODULE_SUFFIXES) and _is_file_in(path, inside)
+                )
+
+
+def _is_file_in(path: Path, folder: Path) -> bool:
+    return path.is_file() and path.resolve().is_relative_to(folder)
+
+
+def _places(manifest: Path) -> set[str]:
+    try:
+        value = json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return set()
+    listed = value.get("Modules") if isinstance(value, dict) else None
+    return {
+        each["Dir"].replace("\\", "/")
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("Dir"), str)
+    }
 
 
 def _is_wanted(path: str) -> bool:
