@@ -5,7 +5,8 @@ here, where each row has its page.
 
 A price that isn't known for a region is not in the table: the resource is then listed as unpriced.
 Prices are USD, on demand, without tax and without free tiers unless the row says so. Longer lists
-are in aws_list_prices.py and cloud_list_prices.py.
+are in aws_list_prices.py and cloud_list_prices.py, and those by region in services.json.gz and
+nodes.json.gz.
 """
 
 from __future__ import annotations
@@ -21,9 +22,6 @@ from aws_list_prices import (
     CACHE_AS_OF,
     LICENSED_DATABASES,
     REDIS,
-    REGIONAL,
-    REGIONAL_AS_OF,
-    REGIONS,
     VALKEY_ONLY,
     VALKEY_SHARE,
 )
@@ -43,7 +41,6 @@ RDS = "https://aws.amazon.com/rds/pricing/"
 AURORA_PAGE = "https://aws.amazon.com/rds/aurora/pricing/"
 CACHE = "https://aws.amazon.com/elasticache/pricing/"
 SEARCH = "https://aws.amazon.com/opensearch-service/pricing/"
-CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 EKS = "https://aws.amazon.com/eks/pricing/"
 
 # key, unit, price in the three US regions, in Ireland, in Frankfurt, page
@@ -59,14 +56,6 @@ BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
     ("lb.application.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
     ("lb.network.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
     ("lb.classic.hour", "hour", 0.025, 0.028, 0.03, ELB),
-    (
-        "s3.standard",
-        "GB-month, first 50 TB",
-        0.023,
-        0.023,
-        0.0245,
-        "https://aws.amazon.com/s3/pricing/",
-    ),
     ("rds.storage.gp2", "GB-month", 0.115, None, None, RDS),
     ("rds.storage.gp3", "GB-month", 0.115, None, None, RDS),
     ("rds.storage.io1", "GB-month", 0.125, None, None, RDS),
@@ -77,7 +66,6 @@ ALL_REGIONS: list[tuple[str, str, float, str]] = [
     ("public_ipv4.hour", "hour", 0.005, VPC),
     ("eks.hour", "cluster-hour, standard support", 0.10, EKS),
     ("eks.extended.hour", "cluster-hour, on top of standard support", 0.50, EKS),
-    ("fargate.windows.license", "vCPU-hour", 0.046, "https://aws.amazon.com/fargate/pricing/"),
     ("kms.key", "key-month", 1.0, "https://aws.amazon.com/kms/pricing/"),
     ("route53.zone", "hosted zone-month, first 25", 0.5, "https://aws.amazon.com/route53/pricing/"),
 ]
@@ -119,7 +107,6 @@ OLD_CLASSES = {"db.t2.micro": 0.017, "db.t2.small": 0.034, "db.t2.medium": 0.068
 # key, unit, USD in us-east-1 only, page
 US_EAST_1: list[tuple[str, str, float, str]] = [
     ("ebs.standard", "GB-month", 0.05, EBS),
-    ("cloudwatch.metric", "metric-month, first 10,000", 0.30, CLOUDWATCH),
     ("rds.storage.standard", "GB-month", 0.10, RDS),
     ("rds.storage.gp3.iops", "IOPS-month above the baseline", 0.02, RDS),
     ("rds.extended.year1", "vCPU-hour, years 1 and 2", 0.10, RDS),
@@ -180,7 +167,6 @@ every account."""
 def main() -> None:
     parts = (
         regional(),
-        listed(),
         everywhere(),
         us_east_1(),
         databases(),
@@ -229,13 +215,6 @@ def databases() -> list[dict[str, Any]]:
     for name, price in OLD_CLASSES.items():
         rows.append(row(f"rds.mysql.single.{name}", "hour", dict.fromkeys(US, price), RDS))
     return rows
-
-
-def listed() -> list[dict[str, Any]]:
-    return [
-        row(key, "hour", dict(zip(REGIONS, prices, strict=True)), url, as_of=REGIONAL_AS_OF)
-        for key, url, prices in REGIONAL
-    ]
 
 
 def us_east_1() -> list[dict[str, Any]]:

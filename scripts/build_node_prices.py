@@ -43,7 +43,8 @@ def main() -> None:
         },
         "regions": regions,
         "prices": {
-            key: [each.get(region) for region in regions] for key, each in sorted(prices.items())
+            key: {"unit": "node-hour", "usd": [each.get(region) for region in regions]}
+            for key, each in sorted(prices.items())
         },
     }
     packed = json.dumps(content, separators=(",", ":"), sort_keys=True).encode()

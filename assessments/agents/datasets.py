@@ -17,6 +17,7 @@ USED_BY = {
     "azure.json.gz": ("cost",),
     "google.json.gz": ("cost",),
     "nodes.json.gz": ("cost",),
+    "services.json.gz": ("cost",),
     "cost_facts.json": ("cost",),
     "sla.json": ("reliability",),
     "carbon.json": ("sustainability",),

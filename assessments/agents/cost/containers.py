@@ -104,8 +104,11 @@ def _fargate(
         yield priced(resource, "Windows license", hours * cpu, "vCPU-hours", key, region)
     disk = number(block(task.get("ephemeral_storage")).get("size_in_gib"))
     if disk and disk > FREE_DISK_GB:
-        part = f"ephemeral storage above {FREE_DISK_GB} GB"
-        yield Unpriced(resource, part, "no price is held for it")
+        part, above = (
+            f"ephemeral storage above {FREE_DISK_GB} GB",
+            Decimal(str(disk - FREE_DISK_GB)),
+        )
+        yield priced(resource, part, hours * above, "GB-hours", "fargate.disk.gb", region)
 
 
 def _tasks(resource: Resource, attributes: Mapping[str, Any]) -> int | None:

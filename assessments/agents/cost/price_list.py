@@ -7,7 +7,7 @@ listed, never counted as 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 ZERO, ONE = Decimal(0), Decimal(1)
 HOURS_PER_MONTH = 730
 HOURS = Decimal(HOURS_PER_MONTH)
-FACTS, NODES = "cost_facts.json", "nodes.json.gz"
-NODE_KEYS = ("cache.", "search.")
+FACTS, NODES, SERVICES = "cost_facts.json", "nodes.json.gz", "services.json.gz"
 CENT = Decimal("0.01")
 PAGES = {"azure": "Azure's price pages", "google": "Google Cloud's price pages"}
 """The source of the facts table's prices for clouds other than AWS, by the first part of the
@@ -74,27 +73,29 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def fact(key: str, region: str) -> Price | None:
-    """The price ``key`` of the facts table in ``region``; None if the table has none."""
+    """The price ``key`` in ``region``, of the facts table or else of the lists by region; None if
+    none has it."""
     row = load(FACTS)["prices"].get(key)
     usd = row and row["prices"].get(region, row["prices"].get("*"))
     if not row or usd is None:
-        return _node_price(key, region)
+        return _by_region(SERVICES, key, region) or _by_region(NODES, key, region)
     source = f"{key} in {region}, per {row['unit']}, {row['url']}, as of {row['as_of']}"
     listed = PAGES.get(key.partition(".")[0], "AWS's price pages")
     return Price(Decimal(str(usd)), source, listed, row["as_of"])
 
 
-def _node_price(key: str, region: str) -> Price | None:
-    """The price of a cache or search node, whose list has more regions than the facts table."""
-    if not key.startswith(NODE_KEYS):
-        return None
-    data, cited = load(NODES), header(NODES)
+def _by_region(name: str, key: str, region: str) -> Price | None:
+    """The price ``key`` of a list that has one for each of its regions."""
+    data, cited = load(name), header(name)
     row = data["prices"].get(key)
     if row is None or region not in data["regions"]:
         return None
-    usd = row[data["regions"].index(region)]
-    source = cited.cite(f"{key} in {region}, per node-hour")
-    return Price(Decimal(str(usd)), source, cited.source, cited.as_of) if usd else None
+    usd = row["usd"][data["regions"].index(region)]
+    if not usd:
+        return None
+    cited = replace(cited, as_of=row.get("as_of", cited.as_of))
+    source = cited.cite(f"{key} in {region}, per {row['unit']}")
+    return Price(Decimal(str(usd)), source, cited.source, cited.as_of)
 
 
 def priced(
