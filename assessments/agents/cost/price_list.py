@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 ZERO, ONE = Decimal(0), Decimal(1)
 HOURS_PER_MONTH = 730
 HOURS = Decimal(HOURS_PER_MONTH)
-FACTS, NODES, SERVICES = "cost_facts.json", "nodes.json.gz", "services.json.gz"
+FACTS = "cost_facts.json"
+LISTS = ("services.json.gz", "databases.json.gz", "nodes.json.gz")
+"""The lists that have a price for each of their regions; no key is in two of them."""
+EGRESS_LIMITS_GB = (100, 10_240, 51_200, 153_600, None)
+"""Where the tiers of traffic to the internet end, in GB in all; the first is free (Amazon EC2
+on-demand pricing page, "Data Transfer")."""
 CENT = Decimal("0.01")
 PAGES = {"azure": "Azure's price pages", "google": "Google Cloud's price pages"}
 """The source of the facts table's prices for clouds other than AWS, by the first part of the
@@ -78,7 +83,7 @@ def fact(key: str, region: str) -> Price | None:
     row = load(FACTS)["prices"].get(key)
     usd = row and row["prices"].get(region, row["prices"].get("*"))
     if not row or usd is None:
-        return _by_region(SERVICES, key, region) or _by_region(NODES, key, region)
+        return next((price for name in LISTS if (price := _by_region(name, key, region))), None)
     source = f"{key} in {region}, per {row['unit']}, {row['url']}, as of {row['as_of']}"
     listed = PAGES.get(key.partition(".")[0], "AWS's price pages")
     return Price(Decimal(str(usd)), source, listed, row["as_of"])
@@ -95,6 +100,8 @@ def _by_region(name: str, key: str, region: str) -> Price | None:
         return None
     cited = replace(cited, as_of=row.get("as_of", cited.as_of))
     source = cited.cite(f"{key} in {region}, per {row['unit']}")
+    if region in row.get("repaired", ()):
+        source = f"{source}, repaired: its I/O-Optimized price divided by 1.3"
     return Price(Decimal(str(usd)), source, cited.source, cited.as_of)
 
 
@@ -110,20 +117,20 @@ def priced(
 
 
 def egress_usd(gigabytes: float, region: str) -> Price | None:
-    """USD a month for ``gigabytes`` to the internet, across the tiers of the facts table; None
-    outside its regions."""
-    data = load(FACTS)
-    if region not in data["egress"]["regions"]:
-        return None
-    left, below, total = Decimal(str(gigabytes)), Decimal(0), Decimal(0)
-    for limit, usd in data["egress"]["tiers"]:
+    """USD a month for ``gigabytes`` to the internet, across its tiers; None if the region has no
+    price."""
+    rates = [fact(f"egress.{tier}", region) for tier in range(1, len(EGRESS_LIMITS_GB))]
+    left, below, total = Decimal(str(gigabytes)), ZERO, ZERO
+    for limit, rate in zip(EGRESS_LIMITS_GB, [Price(ZERO, ""), *rates], strict=True):
+        if rate is None:
+            return None
         size = left if limit is None else min(left, Decimal(limit) - below)
-        total += size * Decimal(str(usd))
+        total += size * rate.usd
         left -= size
         below = below if limit is None else Decimal(limit)
-    return Price(
-        total,
-        f"tiers of {data['egress']['url']}, as of {data['header']['as_of']}, first 100 GB free",
+    first = rates[0]
+    return first and replace(
+        first, usd=total, source=f"tiers, the first 100 GB free, of {first.source}"
     )
 
 
