@@ -16,7 +16,8 @@ COPY --from=build /app/.venv .venv
 COPY --from=build /app/.venv-scanner .venv-scanner
 COPY . .
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 INFRA_MIND_HOME=/data STATIC_ROOT=/app/staticfiles
-RUN SECRET_KEY=only-to-collect-files DATABASE_URL=postgresql://none/none REDIS_URL=redis://none/0 \
+RUN python -m compileall -q accounts assessments infra_mind tasks_ui \
+ && SECRET_KEY=only-to-collect-files DATABASE_URL=postgresql://none/none REDIS_URL=redis://none/0 \
     python manage.py collectstatic --noinput --verbosity 0
 USER infra-mind
 EXPOSE 8000

@@ -8,7 +8,7 @@ class AssessmentsConfig(AppConfig):
     def ready(self) -> None:
         from assessments.checks import check_own_rules, check_price_files
         from assessments.registration import register_kinds
-        from assessments.stages.stage import sandbox_level
+        from assessments.sandbox_level import sandbox_level
         from assessments.vocabulary import register_vocabulary
         from tasks_ui.runs import workers
 

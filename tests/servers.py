@@ -52,6 +52,7 @@ def _reserve() -> Servers:
     reserved.valkey.keep_place()
     for name in ("CELERY_BROKER_URL", "PORT", "DEBUG", "HTTPS", "ALLOWED_HOSTS"):
         os.environ.pop(name, None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes start
     os.environ |= {
         "INFRA_MIND_HOME": str(home),
         "DATABASE_URL": reserved.postgres.url,

