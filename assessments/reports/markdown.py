@@ -19,6 +19,7 @@ from assessments.reports.layout.blocks import (
     Lead,
     Notes,
     Notice,
+    Patch,
     Ref,
     Table,
     Text,
@@ -67,6 +68,8 @@ def _written(block: Block) -> Iterator[str]:
             yield from (escape(f"[{n}] {text}") for n, text in enumerate(block.rows, start=1))
         case Code():
             yield _fenced(block.lines)
+        case Patch():
+            yield from map(_fenced, block.diffs)
         case Bars():
             rows = [[label, words, remark] for label, _, words, remark in block.rows]
             yield _table(*_with_cites(block.columns, rows, block.cites), {1})

@@ -16,7 +16,17 @@ from django.conf import settings
 from assessments.models import Report
 from assessments.reports.columns import WIDTH_MM, breakable, fitting
 from assessments.reports.layout import blocks_of, title_of
-from assessments.reports.layout.blocks import Block, Drawing, Table, Text, clean
+from assessments.reports.layout.blocks import (
+    Block,
+    Code,
+    Drawing,
+    Heading,
+    Patch,
+    Table,
+    Text,
+    clean,
+)
+from assessments.reports.patches import shown_once
 
 LIST_ROWS, FEW, ONE_COLUMN, LISTED = 9, 16, 42, 84
 """From how many rows a list is set in two columns. Then, in entries of the contents: up to how many
@@ -31,6 +41,9 @@ PAGE_MM, BESIDE_MAP_MM = 277, 22
 LEAST_MM, TALL_MM, LEAST_OF_MAP = 130, 140, 0.7
 """How far down a last page must reach; from which height a map fills a page of its own; down to
 which fraction of its size it may be reduced to fit."""
+IN_COLUMNS = {"actions", "findings"}
+_NUMBERED = re.compile(r"[> ] +\d+  ")
+_SPACES = re.compile(r"^ +| {2,}")
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
@@ -39,7 +52,7 @@ def as_pdf(document: dict[str, Any]) -> bytes:
     markup."""
     most = MOST_ROWS if document["about"]["report_type"] == Report.Kind.TECHNICAL else MOST
     bounded = (part for block in blocks_of(_bounded(document)) for part in _short(block, most=most))
-    blocks = [_as_data(block) for block in bounded]
+    blocks = list(_in_columns(bounded))
     about = document["about"]
     data = {
         "title": title_of(document),
@@ -57,6 +70,17 @@ def as_pdf(document: dict[str, Any]) -> bytes:
         data["has_contents_page"] = listed > FEW
         data["contents_columns"] = 2 if ONE_COLUMN < listed <= LISTED else 1
     return typst.compile(template(), font_paths=fonts(), sys_inputs=_inputs(data))
+
+
+def _in_columns(blocks: Iterator[Block]) -> Iterator[dict[str, Any]]:
+    """Each block as data; recommendations and findings, most of them short lines, are set in two
+    columns, as are all that follow them in the same part."""
+    part = ""
+    for block in blocks:
+        if isinstance(block, Heading) and block.level == 2:
+            part = block.anchor
+        level = int(part == "actions")  # its texts are indented like the items
+        yield {**_as_data(block), "in_columns": part in IN_COLUMNS, "indent": level}
 
 
 def _floating(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -153,6 +177,8 @@ def _short(block: Block, *, most: int) -> Iterator[Block]:
     if isinstance(block, Table) and len(block.rows) > (MOST if block.is_list else most):
         yield replace(block, rows=block.rows[:most])
         yield Text(_left_out(len(block.rows), "rows", most=most))
+    elif isinstance(block, Patch):
+        yield from shown_once(block)
     else:
         yield block
 
@@ -168,7 +194,17 @@ def _as_data(block: Block) -> dict[str, Any]:
         return {**data, "words": breakable(block.words)}
     if isinstance(block, Table):
         return {**data, **_columns(block)}
+    if isinstance(block, Code):
+        return {**data, **_code(block)}
     return {key: _breakable(value) for key, value in data.items()}
+
+
+def _code(code: Code) -> dict[str, Any]:
+    """Its lines, which keep their spaces, and how far the rest of a long one is indented."""
+    numbers = [len(found[0]) for line in code.lines if (found := _NUMBERED.match(line))]
+    lines = [breakable(line.expandtabs(4)) for line in code.lines]
+    kept = [_SPACES.sub(lambda found: "\N{NO-BREAK SPACE}" * len(found[0]), ln) for ln in lines]
+    return {"lines": kept, "hanging": max(numbers, default=0)}
 
 
 def _columns(table: Table) -> dict[str, Any]:
@@ -179,12 +215,14 @@ def _columns(table: Table) -> dict[str, Any]:
         widths = [WIDTH_MM * share / sum(table.shares) for share in table.shares]
     else:
         names, cells, widths = fitting(table.columns, table.rows)
+    longest = [max(map(len, column)) for column in zip(*cells, strict=True)] or [0]
     return {
         "columns": names,
         "rows": cells,
         "widths": widths,
         "numeric": sorted(table.numeric),
         "is_halved": halved,
+        "is_first_wide": longest[0] >= longest[-1],
     }
 
 

@@ -19,8 +19,19 @@ from assessments.models import Report
 from assessments.reports import WRITERS
 from assessments.reports.columns import CHAR_MM, INSET_MM, WIDTH_MM, fitting
 from assessments.reports.layout import blocks_of
-from assessments.reports.layout.blocks import Bars, Code, Heading, Item, Notes, Table, Text
+from assessments.reports.layout.blocks import (
+    Bars,
+    Code,
+    Heading,
+    Item,
+    Notes,
+    Patch,
+    Table,
+    Text,
+)
 from assessments.reports.layout.findings import passages
+from assessments.reports.layout.scopes import Scopes
+from assessments.reports.patches import shown_once
 from tests.assessments.rows import (
     assessed,
     document_of,
@@ -77,6 +88,78 @@ def test_500_findings_take_less_than_60_pages_and_no_page_is_a_line(
     pages = reader_of(with_findings(document, FINDINGS)).pages
     assert 20 < len(pages) < MOST_PAGES
     assert len(pages[-1].extract_text()) > 300
+
+
+def test_many_scopes_and_equal_fixes_take_few_pages(document: dict[str, Any]) -> None:
+    """As in a repository of examples: 60 alike, and a fix that changes a file of each."""
+    document = with_findings(document, FINDINGS)
+    labels = [f"Terraform examples/a-rather-long-name/number-{n}" for n in range(60)]
+    document["about"]["scopes"] = [
+        {"key": label[10:], "label": label, "kind": "terraform", "files": 1} for label in labels
+    ]
+    terms = " + ".join(f"1 ({label})" for label in labels)
+    for answer in document["agents"]:
+        answer["figures"] = [
+            {**each, "source": f"Sum over scopes: {n} ({labels[0]}) + {terms}"}
+            for n, each in enumerate(answer["figures"])
+        ]
+        columns = ["scope", *answer["tables"][0]["columns"]] if answer["tables"] else []
+        answer["tables"] = [
+            {
+                **table,
+                "columns": ["scope", *table["columns"]],
+                "units": ["", *table["units"]],
+                "rows": [[label, *row] for label in labels for row in table["rows"]],
+            }
+            for table in answer["tables"]
+            if columns
+        ]
+    fixed = next(row for row in document["recommendations"] if not row["fix"])
+    diff = "--- a/{0}/main.tf\n+++ b/{0}/main.tf\n@@ -1,2 +1,3 @@\n a\n+b\n c"
+    fixed["fix"] = {
+        "removes": 60,
+        "adds": 0,
+        "recreates": False,
+        "notes": [],
+        "files": [{"path": label, "diff": diff.format(label[10:])} for label in labels],
+    }
+    reader = reader_of(document)
+    assert len(reader.pages) < MOST_PAGES
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    assert text.count("a-rather-long-name") < 4 * len(labels)
+    assert "in the HTML report" in text
+
+
+def test_a_change_that_is_equal_in_many_files_is_shown_once_with_the_lines_of_the_others() -> None:
+    def diff(path: str, first: int, indent: str) -> list[str]:
+        hunk = [f"@@ -{first},3 +{first},4 @@", " x", " y", f"+{indent}encrypted = true", " z"]
+        return [f"--- a/{path}", f"+++ b/{path}", *hunk]
+
+    other = [*diff("c.tf", 5, ""), "-  public = true"]
+    code, same, last = shown_once(Patch([diff("a.tf", 1, ""), diff("b.tf", 7, "  "), other]))
+    assert isinstance(code, Code) and code.lines == ["a.tf", *diff("a.tf", 1, "")[2:]]
+    assert isinstance(same, Text) and same.text.endswith(": b.tf:9")
+    assert isinstance(last, Code) and last.lines[0] == "c.tf"
+
+
+def test_many_scopes_are_numbered_and_rows_that_differ_in_nothing_else_are_one() -> None:
+    keys = [f"examples/{n}" for n in range(1, 11)]
+    scopes = Scopes([{"key": key, "label": f"Terraform {key}"} for key in keys])
+    rows = [[f"Terraform {key}", 1 if key.endswith("4") else 0] for key in keys]
+    assert scopes.grouped(["Scope", "Failed"], rows) == [
+        ["S1\N{EN DASH}S3, S5\N{EN DASH}S10", 0],
+        ["S4", 1],
+    ]
+    terms = " + ".join(f"{row[1]} ({row[0]})" for row in rows)
+    assert scopes.source(f"Sum over scopes: {terms}") == (
+        "Sum over 10 scopes: 1 (S4); 0 in the others"
+    )
+    assert scopes.source("By hand (Terraform examples/1)") == "By hand (Terraform examples/1)"
+    assert (scopes.named("examples/2"), scopes.named("elsewhere")) == ("S2", "elsewhere")
+    (_, _, table) = scopes.listed()
+    assert isinstance(table, Table) and table.rows[3] == ["S4", "Terraform examples/4"]
+    few = Scopes([{"key": key, "label": f"Terraform {key}"} for key in keys[:8]])
+    assert few.grouped(["Scope", "Failed"], rows[:8]) == rows[:8] and not list(few.listed())
 
 
 def test_its_contents_name_every_part_with_its_page(document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from assessments.reports.layout.blocks import (
 from assessments.reports.layout.executive import executive
 from assessments.reports.layout.findings import findings, source_of
 from assessments.reports.layout.recommendations import recommendations
+from assessments.reports.layout.scopes import Scopes
 from assessments.scan.types import CoverageStatus
 
 COMPARED = {
@@ -31,6 +33,8 @@ COMPARED = {
     "unchecked": "not checked again",
 }
 RARE = {"reopened", "unchecked"}
+MOST_UNITS = 2
+"""If more columns have a unit, it is what the whole table counts, and the names say enough."""
 
 
 SANDBOXES = {
@@ -56,7 +60,7 @@ def blocks_of(document: dict[str, Any]) -> Iterator[Block]:
 
 
 def _technical(document: dict[str, Any]) -> Iterator[Block]:
-    sources = Sources()
+    sources, scopes = Sources(), Scopes(document["about"]["scopes"])
     if assessed_at := document["about"]["assessed_at"]:
         sandbox = document["about"]["sandbox"]
         where = f", scanned in {SANDBOXES[sandbox]}" if sandbox in SANDBOXES else ""
@@ -70,10 +74,12 @@ def _technical(document: dict[str, Any]) -> Iterator[Block]:
         order = document["formulas"][-1]["source"]
         yield Text("The order of the recommendations:", True, sources.refs(order))
     if document.get("findings"):
-        yield from findings(document["findings"], sources=sources, document=document)
+        yield from findings(document["findings"], sources=sources, document=document, scopes=scopes)
         if "left_out" in document:
             yield Text(document["left_out"])
-    yield from _agents(document["agents"], sources)
+    if any(answer["tables"] for answer in document["agents"]):
+        yield from scopes.listed()
+    yield from _agents(document["agents"], sources, scopes)
     if document.get("resources"):
         yield from _resources(document["resources"])
     if document["coverage"]:
@@ -129,10 +135,10 @@ def _map(section: dict[str, Any]) -> Iterator[Block]:
         yield Text(f"There are more; these are the first {len(section['paths'])}.", is_dim=True)
 
 
-def _agents(section: list[dict[str, Any]], sources: Sources) -> Iterator[Block]:
+def _agents(section: list[dict[str, Any]], sources: Sources, scopes: Scopes) -> Iterator[Block]:
     for answer in section:
         if answer["figures"] or answer["tables"]:
-            yield from _answer(answer, sources)
+            yield from _answer(answer, sources, scopes)
 
 
 def _score(answer: dict[str, Any]) -> tuple[str, int | None, str, str]:
@@ -144,13 +150,14 @@ def _score(answer: dict[str, Any]) -> tuple[str, int | None, str, str]:
     return clean(answer["label"]), score, words, clean(answer["summary"] or answer["reason"])
 
 
-def _answer(answer: dict[str, Any], sources: Sources) -> Iterator[Block]:
+def _answer(answer: dict[str, Any], sources: Sources, scopes: Scopes) -> Iterator[Block]:
     yield Heading(2, clean(answer["label"]), f"agent-{answer['agent']}")
     if answer["figures"]:
-        yield _figures(answer["figures"], sources)
+        figures = [{**each, "source": scopes.source(each["source"])} for each in answer["figures"]]
+        yield _figures(figures, sources)
     for table in answer["tables"]:
         yield Heading(3, clean(table["title"]))
-        yield _table(table)
+        yield _table({**table, "rows": scopes.grouped(table["columns"], table["rows"])})
         yield Text("Source:", True, sources.refs(shown(table["source"])))
 
 
@@ -172,8 +179,10 @@ def _with_unit(figure: dict[str, Any]) -> str:
 
 
 def _table(table: dict[str, Any]) -> Table:
+    units = Counter(table["units"])
     columns = [
-        _named(name, unit) for name, unit in zip(table["columns"], table["units"], strict=True)
+        _named(name, unit if units[unit] <= MOST_UNITS else "")
+        for name, unit in zip(table["columns"], table["units"], strict=True)
     ]
     cells = [[shown(cell) for cell in row] for row in table["rows"]]
     numeric = {n for n in range(len(columns)) if _is_numeric([row[n] for row in table["rows"]])}

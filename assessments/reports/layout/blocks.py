@@ -7,6 +7,7 @@ shown as U+FFFD.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -61,6 +62,14 @@ class Notice:
 class Code:
     kind: ClassVar = "code"
     lines: list[str]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The proven changes of one recommendation, a unified diff for each file."""
+
+    kind: ClassVar = "patch"
+    diffs: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,9 @@ class Drawing:
     is_filling: bool = False
 
 
-Block = Heading | Text | Lead | Notice | Code | Bars | Table | Cards | Item | Notes | Drawing
+Block = (
+    Heading | Text | Lead | Notice | Code | Patch | Bars | Table | Cards | Item | Notes | Drawing
+)
 
 
 def shown(value: Any) -> str:
@@ -176,6 +187,23 @@ def clipped(text: str, limit: int) -> str:
 
 LONGEST_WORD = 20
 """In characters; anything longer is a path or an address, and may be cut in the middle."""
+
+
+TO = "\N{EN DASH}"
+
+
+def ranges(letter: str, numbers: Sequence[int]) -> list[str]:
+    """``F1``, then ``F4`` to ``F7`` as one word: sorted numbers, consecutive ones as a range."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return [
+        f"{letter}{first}" if first == last else f"{letter}{first}{TO}{letter}{last}"
+        for first, last in found
+    ]
 
 
 class Sources:

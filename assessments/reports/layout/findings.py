@@ -19,8 +19,13 @@ from assessments.reports.layout.blocks import (
     clean,
     coded,
 )
+from assessments.reports.layout.scopes import Scopes
 
 WITHOUT_FILE = "Without a file"
+LEGEND = (
+    "By file, beside the code. R: the recommendation that resolves it. Number in brackets: the"
+    " source of its severity. A file in a scope's own folder belongs to that scope."
+)
 
 
 @dataclass
@@ -33,24 +38,29 @@ class Passage:
 
 
 def findings(
-    section: Sequence[Mapping[str, Any]], *, sources: Sources, document: Mapping[str, Any]
+    section: Sequence[Mapping[str, Any]],
+    *,
+    sources: Sources,
+    document: Mapping[str, Any],
+    scopes: Scopes,
 ) -> Iterator[Block]:
     """A heading for each file, starting with the one with the worst findings; under it its code in
     file order, with the findings about it, worst first."""
     yield Heading(2, "Findings", "findings")
-    writer = _Writer(sources, document)
+    yield Text(LEGEND, is_dim=True)
+    writer = _Writer(sources, document, scopes)
     by_file: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for number, finding in enumerate(section, start=1):
         by_file[finding["file"] or ""].append((number, finding))
     for place, (file, rows) in enumerate(by_file.items(), start=1):
         yield Heading(3, clean(file) or WITHOUT_FILE, f"file-{place}", is_listed=True)
-        scopes = {row["scope"] for _, row in rows if len(row["scope"]) > 1}
-        writer.names_scope = len(scopes) > 1
-        if len(scopes) == 1:
-            yield Text(clean(f"Scope {scopes.pop()}"), is_dim=True)
+        keys = {row["scope"] for _, row in rows if len(row["scope"]) > 1}
+        writer.names_scope = len(keys) > 1
+        if len(keys) == 1 and keys != {file.rpartition("/")[0]}:
+            yield Text(clean(f"Scope {scopes.named(keys.pop())}"), is_dim=True)
         for passage in passages(rows):
             if passage.lines:
-                yield Code([_line(n, text, passage) for n, text in sorted(passage.lines.items())])
+                yield Code(list(_lines(passage)))
             yield from (writer.item(number, row) for number, row in passage.items)
 
 
@@ -84,8 +94,8 @@ def _within(number: int, lines: Mapping[int, str]) -> bool:
 class _Writer:
     """Writes findings, with links to what to do about them and to their sources."""
 
-    def __init__(self, sources: Sources, document: Mapping[str, Any]) -> None:
-        self.sources = sources
+    def __init__(self, sources: Sources, document: Mapping[str, Any], scopes: Scopes) -> None:
+        self.sources, self.scopes = sources, scopes
         self.actions = {
             fingerprint: row["priority"]
             for row in document.get("recommendations", [])
@@ -102,7 +112,7 @@ class _Writer:
         facts = [
             f"line {row['line']}" if row.get("line") else "",
             row["resource"] if row["resource"] != row["file"] else "",
-            row["scope"] if self.names_scope else "",
+            self.scopes.named(row["scope"]) if self.names_scope else "",
             row["rule"],
             row["since"] if row["since"] != "persisting" else "",
         ]
@@ -114,10 +124,7 @@ class _Writer:
             anchor=f"f-{number}",
             number=f"F{number}",
             notes=[clean(note) for note in self._notes(row, is_told=action is not None)],
-            refs=[
-                *refs,
-                *(Ref(f"severity {r.label}", r.anchor) for r in self.sources.refs(origin)),
-            ],
+            refs=[*refs, *self.sources.refs(origin)],
             is_short=True,
         )
 
@@ -170,7 +177,9 @@ def source_of(row: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, [*parts, row["licence"], row["source"]]))
 
 
-def _line(number: int, text: str, passage: Passage) -> str:
-    """A line of the file with its number; the one that shows a problem is marked."""
-    mark = ">" if number in passage.marked else " "
-    return coded(f"{mark} {number:>5}  {text}")
+def _lines(passage: Passage) -> Iterator[str]:
+    """The lines with their numbers; those that show a problem are marked."""
+    width = len(str(max(passage.lines)))
+    for number, text in sorted(passage.lines.items()):
+        mark = ">" if number in passage.marked else " "
+        yield coded(f"{mark} {number:>{width}}  {text}")

@@ -7,10 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assessments.agents.wording import counted
-from assessments.reports.layout.blocks import Block, Code, Heading, Item, Ref, Text, clean, coded
+from assessments.reports.layout.blocks import (
+    TO,
+    Block,
+    Code,
+    Heading,
+    Item,
+    Patch,
+    Ref,
+    Text,
+    clean,
+    coded,
+    ranges,
+)
 
-REFS = 24
-"""Findings that one recommendation links to; the others are counted."""
+PLACES = 3
+"""Places that a step names if its findings are in the report too: they name theirs."""
 
 
 def recommendations(
@@ -33,12 +45,11 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
     exposure = row["impact"].get("exposure", [])
     more = f", and {counted(len(exposure) - 1, 'more')}" if exposure[1:] else ""
     saves = f"Saves {row['saving']['monthly_usd']} USD a month." if row["saving"] else ""
-    rest = f"and {counted(len(numbers) - REFS, 'more finding')}" if numbers[REFS:] else ""
+    steps = (step for step in row["steps"] if "\n" not in step)
     notes = [
-        *(step for step in row["steps"] if "\n" not in step),
+        *(_short(step) if len(numbers) == len(row["findings"]) else step for step in steps),
         f"Internet-facing: {exposure[0]}{more}." if exposure else "",
         saves,
-        rest,
     ]
     return Item(
         severity=row["severity"],
@@ -48,8 +59,19 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
         anchor=f"r-{row['priority']}",
         number=f"R{row['priority']}",
         notes=[clean(note) for note in notes if note],
-        refs=[Ref(f"F{number}", f"f-{number}") for number in numbers[:REFS]],
+        refs=[Ref(words, f"f-{words.partition(TO)[0][1:]}") for words in ranges("F", numbers)],
         is_short=True,
+    )
+
+
+def _short(step: str) -> str:
+    """A step with the first of its many places."""
+    words, _, places = step.removesuffix(")").rpartition(" (")
+    named = places.split(", ")
+    if not words or len(named) <= PLACES + 1:
+        return step
+    return (
+        f"{words} ({', '.join(named[:PLACES])}, and {counted(len(named) - PLACES, 'more place')})"
     )
 
 
@@ -61,8 +83,7 @@ def _fix(fix: Mapping[str, Any]) -> Iterator[Block]:
     yield Text(clean(proof_of(fix)))
     for note in fix["notes"]:
         yield Text(clean(note))
-    for file in fix["files"]:
-        yield Code([coded(line) for line in file["diff"].splitlines()])
+    yield Patch([[coded(line) for line in file["diff"].splitlines()] for file in fix["files"]])
 
 
 def proof_of(fix: Mapping[str, Any]) -> str:
