@@ -9,9 +9,6 @@ from django.views.generic import RedirectView
 import assessments.rest.api  # noqa: F401  (adds its routes to the API)
 from tasks_ui.rest.api import api
 
-admin.site.site_header = admin.site.site_title = "Infra Mind administration"
-admin.site.index_title = "Administration"
-admin.site.enable_nav_sidebar = False  # wide tables need the room
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 own_password_page = RedirectView.as_view(pattern_name="password_change")
 

@@ -13,24 +13,24 @@ class AuditEntry(models.Model):
 
     class Event(models.TextChoices):
         SIGNED_IN = "session.started", "signed in"
-        REFUSED = "session.refused", "was refused"
-        THROTTLED = "session.throttled", "tried too often"
+        REFUSED = "session.refused", "was refused at sign-in"
+        THROTTLED = "session.throttled", "was blocked after too many attempts"
         SIGNED_OUT = "session.ended", "signed out"
         JOINED = "account.created", "signed up"
         PASSWORD = "password.changed", "changed the password"
         RESET = "password.reset", "reset the password"
         FACTOR_ON = "second_factor.added", "added a second factor"
         FACTOR_OFF = "second_factor.removed", "removed a second factor"
-        CODES = "second_factor.renewed", "made new recovery codes"
-        EMAIL = "email.changed", "changed mail addresses"
+        CODES = "second_factor.renewed", "created new recovery codes"
+        EMAIL = "email.changed", "changed email addresses"
         TOKEN = "token.created", "created a token"
         REVOKED = "token.revoked", "revoked a token"
-        INVITED = "invitation.created", "invited somebody"
+        INVITED = "invitation.created", "invited someone"
         INVITATION_USED = "invitation.used", "used an invitation"
         DELETED = "assessment.deleted", "deleted an assessment"
         DOWNLOADED = "report.downloaded", "downloaded a report"
-        OPENED = "run.opened", "opened a run of somebody else's"
-        ADMIN = "admin.acted", "acted in the admin"
+        OPENED = "run.opened", "opened someone else's run"
+        ADMIN = "admin.acted", "made a change in the admin"
 
     at = models.DateTimeField(default=timezone.now)
     event = models.CharField(max_length=40, choices=Event)

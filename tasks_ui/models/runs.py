@@ -85,7 +85,7 @@ class TaskRun(models.Model):
         ordering = ("-id",)
         permissions = [
             ("operate_taskrun", "Can cancel, retry and forget everyone's tasks"),
-            ("view_all_runs", "Can open the pages of everyone's runs, to read them"),
+            ("view_all_runs", "Can read the pages of everyone's runs"),
         ]
         constraints = [
             models.UniqueConstraint(
