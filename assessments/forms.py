@@ -4,7 +4,7 @@ shown."""
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import UploadedFile
 from pydantic import ValidationError
 
 from assessments.models import Assessment
-from assessments.requirements import Requirements
+from assessments.requirements import MAX_AMOUNT, Requirements, Usage
 from assessments.scan.intake import ARCHIVE_SUFFIXES
 from assessments.services import create_assessment
 from assessments.versions import Change, Mode
@@ -193,12 +193,70 @@ class AssumptionsForm(RequirementsForm):
         """The fields with their units."""
         return ((self[name], LOOKS[name].unit) for name in self.fields)
 
-    def merged(self, stated: Requirements) -> Requirements:
-        """``stated`` with the form's fields replaced."""
+    def merged(self, stated: Requirements, *, usage: list[dict[str, Any]]) -> Requirements:
+        """``stated`` with the form's fields and the usage replaced."""
         kept = stated.model_dump(mode="json", exclude_defaults=True)
         given = self.requirements.model_dump(mode="json", exclude_defaults=True)
         others = {name: value for name, value in kept.items() if name not in self.fields}
-        return Requirements.model_validate({**others, **given})
+        return Requirements.model_validate({**others, **given, "usage": usage})
+
+
+class UsageForm(forms.Form):
+    """How much is used of what is billed by use. ``asked`` are rows of the cost agent's table, each
+    with ``key``, its scope's; what is left empty is unknown."""
+
+    def __init__(
+        self, data: Any = None, *, asked: Sequence[Mapping[str, Any]], stated: Sequence[Usage]
+    ) -> None:
+        super().__init__(data)
+        self._asked, self._stated = asked, stated
+        for number, row in enumerate(asked):
+            own = [each for each in stated if _is_about(each, row)]
+            self.fields[f"usage-{number}"] = forms.FloatField(
+                label=f"{row['resource']}: {row['what']}",
+                min_value=0,
+                max_value=MAX_AMOUNT,
+                required=False,
+                initial=f"{own[-1].amount:.15g}" if own else None,
+                widget=forms.NumberInput(
+                    attrs={
+                        "class": "in",
+                        "step": "any",
+                        "form": "assumptions-form",
+                        "aria-label": f"{row['resource']}: {row['what']}",
+                    }
+                ),
+            )
+
+    @property
+    def rows(self) -> Iterator[tuple[Mapping[str, Any], forms.BoundField]]:
+        for number, row in enumerate(self._asked):
+            yield row, self[f"usage-{number}"]
+
+    @property
+    def usage(self) -> list[dict[str, Any]]:
+        """What is stated now: of these rows, and of others as before."""
+        kept = [
+            each.model_dump(mode="json")
+            for each in self._stated
+            if not any(_is_about(each, row) for row in self._asked)
+        ]
+        given = [
+            {
+                "scope": row["key"],
+                "resource": row["resource"],
+                "measure": row["measure"],
+                "amount": amount,
+            }
+            for number, row in enumerate(self._asked)
+            if (amount := self.cleaned_data.get(f"usage-{number}")) is not None
+        ]
+        return [*kept, *given]
+
+
+def _is_about(usage: Usage, row: Mapping[str, Any]) -> bool:
+    same = (usage.resource, usage.measure.value) == (row["resource"], row["measure"])
+    return same and usage.scope in ("", row["key"], row["scope"])
 
 
 class NameForm(forms.Form):

@@ -13,6 +13,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MAX_USAGE, MAX_AMOUNT = 500, 1e15
+PLAIN = r"^[^\x00-\x1f]*$"
+
 
 class WorkloadType(StrEnum):
     WEB = "web"
@@ -57,6 +60,41 @@ class DisasterRecovery(StrEnum):
     MULTI_SITE = "multi_site"
 
 
+class Measure(StrEnum):
+    """What is counted of a resource that is billed by use: in a month, except ``duration_ms`` (a
+    request's mean) and ``storage_gb``."""
+
+    REQUESTS = "requests"
+    DURATION_MS = "duration_ms"
+    STORAGE_GB = "storage_gb"
+    PUT_REQUESTS = "put_requests"
+    GET_REQUESTS = "get_requests"
+    READ_UNITS = "read_units"
+    WRITE_UNITS = "write_units"
+    INGESTED_GB = "ingested_gb"
+    DELIVERED_GB = "delivered_gb"
+    PROCESSED_GB = "processed_gb"
+    MESSAGES = "messages"
+    CONNECTION_MINUTES = "connection_minutes"
+    PAYLOAD_UNITS = "payload_units"
+
+
+class Usage(BaseModel):
+    """How much of one resource is used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scope: str = Field(
+        "",
+        max_length=400,
+        pattern=PLAIN,
+        description="Key or label of the resource's scope; empty: any scope that has it",
+    )
+    resource: str = Field(min_length=1, max_length=400, pattern=PLAIN, description="Its address")
+    measure: Measure
+    amount: float = Field(ge=0, le=MAX_AMOUNT)
+
+
 class Requirements(BaseModel):
     """The workload's requirements. Units are in each field's name or description."""
 
@@ -65,7 +103,7 @@ class Requirements(BaseModel):
     scope: str | None = Field(
         None,
         max_length=400,
-        pattern=r"^[^\x00-\x1f]*$",
+        pattern=PLAIN,
         description=(
             "Key of the scope that traffic, replicas, budget and targets describe, where the files"
             " hold more than one deployment"
@@ -127,9 +165,16 @@ class Requirements(BaseModel):
     average_utilisation_percent: float | None = Field(
         None, ge=0, le=100, description="Average CPU utilization, in percent, where it is known"
     )
+    usage: Annotated[
+        list[Usage],
+        Field(
+            max_length=MAX_USAGE,
+            description="Use of resources that are billed by it, such as functions and buckets",
+        ),
+    ] = []
 
 
-UPLOAD_FIELDS = frozenset({"scope", "workload_types", "provider", "regions", "frameworks"})
-"""Fields that apply to everything in an upload."""
+UPLOAD_FIELDS = frozenset({"scope", "workload_types", "provider", "regions", "frameworks", "usage"})
+"""Fields that apply to everything in an upload; ``usage`` names its scopes."""
 DEPLOYMENT_FIELDS = frozenset(Requirements.model_fields) - UPLOAD_FIELDS
 """Fields that describe one deployment: traffic, replicas, budget, targets."""

@@ -41,6 +41,8 @@ RDS = "https://aws.amazon.com/rds/pricing/"
 AURORA_PAGE = "https://aws.amazon.com/rds/aurora/pricing/"
 CACHE = "https://aws.amazon.com/elasticache/pricing/"
 SEARCH = "https://aws.amazon.com/opensearch-service/pricing/"
+SECRETS = "https://aws.amazon.com/secrets-manager/pricing/"
+SQS = "https://aws.amazon.com/sqs/pricing/"
 EKS = "https://aws.amazon.com/eks/pricing/"
 
 # key, unit, price in the three US regions, in Ireland, in Frankfurt, page
@@ -107,6 +109,17 @@ OLD_CLASSES = {"db.t2.micro": 0.017, "db.t2.small": 0.034, "db.t2.medium": 0.068
 # key, unit, USD in us-east-1 only, page
 US_EAST_1: list[tuple[str, str, float, str]] = [
     ("ebs.standard", "GB-month", 0.05, EBS),
+    ("ecr.gb", "GB-month", 0.10, "https://aws.amazon.com/ecr/pricing/"),
+    ("secretsmanager.secret", "secret-month", 0.40, SECRETS),
+    ("secretsmanager.request", "request", 0.000005, SECRETS),
+    (
+        "sfn.standard",
+        "state transition",
+        0.000025,
+        "https://aws.amazon.com/step-functions/pricing/",
+    ),
+    ("sqs.fifo.request", "request", 0.0000005, SQS),
+    ("sqs.standard.request", "request", 0.0000004, SQS),
     ("rds.storage.standard", "GB-month", 0.10, RDS),
     ("rds.storage.gp3.iops", "IOPS-month above the baseline", 0.02, RDS),
     ("rds.extended.year1", "vCPU-hour, years 1 and 2", 0.10, RDS),

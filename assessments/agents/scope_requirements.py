@@ -7,7 +7,7 @@ names it, and without that name they describe none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assessments.agents.scope_inputs import identities
@@ -61,7 +61,20 @@ def stated_for(scopes: Sequence[Scope], data: AgentInput) -> dict[str, Stated]:
         words = f"The requirements describe {described.label} only."
     general = wanted.model_copy(update=dict.fromkeys(given))
     other = Stated(general, given, unnamed=described is None, words=words)
-    return {scope.key: Stated(wanted) if scope is described else other for scope in scopes}
+    names = identities(scopes, data)
+    return {
+        scope.key: _with_own_usage(
+            Stated(wanted) if scope is described else other,
+            ("", scope.key, scope.label, names[scope.key]),
+        )
+        for scope in scopes
+    }
+
+
+def _with_own_usage(stated: Stated, names: tuple[str, ...]) -> Stated:
+    """Without the use of other scopes' resources."""
+    own = [each for each in stated.requirements.usage if each.scope in names]
+    return replace(stated, requirements=stated.requirements.model_copy(update={"usage": own}))
 
 
 def _described(scopes: Sequence[Scope], data: AgentInput) -> Scope | None:

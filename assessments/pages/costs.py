@@ -19,9 +19,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from assessments.ages import YEAR, age, months_old
-from assessments.forms import AssumptionsForm
+from assessments.forms import AssumptionsForm, UsageForm
 from assessments.models import AgentReport, AssessmentRun, MergedScan
-from assessments.pages.report_tables import figures_of, report_of, rows_of, tables_of
+from assessments.pages.report_tables import (
+    figures_of,
+    keys_by_label,
+    report_of,
+    rows_of,
+    tables_of,
+)
 from assessments.pages.runs import run_or_404
 from assessments.quotas import QuotaError
 from assessments.services import VersionDroppedError, recalculate
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
 PER_PAGE = 50
+MAX_ASKED = 200
+"""Amounts asked for on the page; more can be stated through the API."""
 REPAIRED = "repaired: "
 """Part of a price's source if the price is not the list's own."""
 WAYS = {"resource": "Resource", "component": "Component", "scope": "Scope"}
@@ -54,29 +62,39 @@ def costs(request: SignedInRequest, assessment_id: UUID, number: int) -> HttpRes
     """On POST, recalculate with other assumptions, as a run that reuses this run's scan."""
     run = run_or_404(request, assessment_id, number)
     if request.method == "GET":
-        return _page(request, run, _form(run))
-    form = _form(run, data=request.POST)
+        return _page(request, run, _form(run), _usage_form(run))
+    form, usage = _form(run, data=request.POST), _usage_form(run, data=request.POST)
     if not _is_newest(run):
         messages.error(request, "There is a newer run. Change the assumptions there.")
         return redirect("run_costs", assessment_id, _newest(run))
-    if not form.is_valid():
-        return _page(request, run, form, status=422)
+    if not all([form.is_valid(), usage.is_valid()]):
+        return _page(request, run, form, usage, status=422)
     try:
-        requirements = form.merged(run.assessment.stated)
+        requirements = form.merged(run.assessment.stated, usage=usage.usage)
         task = recalculate(run, by=request.user, requirements=requirements)
     except QuotaError as error:
         messages.error(request, error.message)
-        return _page(request, run, form, status=error.status)
+        return _page(request, run, form, usage, status=error.status)
     except VersionDroppedError as error:
         messages.error(request, str(error))
-        return _page(request, run, form, status=409)
+        return _page(request, run, form, usage, status=409)
     return redirect("task_page", task.pk)
 
 
 def _page(
-    request: SignedInRequest, run: AssessmentRun, form: AssumptionsForm, *, status: int = 200
+    request: SignedInRequest,
+    run: AssessmentRun,
+    form: AssumptionsForm,
+    usage: UsageForm,
+    *,
+    status: int = 200,
 ) -> HttpResponseBase:
-    context = {**context_of(run, query=request.GET), "form": form, "is_newest": _is_newest(run)}
+    context = {
+        **context_of(run, query=request.GET),
+        "form": form,
+        "usage": usage,
+        "is_newest": _is_newest(run),
+    }
     return render(request, "assessments/costs.html", context, status=status)
 
 
@@ -86,6 +104,15 @@ def _form(run: AssessmentRun, *, data: QueryDict | None = None) -> AssumptionsFo
     initial = stated.model_dump(mode="json", exclude_none=True)
     regions = ", ".join(stated.regions)
     return AssumptionsForm(data, scopes=scopes, initial={**initial, "regions": regions})
+
+
+def _usage_form(run: AssessmentRun, *, data: QueryDict | None = None) -> UsageForm:
+    keys = keys_by_label(run.scopes) if len(run.scopes) > 1 else {}
+    asked = [
+        {**row, "key": keys.get(row["scope"], "")}
+        for row in rows_of(tables_of(report_of(run, "cost")).get("usage"))
+    ]
+    return UsageForm(data, asked=asked[:MAX_ASKED], stated=run.assessment.stated.usage)
 
 
 def _newest(run: AssessmentRun) -> int:

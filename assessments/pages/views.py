@@ -201,7 +201,8 @@ def requirements(request: SignedInRequest, assessment_id: UUID) -> HttpResponseB
     last = found.runs.select_related("task").first()
     try:
         with transaction.atomic():
-            state_requirements(found, requirements=form.requirements)
+            kept = {"usage": found.stated.usage}
+            state_requirements(found, requirements=form.requirements.model_copy(update=kept))
             task = start_analysis(found, by=request.user, again_of=last.task if last else None)
     except QuotaError as error:
         return _requirements_page(request, found, form, refusal=error, status=error.status)

@@ -162,10 +162,20 @@ def other_assumptions_ask_all_agents_on_the_same_scan(client: Client, run: Asses
     path = reverse("run_costs", args=[run.assessment_id, run.number])
     refused = client.post(path, {"egress_gb_month": "-1"})
     assert refused.status_code == 422 and "Enter 0 GB or more." in refused.content.decode()
-    client.post(path, {"regions": "eu-west-1", "egress_gb_month": "123456"})
+    asked = [row for row, _ in client.get(path).context["usage"].rows]
+    used = {key: asked[0][name] for key, name in (("resource", "resource"), ("measure", "measure"))}
+    negative = client.post(path, {"usage-0": "-1"})
+    assert negative.status_code == 422 and "greater than or equal to 0" in negative.content.decode()
+    client.post(path, {"regions": "eu-west-1", "egress_gb_month": "123456", "usage-0": "1000"})
     again = AssessmentRun.objects.get(assessment=run.assessment, number=2)
     assert (again.completes, again.asks_all, again.task is not None) == (run, True, True)
-    kept = {**run.requirements, "regions": ["eu-west-1"], "egress_gb_month": 123456.0}
+    usage = [{"scope": asked[0]["key"], **used, "amount": 1000.0}]
+    kept = {
+        **run.requirements,
+        "regions": ["eu-west-1"],
+        "egress_gb_month": 123456.0,
+        "usage": [{name: value for name, value in usage[0].items() if value}],
+    }
     removed = {
         "monthly_budget_usd",
         "monthly_carbon_budget_kg",

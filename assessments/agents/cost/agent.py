@@ -7,7 +7,7 @@ from assessments.agents.cost.entries import price_entries, read_estate
 from assessments.agents.cost.own_prices import Books
 from assessments.agents.cost.places import cloud_of
 from assessments.agents.cost.price_list import ZERO, Line, Price, Unpriced, cents, egress_usd
-from assessments.agents.cost.result import not_assessed, result_of
+from assessments.agents.cost.result import not_assessed, result_of, with_usage
 from assessments.agents.cost.savings import find_savings
 from assessments.agents.inventory import Region, region_of
 from assessments.agents.types import (
@@ -32,7 +32,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     estate = read_estate(
         data.resources,
         default_region=region.name,
-        wanted_regions=data.requirements.regions,
+        wanted=data.requirements,
     )
     books = Books.of(data.prices, region=estate.region)
     steps = len(data.resources) + 2
@@ -43,7 +43,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     lines = [each for each in entries if isinstance(each, Line)]
     unpriced = [each for each in entries if isinstance(each, Unpriced)]
     if not lines:
-        return not_assessed(data.resources, unpriced)
+        return with_usage(not_assessed(data.resources, unpriced), estate)
     on_aws = any(not cloud_of(each.resource) for each in lines)
     egress = _egress(data.requirements, region, books) if on_aws else None
     on_progress(steps - 1, steps, "Priced egress")
@@ -57,7 +57,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     on_progress(steps, steps, "Looked for savings")
     region = _region(region, {estate.region(each.resource) for each in lines})
     result = result_of(data.requirements, region, lines, unpriced, egress, total, savings)
-    return books.explained(result)
+    return books.explained(with_usage(result, estate))
 
 
 def _region(usual: Region, used: set[str]) -> Region:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assessments.agents.attributes import text
 from assessments.agents.cost.azure.entries import azure_entries
 from assessments.agents.cost.caches import cache_entries, serverless_entries
 from assessments.agents.cost.containers import task_entries
@@ -14,6 +13,7 @@ from assessments.agents.cost.databases import aurora_instance_entries, database_
 from assessments.agents.cost.free import is_free
 from assessments.agents.cost.google.entries import GLOBAL, google_entries
 from assessments.agents.cost.machines import machine_entries, spot_request_entries
+from assessments.agents.cost.meters import metered
 from assessments.agents.cost.network import (
     attachment_entries,
     balancer_entries,
@@ -28,8 +28,10 @@ from assessments.agents.cost.places import (
     usual_regions,
 )
 from assessments.agents.cost.price_list import HOURS, ONE, Entry, Line, Unpriced, priced
+from assessments.agents.cost.provisioned import is_provisioned, provisioned_entries
 from assessments.agents.cost.search import search_entries
 from assessments.agents.cost.support import cluster_support
+from assessments.agents.cost.usage import Amounts, amounts_of, usage_entries
 from assessments.agents.cost.volumes import volume_entries
 from assessments.agents.inventory import (
     Inventory,
@@ -41,6 +43,9 @@ from assessments.agents.inventory import (
 )
 from assessments.agents.places import Places, cloud_region, places
 from assessments.scan.types import FileKind, Resource
+
+if TYPE_CHECKING:
+    from assessments.requirements import Requirements
 
 CLOUD = (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
 NOT_HELD = "no price is held for this type of resource"
@@ -84,6 +89,7 @@ class Estate:
     default_region: str
     places: Places = field(default_factory=dict)
     usual: Mapping[str, str] = field(default_factory=dict)
+    amounts: Amounts = field(default_factory=dict)
 
     def region(self, resource: Resource) -> str:
         """The resource's own region; the scope's if it has none. Empty if a resource of a cloud
@@ -98,14 +104,21 @@ class Estate:
 
 
 def read_estate(
-    resources: Iterable[Resource], *, default_region: str, wanted_regions: Sequence[str] = ()
+    resources: Iterable[Resource], *, default_region: str, wanted: Requirements
 ) -> Estate:
-    """``default_region`` is AWS's, ``wanted_regions`` are those of the requirements."""
+    """``default_region`` is AWS's."""
     found = list(resources)
     ordered = sorted(found, key=lambda each: (each.address, each.file, each.line_start))
     by_address = {each.address: each for each in reversed(ordered)}
-    usual = usual_regions(ordered, wanted=wanted_regions)
-    return Estate(read_inventory(ordered), by_address, default_region, places(ordered), usual)
+    inventory = read_inventory(ordered)
+    return Estate(
+        inventory,
+        by_address,
+        default_region,
+        places(ordered),
+        usual_regions(ordered, wanted=wanted.regions),
+        amounts_of(wanted, inventory, by_address.values()),
+    )
 
 
 def price_entries(
@@ -156,7 +169,7 @@ def _all(estate: Estate) -> Iterator[Entry]:
     for balancer in inventory.load_balancers:
         yield from balancer_entries(balancer, region(balancer.resource))
     for service in inventory.services:
-        yield from _service(service, region(service.resource))
+        yield from _service(service, region(service.resource), estate)
     for resource in estate.resources.values():
         if resource.origin in CLOUD and cloud_of(resource):
             yield from _elsewhere(resource, estate)
@@ -182,10 +195,11 @@ def _elsewhere(resource: Resource, estate: Estate) -> Iterator[Entry]:
         yield from entries
 
 
-def _service(service: Service, region: str) -> Iterator[Entry]:
+def _service(service: Service, region: str, estate: Estate) -> Iterator[Entry]:
     resource, attributes = service.resource, service.attributes
     if service.kind == "nat":
         yield from nat_entries(resource, region)
+        yield from usage_entries(resource, region, estate.amounts)
     elif service.kind == "eks":
         yield priced(resource, "control plane", HOURS, "hours", "eks.hour", region)
         yield from cluster_support(resource, attributes, region)
@@ -196,9 +210,11 @@ def _service(service: Service, region: str) -> Iterator[Entry]:
         yield priced(resource, "key", ONE, "months", "kms.key", region)
     elif service.kind == "dns_zone":
         yield priced(resource, "hosted zone", ONE, "months", "route53.zone", region)
+    elif metered(resource):
+        yield from provisioned_entries(resource, region)
+        yield from usage_entries(resource, region, estate.amounts)
     else:
-        mode = (text(attributes.get("billing_mode")) or "usage").lower().replace("_", " ")
-        yield Unpriced(resource, service.kind, f"billed by {mode}, which isn't known")
+        yield Unpriced(resource, service.kind, "billed by usage, and no price is held for it")
 
 
 def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
@@ -207,6 +223,7 @@ def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
     attributes: dict[str, Any] = attributes_of(resource)
     if kind == "aws_vpc_endpoint":
         yield from endpoint_entries(resource, attributes, region, estate.resources)
+        yield from usage_entries(resource, region, estate.amounts)
     elif kind in ("aws_opensearch_domain", "aws_elasticsearch_domain"):
         yield from search_entries(resource, attributes, region)
     elif kind == "aws_elasticache_serverless_cache":
@@ -215,10 +232,14 @@ def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:
         yield from aurora_instance_entries(resource, attributes, region, estate.resources)
     elif kind == "aws_ec2_transit_gateway_vpc_attachment":
         yield from attachment_entries(resource, region)
+        yield from usage_entries(resource, region, estate.amounts)
     elif kind == "aws_vpn_connection":
         yield from vpn_entries(resource, region)
     elif kind == "aws_spot_instance_request":
         yield from spot_request_entries(resource, attributes, region)
+    elif metered(resource) or is_provisioned(resource):
+        yield from provisioned_entries(resource, region)
+        yield from usage_entries(resource, region, estate.amounts)
     elif kind in REASONS:
         yield Unpriced(resource, *REASONS[kind])
     elif not is_free(kind):

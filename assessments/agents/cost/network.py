@@ -32,7 +32,6 @@ def balancer_entries(balancer: LoadBalancer, region: str) -> Iterator[Entry]:
 
 def nat_entries(resource: Resource, region: str) -> Iterator[Entry]:
     yield priced(resource, "NAT gateway", HOURS, "hours", "nat.hour", region)
-    yield Unpriced(resource, "data processed", TRAFFIC)
 
 
 def endpoint_entries(
@@ -57,13 +56,11 @@ def endpoint_entries(
     if not zones:
         why = "its subnets can't be determined from the code: one zone is priced, as the least"
         yield Unpriced(resource, "endpoint in further zones", why)
-    yield Unpriced(resource, "data processed", TRAFFIC)
 
 
 def attachment_entries(resource: Resource, region: str) -> Iterator[Entry]:
     key = "tgw.attachment.hour"
     yield priced(resource, "transit gateway attachment", HOURS, "hours", key, region)
-    yield Unpriced(resource, "data processed", TRAFFIC)
 
 
 def vpn_entries(resource: Resource, region: str) -> Iterator[Entry]:

@@ -16,14 +16,17 @@ from assessments.agents.cost.price_list import (
     cents,
 )
 from assessments.agents.cost.savings import Saving
+from assessments.agents.cost.usage import asked_rows
 from assessments.agents.inventory import Region
 from assessments.agents.types import AgentResult, AgentStatus, Figure, Share, Table
 from assessments.agents.wording import counted
-from assessments.requirements import Requirements
+from assessments.requirements import MAX_USAGE, Requirements
 from assessments.scan.types import FileKind, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from assessments.agents.cost.entries import Estate
 
 LEAST_PRICED = 0.8
 """The share of billable components that need a price before a score is given."""
@@ -97,6 +100,25 @@ def result_of(
             ),
         ),
     )
+
+
+def with_usage(result: AgentResult, estate: Estate) -> AgentResult:
+    """The answer with a table of the amounts that prices by use depend on, known or not."""
+    rows = list(asked_rows(estate.resources.values(), estate.amounts))
+    if not rows:
+        return result
+    table = Table(
+        key="usage",
+        title="Use that prices depend on",
+        columns=["resource", "measure", "what", "amount", "from"],
+        units=["", "", "", "", ""],
+        rows=rows[:MAX_USAGE],
+        source=(
+            "requirements (usage, rps_now, data_gb); without an amount the component is not priced"
+            + (f"; {len(rows) - MAX_USAGE} more are left out" if len(rows) > MAX_USAGE else "")
+        ),
+    )
+    return result.replace(tables=[*result.tables, table])
 
 
 def _withheld(lines: list[Line], unpriced: list[Unpriced]) -> str:
