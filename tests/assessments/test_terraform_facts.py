@@ -196,3 +196,28 @@ def test_a_dynamic_block_over_an_unknown_value_is_unknown_and_not_absent() -> No
         "aws_instance.two": [],
     }
     assert len(resources(result)["aws_instance.two"].attributes["ebs_block_device"]) == 2
+
+
+def test_a_random_name_passed_down_through_modules_ends_and_is_unknown() -> None:
+    """tfparse gave it another value at each pass, and took 32 passes at each level of modules: a
+    widely used repository was not read at all."""
+    random = 'resource "random_string" "r" {\n  length = 4\n}\n'
+    call = 'module "m" {\n  source = "./m"\n  x = lower(random_string.r.result)\n}\n'
+    bucket = 'resource "aws_s3_bucket" "b" {\n  bucket = "b-${random_string.r.result}"\n}\n'
+    queue = 'variable "x" {}\nresource "aws_sqs_queue" "q" {\n  name = var.x\n}\n'
+    folders = ["m/" * depth for depth in range(6)]
+    files = files_of(
+        **{f"{folder}main.tf": queue + random + call for folder in folders[1:-1]},
+        **{"main.tf": bucket + random + call, f"{folders[-1]}main.tf": queue},
+    )
+    result = scan(files, engines=["tfparse"])
+    found = {resource.address: resource for resource in result.resources}
+    paths = ["module.m." * depth for depth in range(6)]
+    assert set(found) == {
+        "aws_s3_bucket.b",
+        *(f"{path}random_string.r" for path in paths[:-1]),
+        *(f"{path}aws_sqs_queue.q" for path in paths[1:]),
+    }
+    assert found["random_string.r"].type == "random_string"
+    assert found["aws_s3_bucket.b"].attributes["bucket"] == "b-${random_string.r.result}"
+    assert [each.to for each in found["aws_s3_bucket.b"].references] == ["random_string.r"]

@@ -16,6 +16,7 @@ from assessments.scan.hcl_counts import (
     single,
     with_one_of_the_unknown,
 )
+from assessments.scan.hcl_random import renamed, restored
 from assessments.scan.plan_references import without_indexes
 from assessments.scan.readers import provider_of
 from assessments.scan.sandbox import EngineCrashed, ScanFailed, ScanTimeout
@@ -64,10 +65,12 @@ def _ask(
     part = run.of_scopes(scopes)
     request = {"engine": "tfparse", "parts": [_part(scope) for scope in scopes]}
     changed = replace(part, files=edited(part.files, edits))
+    stable = replace(changed, files=[renamed(file) for file in changed.files])
     try:
-        answers = ask_scanner(changed, request, wall_s=TFPARSE_WALL_S)
+        answers = ask_scanner(stable, request, wall_s=TFPARSE_WALL_S)
     except (ScanTimeout, ScanFailed) as error:
         return [EngineCrashed(str(error), is_of_a_file=False)]
+    answers = [each if isinstance(each, EngineCrashed) else restored(each) for each in answers]
     sources = Sources(changed.files)
     for answer in answers:
         if not isinstance(answer, EngineCrashed):
