@@ -49,7 +49,7 @@ def run_level(
     )
     if not answers:
         return shared.replace(
-            reason=" ".join(dict.fromkeys(filter(None, reasons))),
+            reason=_reasons(scopes, reasons),
             figures=_summed(agent.headline, every),
             tables=_joined(every),
         )
@@ -65,6 +65,27 @@ def run_level(
         tables=[_by_scope(agent.headline, every), *_joined(every)],
         findings=_findings(answers),
     )
+
+
+def _reasons(scopes: Sequence[Scope], reasons: Sequence[str]) -> str:
+    """Why no scope is assessed. Reasons that differ say of which scopes they are true: in one
+    there is nothing to price, in another there is, but no price."""
+    of: dict[str, list[Scope]] = {}
+    for scope, reason in zip(scopes, reasons, strict=True):
+        if reason:
+            of.setdefault(reason, []).append(scope)
+    if len(of) < 2:
+        return next(iter(of), "")
+    ranked = sorted(of.items(), key=lambda each: -len(each[1]))
+    said = [f"{_of_which(named)}: {reason}" for reason, named in ranked[:MAX_NAMED]]
+    if len(ranked) > MAX_NAMED:
+        left = sum(len(named) for _, named in ranked[MAX_NAMED:])
+        said.append(f"{counted(left, 'more scope')}: each says why.")
+    return " ".join(said)
+
+
+def _of_which(scopes: Sequence[Scope]) -> str:
+    return scopes[0].label if len(scopes) == 1 else counted(len(scopes), "scope")
 
 
 def _scope_answer(scope: Scope, result: AgentResult) -> ScopeAnswer:

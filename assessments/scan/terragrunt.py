@@ -30,12 +30,16 @@ NAME = "terragrunt.hcl"
 _HERE = {"get_terragrunt_dir": ".", "get_original_terragrunt_dir": "."}
 
 
+COMPUTED = "?"
+"""Stands for a source that is the value of an expression that only Terragrunt can evaluate."""
+
+
 @dataclass(frozen=True)
 class Terragrunt:
     """``folder`` is the module's in the upload; None if the source leads to none. ``source`` is
-    as written, empty if there is none. ``inputs`` are known values, ``unknown`` the names of
-    the others; ``line`` is that of the inputs. ``includes`` says that more inputs may come from
-    another file."""
+    as written, empty if there is none, or COMPUTED. ``inputs`` are known values, ``unknown`` the
+    names of the others; ``line`` is that of the inputs. ``includes`` says that more inputs may
+    come from another file."""
 
     folder: str | None
     source: str
@@ -93,7 +97,7 @@ def _source(expression: Expression) -> str:
     if isinstance(expression, Literal):
         return str(expression.value)
     if not isinstance(expression, Template):
-        return "?"
+        return COMPUTED
     texts = []
     for part in expression.parts:
         if isinstance(part, Literal):
@@ -103,7 +107,7 @@ def _source(expression: Expression) -> str:
         elif isinstance(part, Call) and part.name in _HERE:
             texts.append(_HERE[part.name])
         else:
-            return "?"
+            return COMPUTED
     return "".join(texts)
 
 

@@ -364,3 +364,13 @@ def test_why_no_scope_is_assessed_is_said_once_whatever_each_lacks() -> None:
     assert result.status == AgentStatus.NOT_ASSESSED
     assert result.reason.count("Capacity needs") == 1
     assert result.reason.endswith("3 files were not read in full.")
+
+
+def test_reasons_that_differ_say_of_which_scopes_they_are_true() -> None:
+    """'No billable resource was found' stood beside 'no price for any of the 4 billable resources
+    found'."""
+    empty, unknown = declared(PROD, "null_resource", "a"), declared(STAGING, "aws_msk_cluster", "b")
+    told = answer("cost", both().replace(resources=[empty, unknown]))
+    assert told.status == AgentStatus.NOT_ASSESSED
+    assert "envs/prod: No billable resource was found" in told.reason
+    assert "envs/staging: No price is held for the billable resource found" in told.reason

@@ -44,6 +44,9 @@ FILES = {
     "live/prod/terragrunt.hcl": LIVE,
     "live/dev/terragrunt.hcl": 'terraform {\n  source = "${get_repo_root()}/modules/disk"\n}\n',
     "live/far/terragrunt.hcl": 'terraform {\n  source = "git::https://x.invalid/m.git"\n}\n',
+    "live/base/terragrunt.hcl": (
+        'terraform {\n  source = "${include.common.locals.url}?ref=v1"\n}\n'
+    ),
     "terragrunt.hcl": 'remote_state {\n  backend = "s3"\n}\n',
 }
 
@@ -56,6 +59,7 @@ def result() -> ScanResult:
 def test_each_terragrunt_file_is_a_scope_and_its_module_none_by_itself() -> None:
     scopes = {scope.key: scope.paths for scope in scopes_of([*map(classify, files_of(**FILES))])}
     assert scopes == {
+        "live/base": ["live/base/terragrunt.hcl"],
         "live/dev": ["live/dev/terragrunt.hcl", "modules/disk/main.tf"],
         "live/far": ["live/far/terragrunt.hcl"],
         "live/prod": ["live/prod/terragrunt.hcl", "modules/disk/main.tf"],
@@ -75,6 +79,7 @@ def test_what_only_terragrunt_knows_is_named_with_its_line() -> None:
     assert "defaults stand: replicas." in gaps["live/prod", 10]
     assert "includes" in gaps["live/prod", None]
     assert "git::https://x.invalid/m.git" in gaps["live/far", 2]
+    assert gaps["live/base", 2].startswith("Which module it uses is only known to Terragrunt")
     shared = coverage_of(result(), "terragrunt.hcl")
     assert shared.status is CoverageStatus.NOT_ASSESSED
 

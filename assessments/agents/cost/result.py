@@ -40,10 +40,9 @@ def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentRe
             " of the nodes."
         )
     elif unpriced:
-        count = counted(len({each.resource.address for each in unpriced}), "billable resource")
-        reason = (
-            f"No price is held for any of the {count} found, which are listed with the reasons."
-        )
+        count = len({each.resource.address for each in unpriced})
+        found = "the billable resource" if count == 1 else f"any of the {count} billable resources"
+        reason = f"No price is held for {found} found; the list says why."
     else:
         reason = (
             "No billable resource was found: add Terraform, a plan, or CloudFormation that declares"

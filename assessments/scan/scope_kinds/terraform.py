@@ -23,7 +23,7 @@ from assessments.scan.terraform import (
     follow,
     modules_of,
 )
-from assessments.scan.terragrunt import Terragrunt, read_terragrunt
+from assessments.scan.terragrunt import COMPUTED, Terragrunt, read_terragrunt
 from assessments.scan.tofu import replaced, replacement
 from assessments.scan.types import FileKind, Scope, ScopeKind
 
@@ -94,6 +94,9 @@ def _terragrunt_unit(
         reason = (
             f"Its source {told.source[:200]} is not in the upload, so it is not assessed. Upload"
             " the module, too, or 'terraform show -json' of its plan."
+            if told.source != COMPUTED
+            else "Which module it uses is only known to Terragrunt, so it is not assessed. Upload"
+            " 'terraform show -json' of its plan."
         )
         scope = Scope(key=key, kind=ScopeKind.TERRAFORM, label=label, paths=[path])
         gap = partly(key, path, FileKind.TERRAFORM_VARS, reason, told.source_line)
