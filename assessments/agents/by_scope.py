@@ -40,7 +40,7 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
     inputs = inputs_of(scopes, data, {key: each.requirements for key, each in stated.items()})
     sizes = [_units(each) for each in inputs]
     answers: list[AgentResult] = []
-    reasons: list[str] = []
+    gapless: list[AgentResult] = []
     for place, (scope, each) in enumerate(zip(scopes, inputs, strict=True)):
         part = _Progress(
             on_progress,
@@ -52,11 +52,11 @@ def _run(agent: Agent, data: AgentInput, on_progress: OnProgress) -> AgentResult
         result = agent.run(each, part.report if len(scopes) > 1 else on_progress)
         told = _told(scope, result, names[scope.key], stated[scope.key])
         answers.append(with_gaps(agent, told, each.coverage, each.resources))
-        reasons.append(told.reason)
+        gapless.append(told)
         part.finish()
     if len(scopes) == 1:
         return answers[0]
-    headline = run_level(agent, scopes, answers, reasons=reasons)
+    headline = run_level(agent, scopes, answers, gapless=gapless)
     return with_gaps(agent, headline, data.gaps or data.coverage, data.resources)
 
 

@@ -34,11 +34,16 @@ Answers = list[tuple["Scope", AgentResult]]
 
 
 def run_level(
-    agent: Agent, scopes: Sequence[Scope], results: Sequence[AgentResult], *, reasons: Sequence[str]
+    agent: Agent,
+    scopes: Sequence[Scope],
+    results: Sequence[AgentResult],
+    *,
+    gapless: Sequence[AgentResult],
 ) -> AgentResult:
     """The headline of ``results``, one for each of ``scopes``, with all their findings.
 
-    ``reasons`` are why scopes are not assessed, without their gaps: the run's are counted once.
+    ``gapless`` are the same results before their gaps were added: what they say is quoted, as the
+    run's gaps are counted once.
     """
     every = list(zip(scopes, results, strict=True))
     answers = [(s, result) for s, result in every if result.status == AgentStatus.ASSESSED]
@@ -49,17 +54,21 @@ def run_level(
     )
     if not answers:
         return shared.replace(
-            reason=_reasons(scopes, reasons),
+            reason=_reasons(scopes, [each.reason for each in gapless]),
             figures=_summed(agent.headline, every),
             tables=_joined(every),
         )
     worst = _worst(agent.headline, answers)
+    said = {scope.key: each.summary for scope, each in zip(scopes, gapless, strict=True)}
     score, formula = _score(agent.headline, answers, every, worst)
     return shared.replace(
         score=score,
         score_formula=formula,
         summary=_summary(
-            agent.headline, answers, worst, is_least=_is_partial(agent.headline, every)
+            agent.headline,
+            answers,
+            worst=(worst[0].label, said[worst[0].key]) if worst else None,
+            is_least=_is_partial(agent.headline, every),
         ),
         figures=[*_summed(agent.headline, every), *_worst_figures(agent.headline, worst)],
         tables=[_by_scope(agent.headline, every), *_joined(every)],
@@ -181,15 +190,12 @@ def _worst_figures(headline: Headline, worst: tuple[Scope, AgentResult] | None) 
 
 
 def _summary(
-    headline: Headline,
-    answers: Answers,
-    worst: tuple[Scope, AgentResult] | None,
-    *,
-    is_least: bool,
+    headline: Headline, answers: Answers, *, worst: tuple[str, str] | None, is_least: bool
 ) -> str:
+    """``worst`` is the label of the worst scope, and its summary."""
     if worst is not None and (headline.is_worst or headline.worst_by):
-        scope, result = worst
-        return f"Worst of {_over(answers)}: {scope.label}. {result.summary}"
+        label, summary = worst
+        return f"Worst of {_over(answers)}: {label}. {summary}"
     ranked = sorted(
         ((_leading(headline, result), scope.label) for scope, result in answers),
         key=lambda pair: -pair[0],

@@ -374,3 +374,15 @@ def test_reasons_that_differ_say_of_which_scopes_they_are_true() -> None:
     assert told.status == AgentStatus.NOT_ASSESSED
     assert "envs/prod: No billable resource was found" in told.reason
     assert "envs/staging: No price is held for the billable resource found" in told.reason
+
+
+def test_a_worst_scopes_summary_does_not_repeat_the_runs_gaps() -> None:
+    data = both()
+    unread = FileCoverage(
+        scope=PROD,
+        path=f"{PROD}/main.tf",
+        kind=FileKind.TERRAFORM,
+        status=CoverageStatus.PARTLY_READ,
+    )
+    told = answer("reliability", data.replace(coverage=[unread], gaps=[unread]))
+    assert told.summary.count("not read in full") == 1
