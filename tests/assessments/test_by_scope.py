@@ -377,16 +377,9 @@ def test_reasons_that_differ_say_of_which_scopes_they_are_true() -> None:
 
 
 def test_a_worst_scopes_summary_does_not_repeat_the_runs_gaps() -> None:
-    data = both()
-    unread = [
-        FileCoverage(
-            scope=key,
-            path=f"{key}/main.tf",
-            kind=FileKind.TERRAFORM,
-            status=CoverageStatus.PARTLY_READ,
-        )
-        for key in (PROD, STAGING)
-    ]
-    told = answer("reliability", data.replace(coverage=unread, gaps=unread))
-    assert told.summary.startswith("Worst of 2 scopes")
+    unread = FileCoverage(
+        path=f"{STAGING}/main.tf", kind=FileKind.TERRAFORM, status=CoverageStatus.PARTLY_READ
+    )
+    told = answer("capacity", both(**LOAD, scope=STAGING).replace(coverage=[unread]))
+    assert told.summary.startswith("Worst of 1 scope")
     assert told.summary.count("not read in full") == 1
