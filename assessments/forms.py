@@ -37,16 +37,16 @@ class Look:
 
 
 LOOKS: dict[str, Look] = {
-    "workload_types": Look(group="Workload", label="Kinds of workload"),
-    "provider": Look(group="Workload", label="Provider"),
-    "regions": Look(group="Workload", label="Regions", example="eu-central-1, eu-west-1"),
+    "workload_types": Look(group="General", label="Kinds of workload"),
+    "provider": Look(group="General", label="Provider"),
+    "regions": Look(group="General", label="Regions", example="eu-central-1, eu-west-1"),
     "scope": Look(
-        group="Workload",
+        group="General",
         label="Scope",
         example="envs/prod",
         used_by="Which of several deployments the figures below describe",
     ),
-    "criticality": Look(group="Workload", label="Criticality"),
+    "criticality": Look(group="General", label="Criticality"),
     "rps_now": Look(
         group="Load", label="Requests per second now", unit="req/s", used_by="Capacity needs this"
     ),

@@ -9,7 +9,11 @@ from django.shortcuts import render
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "404.html", status=404)
+    """With the navigation, for someone who is signed in. Messages wait for the page they are meant
+    for, which a missing icon is not."""
+    user = getattr(request, "user", None)
+    context = {"is_known": bool(user and user.is_authenticated), "messages": ()}
+    return render(request, "404.html", context, status=404)
 
 
 def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:

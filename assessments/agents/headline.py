@@ -273,7 +273,7 @@ def _with_scopes(tables: list[tuple[Scope, Table]]) -> Table:
         columns=["scope", *first.columns],
         units=["", *first.units],
         rows=[[scope.label, *row] for scope, table in tables for row in table.rows],
-        source=". ".join(dict.fromkeys(table.source for _, table in tables)),
+        source="; ".join(dict.fromkeys(table.source for _, table in tables)),
     )
 
 

@@ -72,8 +72,8 @@ class Item:
 
 
 ORDERS: dict[str, tuple[str, Callable[[Item], Any]]] = {
-    "findings": ("Findings", lambda item: tuple(-n for n in item.severity_order)),
     "address": ("Resource", lambda item: ""),
+    "findings": ("Findings", lambda item: tuple(-n for n in item.severity_order)),
     "type": ("Type", lambda item: item.type),
     "cost": ("USD a month", lambda item: -(item.cost if item.cost is not None else -1)),
     "availability": (

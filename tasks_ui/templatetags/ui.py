@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.conf import settings
+from django.template.defaultfilters import floatformat
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -296,6 +297,14 @@ def capped(count: int) -> str:
 def grouped(count: float) -> str:
     """A number with thousands separators: ``12,345``."""
     return f"{count:,.0f}"
+
+
+@register.filter
+def signed(change: float, places: int = 0) -> str:
+    """A change with its sign, or ``±0``. ``places`` as in floatformat."""
+    amount = floatformat(abs(change), f"{places}g")
+    sign = "±" if not change else "+" if change > 0 else "\N{MINUS SIGN}"
+    return f"{sign}{amount}"
 
 
 @register.simple_tag

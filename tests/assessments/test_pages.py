@@ -485,3 +485,19 @@ def test_a_runs_page_takes_as_many_queries_for_many_findings_as_for_few(
         one.save(force_insert=True)
     with django_assert_max_num_queries(24):
         browser_of_alice.get(reverse("run", args=[run.assessment_id, 1]))
+
+
+def test_an_address_that_is_not_there_keeps_the_navigation_and_the_waiting_message(
+    alice: User,
+) -> None:
+    client = signed_in(alice)
+    run = analysed(alice)
+    client.post(
+        reverse("change_findings"),
+        {"act": "assign", "finding": [run.findings.get().pk], "assignee": "Ada"},
+    )
+    missing = client.get("/nowhere/")
+    assert missing.status_code == 404
+    assert b'aria-label="Main"' in missing.content and b"assigned to Ada" not in missing.content
+    assert b"assigned to Ada" in client.get(reverse("findings")).content
+    assert b'aria-label="Main"' not in Client().get("/nowhere/").content

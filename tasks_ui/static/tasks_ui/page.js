@@ -25,6 +25,13 @@ function unfold() {
   if (target instanceof HTMLDetailsElement) target.open = true
   if (target instanceof HTMLInputElement) target.focus()
 }
+/** Where the entries of a bar don't fit, the present one is in view. */
+function showPresent(bar) {
+  const present = bar.querySelector("[aria-current]")
+  if (!present || bar.scrollWidth <= bar.clientWidth) return
+  bar.scrollLeft = present.offsetLeft - bar.offsetLeft - (bar.clientWidth - present.offsetWidth) / 2
+}
+document.querySelectorAll(".top nav, .tabs, .seg").forEach(showPresent)
 addEventListener("hashchange", unfold)
 unfold()
 document.getElementById("errors")?.focus()
