@@ -75,7 +75,7 @@ def test_a_page_that_is_not_there_has_words_and_a_way_back(
     with django_assert_num_queries(0):  # it is also shown while the database is away
         answer = client.get("/nowhere/")
     assert answer.status_code == 404
-    assert "nothing here that you can see" in answer.content.decode()
+    assert "Nothing to see here" in answer.content.decode()
     assert 'href="/"' in answer.content.decode()
     client.cookies["theme"] = "dark"
     assert 'data-theme="dark"' in client.get("/nowhere/").content.decode()

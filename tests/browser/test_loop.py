@@ -74,9 +74,11 @@ def test_a_proven_fix_is_applied_in_a_new_version_and_the_next_run_verifies_it(
     text = page.get_by_label("Text", exact=True)
     expect(text).to_have_value(DATABASE)
     text.fill(patched(DATABASE, patch, folder=tmp_path))
+    page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("button", name="Save and analyze").click()
     expect(page).to_have_url(re.compile("/runs/2/$"))
-    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    watch(page)
+    page.set_viewport_size({"width": 1280, "height": 720})
     expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
     expect(page.locator("#head")).to_contain_text("Version 2, 2\N{NO-BREAK SPACE}files")
 
