@@ -4,8 +4,9 @@
 
 RECENT.go are pkg/providers/pricing/zz_generated.pricing_aws.go and ..._us_gov.go of
 github.com/aws/karpenter-provider-aws (Apache-2.0): AWS's price list of 2026 for us-east-1 and the
-two GovCloud regions, on-demand Linux. They take precedence, except for metal types listed there at
-the price of dedicated tenancy, 6 to 10 % above the list.
+two GovCloud regions, on-demand Linux. They take precedence. Some metal types are listed there at
+the price of dedicated tenancy, 6 to 10 % above the list: those are taken from LIST.json, or else
+get the price of the type of their size (c7i.metal-24xl that of c7i.24xlarge), marked as repaired.
 
 LIST.json is lib/data/pricing/ec2-transformed.json of github.com/lamngockhuong/aws-price (MIT):
 AWS's own price list of 2025 for ten regions, on-demand Linux.
@@ -72,10 +73,13 @@ def main() -> None:
         types = json.loads(gzip.decompress(wheel.read("moto/ec2/resources/instance_types.json.gz")))
     listed = listed_prices(json.loads(arguments.price_list.read_text()))
     recent, recent_as_of = recent_prices([each.read_text() for each in arguments.recent], listed)
+    recent, metal = with_metal_by_size(recent)
     raw = pricing["compute"]["ec2_linux"]
     repaired, marks = repaired_prices(raw, recent["us-east-1"])
     prices = beside_the_lists(repaired, listed, recent)
     marked = {region: sorted(marks[region].intersection(each)) for region, each in prices.items()}
+    for region, names in metal.items():
+        marked[region] = sorted({*marked.get(region, ()), *names})
     counts = {
         "kept": sum(len(each) for each in prices.values()) - sum(map(len, marked.values())),
         "repaired": sum(map(len, marked.values())),
@@ -182,6 +186,30 @@ def recent_prices(
 def is_dedicated(name: str, price: float, listed: float | None) -> bool:
     """Whether a metal type is listed at the price of dedicated tenancy."""
     return listed is not None and ".metal" in name and price / listed > SURCHARGE[0]
+
+
+def with_metal_by_size(
+    prices: dict[str, dict[str, float]],
+) -> tuple[dict[str, dict[str, float]], dict[str, list[str]]]:
+    """Metal types at the price of dedicated tenancy get that of the type of their size, or of the
+    largest if they name none; by region, the types that this changes."""
+    changed: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, dict[str, float]] = {}
+    for region, each in prices.items():
+        found[region] = dict(each)
+        for name, usd in each.items():
+            family, _, size = name.partition(".")
+            if not size.startswith("metal"):
+                continue
+            sized = each.get(f"{family}.{size.removeprefix('metal-')}arge")
+            largest = max(
+                (p for n, p in each.items() if re.match(rf"{family}\.\d*xlarge", n)), default=0
+            )
+            right = largest if size == "metal" else sized
+            if right and SURCHARGE[0] < usd / right < SURCHARGE[1]:
+                found[region][name] = right
+                changed[region].append(name)
+    return found, changed
 
 
 def beside_the_recent(

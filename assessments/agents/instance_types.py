@@ -42,9 +42,7 @@ def hourly_price(instance_type: str, region: str) -> float | None:
 
 def is_repaired(instance_type: str, region: str) -> bool:
     """Whether the price is not its source's own, but follows from those of its family."""
-    return _table(instance_type, region) == TABLES[-1] and instance_type in load(DATA)[
-        "repaired"
-    ].get(region, ())
+    return instance_type in load(DATA)["repaired"].get(region, ())
 
 
 def windows_fee(instance_type: str) -> float | None:
@@ -61,12 +59,12 @@ def shapes_source() -> str:
 def price_source(instance_type: str, region: str) -> str:
     place = f"{instance_type} in {region}"
     table = _table(instance_type, region)
+    mark = f", {REPAIRED}" if is_repaired(instance_type, region) else ""
     if table == TABLES[-1]:
-        mark = f", {REPAIRED}" if is_repaired(instance_type, region) else ""
         return f"{header(DATA).cite(place)}{mark}"
     fields, kind = load(DATA)["header"], table.removesuffix("_prices")
     source, day, url = (fields[f"{kind}_{key}"] for key in ("source", "as_of", "url"))
-    return f"{source}, as of {day}, {place} ({url})"
+    return f"{source}, as of {day}, {place} ({url}){mark}"
 
 
 def price_list(instance_type: str, region: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import pytest
 
 from assessments.agents.cost.price_list import LISTS, egress_usd, fact
 from assessments.agents.datasets import load
+from assessments.agents.instance_types import REPAIRED, hourly_price, is_repaired, price_source
 from tests.assessments.test_prices import assess, costs, database, declared, rows
 
 
@@ -89,6 +90,23 @@ def test_traffic_has_the_tiers_of_its_region(region: str, gigabytes: float, usd:
 
 def test_traffic_out_of_govcloud_has_no_price_as_its_free_part_differs() -> None:
     assert egress_usd(1_000, "us-gov-west-1") is None
+
+
+@pytest.mark.parametrize(
+    ("metal", "sized", "region"),
+    [
+        ("c7i.metal-24xl", "c7i.24xlarge", "us-east-1"),
+        ("r7iz.metal-16xl", "r7iz.16xlarge", "us-east-1"),
+        ("m6g.metal", "m6g.16xlarge", "us-gov-west-1"),
+    ],
+)
+def test_a_metal_type_listed_with_dedicated_tenancy_costs_what_its_size_costs(
+    metal: str, sized: str, region: str
+) -> None:
+    """The list has 4.7124 for c7i.metal-24xl, 10 % more than for c7i.24xlarge; coroot has 4.284."""
+    assert hourly_price(metal, region) == hourly_price(sized, region)
+    assert is_repaired(metal, region) and not is_repaired(sized, region)
+    assert REPAIRED in price_source(metal, region)
 
 
 def test_no_price_is_in_two_lists() -> None:
