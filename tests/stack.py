@@ -18,7 +18,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,8 @@ class Process:
 
 
 class Stack:
-    """web, worker1..n, priority and reconciler, each startable and killable; the web's ``url``."""
+    """web, worker1..n, priority and reconciler, each startable and killable; the web's ``url``.
+    With ``only``, no more than those of them: a start takes more than a second of a core."""
 
     def __init__(
         self,
@@ -127,6 +128,7 @@ class Stack:
         database: str,
         workers: int = 2,
         concurrency: int = 1,
+        only: Collection[str] = (),
     ) -> None:
         self.servers = servers
         self.port = free_port()
@@ -144,7 +146,7 @@ class Stack:
         self.processes = {
             name: Process(name, command, env=env, log_path=folder / f"{name}.log")
             for name, command in supervisor.process_commands(options).items()
-            if name != "beat"  # only housekeeping
+            if name != "beat" and (not only or name in only)  # beat is only housekeeping
         }
         self.env = env
 
@@ -204,9 +206,11 @@ class Stack:
             return False
 
     def _is_ready(self) -> bool:
-        consuming = all(" ready." in p.log() for p in (*self.workers, self["priority"]))
-        if not consuming:
+        consumers = (p for p in self.processes.values() if "worker" in p.command)
+        if not all(" ready." in consumer.log() for consumer in consumers):
             return False
+        if "web" not in self.processes:
+            return True
         try:
             return httpx.get(f"{self.url}/health/live", timeout=2).status_code == 200
         except httpx.HTTPError:
@@ -321,11 +325,14 @@ def _let_work_end(stack: Stack) -> None:
     )
 
 
-def new_stack(servers: Servers, folder: Path, *, workers: int = 2) -> Stack:
+def new_stack(
+    servers: Servers, folder: Path, *, workers: int = 2, only: Collection[str] = ()
+) -> Stack:
     """Processes on the test database, not started."""
     from django.db import connection
 
-    return Stack(servers, folder, database=connection.settings_dict["NAME"], workers=workers)
+    database = connection.settings_dict["NAME"]
+    return Stack(servers, folder, database=database, workers=workers, only=only)
 
 
 def empty_the_broker(servers: Servers) -> None:

@@ -39,11 +39,17 @@ def lines(log: str) -> list[dict[str, Any]]:
 def test_the_click_the_worker_and_the_push_share_a_trace(
     alone: None, alice: User, servers: Any, tmp_path: Path
 ) -> None:
-    from assessments.services import create_sample
+    from assessments.requirements import Requirements
+    from assessments.services import create_assessment
 
-    assessment = create_sample(owner=alice)
+    assessment = create_assessment(
+        owner=alice,
+        name="image",
+        requirements=Requirements(),
+        uploads=[("Dockerfile", b"FROM alpine:3.20\n")],
+    )
     _, key = ApiToken.issue(owner=alice, name="test")
-    stack = new_stack(servers, tmp_path / "stack", workers=1)
+    stack = new_stack(servers, tmp_path / "stack", only={"web", "worker1"})
     for process in stack.processes.values():
         process.env |= {"LOG_FORMAT": "json"}
     try:
@@ -71,7 +77,7 @@ def test_the_click_the_worker_and_the_push_share_a_trace(
     assert push["task_id"] == str(task_id) and push["user_id"] == str(alice.pk)
     attempts = [
         line
-        for process in (*stack.workers, stack["priority"])
+        for process in stack.workers
         for line in lines(process.log())
         if line["message"].startswith("Attempt") and line["trace_id"] == trace
     ]

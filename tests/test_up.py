@@ -125,7 +125,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def shared_up() -> Iterator[Up]:
-    """One for the tests that only look at it, and finally for the one that ends it."""
+    """One for the tests that only look at it, and finally for the one that kills it."""
     with tempfile.TemporaryDirectory(prefix="infra-mind-up-") as folder:
         up = Up(Path(folder) / "home", free_port())
         yield up
@@ -175,15 +175,14 @@ def test_a_second_up_says_that_one_is_running(shared_up: Up) -> None:
     assert httpx.get(f"{up.url}health/ready").status_code == 200
 
 
-def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None:
+def test_up_says_where_it_is_and_whom_it_lets_in(shared_up: Up) -> None:
     up = shared_up.wait_until_ready()
     told = up.log()
     assert up.url in told
     assert re.search(r"Sandbox +(isolated|confined)", told)
     assert f"{supervisor.DEMO_USERNAME} / {supervisor.DEMO_PASSWORD}" in told
     assert httpx.get(up.url, follow_redirects=True).status_code == 200
-    family = up.family()
-    commands = "\n".join(" ".join(p.cmdline()) for p in family)
+    commands = "\n".join(" ".join(p.cmdline()) for p in up.family())
     for process in (
         "daphne",
         "worker1@%h",
@@ -198,42 +197,41 @@ def test_up_says_where_it_is_and_ctrl_c_leaves_no_process(shared_up: Up) -> None
     assert "[queues]" not in told  # nor its banner
     kept = (up.home / "logs" / "infra-mind.log").read_text()
     assert re.search(r"worker1 +\| .* ready\.", kept)
-    up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(40) == 0
-    assert living(family) == []
 
 
-def test_up_for_others_starts_again_what_dies_and_outlives_a_kill_of_its_own(home: Path) -> None:
-    """An account on the first start, whose password is shown once; the data stays."""
-    port = free_port()
-    first = Up(home, port, HOST="0.0.0.0")  # noqa: S104
-    try:
-        log = first.wait_until_ready().log()
-        password = re.search(r"Sign in as admin with the password (\S{16})\n", log)
-        assert password and log.count(password[1]) == 1
-        assert supervisor.DEMO_PASSWORD not in log
-        assert f"ready:  http://127.0.0.1:{port}/" in log
-        other = next(name for name in hosts.own_names() if name not in {"localhost", "127.0.0.1"})
-        page = httpx.get(f"{first.url}sign-in/", headers={"Host": f"{other}:{port}"})
-        assert page.status_code == 200
-        assert "infra-mind-demo" not in page.text and "Sign up" not in page.text
-        (home.parent / "Dockerfile").write_text("FROM alpine:3.20\nUSER nobody\n")
-        assert first.analyze(home.parent / "Dockerfile").returncode in {0, 1, 2}
-        restarts_what_dies(first)
-        family = first.family()
-        first.process.kill()
-        first.process.wait()
-    finally:
-        first.end()
+def test_up_starts_again_what_dies_and_after_a_kill_of_its_own_lets_others_in(
+    shared_up: Up,
+) -> None:
+    """The second start ends what the first has left, finds its data, and gives the account, whose
+    password everyone knew, another one, shown once. Ctrl-C leaves no process."""
+    first = shared_up.wait_until_ready()
+    home = first.home
+    (home.parent / "Dockerfile").write_text("FROM alpine:3.20\nUSER nobody\n")
+    assert first.analyze(home.parent / "Dockerfile").returncode in {0, 1, 2}
+    restarts_what_dies(first)
+    left = first.family()
+    first.process.kill()
+    first.process.wait()
     port = free_port()
     second = Up(home, port, HOST="::")
     try:
         log = second.wait_until_ready().log()
-        assert living(family) == []
-        assert "with the password" not in log
+        assert living(left) == []
+        name = supervisor.DEMO_USERNAME
+        password = re.search(rf"Sign in as {name} with the password (\S{{16}})\n", log)
+        assert password and log.count(password[1]) == 1
+        assert supervisor.DEMO_PASSWORD not in log
         assert f"ready:  http://[::1]:{port}/" in log
         assert httpx.get(f"http://[::1]:{port}/health/ready").status_code == 200
-        assert names_of_users(second) == ["admin"]
+        other = next(name for name in hosts.own_names() if name not in {"localhost", "127.0.0.1"})
+        page = httpx.get(f"http://[::1]:{port}/sign-in/", headers={"Host": f"{other}:{port}"})
+        assert page.status_code == 200
+        assert "infra-mind-demo" not in page.text and "Sign up" not in page.text
+        assert names_of_users(second) == [name]
+        family = second.family()
+        second.process.send_signal(signal.SIGINT)
+        assert second.process.wait(40) == 0
+        assert living(family) == []
     finally:
         second.end()
 

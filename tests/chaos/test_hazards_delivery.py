@@ -83,6 +83,15 @@ def test_a_retry_that_falls_due_after_the_workers_were_killed_runs_once(
     assert_consistent(run)
 
 
+def test_a_killed_worker_is_found_and_its_run_goes_on(harmed: Stack, queue_probe: Queue) -> None:
+    run = queue_probe(duration_s=5)
+    started(run)
+    worker_of(harmed, run).kill()
+    run = ended(run, timeout_s=90)
+    assert (run.state, run.attempt) == (State.SUCCESS, 2)
+    assert_consistent(run)
+
+
 def test_a_task_that_kills_its_worker_fails_after_its_attempts_and_the_workers_are_well(
     harmed: Stack, queue_probe: Queue
 ) -> None:

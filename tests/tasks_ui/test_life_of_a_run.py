@@ -115,16 +115,6 @@ def test_cancelling_a_parent_ends_its_children_first(
     assert events_of(run)[-1] == "task.revoked"
 
 
-def test_a_killed_worker_is_found_and_its_run_goes_on(stack: Stack, queue_probe: Queue) -> None:
-    run = queue_probe(duration_s=5)
-    wait_until(lambda: Start.objects.filter(run_id=run.pk).exists(), timeout_s=30, what="the start")
-    name = Start.objects.get(run_id=run.pk).worker.split("@")[0]
-    stack[name].kill()
-    run = ended(run, timeout_s=90)
-    assert (run.state, run.attempt) == (State.SUCCESS, 2)
-    assert Effect.objects.filter(run_id=run.pk).count() == 1
-
-
 def test_a_stubborn_run_is_ended_by_force_after_its_grace(
     shared_stack: Stack, queue_probe: Queue
 ) -> None:

@@ -1,20 +1,20 @@
 """Sockets while Valkey or PostgreSQL is away, and clients that do not read. Each test has its own
-processes."""
+web process, and no other."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tasks_ui.models import TaskEvent, TaskRun
-from tasks_ui.runs import queues
 from tasks_ui.runs.transitions import emit
-from tests.stack import Stack
+from tests.servers import Servers
+from tests.stack import Stack, new_stack
 from tests.tasks_ui.sockets import greeted
 from tests.tasks_ui.test_socket import all_seqs, key_of
 
@@ -25,41 +25,49 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def web(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
+    stack = new_stack(servers, tmp_path / "stack", only={"web"})
+    try:
+        yield stack.start()
+    finally:
+        stack.stop()
+
+
 def test_sockets_outlive_valkey_and_postgresql(
-    stack: Stack, queue_probe: Callable[..., TaskRun], alice: User
+    web: Stack, queue_probe: Callable[..., TaskRun], alice: User
 ) -> None:
     from django.db import connection
 
     token = key_of(alice)
-    queues.pause("default", by=alice)  # a run that isn't final, and which nothing else changes
-    run = queue_probe()
-    with greeted(stack, token=token) as socket:
+    run = queue_probe()  # without a worker it isn't final, and nothing else changes it
+    with greeted(web, token=token) as socket:
         socket.subscribe(run.pk)
         socket.hear_until("event", event="task.queued")
-        stack.servers.valkey.stop()
+        web.servers.valkey.stop()
         emit(run, "probe.noted", {"n": 1}, attempt=None)
         begun = time.monotonic()
         assert socket.hear_until("event", timeout_s=10)["data"] == {"n": 1}
         assert time.monotonic() - begun < 3
-        with greeted(stack, token=token) as late:  # a socket can be opened in the meantime
+        with greeted(web, token=token) as late:  # a socket can be opened in the meantime
             late.subscribe(run.pk)
             late.hear_until("caught_up", timeout_s=5)
             assert late.seqs(run.pk) == all_seqs(run.pk)
-        stack.servers.valkey.start()
+        web.servers.valkey.start()
         connection.close()
-        stack.servers.postgres.stop()
+        web.servers.postgres.stop()
         socket.say(type="ping")
         assert socket.hear()["type"] == "pong"
         socket.subscribe(run.pk)
         assert socket.hear(timeout_s=20)["code"] == "temporarily_unavailable"
-        stack.servers.postgres.start()
+        web.servers.postgres.start()
         emit(run, "probe.noted", {"n": 2}, attempt=None)
         socket.hear_until("event", timeout_s=15)
         assert socket.seqs(run.pk) == all_seqs(run.pk)
 
 
 def test_a_client_that_never_reads_is_dropped_and_harms_nobody(
-    stack: Stack, queue_probe: Callable[..., TaskRun], alice: User
+    web: Stack, queue_probe: Callable[..., TaskRun], alice: User
 ) -> None:
     token = key_of(alice)
     run = queue_probe()
@@ -68,10 +76,9 @@ def test_a_client_that_never_reads_is_dropped_and_harms_nobody(
         for seq in range(10_001, 12_001)
     )
     TaskRun.objects.filter(pk=run.pk).update(last_seq=12_000)  # 40 MB of events
-    web = psutil.Process(stack["web"].pid)
-    web = web.children()[0] if web.children() else web
-    before = web.memory_info().rss
-    with greeted(stack, token=token) as deaf, greeted(stack, token=token) as other:
+    process = web["web"].family()[-1]
+    before = process.memory_info().rss
+    with greeted(web, token=token) as deaf, greeted(web, token=token) as other:
         deaf.subscribe(
             run.pk
         )  # and reads nothing: after a few frames its library stops reading, too
@@ -79,7 +86,7 @@ def test_a_client_that_never_reads_is_dropped_and_harms_nobody(
             other.say(type="ping")
             assert other.hear(timeout_s=2)["type"] == "pong"
             time.sleep(0.5)
-        assert web.memory_info().rss - before < 30e6
+        assert process.memory_info().rss - before < 30e6
         with pytest.raises(ConnectionClosed):
             for _ in range(100_000):
                 deaf.connection.recv(timeout=5)

@@ -18,7 +18,7 @@ Queue = Callable[..., TaskRun]
 
 @pytest.fixture
 def one_worker(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
-    stack = new_stack(servers, tmp_path / "stack", workers=1)
+    stack = new_stack(servers, tmp_path / "stack", only={"worker1"})
     for process in stack.processes.values():
         process.env = {**process.env, "WORKER_MEMORY_MB": "250"}
     try:
