@@ -41,7 +41,10 @@ from assessments.scan.hcl_counts import edited  # noqa: E402
 from assessments.scan.installed import FOLDER, is_installed, kept  # noqa: E402
 from assessments.scan.intake import InputFile  # noqa: E402
 from assessments.scan.merge import ScanResult, merge  # noqa: E402
+from assessments.scan.programs import overlay_programs  # noqa: E402
 from assessments.scan.sandbox import Sandbox, ScanError  # noqa: E402
+from assessments.scan.scanner.overlay import arguments  # noqa: E402
+from assessments.scan.scope_kinds.kustomize import Overlay  # noqa: E402
 from assessments.scan.scope_kinds.unit import Unit  # noqa: E402
 from assessments.scan.scopes import units_of  # noqa: E402
 from assessments.scan.shards import shards_of  # noqa: E402
@@ -142,6 +145,8 @@ def compare(directory: Path) -> Comparison:
     for unit in units:
         if unit.chart:
             found.add(unit.scope.key, *_of_chart(unit, contents, scan))
+        elif unit.overlay:
+            found.add(unit.scope.key, *_of_overlay(unit, contents, scan, classified))
         elif framework := FRAMEWORKS.get(unit.scope.kind):
             theirs = {
                 each
@@ -264,6 +269,35 @@ def _of_chart(
     theirs = {each for part in (rendered, plain) for each in _command_line(part, "kubernetes")}
     ours = _ours(scan, "kubernetes", unit.scope.key)
     return _without_lines(theirs), _without_lines(ours)
+
+
+def _of_overlay(
+    unit: Unit,
+    contents: dict[str, InputFile],
+    scan: ScanResult,
+    classified: Iterable[Classified],
+) -> tuple[set[Result], set[Result]]:
+    """Checkov's results for what Kustomize builds, or else for the manifests that the overlay
+    lists, and ours, both without lines and files."""
+    programs = overlay_programs()
+    with tempfile.TemporaryDirectory(prefix="im-compare-") as folder:
+        for path in unit.overlay:
+            place = Path(folder, path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(contents[path].content)
+        argv = arguments(programs[0], str(Path(folder, unit.root))) if programs else ["false"]
+        done = subprocess.run(argv, capture_output=True, check=False)  # noqa: S603
+    made = [InputFile.of("built.yaml", done.stdout)]
+    if done.returncode:
+        items = {item.file.path: item for item in classified if item.file.path in unit.overlay}
+        made = [contents[path] for path in Overlay.of(unit.scope.key, unit.root, items).manifests]
+    theirs = set(_command_line(made, "kubernetes")) if any(each.size for each in made) else set()
+    ours = _ours(scan, "kubernetes", unit.scope.key)
+    return _without_files(theirs), _without_files(ours)
+
+
+def _without_files(results: Iterable[Result]) -> set[Result]:
+    return {(rule, name, "", 0, 0, outcome) for rule, name, _, _, _, outcome in results}
 
 
 def _without_lines(results: Iterable[Result]) -> set[Result]:

@@ -82,6 +82,16 @@ def read_yaml(text: str) -> list[Document]:
         raise DocumentError(f"This YAML can't be read: {type(e).__name__}.") from e
 
 
+def nodes_of(text: str) -> list[yaml.Node]:
+    """The documents of a YAML file as nodes, which know their lines. Raises DocumentError, as
+    ``read_yaml``."""
+    try:
+        _check_budget(text)
+        return list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise DocumentError(f"This YAML can't be read: {type(error).__name__}.") from error
+
+
 def read_json(text: str) -> Any:
     """A JSON value; raises DocumentError with the line."""
     try:
@@ -130,7 +140,7 @@ def _documents(loader: _Loader) -> Iterator[Document]:
         node = loader.get_node()
         assert node is not None  # noqa: S101
         lines = dict(_key_lines(node, prefix=(), depth=4))
-        start, end = _span(node)
+        start, end = span_of(node)
         value = _json_types(loader.construct_document(node))
         if value is not None:
             yield Document(value=value, line_start=start, line_end=end, lines=lines)
@@ -144,17 +154,17 @@ def _key_lines(
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode):
             path = (*prefix, str(key.value))
-            yield path, (key.start_mark.line + 1, max(key.start_mark.line + 1, _span(value)[1]))
+            yield path, (key.start_mark.line + 1, max(key.start_mark.line + 1, span_of(value)[1]))
             yield from _key_lines(value, prefix=path, depth=depth - 1)
 
 
-def _span(node: yaml.Node) -> tuple[int, int]:
+def span_of(node: yaml.Node) -> tuple[int, int]:
     """1-based first and last line. A block collection's own end mark is at the start of what
     follows it, so its last line is that of its last item."""
     start, end = node.start_mark, node.end_mark
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
-        return start.line + 1, _span(last[1] if isinstance(last, tuple) else last)[1]
+        return start.line + 1, span_of(last[1] if isinstance(last, tuple) else last)[1]
     ends_before = end.column == 0 and end.line > start.line
     return start.line + 1, end.line if ends_before else end.line + 1
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from assessments.scan.intake import InputFile
 from assessments.scan.own_rules import RuleText
+from assessments.scan.programs import overlay_programs
 
 SCANNER = Path(__file__).parent / "scanner"
 JOB_UID_FIRST, JOB_UID_COUNT = 64_100, 1_000
@@ -355,12 +356,13 @@ def clean_environment(*, home: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def visible_paths(scanner_python: Path) -> list[str]:
-    """What an engine may see besides its job: both environments, their interpreters, and the
-    scanner's own code."""
+    """What an engine may see besides its job: both environments, their interpreters, the scanner's
+    own code, and the program that builds overlays."""
     paths = {str(SCANNER), sys.prefix, sys.base_prefix}
     environment = scanner_python.absolute().parent.parent
     paths.add(str(environment))
     paths.add(str(scanner_python.resolve().parent.parent))
+    paths.update(file for _, file in overlay_programs())
     return sorted(path for path in paths if path not in {"/", "/usr"})
 
 

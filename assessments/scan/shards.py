@@ -31,6 +31,7 @@ MS_PER_UNIT = {
     "checkov/arm": 10,
     "checkov/bicep": 20,
     "checkov/helm": 30,
+    "checkov/kustomize": 30,
     "secrets": 4,
     "tfparse": 3,
     "compose-lint": 8,
@@ -53,8 +54,9 @@ MAX_SHARD_MS = 2_500
 
 class ShardScope(Message, frozen=True, kw_only=True, omit_defaults=True):
     """A scope's part in a shard. ``paths`` are those of its files that the engine sees. ``root`` is
-    the folder of a Terraform root or a chart (``.`` for the top) and ``var_files`` are a root's
-    variable files; ``parameters`` is a stack's parameter file, ``values`` a chart's values file."""
+    the folder of a Terraform root, a chart or an overlay (``.`` for the top) and ``var_files`` are
+    a root's variable files; ``parameters`` is a stack's parameter file, ``values`` a chart's values
+    file."""
 
     key: str
     paths: list[str]
@@ -99,12 +101,15 @@ PER_SCOPE = {
     "checkov/arm",
     "checkov/bicep",
     "checkov/helm",
+    "checkov/kustomize",
     "kubernetes-validate",
     "tfparse",
     "resources",
 }
 
 
+RENDERED = ("helm", "kustomize")
+"""Programs whose output Checkov is given instead of the files themselves."""
 NOT_READ = {ScopeKind.REPOSITORY, ScopeKind.ARM, ScopeKind.BICEP}
 """Scopes whose resources our own readers don't read. Checkov, which parses Azure's templates,
 supplies theirs."""
@@ -146,9 +151,10 @@ def _per_scope(units: Sequence[Unit], known: Mapping[str, Classified]) -> Iterat
             parts = [part for part in parts if part not in large]
         for group in _packed_parts(parts, key):
             yield _shard(engine, group, framework=framework)
-    rendered = [_chart(unit, known) for unit in units if unit.chart]
-    for group in _packed_parts(rendered, "checkov/helm"):
-        yield _shard("checkov", group, framework="helm")
+    for framework in RENDERED:
+        rendered = [part for unit in units if (part := _rendered(unit, framework, known)).paths]
+        for group in _packed_parts(rendered, f"checkov/{framework}"):
+            yield _shard("checkov", group, framework=framework)
     readable = [
         part
         for unit in units
@@ -171,13 +177,14 @@ def _part(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
     )
 
 
-def _chart(unit: Unit, known: Mapping[str, Classified]) -> ShardScope:
+def _rendered(unit: Unit, framework: str, known: Mapping[str, Classified]) -> ShardScope:
+    paths = unit.chart if framework == "helm" else unit.overlay
     return ShardScope(
         key=unit.scope.key,
-        paths=list(unit.chart),
+        paths=list(paths),
         root=unit.root or ".",
         values=unit.values,
-        units=sum(known[path].units for path in unit.chart),
+        units=sum(known[path].units for path in paths),
     )
 
 
@@ -310,6 +317,7 @@ WORDS = {
     "circleci_pipelines": "CircleCI",
     "arm": "ARM",
     "helm": "Helm chart",
+    "kustomize": "Kustomize overlay",
     "terraform_plan": "Terraform plan",
     "tfparse": "Terraform values",
     "cfn-lint": "cfn-lint",

@@ -14,6 +14,7 @@ from assessments.scan.intake import InputFile
 from assessments.scan.redact import Redactor
 from assessments.scan.sandbox import EngineCrashed, Register, Sandbox
 from assessments.scan.secrets.texts import is_searched
+from assessments.scan.shards import RENDERED
 from assessments.scan.terragrunt import read_terragrunt
 from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Resource, ShardOutput
 
@@ -91,8 +92,9 @@ def run_shard(
 
 
 def _is_seen(item: Classified, shard: Shard) -> bool:
-    """A template is for Helm only, which needs all files of its chart."""
-    return item.scannable or shard.framework == "helm"
+    """A template is for Helm only, which needs all files of its chart, as Kustomize needs all that
+    an overlay names."""
+    return item.scannable or shard.framework in RENDERED
 
 
 def _as_seen(item: Classified) -> Classified:

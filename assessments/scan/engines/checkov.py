@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check, own_rules_of
 from assessments.scan.engines.helm import helm_output
+from assessments.scan.engines.kustomize import kustomize_output, overlay_part
 from assessments.scan.engines.one_run import (
     MAX_CHECKS,
     EngineRun,
@@ -19,6 +20,7 @@ from assessments.scan.engines.one_run import (
 from assessments.scan.engines.stack import parameters_of
 from assessments.scan.engines.terraform_root import followed, has_installed, installed_calls
 from assessments.scan.sandbox import EngineCrashed
+from assessments.scan.shards import RENDERED
 from assessments.scan.types import (
     CoverageStatus,
     FileCoverage,
@@ -59,6 +61,8 @@ def checkov(run: EngineRun) -> ShardOutput:
 def _answered(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> ShardOutput:
     if run.shard.framework == "helm":
         return helm_output(run, answer, scope)
+    if run.shard.framework == "kustomize":
+        return kustomize_output(run, answer, scope)
     return _output(run, answer, paths=scope.paths, scope=scope.key)
 
 
@@ -72,19 +76,21 @@ def _part(run: EngineRun, scope: ShardScope) -> dict[str, Any]:
         "parameters": given,
         "values": scope.values,
         "installed": installed_calls(followed(run, scope)) if has_installed(run, scope) else [],
+        **(overlay_part(run, scope) if run.shard.framework == "kustomize" else {}),
     }
 
 
 def _crashed(run: EngineRun, scope: ShardScope, error: EngineCrashed) -> ShardOutput:
     """The scope is halved until the file that crashes the engine is alone. The files of a Terraform
-    root need each other, as do those of a chart: there the whole scope is the gap."""
-    is_whole = run.shard.framework in {"terraform", "helm"}
+    root need each other, as do those of a chart or overlay: there the whole scope is the gap."""
+    is_rendered = run.shard.framework in RENDERED
+    is_whole = is_rendered or run.shard.framework == "terraform"
     if len(scope.paths) == 1 or is_whole or not error.is_of_a_file:
         reason = f"Checkov could not read it: {error}"
         gaps = [
             gap
             for gap in unread(run, reason, scope=scope)
-            if gap.kind is not FileKind.UNKNOWN or run.shard.framework != "helm"
+            if gap.kind is not FileKind.UNKNOWN or not is_rendered
         ]
         return ShardOutput(engine="checkov", engine_version="", coverage=gaps)
     half = len(scope.paths) // 2

@@ -3,34 +3,15 @@ with the lines of their templates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assessments.scan.documents import DocumentError, read_yaml
-from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check, own_rules_of
-from assessments.scan.engines.kubernetes_validate import problem_check
-from assessments.scan.engines.one_run import (
-    MAX_CHECKS,
-    EngineRun,
-    code_lines,
-    lines_of,
-    one_line,
-)
-from assessments.scan.focus import window
-from assessments.scan.readers import kubernetes_resources
-from assessments.scan.redact import MASK
+from assessments.scan.engines.manifests import Place, gap, manifest_output
+from assessments.scan.engines.one_run import EngineRun, lines_of, one_line
 from assessments.scan.rendered import Origin
 from assessments.scan.scope_kinds.helm import is_template
-from assessments.scan.types import (
-    CheckResult,
-    CoverageStatus,
-    FileCoverage,
-    FileKind,
-    Outcome,
-    Resource,
-    ShardOutput,
-)
+from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, ShardOutput
 
 if TYPE_CHECKING:
     from assessments.scan.shards import ShardScope
@@ -44,9 +25,13 @@ _LACKING = (
 
 @dataclass(frozen=True)
 class _Template:
-    lines: list[str]
+    path: str
     rendered: list[str]
     origin: Origin
+
+    def place(self, start: int, end: int, focus: int | None) -> Place:
+        line = self.origin.line(focus) if focus else None
+        return Place(self.path, *self.origin.span(start, end), line)
 
 
 def helm_output(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> ShardOutput:
@@ -54,94 +39,22 @@ def helm_output(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> Sh
     from which a manifest was rendered, or the range within it that produced them."""
     texts = {str(path): str(text) for path, text in answer["rendered"].items()}
     known = {path: text for path, text in texts.items() if path in scope.paths}
-    templates = _templates(run, known)
-    records = [each for each in answer["records"] if each["file"] in known]
-    unread = dict(_unread(run, scope, answer))
-    resources = list(_resources(known, templates, scope.key, unread))
-    own = {each.rule: each for each in own_rules_of(run, answer)}
-    return ShardOutput(
-        engine="checkov",
-        engine_version=str(answer["version"]),
-        checks=[
-            *(
-                as_own(_check(record, templates[record["file"]], scope.key), own)
-                for record in records[:MAX_CHECKS]
-                if record["outcome"] in OUTCOMES
-            ),
-            *(
-                _placed_check(
-                    problem_check(each, []), templates[each["file"]], scope.key, focus=each["focus"]
-                )
-                for each in answer.get("problems", ())
-                if each["file"] in templates
-            ),
-        ],
-        own_rules=list(own.values()),
-        resources=resources,
-        coverage=[*unread.values(), *_packaged(texts.keys() - known.keys(), scope)],
+    lines = lines_of(run, known)
+    output = manifest_output(
+        run,
+        answer,
+        scope,
+        texts=known,
+        origins={path: _template(path, text, lines[path]) for path, text in known.items()},
+        unread=dict(_unread(run, scope, answer)),
     )
+    packaged = _packaged(texts.keys() - known.keys(), scope)
+    return output.replace(coverage=[*output.coverage, *packaged])
 
 
-def _templates(run: EngineRun, texts: Mapping[str, str]) -> dict[str, _Template]:
-    lines = lines_of(run, texts)
-    return {
-        path: _Template(
-            lines[path],
-            text.splitlines(),
-            Origin(template=lines[path], rendered=text.splitlines()),
-        )
-        for path, text in texts.items()
-    }
-
-
-def _check(record: dict[str, Any], template: _Template, scope: str) -> CheckResult:
-    check = checkov_check(record, "kubernetes", template.rendered)
-    return _placed_check(check, template, scope, focus=check.focus)
-
-
-def _placed_check(
-    check: CheckResult, template: _Template, scope: str, *, focus: int | None
-) -> CheckResult:
-    start, end = template.origin.span(check.line_start, check.line_end)
-    told = check.replace(scope=scope, line_start=start, line_end=end)
-    if check.outcome is not Outcome.FAILED:
-        return told
-    line = template.origin.line(focus) if focus else None
-    shown = window(code_lines(template.lines, start, end), line or start)
-    return told.replace(focus=line, evidence=shown)
-
-
-def _resources(
-    texts: Mapping[str, str],
-    templates: Mapping[str, _Template],
-    scope: str,
-    unread: dict[str, FileCoverage],
-) -> Iterator[Resource]:
-    for path, text in texts.items():
-        try:
-            documents = read_yaml(text)
-        except DocumentError as error:
-            reason = f"What Helm makes of it can't be read: {error.message}"
-            unread[path] = _gap(scope, path, CoverageStatus.FAILED, reason)
-            continue
-        for document in documents:
-            if isinstance(document.value, dict):
-                for each in kubernetes_resources(document, path):
-                    yield _placed(each, templates[path]).replace(scope=scope)
-
-
-def _placed(resource: Resource, template: _Template) -> Resource:
-    start, end = template.origin.span(resource.line_start, resource.line_end)
-    attributes = resource.attributes
-    if resource.type == "Secret":
-        # Values may have been transformed on the way here, so none is treated as known.
-        attributes = {
-            key: {name: MASK for name in value}
-            if key in {"data", "stringData"} and isinstance(value, dict)
-            else value
-            for key, value in attributes.items()
-        }
-    return resource.replace(line_start=start, line_end=end, attributes=attributes)
+def _template(path: str, text: str, lines: list[str]) -> _Template:
+    rendered = text.splitlines()
+    return _Template(path, rendered, Origin(template=lines, rendered=rendered))
 
 
 def _unread(
@@ -155,16 +68,16 @@ def _unread(
         if path not in scope.paths or not (path == chart or is_template(path, scope.root)):
             continue
         if answer.get("lacking"):
-            yield path, _gap(scope.key, path, CoverageStatus.NOT_ASSESSED, _LACKING)
+            yield path, gap(scope.key, path, CoverageStatus.NOT_ASSESSED, _LACKING)
         elif failed and path == chart:
             reason = f"Helm could not render the chart: {failed}"
-            yield path, _gap(scope.key, path, CoverageStatus.FAILED, reason)
+            yield path, gap(scope.key, path, CoverageStatus.FAILED, reason)
         elif failed and item.kind is FileKind.KUBERNETES:
             reason = f"Its chart could not be rendered; see {chart}."
-            yield path, _gap(scope.key, path, CoverageStatus.NOT_ASSESSED, reason)
+            yield path, gap(scope.key, path, CoverageStatus.NOT_ASSESSED, reason)
         elif path in missed:
             reason = "Checkov could not read what Helm makes of it."
-            yield path, _gap(scope.key, path, CoverageStatus.PARTLY_READ, reason)
+            yield path, gap(scope.key, path, CoverageStatus.PARTLY_READ, reason)
 
 
 def _packaged(places: set[str], scope: ShardScope) -> Iterator[FileCoverage]:
@@ -175,10 +88,4 @@ def _packaged(places: set[str], scope: ShardScope) -> Iterator[FileCoverage]:
             f"{len(places)} manifests that packaged dependencies make are not assessed. Unpack the"
             " archives in charts/."
         )
-        yield _gap(scope.key, chart, CoverageStatus.PARTLY_READ, reason)
-
-
-def _gap(scope: str, path: str, status: CoverageStatus, reason: str) -> FileCoverage:
-    return FileCoverage(
-        scope=scope, path=path, kind=FileKind.KUBERNETES, status=status, reason=reason
-    )
+        yield gap(scope.key, chart, CoverageStatus.PARTLY_READ, reason)

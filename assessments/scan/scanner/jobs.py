@@ -23,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import overlay
 
 OFFLINE = {
     "CHECKOV_PARALLELIZATION_TYPE": "none",
@@ -53,6 +54,7 @@ CHECKOV_RUNNERS = {
     "arm": "checkov.arm.runner",
     "bicep": "checkov.bicep.runner",
     "helm": "checkov.kubernetes.runner",
+    "kustomize": "checkov.kubernetes.runner",
 }
 GRAPHS = (
     "terraform",
@@ -108,9 +110,13 @@ def run(job: dict[str, Any], emit: Emit) -> None:
 
 
 def _changes_files(job: dict[str, Any], part: dict[str, Any]) -> bool:
-    """Files that tfparse can't parse are removed, and a named variable file is renamed; the upload
-    itself may be read-only."""
-    return job["engine"] == "tfparse" or bool(part.get("named_vars"))
+    """Files that tfparse can't parse are removed, a named variable file is renamed, and Kustomize
+    is asked for origins; the upload itself may be read-only."""
+    return (
+        job["engine"] == "tfparse"
+        or job.get("framework") == "kustomize"
+        or bool(part.get("named_vars"))
+    )
 
 
 def _run_alone(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
@@ -130,7 +136,7 @@ def _run_alone(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
 
 def _run_part(job: dict[str, Any], part: dict[str, Any], emit: Emit) -> None:
     engine = {
-        "checkov": _helm if job.get("framework") == "helm" else _checkov,
+        "checkov": {"helm": _helm, "kustomize": _kustomize}.get(job.get("framework", ""), _checkov),
         "tfparse": _tfparse,
         "cfn-lint": _cfn_lint,
         "secrets": _secrets,
@@ -162,7 +168,8 @@ def _import_checkov(framework: str) -> None:
     from checkov.common.checks_infra.registry import get_graph_checks_registry
 
     importlib.import_module(CHECKOV_RUNNERS[framework])
-    get_graph_checks_registry("kubernetes" if framework == "helm" else framework).load_checks()
+    rendered = framework in {"helm", "kustomize"}
+    get_graph_checks_registry("kubernetes" if rendered else framework).load_checks()
 
 
 def _shifted(emit: Emit, *, part: int, done: int, units: int, total: int) -> Emit:
@@ -266,8 +273,36 @@ def _helm(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         return {**nothing, "lacking": True}
     except Exception as error:
         return {**nothing, "failed": str(error)[:2_000] or type(error).__name__}
+    return _checked(rendered, job, emit)
+
+
+def _kustomize(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """An overlay as Kustomize builds it, and Checkov's results on that. ``built`` is false if it
+    could not, or is not installed here (then ``failed`` is empty): then ``rendered`` are the
+    manifests that the overlay lists, as they are."""
+    built, failed = False, ""
+    rendered: dict[str, str] = {}
+    if job["programs"]:
+        try:
+            rendered = overlay.build(
+                job["programs"][0], root=job["root"], kustomization=job["kustomization"]
+            )
+            built = True
+        except (OSError, ValueError) as error:
+            failed = str(error)[:2_000] or type(error).__name__
+    if not built:
+        rendered = {
+            overlay.yaml_name(path): Path(path).read_text(errors="replace") for path in job["plain"]
+        }
+    return {**_checked(rendered, job, emit), "built": built, "failed": failed}
+
+
+def _checked(rendered: dict[str, str], job: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Checkov's results on manifests, by the names of their texts, and what they have that the API
+    does not know."""
     before = Path.cwd()
     tree = Path(os.environ["HOME"]) / "rendered"
+    shutil.rmtree(tree, ignore_errors=True)
     for path, text in rendered.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(text)

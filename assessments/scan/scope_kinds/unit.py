@@ -12,17 +12,18 @@ from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """``scanned`` are those of the scope's paths that its engines see, and ``chart`` those that
-    Helm sees; ``values`` is the values file passed to it. ``root`` is the folder of a Terraform
-    root or of a chart (empty for the top), ``var_files`` are its variable files in the order in
-    which they apply, ``named_vars`` the one passed to Terraform by name. ``parameters``
-    is a stack's parameter file, and ``absent`` are the logical ids whose Condition is false.
-    ``plan`` is a Terraform root's own plan. ``gaps`` are what the scope lacks. ``facts`` are what
-    was learned by following a Terraform root."""
+    """``scanned`` are those of the scope's paths that its engines see, ``chart`` those that Helm
+    sees, and ``overlay`` those that Kustomize sees; ``values`` is the values file passed to Helm.
+    ``root`` is the folder of a Terraform root, a chart or an overlay (empty for the top),
+    ``var_files`` are a root's variable files in the order in which they apply, ``named_vars`` the
+    one passed to Terraform by name. ``parameters`` is a stack's parameter file, and ``absent`` are
+    the logical ids whose Condition is false. ``plan`` is a Terraform root's own plan. ``gaps`` are
+    what the scope lacks. ``facts`` are what was learned by following a Terraform root."""
 
     scope: Scope
     scanned: tuple[str, ...] = ()
     chart: tuple[str, ...] = ()
+    overlay: tuple[str, ...] = ()
     values: str = ""
     root: str = ""
     var_files: tuple[str, ...] = ()
