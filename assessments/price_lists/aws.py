@@ -61,6 +61,8 @@ def _row(row: dict[str, str], published: str) -> Row | None:
         return None
     if not system or not instance_type or row.get("License Model") == OWN_LICENSE:
         return None
+    if row.get("MarketOption", "OnDemand") != "OnDemand":  # Capacity Blocks
+        return None
     return Row(
         provider="aws",
         instance_type=instance_type,

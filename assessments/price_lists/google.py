@@ -27,8 +27,10 @@ NAMES = {
     "N2D AMD Instance": "n2d",
     "T2D AMD Instance": "t2d",
     "Compute optimized": "c2",
+    "Compute optimized Instance": "c2",
 }
-"""The beginning of a SKU's description, by family."""
+"""The beginning of a SKU's description, by family; some regions, Dallas and Berlin among them, name
+C2 in another way."""
 USUAL_GB = {"standard": "4", "highmem": "8", "highcpu": "1"}
 N1_GB = {"standard": "3.75", "highmem": "6.5", "highcpu": "0.9"}
 SIZES = {

@@ -1,11 +1,13 @@
 """Importing list prices: each provider's format, from small samples that follow its public
-documentation, served by a real HTTP server."""
+documentation, served by a real HTTP server, and from excerpts of what the three published."""
 
 from __future__ import annotations
 
+import csv
 import json
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from assessments.agents.google_machines import hourly_rate
 from assessments.agents.price_book.prices import IMPORTED
 from assessments.agents.price_book.reading import read_price_book
 from assessments.price_lists import aws, azure, google
@@ -90,6 +93,69 @@ def test_google_adds_cores_and_memory_to_types() -> None:
     assert prices["n1-highmem-4"] == "0.236606"
     assert {name.partition("-")[0] for name in prices} == {"n1"}
     assert found(google.parse(skus, region="europe-west1")) == []  # cores without memory
+
+
+def recorded(name: str) -> Any:
+    return json.loads((SAMPLES / "recorded" / name).read_text())
+
+
+def test_aws_real_columns_are_those_that_are_read_and_other_capacity_is_left_out() -> None:
+    """Rows of AmazonEC2's file of 2025-09-12, as github.com/jtdelia/ec2-priceit quotes them:
+    licensed, reserved, on a host, and with an own license."""
+    with (SAMPLES / "recorded" / "aws.csv").open(newline="") as stream:
+        lines = stream.readlines()
+    assert list(aws.parse(lines)) == []
+    (columns, *rows) = csv.reader(lines[5:])
+    assert set(aws.WANTED) <= set(columns) and "MarketOption" in columns
+    read = ("Instance Type", "Operating System", "PricePerUnit", "Region Code", "License Model")
+    assert set(read) <= set(columns) and len(rows) == 5
+    plain = dict(zip(columns, rows[0], strict=True)) | aws.WANTED | {"Operating System": "Linux"}
+    for market, found in (("OnDemand", 1), ("CapacityBlock", 0)):
+        row = [{**plain, "MarketOption": market}[name] for name in columns]
+        quoted = ",".join(f'"{cell}"' for cell in row)
+        assert len(list(aws.parse([*lines[:6], quoted]))) == found
+
+
+def test_azures_real_items_give_one_price_for_a_size() -> None:
+    """Items of the API as it answered in July 2026: Cloud Services at low priority, pay as you go
+    with savings plans, and a reservation, whose price is that of the whole term."""
+    assert found(azure.parse(recorded("azure.json"))) == [
+        ("australiacentral", "Standard_B16als_v2", "linux", "0.673")
+    ]
+
+
+def test_googles_real_skus_give_the_prices_that_ship() -> None:
+    """SKUs as github.com/opencost/opencost (Apache-2.0, pkg/cloud/gcp/test/skus.json) recorded
+    them, in rupiahs with the rate to USD: other currencies are left out, so they are converted."""
+    skus = recorded("google.json")["skus"]
+    assert list(google.parse(skus, region="us-central1")) == []
+    for sku in skus:
+        for info in sku["pricingInfo"]:
+            money = info["pricingExpression"]["tieredRates"][0]["unitPrice"]
+            local = Decimal(money["units"]) + Decimal(money["nanos"]) / 10**9
+            usd = local / Decimal(str(info["currencyConversionRate"]))
+            nanos = int((usd * 10**9).to_integral_value())
+            money.update(currencyCode="USD", units=str(nanos // 10**9), nanos=nanos % 10**9)
+    prices = {each.instance_type: each.price for each in google.parse(skus, region="us-central1")}
+    assert {name.partition("-")[0] for name in prices} == {"e2"}
+    for name, price in prices.items():
+        rate = hourly_rate(name, "us-central1")
+        assert rate is not None and float(price) == pytest.approx(rate.listed, rel=1e-4)
+
+
+def test_googles_c2_is_found_under_both_of_its_names() -> None:
+    cores = recorded("google.json")["skus"][-2]
+    for name in ("Compute optimized", "Compute optimized Instance"):
+        skus = [
+            {**cores, "description": f"{name} {part} running in Dallas"} for part in ("Core", "Ram")
+        ]
+        for sku in skus:
+            money = sku["pricingInfo"][0]["pricingExpression"]["tieredRates"][0]["unitPrice"]
+            money.update(currencyCode="USD")
+        assert any(
+            each.instance_type == "c2-standard-4"
+            for each in google.parse(skus, region="us-central1")
+        )
 
 
 def test_the_command_writes_a_price_book_and_keeps_other_regions(
