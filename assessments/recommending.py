@@ -160,8 +160,8 @@ def steps_of(findings: list[Finding]) -> list[str]:
     for finding in findings:
         steps[finding.detail.get("remediation", "")].append(finding.place)
     return [
-        f"{words or 'Look at'} ({', '.join(dict.fromkeys(places))})"
-        for words, places in steps.items()
+        f"{words} ({where})" if words else f"Look at {where}"
+        for words, where in ((w, ", ".join(dict.fromkeys(places))) for w, places in steps.items())
     ]
 
 

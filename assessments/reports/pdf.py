@@ -4,10 +4,14 @@ needed."""
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typst
@@ -32,8 +36,9 @@ LIST_ROWS, FEW, ONE_COLUMN, LISTED = 9, 16, 42, 84
 """From how many rows a list is set in two columns. Then, in entries of the contents: up to how many
 they need no page of their own, and how many fit a page in one column, and in two."""
 MOST, MOST_ROWS = 1_000, 40
-"""Findings, and rows of one table: typesetting 2,000 findings took 5 s and 600 MB. A technical
-report limits the rows of a table: nobody reads one for each resource of each scope."""
+"""Findings, and rows of one table: typesetting 1,000 findings takes 5 s and up to 400 MB, in a
+process that ends afterwards. A technical report limits the rows of a table: nobody reads one for
+each resource of each scope."""
 SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
 """For an executive report: text sizes, and pages."""
 PAGE_MM, BESIDE_MAP_MM = 277, 22
@@ -41,10 +46,19 @@ PAGE_MM, BESIDE_MAP_MM = 277, 22
 LEAST_MM, TALL_MM, LEAST_OF_MAP = 130, 140, 0.7
 """How far down a last page must reach; from which height a map fills a page of its own; down to
 which fraction of its size it may be reduced to fit."""
+CODE_CHARS = 60
+"""Characters of code that fit a column."""
 IN_COLUMNS = {"actions", "findings"}
 _NUMBERED = re.compile(r"[> ] +\d+  ")
-_SPACES = re.compile(r"^ +| {2,}")
+_ENDS = re.compile(r"[\s/.:=,;|(){}\[\]@-]")
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+
+
+TYPESETTER = Path(__file__).with_name("typesetter.py")
+
+
+class NotTypeset(Exception):
+    """The typesetter ended without a PDF: its exit status, and what it said last."""
 
 
 def as_pdf(document: dict[str, Any]) -> bytes:
@@ -63,13 +77,34 @@ def as_pdf(document: dict[str, Any]) -> bytes:
     }
     if about["report_type"] == Report.Kind.EXECUTIVE:
         data = _fitted(data)
-    else:
-        data["blocks"] = list(_floating(blocks))
-        listed = sum(map(_is_listed, blocks))
-        data["depth"] = 3 if listed <= LISTED else 2
-        data["has_contents_page"] = listed > FEW
-        data["contents_columns"] = 2 if ONE_COLUMN < listed <= LISTED else 1
-    return typst.compile(template(), font_paths=fonts(), sys_inputs=_inputs(data))
+        return typst.compile(template(), font_paths=fonts(), sys_inputs=_inputs(data))
+    return typeset({**data, "blocks": list(_floating(blocks)), **_contents(blocks)})
+
+
+def typeset(data: dict[str, Any]) -> bytes:
+    """In another process: a large report takes hundreds of MB, which a worker would keep."""
+    order = {"template": template().decode(), **_inputs(data)}
+    finished = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", str(TYPESETTER), str(os.getpid())],
+        input=json.dumps(order).encode(),
+        capture_output=True,
+        env={},
+    )
+    if finished.returncode != 0:
+        raise NotTypeset(finished.returncode, finished.stderr.decode(errors="replace")[-400:])
+    return finished.stdout
+
+
+def _contents(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """How deep the contents are, in how many columns, and whether they have a page of their own."""
+    listed = sum(map(_is_listed, blocks))
+    if listed > LISTED:
+        return {"depth": 2, "has_contents_page": False, "contents_columns": 1}
+    return {
+        "depth": 3,
+        "has_contents_page": listed > FEW,
+        "contents_columns": 2 if listed > ONE_COLUMN else 1,
+    }
 
 
 def _in_columns(blocks: Iterator[Block]) -> Iterator[dict[str, Any]]:
@@ -169,23 +204,26 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     return {
         **document,
         "findings": findings[:MOST],
-        "left_out": _left_out(len(findings), "findings, the worst first", most=MOST),
+        "left_out": (
+            f"This PDF has the {MOST:,} worst of {len(findings):,} findings. HTML, Markdown, JSON,"
+            " CSV and SARIF have all of them."
+        ),
     }
 
 
 def _short(block: Block, *, most: int) -> Iterator[Block]:
     if isinstance(block, Table) and len(block.rows) > (MOST if block.is_list else most):
         yield replace(block, rows=block.rows[:most])
-        yield Text(_left_out(len(block.rows), "rows", most=most))
+        yield Text(_rows_left_out(len(block.rows), most=most))
     elif isinstance(block, Patch):
         yield from shown_once(block)
     else:
         yield block
 
 
-def _left_out(total: int, what: str, *, most: int) -> str:
-    where = "The other formats" if most == MOST else "The full report, and the other formats,"
-    return f"These are the first {most:,} of {total:,} {what}. {where} hold all of them."
+def _rows_left_out(total: int, *, most: int) -> str:
+    where = "The other formats" if most == MOST else "The full report and the other formats"
+    return f"These are the first {most:,} of {total:,} rows. {where} have all of them."
 
 
 def _as_data(block: Block) -> dict[str, Any]:
@@ -195,16 +233,26 @@ def _as_data(block: Block) -> dict[str, Any]:
     if isinstance(block, Table):
         return {**data, **_columns(block)}
     if isinstance(block, Code):
-        return {**data, **_code(block)}
+        return {**data, "lines": _code(block)}
     return {key: _breakable(value) for key, value in data.items()}
 
 
-def _code(code: Code) -> dict[str, Any]:
-    """Its lines, which keep their spaces, and how far the rest of a long one is indented."""
+def _code(code: Code) -> list[str]:
+    """Its lines, those that are too long for a column continued under their text."""
     numbers = [len(found[0]) for line in code.lines if (found := _NUMBERED.match(line))]
-    lines = [breakable(line.expandtabs(4)) for line in code.lines]
-    kept = [_SPACES.sub(lambda found: "\N{NO-BREAK SPACE}" * len(found[0]), ln) for ln in lines]
-    return {"lines": kept, "hanging": max(numbers, default=0)}
+    indent = max(numbers, default=0) + 2
+    lines = (line.expandtabs(4) for line in code.lines)
+    return [part for line in lines for part in wrapped(line, indent=indent)]
+
+
+def wrapped(line: str, *, indent: int) -> Iterator[str]:
+    """The parts of a line of code, which end after a space or a separator if possible."""
+    while len(line) > CODE_CHARS:
+        ends = [found.end() for found in _ENDS.finditer(line, indent, CODE_CHARS)]
+        end = next((end for end in reversed(ends) if end > CODE_CHARS // 2), CODE_CHARS)
+        yield line[:end]
+        line = " " * indent + line[end:].lstrip()
+    yield line
 
 
 def _columns(table: Table) -> dict[str, Any]:

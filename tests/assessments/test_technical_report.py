@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assessments.models import Report
-from assessments.reports import WRITERS
+from assessments.reports import WRITERS, pdf
 from assessments.reports.columns import CHAR_MM, INSET_MM, WIDTH_MM, fitting
 from assessments.reports.layout import blocks_of
 from assessments.reports.layout.blocks import (
@@ -32,6 +32,7 @@ from assessments.reports.layout.blocks import (
 from assessments.reports.layout.findings import passages
 from assessments.reports.layout.scopes import Scopes
 from assessments.reports.patches import shown_once
+from assessments.reports.pdf import CODE_CHARS, wrapped
 from tests.assessments.rows import (
     assessed,
     document_of,
@@ -160,6 +161,35 @@ def test_many_scopes_are_numbered_and_rows_that_differ_in_nothing_else_are_one()
     assert isinstance(table, Table) and table.rows[3] == ["S4", "Terraform examples/4"]
     few = Scopes([{"key": key, "label": f"Terraform {key}"} for key in keys[:8]])
     assert few.grouped(["Scope", "Failed"], rows[:8]) == rows[:8] and not list(few.listed())
+
+
+def test_a_pdf_with_more_findings_than_it_can_hold_says_so_first_and_names_what_holds_all(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "MOST", 20)
+    reader = reader_of(with_findings(document, 30))
+    first = " ".join(reader.pages[0].extract_text().split())
+    assert "This PDF has the 20 worst of 30 findings. HTML, Markdown, JSON, CSV and SARIF" in first
+    text = " ".join(page.extract_text() for page in reader.pages)
+    assert "F20" in text and "F21" not in text
+    assert b"PDF has the" not in WRITERS["html"](with_findings(document, 30))
+
+
+def test_a_pdf_that_is_not_typeset_fails_with_what_the_typesetter_said() -> None:
+    with pytest.raises(pdf.NotTypeset, match="does not contain key"):
+        pdf.typeset({"title": "without the rest"})
+
+
+@pytest.mark.parametrize("indent", [2, 9])
+def test_long_lines_of_code_continue_under_their_text(indent: int) -> None:
+    line = "> 12  " + "  value = some.rather.long/path" * 9
+    first, *rest = wrapped(line, indent=indent)
+    assert all(len(part) <= CODE_CHARS for part in (first, *rest))
+    assert all(part[:indent].isspace() and not part[indent].isspace() for part in rest)
+    joined = "".join((first, *(part[indent:] for part in rest)))
+    assert joined.split() == line.split() or joined.replace(" ", "") == line.replace(" ", "")
+    assert next(wrapped("x" * 200, indent=2)) == "x" * CODE_CHARS
+    assert list(wrapped("short", indent=2)) == ["short"]
 
 
 def test_its_contents_name_every_part_with_its_page(document: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ COMPARED = {
     "fixed": "fixed",
     "unchecked": "not checked again",
 }
+MONEY = "USD a month"
 RARE = {"reopened", "unchecked"}
 MOST_UNITS = 2
 """If more columns have a unit, it is what the whole table counts, and the names say enough."""
@@ -66,6 +67,8 @@ def _technical(document: dict[str, Any]) -> Iterator[Block]:
         where = f", scanned in {SANDBOXES[sandbox]}" if sandbox in SANDBOXES else ""
         yield Text(clean(f"Assessed {assessed_at} by Infra Mind{where}"), is_dim=True)
     yield from _attention(document["about"]["needs_attention"])
+    if "left_out" in document:
+        yield Notice(document["left_out"])
     yield from _summary(document["summary"], document["agents"], sources)
     if document.get("map"):
         yield from _map(document["map"])
@@ -75,8 +78,6 @@ def _technical(document: dict[str, Any]) -> Iterator[Block]:
         yield Text("The order of the recommendations:", True, sources.refs(order))
     if document.get("findings"):
         yield from findings(document["findings"], sources=sources, document=document, scopes=scopes)
-        if "left_out" in document:
-            yield Text(document["left_out"])
     if any(answer["tables"] for answer in document["agents"]):
         yield from scopes.listed()
     yield from _agents(document["agents"], sources, scopes)
@@ -157,7 +158,8 @@ def _answer(answer: dict[str, Any], sources: Sources, scopes: Scopes) -> Iterato
         yield _figures(figures, sources)
     for table in answer["tables"]:
         yield Heading(3, clean(table["title"]))
-        yield _table({**table, "rows": scopes.grouped(table["columns"], table["rows"])})
+        rows = scopes.grouped(table["columns"], table["rows"])
+        yield _table({**table, "rows": rows}, sources)
         yield Text("Source:", True, sources.refs(shown(table["source"])))
 
 
@@ -171,22 +173,35 @@ def _figures(figures: list[dict[str, Any]], sources: Sources) -> Table:
 def _with_unit(figure: dict[str, Any]) -> str:
     """``497.41 USD a month``; the unit is left out if the label already contains it."""
     unit = shown(figure["unit"])
-    return (
-        shown(figure["value"])
-        if unit in shown(figure["label"]).lower()
-        else f"{shown(figure['value'])} {unit}"
-    )
+    value = _number(figure["value"], unit)
+    return value if unit in shown(figure["label"]).lower() else f"{value} {unit}"
 
 
-def _table(table: dict[str, Any]) -> Table:
+def _table(table: dict[str, Any], sources: Sources) -> Table:
+    """A last column of sources becomes numbers of the list of sources."""
+    cites = []
+    if table["columns"][-1].lower() == "source":
+        cites = [sources.refs(shown(row[-1])) for row in table["rows"]]
+        table = {**table, "rows": [row[:-1] for row in table["rows"]]}
+        table |= {name: table[name][:-1] for name in ("columns", "units")}
     units = Counter(table["units"])
     columns = [
         _named(name, unit if units[unit] <= MOST_UNITS else "")
         for name, unit in zip(table["columns"], table["units"], strict=True)
     ]
-    cells = [[shown(cell) for cell in row] for row in table["rows"]]
+    cells = [
+        [_number(cell, unit) for cell, unit in zip(row, table["units"], strict=True)]
+        for row in table["rows"]
+    ]
     numeric = {n for n in range(len(columns)) if _is_numeric([row[n] for row in table["rows"]])}
-    return Table(columns, cells, numeric)
+    return Table(columns, cells, numeric, cites=cites)
+
+
+def _number(value: Any, unit: str) -> str:
+    """Amounts of money with cents; other whole numbers without decimals."""
+    if isinstance(value, float):
+        return f"{value:,.2f}" if unit == MONEY else str(value).removesuffix(".0")
+    return shown(value)
 
 
 def _named(name: str, unit: str) -> str:
@@ -223,17 +238,14 @@ def _how_many(resource: dict[str, Any]) -> str:
 def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:
     """The gaps with their reasons first, then what was read."""
     yield Heading(2, "Coverage", "coverage")
-    gaps = [
-        [
-            _place(c),
-            *(shown(c[key]).replace("_", " ") for key in ("kind", "status")),
-            shown(c["reason"]),
-        ]
-        for c in sorted(section, key=lambda each: _WORST_FIRST.index(each["status"]))
-        if c["status"] != CoverageStatus.READ or c["reason"]
-    ]
+    gaps: dict[tuple[str, ...], list[str]] = {}
+    for c in sorted(section, key=lambda each: _WORST_FIRST.index(each["status"])):
+        if c["status"] != CoverageStatus.READ or c["reason"]:
+            words = (shown(c[key]).replace("_", " ") for key in ("kind", "status"))
+            gaps.setdefault((*words, shown(c["reason"])), []).append(_place(c))
     if gaps:
-        yield Table(["File", "Kind", "How far it was read", "Reason"], gaps)
+        rows = [[", ".join(places), *why] for why, places in gaps.items()]
+        yield Table(["File", "Kind", "How far it was read", "Reason"], rows)
     read = [
         [_place(c), shown(c["kind"]).replace("_", " ")]
         for c in section

@@ -19,6 +19,7 @@ from assessments.reports.layout.blocks import (
     clean,
     coded,
     ranges,
+    sentence,
 )
 
 PLACES = 3
@@ -54,11 +55,11 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
     return Item(
         severity=row["severity"],
         title=clean(row["title"]),
-        text=clean(row["why"]),
+        text=sentence(row["why"]),
         place=clean(row["source"]),
         anchor=f"r-{row['priority']}",
         number=f"R{row['priority']}",
-        notes=[clean(note) for note in notes if note],
+        notes=[sentence(note) for note in notes if note],
         refs=[Ref(words, f"f-{words.partition(TO)[0][1:]}") for words in ranges("F", numbers)],
         is_short=True,
     )
@@ -67,12 +68,13 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
 def _short(step: str) -> str:
     """A step with the first of its many places."""
     words, _, places = step.removesuffix(")").rpartition(" (")
+    if not words:
+        words, _, places = step.rpartition("Look at ")
     named = places.split(", ")
-    if not words or len(named) <= PLACES + 1:
+    if len(named) <= PLACES + 1:
         return step
-    return (
-        f"{words} ({', '.join(named[:PLACES])}, and {counted(len(named) - PLACES, 'more place')})"
-    )
+    some = f"{', '.join(named[:PLACES])}, and {counted(len(named) - PLACES, 'more place')}"
+    return f"{words} ({some})" if words else f"Look at {some}"
 
 
 def _fix(fix: Mapping[str, Any]) -> Iterator[Block]:
