@@ -81,14 +81,15 @@ type Rows = Iterator[tuple[datetime, str, str, float]]
 
 @dataclass(kw_only=True)
 class Trend:
-    """A range up to ``now``. ``states`` and ``waiting`` are by slot; a slot without a sample of
-    what waits is missing. ``is_behind``: no reconciler has counted lately, so runs may be missing.
-    """
+    """A range up to ``now``. ``states``, ``kinds_at`` and ``waiting`` are by slot; a slot without a
+    sample of what waits is missing. ``is_behind``: no reconciler has counted lately, so runs may be
+    missing."""
 
     range: Range
     now: datetime
     times: list[datetime]
     states: dict[datetime, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    kinds_at: dict[datetime, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     kinds: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     retries: Counter[str] = field(default_factory=Counter)
     waits: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
@@ -232,6 +233,7 @@ def _take(trend: Trend, at: datetime, name: str, label: str, value: float) -> No
         case "finished" if rest in FINAL:
             trend.kinds[kind][rest] += count
             trend.states[at][rest] += count
+            trend.kinds_at[at][kind] += count
         case "wait":
             trend.waits[kind][int(rest)] += count
         case "run":

@@ -208,3 +208,61 @@ def test_a_chart_leaves_out_what_is_not_known_and_shows_the_least_that_happened(
     ]
     assert chart.bars[1].parts == [] and chart.bars[1].is_open
     assert [charts.nice(value) for value in (0, 1, 1.2, 20, 21, 501)] == [1, 1, 2, 20, 50, 1000]
+
+
+def test_throughput_by_kind_shows_the_busiest_kinds_and_adds_up(
+    client: Client, operator: User
+) -> None:
+    now = timezone.now()
+    TaskRun.objects.bulk_create(
+        finished(operator, at=now, kind=f"kind {number}")
+        for number in range(6)
+        for _ in range(number + 1)
+    )
+    client.force_login(operator)
+    page = client.get(PAGE, {"by": "kind"})
+    legend = [(label, count) for _, label, count in page.context["legend"]]
+    assert legend == [
+        ("kind 5", 6),
+        ("kind 4", 5),
+        ("kind 3", 4),
+        ("kind 2", 3),
+        ("Other kinds", 3),
+    ]
+    drawn = sum(part.height for bar in page.context["throughput"].bars for part in bar.parts)
+    assert drawn > 0
+    assert b"6 kind 5, 5 kind 4, 4 kind 3, 3 kind 2, 3 of other kinds" in page.content
+
+
+def test_failures_are_counted_by_their_error_code(client: Client, operator: User) -> None:
+    now = timezone.now()
+    codes = ["time_limit"] * 3 + ["worker_lost"] * 2 + ["a", "b"]
+    TaskRun.objects.bulk_create(
+        finished(
+            operator,
+            at=now - timedelta(seconds=number),
+            state=State.FAILURE,
+            error_code=code,
+            error=f"failure {number}",
+        )
+        for number, code in enumerate(codes)
+    )
+    old = finished(operator, at=now - timedelta(hours=3), state=State.FAILURE, error_code="old")
+    old.save()
+    client.force_login(operator)
+    (row,) = client.get(PAGE).context["failures"]
+    counted = [(reason.code, reason.count, reason.last.error) for reason in row.reasons]
+    assert counted == [
+        ("time_limit", 3, "failure 0"),
+        ("worker_lost", 2, "failure 3"),
+        ("a", 1, "failure 5"),
+    ]
+
+
+def test_an_errors_text_is_only_for_those_who_may_read_it(client: Client, operator: User) -> None:
+    values = {"state": State.FAILURE, "error_code": "engine", "error": "a secret path"}
+    finished(operator, at=timezone.now(), **values).save()
+    operator.user_permissions.remove(Permission.objects.get(codename="operate_taskrun"))
+    client.force_login(operator)
+    page = client.get(PAGE).content
+    assert b"engine" in page and b"a secret path" not in page
