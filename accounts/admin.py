@@ -82,7 +82,7 @@ class ChangedUserForm(UserChangeForm):  # type: ignore[type-arg]
     def clean_username(self) -> str:
         username = str(self.cleaned_data["username"])
         if username != self.instance.username and names.is_taken(username, but_by=self.instance.pk):
-            raise ValidationError("This name looks too much like another.")
+            raise ValidationError("This name is too similar to another.")
         return username
 
 
@@ -95,4 +95,6 @@ class NamedUserAdmin(UserBase):
     @admin.action(description="Remove the second factor", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
         Authenticator.objects.filter(user__in=users).delete()
-        messages.success(request, "The second factor was removed. The password is enough again.")
+        messages.success(
+            request, "Removed the second factor. The password alone is enough to sign in."
+        )

@@ -60,6 +60,6 @@ class PatientCache(BaseCache):
             try:
                 return getattr(self._shared, name)(*args)
             except redis.RedisError as error:
-                logger.warning("Valkey is away; attempts are counted in memory: %s", error)
+                logger.warning("Valkey is unreachable; attempts are counted in memory: %s", error)
                 _leave_alone_until = time.monotonic() + LEAVE_ALONE_S
         return getattr(self._own, name)(*args)

@@ -23,11 +23,11 @@ def check(name: str) -> None:
     """Raises ValidationError for an invalid name, or one that looks like an existing user's."""
     if not FORM.fullmatch(name):
         raise ValidationError(
-            "A user name has letters from a to z, digits, and between them dots, hyphens or"
-            " underscores."
+            "A user name consists of the letters a to z and digits, with dots, hyphens or"
+            " underscores between them."
         )
     if is_taken(name):
-        raise ValidationError("This name is taken, or looks too much like one that is.")
+        raise ValidationError("This name is taken, or too similar to one that is.")
 
 
 def reserve(name: str) -> None:

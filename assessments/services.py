@@ -396,7 +396,7 @@ def _create(
     stated = requirements.model_dump(mode="json", exclude_defaults=True)
     if not files and not stated:
         raise UploadError(
-            "There is nothing to assess. Add a file, or answer at least one question on the"
+            "There is nothing to assess. Add a file, or answer at least one question about the"
             " workload."
         )
     with transaction.atomic():

@@ -57,7 +57,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises BackupError if it exists.
     """
     if path.exists():
-        raise BackupError(f"{path} exists. Choose another name, or move it away.")
+        raise BackupError(f"{path} already exists. Choose another name, or move it.")
     draft = path.with_name(f".{path.name}.part")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

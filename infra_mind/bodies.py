@@ -171,7 +171,7 @@ def _line_too_long(channel: Any, line: bytes) -> None:
         status, words = HTTPStatus.REQUEST_URI_TOO_LONG, "The URL is too long. Shorten it."
     else:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        words = "A header is too long. Send less in it."
+        words = "A header is too long. Shorten it."
     path = line.split(b" ")[1] if is_address and line.count(b" ") else b""
     channel.transport.write(_response(status, words, path=path))
     channel.transport.loseConnection()

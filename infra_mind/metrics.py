@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 REQUESTS = CounterMetric(
-    "infra_mind_requests", "Requests that this web process answered", ["method", "status"]
+    "infra_mind_requests", "Requests that this web process handled", ["method", "status"]
 )
 TEXT = "text/plain; charset=utf-8"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

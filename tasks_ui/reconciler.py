@@ -58,7 +58,7 @@ def reconcile_for_ever(*, on_turn: Callable[[], None] = lambda: None) -> None:
                 )
             keeping_count.after_sweep(started)
         except DATABASE_ERRORS as error:
-            logger.warning("The database is away: %s", error)
+            logger.warning("The database is unreachable: %s", error)
             connection.close()
         time.sleep(max(0.0, EVERY_S - (time.monotonic() - started)))
 

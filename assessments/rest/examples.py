@@ -131,7 +131,7 @@ examples.EXAMPLES |= {
     "MuteIn": [
         {
             "finding": FINDING_ID,
-            "reason": "Reached through the VPN alone.",
+            "reason": "Reachable only over the VPN.",
             "expires_at": "2099-06-30T00:00:00Z",
         },
         {"finding": FINDING_ID, "reason": "A test account without data."},
@@ -139,7 +139,7 @@ examples.EXAMPLES |= {
     "MuteOut": [
         {
             "fingerprint": FINGERPRINT,
-            "reason": "Reached through the VPN alone.",
+            "reason": "Reachable only over the VPN.",
             "expires_at": "2099-06-30T00:00:00Z",
             "created_at": "2026-11-23T16:10:00Z",
             "by": "ada",

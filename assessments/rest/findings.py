@@ -184,7 +184,9 @@ def list_findings(
     ``agent=compliance``."""
     chosen = run_of(visible(request, assessment_id), run)
     if scope is not None and not _has_scope(chosen, scope):
-        return problem(422, f"The run has no scope {scope[:60]!r}. Its page names those it has.")
+        return problem(
+            422, f"The run has no scope {scope[:60]!r}. Its page lists the scopes it has."
+        )
     if offset:
         deprecate(response, since=OFFSET_SINCE, until=OFFSET_UNTIL)
     every = Finding.objects.filter(run=chosen)

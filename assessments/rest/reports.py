@@ -27,7 +27,7 @@ DOWNLOAD = {
     "responses": {
         200: {
             "description": "The file, under the name that Content-Disposition gives, as the type of"
-            f" its format, or, with Accept: {ANY_FILE}, as that.",
+            f" its format, or as {ANY_FILE} if Accept asks for it.",
             "content": {
                 kind: {"schema": {"type": "string", "format": "binary"}}
                 for kind in (
@@ -106,7 +106,7 @@ def create_report(
     """Create a report of a finished run, or of one of its scopes."""
     chosen = run_of(visible(request, assessment_id), run)
     if chosen.finished_at is None:
-        return problem(409, "The run has not finished yet. Ask for its report when it has.")
+        return problem(409, "The run has not finished yet. Request its report once it has.")
     try:
         report = request_report(
             chosen,

@@ -27,26 +27,22 @@ Key = Annotated[
         description="The same key gives the same result, however often it is sent",
     ),
 ]
-RunNumber = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="The newest run, where none is named")
-]
+RunNumber = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the newest run")]
 
 PageLimit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[UUID | None, Query(description="next_cursor of the page before")]
+Cursor = Annotated[UUID | None, Query(description="next_cursor of the previous page")]
 SeverityName = Literal["critical", "high", "medium", "low", "info"]
 AgentName = Annotated[str, OneOf(lambda: AGENTS)]
 AskedAgent = Annotated[str, OneOf(lambda: AGENTS, is_asked=True)]
 
 
 VersionNumber = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="The newest version, where none is named")
+    int | None, Query(ge=1, le=2**31 - 1, description="Default: the newest version")
 ]
 
 
 def invalid_body(error: ValidationError, *, what: str) -> HttpResponse:
-    return problem(
-        422, f"The {what} has fields that are not valid.", errors=field_errors(error.errors())
-    )
+    return problem(422, f"The {what} has invalid fields.", errors=field_errors(error.errors()))
 
 
 def version_of(assessment: Assessment, number: int | None) -> Version:

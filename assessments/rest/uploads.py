@@ -108,12 +108,12 @@ _FORM_FIELDS: dict[str, Any] = {
     },
     "paths": {
         **_TEXTS,
-        "description": "The path of each file, in their order, where it is not its name",
+        "description": "The path of each file, in the same order, if it differs from its name",
     },
 }
 _VERSION_FIELDS: dict[str, Any] = {
     "mode": {"type": "string", "enum": [mode.value for mode in Mode], "default": "replace"},
-    "remove": {**_TEXTS, "description": "Paths to leave out, with mode change"},
+    "remove": {**_TEXTS, "description": "Paths to remove, with mode=change"},
 }
 _ANALYZE_FIELDS: dict[str, Any] = {
     "assessment": {"type": "string", "maxLength": 120, "description": "An id or a name"}

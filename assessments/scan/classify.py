@@ -264,7 +264,7 @@ def _terraform_gap(file: InputFile, body: Block) -> FileCoverage | None:
     for call, line in calls(body):
         outside = _outside(call.arguments[0], file) if call.arguments else None
         if call.name in _FILE_FUNCTIONS and outside is not None:
-            return _partly(file, f"It reads {outside[:80]}, which lies outside the upload.", line)
+            return _partly(file, f"It reads {outside[:80]}, which is outside the upload.", line)
     return None
 
 

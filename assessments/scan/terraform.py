@@ -405,17 +405,17 @@ class _Walk:
             return f"The source of module {name} is not literal, so it can't be followed."
         if module.folder is None:
             return _why_not(copy, module) or (
-                f"The module {name} is not in the upload, so what it makes is not assessed. Run"
+                f"The module {name} is not in the upload, so what it creates is not assessed. Run"
                 " 'terraform init' and upload .terraform/modules, too, or upload a plan as JSON."
             )
         if module.folder.startswith(("/", "~")) or module.folder.split("/")[0] == "..":
-            return f"The module {name} lies outside the upload, so it is not assessed."
+            return f"The module {name} is outside the upload, so it is not assessed."
         if module.folder not in self.files:
             return f"The module {name} has no Terraform files in the upload, so it is not assessed."
         if module.folder in chain:
             return f"The module {name} calls itself, so it is not followed again."
         if len(chain) > MAX_MODULE_DEPTH:
-            return f"The module {name} lies more than {MAX_MODULE_DEPTH} modules deep."
+            return f"The module {name} is nested more than {MAX_MODULE_DEPTH} modules deep."
         return ""
 
 

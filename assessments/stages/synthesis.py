@@ -21,7 +21,7 @@ from tasks_ui.worker.work import Work
 
 
 def make_synthesis(run: AssessmentRun) -> list[TaskRun]:
-    return [child(kinds.SYNTHESIS, "Settle scores", weight=10, subject=run)]
+    return [child(kinds.SYNTHESIS, "Calculate scores", weight=10, subject=run)]
 
 
 def synthesise(work: Work, run: AssessmentRun) -> dict[str, Any]:

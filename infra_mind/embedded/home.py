@@ -38,7 +38,7 @@ def local_secret_key(home: Path) -> str:
         if key := path.read_text().strip():
             return key
         time.sleep(0.02)
-    raise EmbeddedServerError(f"{path} is empty. Delete it, and a new key is made.")
+    raise EmbeddedServerError(f"{path} is empty. Delete it, and a new key will be generated.")
 
 
 def make_home(home: Path) -> Path:

@@ -134,7 +134,7 @@ class PostgresServer(Server):
         password_file.unlink()
         if done.returncode:
             raise EmbeddedServerError(
-                f"PostgreSQL can't make {self._data}:\n{done.stdout}{done.stderr}"
+                f"PostgreSQL can't initialize {self._data}:\n{done.stdout}{done.stderr}"
             )
         draft.rename(self._data)
 

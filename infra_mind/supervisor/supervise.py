@@ -53,7 +53,7 @@ class Supervisor:
             self._start_servers()
             status = self.children.prepare(is_stopping=lambda: bool(self.stop_requests))
             if status:
-                self.output.say("the database could not be prepared; the lines above say why")
+                self.output.say("the database could not be prepared; see the lines above")
                 return 0 if self.stop_requests else 1
             if status == 0:
                 self.children.start()

@@ -91,6 +91,6 @@ def _count(name: str) -> int:
         both.expire(name, 2 * WINDOW_S)
         return int(both.execute()[0])
     except redis.RedisError as error:
-        logger.debug("Requests are not counted: %s", error)
+        logger.debug("Requests can't be counted right now: %s", error)
         _leave_alone_until = time.monotonic() + LEAVE_ALONE_S
         return 0

@@ -62,7 +62,7 @@ def create_token(
     """A new token of the caller's, with its key, which can't be recovered later; or None, and why
     not."""
     if _live(request).count() >= TOKENS_MAX:
-        return None, f"You have {TOKENS_MAX} tokens. Revoke one that is not used any more."
+        return None, f"You have {TOKENS_MAX} tokens. Revoke one that you no longer use."
     expires_at = timezone.now() + timedelta(days=int(days)) if days else None
     made = ApiToken.issue(owner=request.user, name=name, scope=scope, expires_at=expires_at)
     record(Event.TOKEN, request=request, about=str(made[0]))

@@ -41,7 +41,7 @@ class RunActions(TaskRunBase):
                 services.request_cancel(run, by=_user(request)).cancel_requested_at is None
                 or run.is_final
             ):
-                raise bulk.Refused("had finished")
+                raise bulk.Refused("had already finished")
             self.log_change(request, run, "Cancel requested.")
 
         return self._act(request, queryset, cancel, "cancel_runs", "are being cancelled")
@@ -63,7 +63,7 @@ class RunActions(TaskRunBase):
             self.log_change(request, run, f"Run again, as {again.pk}.")
             self.log_change(request, again, f"Run on behalf of {run.owner.get_username()}.")
 
-        return self._act(request, queryset, retry, "retry_runs", "were queued once more")
+        return self._act(request, queryset, retry, "retry_runs", "were queued again")
 
     @admin.action(
         description="Move to the priority queue",
@@ -76,7 +76,7 @@ class RunActions(TaskRunBase):
     ) -> HttpResponse | None:
         def expedite(run: TaskRun) -> None:
             if not services.expedite(run, by=_user(request)):
-                raise bulk.Refused("did not wait, or had been moved before")
+                raise bulk.Refused("could not be moved (not waiting, or already moved)")
             self.log_change(request, run, "Moved to the priority queue.")
 
         return self._act(
@@ -94,7 +94,7 @@ class RunActions(TaskRunBase):
 
         def forget(run: TaskRun) -> None:
             if not services.forget(run):
-                raise bulk.Refused("had not finished, or is a part of another task")
+                raise bulk.Refused("can't be forgotten (not finished, or part of another task)")
             LogEntry.objects.log_actions(_user(request).pk, [run], DELETION, single_object=True)
 
         return self._act(request, queryset, forget, "forget_runs", "were forgotten")
@@ -121,7 +121,7 @@ class RunActions(TaskRunBase):
         ]
         if done.left:
             parts.append(
-                f"Time was up before {ui.plural(done.left, 'task')}. Repeat the action for those."
+                f"Time ran out before {ui.plural(done.left, 'task')}. Repeat the action for those."
             )
         level = messages.WARNING if done.left or not done.count else messages.SUCCESS
         self.message_user(request, " ".join(parts), level)

@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 ACTIONS = {
     "pause": (
         queues.pause,
-        "Nothing more starts in {}. What runs goes on.",
-        "{} was paused before.",
+        "Paused {}. Nothing new starts; running tasks continue.",
+        "{} was already paused.",
     ),
-    "resume": (queues.resume, "Tasks of {} start again.", "{} was not paused."),
+    "resume": (queues.resume, "Resumed {}. Its tasks start again.", "{} was not paused."),
 }
 """By its name in the address: what it does, what is said when it did, and when there was nothing to
 do."""
 WORKER_ACTIONS = {
     "drain": (
         workers.drain,
-        "Asked {} to drain: it takes nothing new and finishes what it has.",
-        "A drain of {} was requested before.",
+        "Asked {} to drain: it takes nothing new and finishes its current tasks.",
+        "{} has already been asked to drain.",
     ),
-    "resume": (workers.resume, "Asked {} to take tasks again.", "No drain of {} was requested."),
+    "resume": (workers.resume, "Asked {} to take tasks again.", "{} has not been asked to drain."),
 }
 
 

@@ -161,7 +161,7 @@ class Socket:
             try:
                 await action()
             except DATABASE_ERRORS as error:
-                logger.debug("The database is away: %s", error)
+                logger.debug("The database is unreachable: %s", error)
             await self._outgoing.send_progress(
                 lambda frame, owner_id: self._following.takes(frame, owner_id=owner_id)
             )

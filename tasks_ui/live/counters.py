@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 SOCKETS = Gauge("tasks_sockets_open", "Open WebSockets of this web process")
 CLOSES = Counter(
     "tasks_socket_closes",
-    "WebSockets that ended, by the close code we sent; client: it left by itself",
+    "WebSockets that ended, by the close code we sent; client: the client closed it",
     ["code"],
 )
 REPLAYED = Counter("tasks_events_replayed", "Events sent to sockets from the database, not live")

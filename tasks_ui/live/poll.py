@@ -80,7 +80,7 @@ class Poll:
             except DATABASE_ERRORS as error:
                 logger.warning("The database is unreachable; sockets wait: %s", error)
             except Exception:
-                logger.exception("A look failed; the next one follows.")
+                logger.exception("A look at the database failed; the next one follows.")
 
 
 async def look_for(followers: Collection[Follower]) -> None:

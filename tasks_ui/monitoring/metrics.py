@@ -97,7 +97,7 @@ def look() -> Look:
 
 
 def _metrics() -> Iterator[Metric]:
-    up = GaugeMetricFamily("tasks_database_up", "1 while the database answers")
+    up = GaugeMetricFamily("tasks_database_up", "1 while the database responds")
     try:
         now = look()
     except DATABASE_ERRORS:
@@ -118,7 +118,7 @@ def _of_queues(now: Look) -> Iterator[Metric]:
         "retrying": "Runs that wait for their next attempt",
         "running": "Runs that a worker holds, whose lease has not run out",
         "oldest_s": "How long the longest waiting run has waited",
-        "is_paused": "1 while an operator lets nothing start",
+        "is_paused": "1 while an operator has paused it",
     }
     names = {"oldest_s": "oldest_seconds", "is_paused": "paused"}
     for field, words in fields.items():
@@ -135,7 +135,7 @@ def _of_workers(now: Look) -> Iterator[Metric]:
         "tasks_workers_up", "Worker processes that take from a queue", labels=["queue"]
     )
     slots = GaugeMetricFamily(
-        "tasks_worker_slots", "Runs that these workers take at a time", labels=["queue"]
+        "tasks_worker_slots", "Runs that these workers can work on at once", labels=["queue"]
     )
     for name in queues.names():
         up = [worker for worker in now.workers if name in worker.queues]
@@ -147,7 +147,9 @@ def _of_workers(now: Look) -> Iterator[Metric]:
         "tasks_lease_overdue", "Runs whose worker has stopped renewing its lease", now.overdue
     )
     yield GaugeMetricFamily(
-        "tasks_lease_overdue_seconds", "Of these, the one that is longest overdue", now.overdue_s
+        "tasks_lease_overdue_seconds",
+        "How long the most overdue of them has been overdue",
+        now.overdue_s,
     )
     if tallies.SWEEPS in now.last:
         yield GaugeMetricFamily(

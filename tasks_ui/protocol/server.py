@@ -127,8 +127,8 @@ ServerMessage = Annotated[
 CLOSE_CODES = {
     1009: "A message was larger than 16 KiB.",
     1013: "The server can't reach its database right now; reconnect in a few seconds.",
-    4401: "Not signed in, or no longer: the session or token has ended.",
+    4401: "Not signed in, or the session or token has ended.",
     4403: "The page that opened the socket belongs to another site.",
-    4408: "The client did not read what it was sent.",
+    4408: "The client reads too slowly.",
     4429: "Too many messages, or too many sockets of one user.",
 }

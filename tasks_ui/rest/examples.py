@@ -111,7 +111,7 @@ EXAMPLES: dict[str, list[Any]] = {
             "type": "about:blank",
             "title": "Unprocessable Entity",
             "status": 422,
-            "detail": "The request has fields that are not valid.",
+            "detail": "The request has invalid fields.",
             "errors": [{"path": "limit", "message": "Input should be greater than or equal to 1"}],
         }
     ],

@@ -32,7 +32,7 @@ class DatabaseOutageMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DATABASE_ERRORS):
             return None
-        logger.warning("The database is away: %s", exception)
+        logger.warning("The database is unreachable: %s", exception)
         return unavailable(request)
 
 
@@ -56,19 +56,19 @@ class RefusedValuesMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DataError):
             return None
-        logger.warning("%s %s has refused values: %s", request.method, request.path, exception)
+        logger.warning("%s %s was rejected: %s", request.method, request.path, exception)
         return HttpResponse(REFUSED, status=400, content_type="text/plain; charset=utf-8")
 
 
 FORM = "application/x-www-form-urlencoded"
-NOT_UTF8 = "A form has to be sent in UTF-8."
+NOT_UTF8 = "Forms must be sent in UTF-8."
 REFUSED = "The request has a value that can't be stored: a NUL character, or a number too large."
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """503 as problem+json for programs, as a sentence for people."""
     headers = {"Retry-After": str(RETRY_AFTER_S)}
-    words = "The database can't be reached just now. Nothing is lost; try again in a few seconds."
+    words = "The database can't be reached right now. Nothing is lost; try again in a few seconds."
     if request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
         problem = {
             "type": "about:blank",

@@ -34,7 +34,7 @@ WORDS = {
     400: "The request can't be understood.",
     401: "Sign in, or send an API token as 'Authorization: Bearer <token>'.",
     403: "This is not allowed.",
-    404: "There is nothing here that you can see.",
+    404: "Not found, or not visible to you.",
     405: "This URL does not support that method.",
     413: "The request is too large.",
     415: "This URL does not accept a body of that type.",
@@ -147,7 +147,7 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         {**each, "loc": [part for part in each["loc"][1:] if part != "wanted"]}
         for each in error.errors
     ]
-    return problem(422, "The request has fields that are not valid.", errors=field_errors(errors))
+    return problem(422, "The request has invalid fields.", errors=field_errors(errors))
 
 
 def _too_many(request: HttpRequest, error: TooManyRequestsError) -> HttpResponse:
@@ -157,7 +157,7 @@ def _too_many(request: HttpRequest, error: TooManyRequestsError) -> HttpResponse
 
 
 def _database_away(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.warning("The database is away: %s", error)
+    logger.warning("The database is unreachable: %s", error)
     return unavailable(request)
 
 

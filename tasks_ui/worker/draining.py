@@ -45,7 +45,7 @@ class Taking:
         self._left = sorted({*self._left, *self._selected})
         for name in self.queues:
             self._queues.deselect(name)
-        logger.info("Draining: nothing is taken from %s any more.", ", ".join(self._left))
+        logger.info("Draining: no longer taking tasks from %s.", ", ".join(self._left))
         if self._consumer.task_consumer:  # there is none while it connects
             for name in self._left:
                 self._consumer.task_consumer.cancel_by_queue(name)

@@ -95,7 +95,7 @@ def _is_to_drain(worker: Worker) -> bool | None:
     try:
         return workers.is_to_drain(worker.hostname)
     except DATABASE_ERRORS as error:
-        logger.debug("The database is away; whether to drain is not known: %s", error)
+        logger.debug("The database is unreachable, so it is not known whether to drain: %s", error)
         return None
     finally:
         connection.close()

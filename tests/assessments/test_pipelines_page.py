@@ -42,5 +42,5 @@ def test_there_is_no_token_past_the_limit(
     client = Client()
     client.force_login(alice)
     page = client.post("/pipelines/", headers={"host": "localhost"}).content.decode()
-    assert "Revoke one that is not used any more." in page
+    assert "Revoke one that you no longer use." in page
     assert not ApiToken.objects.exists()

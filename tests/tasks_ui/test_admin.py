@@ -181,7 +181,7 @@ def test_a_task_is_run_again_for_its_owner_and_both_runs_say_by_whom(
         transition(finished, State.REVOKED)
     asked = {"action": "retry_runs", "_selected_action": [str(run.pk), str(family.pk)]}
     page = signed_in(client, operator).post(LIST, asked, follow=True).content.decode()
-    assert "1\N{NO-BREAK SPACE}task was queued once more." in page
+    assert "1\N{NO-BREAK SPACE}task was queued again." in page
     assert "1\N{NO-BREAK SPACE}task can&#x27;t be run again" in page
     again = TaskRun.objects.get(again_of=run)
     assert (again.owner, again.state) == (alice, State.PENDING)

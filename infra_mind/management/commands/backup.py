@@ -14,7 +14,7 @@ from infra_mind.backup import BackupError, whole_file, write_backup
 
 class Command(BaseCommand):
     help = (
-        "Write accounts, assessments, runs and reports to one file, while everything goes on."
+        "Write accounts, assessments, runs and reports to one file, while Infra Mind keeps running."
         " manage.py restore reads it."
     )
     requires_system_checks: list[str] = []

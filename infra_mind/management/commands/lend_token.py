@@ -29,7 +29,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--user", help="whose token it is; else the first superuser's")
+        parser.add_argument("--user", help="the token's owner; default: the first superuser")
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = embedded.running_state(settings.INFRA_MIND_HOME).get("url")
@@ -62,7 +62,7 @@ def _owner(username: str | None) -> Any:
         words = (
             f"There is no active user {username!r}."
             if username
-            else "There is no superuser. Name a --user."
+            else "There is no superuser. Pass --user."
         )
         raise CommandError(words)
     return user

@@ -23,8 +23,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="only this machine reaches it")
-        parser.add_argument("--admin", action="store_true", help="others reach it too")
+        parser.add_argument(
+            "--demo", action="store_true", help="for a server that only this machine can reach"
+        )
+        parser.add_argument(
+            "--admin", action="store_true", help="for a server that other machines can reach"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)

@@ -54,7 +54,7 @@ def _user(username: str, *, create: bool) -> Any:
             raise CommandError(f"User {username!r} is not active, so a token would be useless.")
         return found
     if not create:
-        raise CommandError(f"There is no user {username!r}. Add --create to make one.")
+        raise CommandError(f"There is no user {username!r}. Add --create to create it.")
     user = users(**{users.USERNAME_FIELD: username})
     user.set_unusable_password()
     try:
