@@ -260,8 +260,13 @@ def test_failures_are_counted_by_their_error_code(client: Client, operator: User
 
 
 def test_an_errors_text_is_only_for_those_who_may_read_it(client: Client, operator: User) -> None:
-    values = {"state": State.FAILURE, "error_code": "engine", "error": "a secret path"}
-    finished(operator, at=timezone.now(), **values).save()
+    finished(
+        operator,
+        at=timezone.now(),
+        state=State.FAILURE,
+        error_code="engine",
+        error="a secret path",
+    ).save()
     operator.user_permissions.remove(Permission.objects.get(codename="operate_taskrun"))
     client.force_login(operator)
     page = client.get(PAGE).content
