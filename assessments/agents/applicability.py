@@ -7,6 +7,7 @@ virtual machines. Such a pass is left out. Failures always count.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
@@ -18,6 +19,38 @@ ABSENCE_RULES = frozenset({"CKV_K8S_33", "CKV_K8S_34", "CKV_K8S_44", "CKV_K8S_45
 """Rules that ask whether a resource is the Kubernetes dashboard, Tiller or git-sync: their pass
 says only that it is something else."""
 MAX_DEPTH = 12
+MAX_TYPES = 12
+"""Rules that inspect more types are about any resource, and make no two of them twins."""
+TWINS = {
+    "AWS::ApiGateway::RestApi": "aws_api_gateway_rest_api",
+    "AWS::ApiGatewayV2::Stage": "aws_apigatewayv2_stage",
+    "AWS::AutoScaling::AutoScalingGroup": "aws_autoscaling_group",
+    "AWS::CloudFormation::Stack": "aws_cloudformation_stack",
+    "AWS::CloudWatch::Alarm": "aws_cloudwatch_metric_alarm",
+    "AWS::CodePipeline::Pipeline": "aws_codepipeline",
+    "AWS::Cognito::UserPool": "aws_cognito_user_pool",
+    "AWS::Config::ConfigurationRecorder": "aws_config_configuration_recorder",
+    "AWS::EC2::EIP": "aws_eip",
+    "AWS::EC2::NetworkAcl": "aws_network_acl",
+    "AWS::EC2::NetworkAclEntry": "aws_network_acl_rule",
+    "AWS::EC2::Route": "aws_route",
+    "AWS::EC2::Subnet": "aws_subnet",
+    "AWS::EC2::VPC": "aws_vpc",
+    "AWS::EC2::VPCPeeringConnection": "aws_vpc_peering_connection",
+    "AWS::ECS::Service": "aws_ecs_service",
+    "AWS::ElastiCache::CacheCluster": "aws_elasticache_cluster",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "aws_lb_target_group",
+    "AWS::EMR::Cluster": "aws_emr_cluster",
+    "AWS::GuardDuty::Detector": "aws_guardduty_detector",
+    "AWS::IAM::ManagedPolicy": "aws_iam_policy",
+    "AWS::KinesisFirehose::DeliveryStream": "aws_kinesis_firehose_delivery_stream",
+    "AWS::Route53::HostedZone": "aws_route53_zone",
+    "AWS::Route53::RecordSet": "aws_route53_record",
+    "AWS::S3::BucketPolicy": "aws_s3_bucket_policy",
+    "AWS::SSM::Parameter": "aws_ssm_parameter",
+    "AWS::StepFunctions::StateMachine": "aws_sfn_state_machine",
+}
+"""Types that no rule inspects in both languages, by the resources' own documentation."""
 ARGUMENTS = ("resource_type", "name")
 
 
@@ -33,7 +66,7 @@ class Applicability:
             self._of_type.setdefault(resource.type, set()).update(roles)
         for check in checks:
             self._of_type.setdefault(check.resource_type, set())
-        for kind in [each for each in self._of_type if "/" in each]:
+        for kind in list(self._of_type):
             for twin in twins_of(kind):
                 self._of_type.setdefault(twin, set())
 
@@ -80,16 +113,23 @@ def entities_of_rule(rule: str) -> tuple[str, ...]:
 
 @cache
 def twins_of(kind: str) -> frozenset[str]:
-    """What Terraform calls resources of a type of Azure's: the types that some rule inspects along
-    with it. A rule that is written for Terraform alone still asks something of such a resource,
-    and nothing has answered it."""
-    return frozenset(
+    """What Terraform calls resources of a type of CloudFormation or Azure Resource Manager: the
+    types that rules inspect most often along with it. A rule that is written for Terraform alone
+    still asks something of such a resource, and nothing has answered it."""
+    prefix = "aws_" if "::" in kind else "azurerm_" if "/" in kind else ""
+    if not prefix:
+        return frozenset()
+    if kind in TWINS:
+        return frozenset({TWINS[kind]})
+    found = Counter(
         each
         for entities in load("checkov_rules.json")["entities"].values()
-        if kind in entities
+        if kind in entities and len(entities) <= MAX_TYPES
         for each in entities
-        if each.startswith("azurerm_")
+        if each.startswith(prefix)
     )
+    most = max(found.values(), default=0)
+    return frozenset(each for each, count in found.items() if 2 * count >= most)
 
 
 def _roles_of(resource: Resource) -> Iterator[str]:

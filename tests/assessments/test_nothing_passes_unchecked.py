@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from assessments.agents import AGENTS
+from assessments.agents.applicability import Applicability
 from assessments.agents.compliance import Verdict
 from assessments.agents.types import AgentInput, AgentResult
 from assessments.requirements import Framework, Requirements
@@ -224,3 +225,20 @@ def test_removing_a_file_never_turns_not_assessable_into_a_pass(checks: list[Che
         for row in table.rows:
             if row[2] == Verdict.NOT_ASSESSABLE and row[0] in left:
                 assert left[str(row[0])][2] == Verdict.NOT_ASSESSABLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "not_asked"),
+    [
+        ("AWS::S3::Bucket", "CKV_AWS_144", "CKV_AWS_16"),
+        ("AWS::EC2::VPC", "CKV2_AWS_11", "CKV_AWS_130"),
+        ("Microsoft.Storage/storageAccounts", "CKV_AZURE_206", "CKV_AZURE_170"),
+        ("Deployment", "CKV_K8S_16", "CKV_AWS_144"),
+    ],
+)
+def test_a_rule_for_terraform_asks_the_same_of_other_languages(
+    kind: str, asked: str, not_asked: str
+) -> None:
+    declared = Applicability([resource("x").replace(type=kind)], [])
+    assert declared.applies(asked)
+    assert not declared.applies(not_asked)
