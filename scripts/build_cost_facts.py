@@ -25,6 +25,16 @@ from aws_list_prices import (
     VALKEY_ONLY,
     VALKEY_SHARE,
 )
+from aws_regional_prices import AS_OF as REGIONAL_AS_OF
+from aws_regional_prices import (
+    BALANCERS,
+    EBS_RATES,
+    RDS_STORAGE,
+    SECRET,
+    STORAGES,
+    VOLUMES,
+    columns,
+)
 from cloud_list_prices import DISK_AS_OF, DISK_PAGE, DISKS, OTHERS
 
 OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "cost_facts.json"
@@ -47,20 +57,9 @@ EKS = "https://aws.amazon.com/eks/pricing/"
 
 # key, unit, price in the three US regions, in Ireland, in Frankfurt, page
 BY_REGION: list[tuple[str, str, float, float | None, float | None, str]] = [
-    ("ebs.gp2", "GB-month", 0.10, 0.11, 0.119, EBS),
-    ("ebs.gp3", "GB-month", 0.08, 0.088, 0.0952, EBS),
     ("ebs.gp3.iops", "IOPS-month above 3,000", 0.005, 0.0055, 0.006, EBS),
     ("ebs.gp3.throughput", "MB/s-month above 125", 0.04, 0.044, 0.048, EBS),
-    ("ebs.io1", "GB-month", 0.125, 0.138, 0.149, EBS),
     ("ebs.io1.iops", "IOPS-month", 0.065, 0.072, 0.078, EBS),
-    ("ebs.st1", "GB-month", 0.045, 0.05, 0.054, EBS),
-    ("ebs.sc1", "GB-month", 0.015, 0.0168, 0.018, EBS),
-    ("lb.application.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
-    ("lb.network.hour", "hour", 0.0225, 0.0252, 0.027, ELB),
-    ("lb.classic.hour", "hour", 0.025, 0.028, 0.03, ELB),
-    ("rds.storage.gp2", "GB-month", 0.115, None, None, RDS),
-    ("rds.storage.gp3", "GB-month", 0.115, None, None, RDS),
-    ("rds.storage.io1", "GB-month", 0.125, None, None, RDS),
     ("rds.storage.io1.iops", "IOPS-month", 0.10, None, None, RDS),
 ]
 
@@ -108,9 +107,7 @@ OLD_CLASSES = {"db.t2.micro": 0.017, "db.t2.small": 0.034, "db.t2.medium": 0.068
 
 # key, unit, USD in us-east-1 only, page
 US_EAST_1: list[tuple[str, str, float, str]] = [
-    ("ebs.standard", "GB-month", 0.05, EBS),
     ("ecr.gb", "GB-month", 0.10, "https://aws.amazon.com/ecr/pricing/"),
-    ("secretsmanager.secret", "secret-month", 0.40, SECRETS),
     ("secretsmanager.request", "request", 0.000005, SECRETS),
     (
         "sfn.standard",
@@ -120,7 +117,6 @@ US_EAST_1: list[tuple[str, str, float, str]] = [
     ),
     ("sqs.fifo.request", "request", 0.0000005, SQS),
     ("sqs.standard.request", "request", 0.0000004, SQS),
-    ("rds.storage.standard", "GB-month", 0.10, RDS),
     ("rds.storage.gp3.iops", "IOPS-month above the baseline", 0.02, RDS),
     ("rds.extended.year1", "vCPU-hour, years 1 and 2", 0.10, RDS),
     ("rds.extended.year3", "vCPU-hour, from year 3", 0.20, RDS),
@@ -176,6 +172,7 @@ began."""
 def main() -> None:
     parts = (
         regional(),
+        volumes_and_balancers(),
         everywhere(),
         us_east_1(),
         databases(),
@@ -207,6 +204,27 @@ def regional() -> list[dict[str, Any]]:
 
 def everywhere() -> list[dict[str, Any]]:
     return [row(key, unit, {EVERYWHERE: price}, url) for key, unit, price, url in ALL_REGIONS]
+
+
+def volumes_and_balancers() -> list[dict[str, Any]]:
+    prices = {f"ebs.{name}": each for name, each in columns(VOLUMES, EBS_RATES).items()}
+    hours = columns(("application", "classic"), BALANCERS)
+    for name, each in {**hours, "network": hours["application"]}.items():
+        prices[f"lb.{name}.hour"] = each
+    for name, each in columns(STORAGES, RDS_STORAGE).items():
+        prices[f"rds.storage.{name}"] = each
+    prices["secretsmanager.secret"] = dict.fromkeys(RDS_STORAGE, SECRET)
+    pages = {"ebs": EBS, "lb": ELB, "rds": RDS, "secretsmanager": SECRETS}
+    return [
+        row(
+            key,
+            {"lb": "hour", "secretsmanager": "secret-month"}.get(key.partition(".")[0], "GB-month"),
+            each,
+            pages[key.partition(".")[0]],
+            as_of=REGIONAL_AS_OF,
+        )
+        for key, each in prices.items()
+    ]
 
 
 def databases() -> list[dict[str, Any]]:

@@ -218,7 +218,7 @@ def test_what_has_no_price_is_listed_with_a_reason_and_not_counted() -> None:
 
 
 def test_a_region_without_a_price_leaves_the_resource_unpriced() -> None:
-    result = assess(TEN[0], TEN[2], regions=["ca-west-1"])
+    result = assess(TEN[0], TEN[2], regions=["us-west-2-lax-1"])
     assert {row[0] for row in rows(result, "cost")} == {"aws_instance.app"}
     assert "aws_db_instance.orders" in {row[0] for row in rows(result, "unpriced")}
 

@@ -2,9 +2,13 @@
 
 Services: lib/data/pricing of github.com/lamngockhuong/aws-price, files of 2025-08-28 to 2025-11-04.
 Databases and traffic: data/cloud-pricing.json.gz of github.com/coroot/cloud-pricing, 2024-08-09.
+Volumes, balancers, database storage: src/zombiescan/pricing/table.json of github.com/xbill9/
+zombiescan, 2026-09-21.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -54,6 +58,31 @@ def test_gateways_and_tasks_have_prices_where_few_lists_reach() -> None:
     assert "NAT gateway" not in costs(
         declared("aws_nat_gateway", "a"), declared("aws_kms_key", "a"), regions=["nowhere-1"]
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "region", "component", "usd"),
+    [
+        ("aws_ebs_volume", {"type": "gp3", "size": 100}, "eu-west-2", "volume gp3 storage", 9.28),
+        ("aws_ebs_volume", {"type": "gp2", "size": 100}, "sa-east-1", "volume gp2 storage", 19.0),
+        ("aws_ebs_volume", {"type": "st1", "size": 500}, "ap-south-1", "volume st1 storage", 25.5),
+        ("aws_lb", {"internal": True}, "ap-southeast-2", "application load balancer", 18.40),
+        ("aws_elb", {}, "eu-north-1", "classic load balancer", 19.42),
+        ("aws_secretsmanager_secret", {}, "eu-west-3", "secret", 0.40),
+    ],
+)
+def test_volumes_and_balancers_have_prices_in_every_region(
+    kind: str, attributes: dict[str, Any], region: str, component: str, usd: float
+) -> None:
+    found = costs(declared(kind, "x", **attributes), regions=[region])
+    assert found[component] == usd
+
+
+def test_database_storage_has_the_price_of_its_region_and_doubles_with_a_standby() -> None:
+    # 20 GB x 0.133, and twice that
+    for multi, usd in ((False, 2.66), (True, 5.32)):
+        found = costs(database("mysql", multi_az=multi), regions=["eu-west-2"])
+        assert found["gp2 storage"] == usd
 
 
 def test_storage_of_a_task_above_the_free_part_is_priced() -> None:
@@ -120,4 +149,5 @@ def test_the_lists_behind_the_prices_are_named_with_their_days() -> None:
     assert lists == {
         "AWS's price list of databases and traffic, as kept by coroot": "2024-08-09",
         "AWS's price list by region, as kept by aws-price": "2025-10-28",
+        "AWS's price pages": "2026-09-21",
     }
