@@ -35,7 +35,7 @@ from aws_regional_prices import (
     VOLUMES,
     columns,
 )
-from cloud_list_prices import DISK_AS_OF, DISK_PAGE, DISKS, OTHERS
+from cloud_list_prices import DISK_AS_OF, DISK_PAGE, OTHERS, disk_prices
 
 OUTPUT = Path(__file__).resolve().parent.parent / "assessments" / "data" / "cost_facts.json"
 AS_OF = "2025-03-01"
@@ -272,8 +272,8 @@ def caches() -> list[dict[str, Any]]:
 
 def other_clouds() -> list[dict[str, Any]]:
     disks = [
-        row(f"azure.disk.{tier}", "disk-month", {"eastus": usd}, DISK_PAGE, as_of=DISK_AS_OF)
-        for tier, usd in DISKS.items()
+        row(f"azure.disk.{tier}", "disk-month", usd, DISK_PAGE, as_of=DISK_AS_OF)
+        for tier, usd in disk_prices().items()
     ]
     return disks + [
         row(key, unit, prices, url, as_of=day) for key, unit, prices, url, day in OTHERS

@@ -81,7 +81,8 @@ def test_a_region_is_the_same_in_each_spelling() -> None:
     machine: dict[str, Any] = {"size": "Standard_B2s", "os_disk": {"disk_size_gb": 30}}
     for location in spellings:
         found = costs(declared("azurerm_linux_virtual_machine", location=location, **machine))
-        assert found == {"Standard_B2s, Linux": 35.04}  # 730 x 0.048
+        # 730 x 0.048, and the smallest tier of a Standard HDD
+        assert found == {"Standard_B2s, Linux": 35.04, "OS disk, S4 LRS": 1.54}
 
 
 def test_a_windows_machine_pays_its_license_unless_it_brings_one() -> None:
@@ -220,13 +221,11 @@ def test_a_disk_is_billed_by_the_tier_that_holds_it() -> None:
         location="eastus",
     )
     assert costs(disk) == {"disk, P4 LRS": 5.28}
-    abroad = declared(
-        "azurerm_managed_disk",
-        storage_account_type="Premium_LRS",
-        disk_size_gb=32,
-        location="westeurope",
-    )
-    assert "Microsoft's price of managed disks" in reasons(abroad)["disk, P4"]
+    for location, usd in (("westeurope", 5.81), ("brazilsouth", 9.12), ("West US 3", 4.80)):
+        abroad = disk.replace(attributes={**disk.attributes, "location": location})
+        assert costs(abroad) == {"disk, P4 LRS": usd}
+    nowhere = disk.replace(attributes={**disk.attributes, "location": "uaenorth"})
+    assert "Microsoft's price of managed disks" in reasons(nowhere)["disk, P4"]
 
 
 def test_what_costs_nothing_is_not_listed_and_what_is_not_held_is() -> None:

@@ -239,4 +239,4 @@ def test_a_resource_costs_what_its_source_says(
     found = {row[1]: row[5] for row in table.rows}
     assert found[component] == pytest.approx(usd, abs=0.006)
     (lists,) = [each for each in result.tables if each.key == "price_lists"]
-    assert all("2024-07-01" <= row[1] <= "2026-08-01" for row in lists.rows)
+    assert all("2024-07-01" <= row[1] <= "2026-09-30" for row in lists.rows)
