@@ -24,7 +24,7 @@ LISTS = (
     (
         "unchecked",
         "Not checked this time",
-        "Gone, but their file was not read whole or their agent did not finish.",
+        "Gone, but their file was not read in full, or their agent did not finish.",
     ),
     ("persisting", "Persisting", "Found in both runs."),
 )

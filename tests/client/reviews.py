@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra_mind_client.review import Change, Finding, Gate, Review, Unread
+from infra_mind_client.review import Change, Finding, Gate, NotAssessed, Review, Unread
 
 NASTY = "a|b `c` <!-- x --> [y](z) @team &amp; ]]> \x00\x1b[31m\ud800"
 """What a file's name or a title may hold."""
@@ -54,6 +54,7 @@ def nasty_review() -> Review:
         unchecked=[finding(7)],
         accepted=[finding(6, accepted="muted on the server")],
         unread=[Unread(path=NASTY, reason=NASTY, line=3), Unread(path="b.tf", reason="no")],
+        not_assessed=[NotAssessed(reason=NASTY, paths=[NASTY, "b"])],
         gates=[
             Gate(name="fail-on", passed=False, message=NASTY),
             Gate(name="budget", passed=None, message="Not known."),

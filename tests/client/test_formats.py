@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from infra_mind_client.formats import WRITERS
 from infra_mind_client.formats.markdown import MAX_CHARS, as_markdown, marker
 from infra_mind_client.formats.text import write_text
-from infra_mind_client.review import Review, Unread
+from infra_mind_client.review import Review, Unread, not_assessed_of
 from tests.client.reviews import NASTY, finding, nasty_review, review
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -121,3 +121,20 @@ def test_the_text_breaks_no_line_so_that_places_can_be_followed() -> None:
 def test_the_text_moves_no_cursor() -> None:
     assert not {"\x1b", "\x00", "\ud800"} & set(as_text(FULL))
     assert NASTY.split()[0] in as_text(FULL)
+
+
+def test_programs_that_are_not_run_are_named_once_with_what_to_upload_instead() -> None:
+    """A repository of CDK programs was told to add Terraform."""
+    advice = "AWS CDK programs are not run. Run 'cdk synth'."
+    rows = [
+        ("a/cdk.json", "unknown", f"{advice} It was only searched for secrets."),
+        ("b/cdk.json", "unknown", f"{advice} It was only searched for secrets."),
+        ("main.py", "unknown", "Unsupported file type. It was only searched for secrets."),
+        ("main.tf", "terraform", ""),
+    ]
+    coverage = [{"path": path, "kind": kind, "reason": reason} for path, kind, reason in rows]
+    what = review(not_assessed=not_assessed_of({"coverage": coverage}))
+    assert "Not assessed: 2\n  a/cdk.json and 1 more: " + advice in as_text(what)
+    assert "**Not assessed: 2**" in as_markdown(what)
+    assert "main.py" not in as_text(what)
+    assert what.exit_status == 0

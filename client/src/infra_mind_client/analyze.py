@@ -127,4 +127,4 @@ def _say(review: Review, console: Console, options: Options) -> None:
         if not gate.passed:
             console.print(said(gate.message))
     for each in review.unread:
-        console.print(said(f"Not read whole: {each.place}: {each.reason}"), soft_wrap=True)
+        console.print(said(f"Not read in full: {each.place}: {each.reason}"), soft_wrap=True)

@@ -20,6 +20,7 @@ from infra_mind_client.review import (
     Review,
     Unread,
     figures_of,
+    not_assessed_of,
     scores_of,
     sort,
     unread_of,
@@ -179,6 +180,7 @@ class Assessor:
             scores=scores_of(run.detail, before.detail if before else None),
             figures=figures_of(run.detail, before.detail if before else None),
             unread=[*stayed, *unread_of(run.detail)],
+            not_assessed=not_assessed_of(run.detail),
             scopes={each["key"]: each["label"] for each in run.detail["scopes"]},
         )
 

@@ -15,6 +15,10 @@ FIGURES = {
 }
 """Figures that a change is weighed by: the agent that gives each, and its label."""
 
+UNSUPPORTED = "Unsupported file type."
+SEARCHED = " It was only searched for secrets."
+"""How the server begins and ends what it says of a file of no use to it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -88,6 +92,19 @@ class Unread:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotAssessed:
+    """Files of a tool whose programs are not run, and what to upload instead."""
+
+    reason: str
+    paths: list[str]
+
+    @property
+    def places(self) -> str:
+        more = len(self.paths) - 1
+        return f"{self.paths[0]} and {more} more" if more else self.paths[0]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gate:
     """``passed`` is None if the figure it checks was not assessed."""
 
@@ -115,6 +132,7 @@ class Review:
     scores: list[Change] = field(default_factory=list)
     figures: list[Change] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
+    not_assessed: list[NotAssessed] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     scopes: dict[str, str] = field(default_factory=dict)
 
@@ -167,7 +185,7 @@ def figures_of(run: Mapping[str, Any], base: Mapping[str, Any] | None) -> list[C
 
 
 def unread_of(run: Mapping[str, Any]) -> list[Unread]:
-    """Every file of an assessed kind that was not read whole, and every agent that failed."""
+    """Every file of an assessed kind that was not read in full, and every agent that failed."""
     files = [
         Unread(path=row["path"], line=row.get("line"), reason=row.get("reason") or row["status"])
         for row in run["coverage"]
@@ -179,6 +197,17 @@ def unread_of(run: Mapping[str, Any]) -> list[Unread]:
         if not reason["files"]
     ]
     return [*files, *others]
+
+
+def not_assessed_of(run: Mapping[str, Any]) -> list[NotAssessed]:
+    """Files of a kind that is not assessed, by what the server advises; those without advice, such
+    as source code, are left out."""
+    found: dict[str, list[str]] = {}
+    for row in run["coverage"]:
+        reason = str(row.get("reason") or "").removesuffix(SEARCHED)
+        if row["kind"] == "unknown" and reason and not reason.startswith(UNSUPPORTED):
+            found.setdefault(reason.strip(), []).append(row["path"])
+    return [NotAssessed(reason=reason, paths=paths) for reason, paths in found.items()]
 
 
 def _figure(key: str, run: Mapping[str, Any], base: Mapping[str, Any] | None) -> Change:

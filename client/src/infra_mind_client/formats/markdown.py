@@ -39,8 +39,14 @@ def _parts(review: Review, shown: int) -> Iterator[str]:
         yield "\n".join(f"- {_MARKS[gate.passed]} {escape(gate.message)}" for gate in review.gates)
     if review.unread:
         rows = [f"- `{_code(each.place)}`: {escape(each.reason)}" for each in review.unread[:shown]]
-        yield f"**Not read whole: {len(review.unread)}**"
+        yield f"**Not read in full: {len(review.unread)}**"
         yield "\n".join([*rows, *_more(len(review.unread), shown, review.url)])
+    if review.not_assessed:
+        yield f"**Not assessed: {sum(len(each.paths) for each in review.not_assessed)}**"
+        yield "\n".join(
+            f"- `{_code(each.places)}`: {escape(each.reason)}"
+            for each in review.not_assessed[:shown]
+        )
     if review.new:
         yield f"**{'New' if review.base else 'Findings'}: {len(review.new)}**"
         yield from _findings(review.new, shown, review)

@@ -7,7 +7,7 @@ from typing import IO
 
 from rich.console import Console
 
-from infra_mind_client.review import Change, Finding, Review, Unread, count_words
+from infra_mind_client.review import Change, Finding, NotAssessed, Review, Unread, count_words
 from infra_mind_client.wording import plain, said
 
 PLACE_WIDTH = 60
@@ -27,6 +27,7 @@ def write_text(review: Review, file: IO[str], *, limit: int) -> None:
     _counts(out, review)
     _changes(out, [*review.figures, *review.scores])
     _unread(out, review.unread)
+    _not_assessed(out, review.not_assessed)
     for gate in review.gates:
         word = {True: "Passed", False: "Failed", None: "Not known"}[gate.passed]
         out.print(said(f"{word}: {gate.message}", style="" if gate.passed else "bold"))
@@ -86,6 +87,14 @@ def _value(change: Change) -> str:
 def _unread(out: Console, unread: Sequence[Unread]) -> None:
     if not unread:
         return
-    out.print(said(f"\nNot read whole: {len(unread)}", style="bold"))
+    out.print(said(f"\nNot read in full: {len(unread)}", style="bold"))
     for each in unread:
         out.print(said(plain(f"  {each.place}: {each.reason}")), soft_wrap=True)
+
+
+def _not_assessed(out: Console, rows: Sequence[NotAssessed]) -> None:
+    if not rows:
+        return
+    out.print(said(f"\nNot assessed: {sum(len(each.paths) for each in rows)}", style="bold"))
+    for each in rows:
+        out.print(said(plain(f"  {each.places}: {each.reason}")), soft_wrap=True)
