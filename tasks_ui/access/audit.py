@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from tasks_ui.access.address import client_address
 from tasks_ui.models import AuditEntry
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 Event = AuditEntry.Event
+OPENING_LASTS = timedelta(minutes=10)
 
 
 def record(
@@ -36,6 +39,16 @@ def record(
         about=_printable(about[:200]),
     )
     transaction.on_commit(partial(_log, entry), robust=True)
+
+
+def record_opening(about: str, *, by: Any, request: HttpRequest | None = None) -> None:
+    """Record that staff opened someone else's run: once per OPENING_LASTS for the same ``about``,
+    as a live page is requested again whenever its run changes."""
+    opened = AuditEntry.objects.filter(
+        actor=by, event=Event.OPENED, about=_printable(about[:200])
+    ).filter(at__gt=timezone.now() - OPENING_LASTS)
+    if not opened.exists():
+        record(Event.OPENED, request=request, by=by, about=about)
 
 
 def _printable(text: str) -> str:

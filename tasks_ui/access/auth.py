@@ -20,7 +20,7 @@ from ninja.errors import HttpError
 from ninja.security import APIKeyCookie, HttpBearer
 
 from tasks_ui.access import rate_limit
-from tasks_ui.access.permissions import OPERATE, VIEW
+from tasks_ui.access.permissions import OPERATE, VIEW, VIEW_ALL
 from tasks_ui.models import ApiToken, SocketTicket
 
 if TYPE_CHECKING:
@@ -90,6 +90,11 @@ class Credential:
     @property
     def may_see_everything(self) -> bool:
         return self.user.pk in may_see_everything({self.user.pk})
+
+    @property
+    def may_read_runs(self) -> bool:
+        """Only a browser's session: the pages that show a run are read there."""
+        return bool(self.session_key) and self.user.pk in may_read_runs({self.user.pk})
 
 
 class Refused(Exception):
@@ -166,8 +171,17 @@ def still_valid(credentials: Iterable[Credential]) -> set[Credential]:
 def may_see_everything(user_ids: Collection[Any]) -> set[Any]:
     """Those of the users who may now follow everyone's tasks, with one query. Frames carry the
     content of tasks, so they are for active staff who may view tasks and their content."""
+    return _staff_with(user_ids, VIEW, OPERATE)
+
+
+def may_read_runs(user_ids: Collection[Any]) -> set[Any]:
+    """Those of the users who may now read the pages of everyone's runs, with one query."""
+    return _staff_with(user_ids, VIEW_ALL)
+
+
+def _staff_with(user_ids: Collection[Any], *permissions: str) -> set[Any]:
     staff = get_user_model().objects.filter(pk__in=user_ids, is_staff=True, is_active=True)
-    for permission in (VIEW, OPERATE):
+    for permission in permissions:
         staff = staff.filter(_has(permission))
     return set(staff.values_list("pk", flat=True))
 

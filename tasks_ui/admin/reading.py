@@ -2,7 +2,8 @@
 
 The pages are the owner's own, rendered for the owner, below an address of the administration that
 passes on GET alone, and to nothing but pages that show this run (``TaskKind.shows``). Each page
-that is opened is in the audit log, under the name of who opened it.
+that is opened is in the audit log, under the name of who opened it. The pages are live: their
+socket follows the run read-only (``tasks_ui.live.subscriptions``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import Resolver404, get_script_prefix, resolve, reverse, set_script_prefix
 
 from tasks_ui import kinds
-from tasks_ui.access.audit import Event, record
+from tasks_ui.access.audit import record_opening
 from tasks_ui.access.permissions import may_open
 from tasks_ui.models import TaskRun
 
@@ -53,7 +54,7 @@ def read(request: HttpRequest, run_id: UUID, path: str = "") -> HttpResponse:
     if not path:
         return HttpResponseRedirect(begin + _first(run).removeprefix(get_script_prefix()))
     match = _page(run, path)
-    record(Event.OPENED, request=request, about=f"{run.owner.get_username()}: /{path}")
+    record_opening(f"{run.owner.get_username()}: /{path}", by=request.user, request=request)
     return _as_its_owner(request, run, match, begin=begin)
 
 

@@ -105,6 +105,14 @@ class Socket:
         if not self._membership.is_complete or self._following.has_news(look):
             self._offer(self._catch_up)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether it follows tasks of other people, whose pages staff read."""
+        return bool(self._following.read)
+
+    def stop_reading(self) -> None:
+        self._offer(self._subscriptions.revoke_reading)
+
     def leave_scope(self, scope: str) -> None:
         self._offer(lambda: self._subscriptions.revoke_scope(scope))
 

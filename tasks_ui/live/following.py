@@ -18,7 +18,8 @@ from tasks_ui.models import FINAL
 @dataclass
 class Followed:
     """A task that a socket follows. ``seq`` is the newest event sent; ``root`` is the task or its
-    parent; ``by_scope`` is "" for a task that was subscribed to by id. ``since`` is the newest
+    parent; ``by_scope`` is "" for a task that was subscribed to by id. ``is_read``: it belongs to
+    someone else, and staff with the permission read its page. ``since`` is the newest
     event in its snapshot. ``reached`` holds, for the task and its children, the attempt and the
     finished units of work that the client knows about."""
 
@@ -26,6 +27,7 @@ class Followed:
     since: int
     root: UUID
     by_scope: str = ""
+    is_read: bool = False
     is_final: bool = False
     done_children: set[UUID] = field(default_factory=set)
     reached: dict[UUID, tuple[int, int]] = field(default_factory=dict)
@@ -49,8 +51,14 @@ class Following:
         """The tasks that were subscribed to one by one."""
         return [task_id for task_id, followed in self.tasks.items() if not followed.by_scope]
 
-    def may_see(self, owner_id: Any) -> bool:
-        return owner_id == self._user_id or "all" in self.scopes
+    @property
+    def read(self) -> list[UUID]:
+        """The tasks of other people that are followed to read their pages."""
+        return [task_id for task_id, followed in self.tasks.items() if followed.is_read]
+
+    def may_see(self, owner_id: Any, followed: Followed | None) -> bool:
+        is_read = followed is not None and followed.is_read
+        return is_read or owner_id == self._user_id or "all" in self.scopes
 
     def scope_of(self, owner_id: Any) -> str:
         """The scope that a task of this owner is in, or ""."""
@@ -58,11 +66,15 @@ class Following:
             return "mine"
         return "all" if "all" in self.scopes else ""
 
-    def begin(self, snapshot: p.Snapshot, *, seq: int, by_scope: str = "") -> None:
+    def begin(
+        self, snapshot: p.Snapshot, *, seq: int, by_scope: str = "", is_read: bool = False
+    ) -> None:
         """Follow the task in ``snapshot`` from the event after ``seq``. Of the tasks in a scope,
         the newest SCOPE_TASKS_MAX are kept."""
         root = snapshot.task.parent_id or snapshot.task.task_id
-        followed = Followed(seq=seq, since=snapshot.last_seq, root=root, by_scope=by_scope)
+        followed = Followed(
+            seq=seq, since=snapshot.last_seq, root=root, by_scope=by_scope, is_read=is_read
+        )
         followed.is_final = snapshot.task.state in FINAL
         followed.done_children = {c.task_id for c in snapshot.children if c.state in FINAL}
         for task in (snapshot.task, *snapshot.children):
@@ -104,10 +116,10 @@ class Following:
         """Whether to send progress: if it is that of a followed task or its child, unless the work
         has ended since or the client knows of more. Workers report concurrently, so reports on one
         parent may arrive in a different order than they were written in."""
-        if not self.may_see(owner_id):
-            return False
         own = self.tasks.get(progress.task_id)
         parent = self.tasks.get(progress.parent_id) if progress.parent_id else None
+        if not self.may_see(owner_id, own or parent):
+            return False
         if parent and (parent.is_final or progress.task_id in parent.done_children):
             return False
         if own and own.is_final:
@@ -121,7 +133,7 @@ class Following:
         """Whether a look at the database shows something that has not been sent to the client."""
         for task_id in look.asked & self.tasks.keys():
             seen = look.tasks.get(task_id)
-            if seen is None or not self.may_see(seen.owner_id):
+            if seen is None or not self.may_see(seen.owner_id, self.tasks[task_id]):
                 return True
             if seen.last_seq > self.tasks[task_id].seq:
                 return True

@@ -2,7 +2,7 @@
 
 What the channel layer delivers is a hint that can be lost. Once a second this loop asks which
 followed tasks have events that their followers lack, which new tasks a scope has, and whose access
-has ended. This takes at most six queries, however many sockets there are. So an event is about a
+has ended. This takes at most seven queries, however many sockets there are. So an event is about a
 second late at worst, whether Valkey is up or not.
 """
 
@@ -36,7 +36,12 @@ class Follower(Protocol):
     @property
     def scopes(self) -> Collection[str]: ...
 
+    @property
+    def is_reading(self) -> bool: ...
+
     def look(self, look: Look) -> None: ...
+
+    def stop_reading(self) -> None: ...
 
     def leave_scope(self, scope: str) -> None: ...
 
@@ -94,10 +99,14 @@ async def look_for(followers: Collection[Follower]) -> None:
     owners = {each.credential.user.pk for each in followers if "mine" in each.scopes}
     staff = {each.credential.user.pk for each in followers if "all" in each.scopes}
     permitted = await in_database(lambda: auth.may_see_everything(staff)) if staff else set()
+    readers = {each.credential.user.pk for each in followers if each.is_reading}
+    may_read = await in_database(lambda: auth.may_read_runs(readers)) if readers else set()
     look = await in_database(lambda: reading.look(asked, owners=owners, everyone=bool(permitted)))
     for follower in followers:
         if "all" in follower.scopes and follower.credential.user.pk in staff - permitted:
             follower.leave_scope("all")
+        if follower.is_reading and follower.credential.user.pk in readers - may_read:
+            follower.stop_reading()
         follower.look(look)
 
 

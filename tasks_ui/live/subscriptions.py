@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tasks_ui import groups
 from tasks_ui import protocol as p
-from tasks_ui.access import auth
+from tasks_ui.access import audit, auth
 from tasks_ui.live import counters, reading
 from tasks_ui.live.following import Following
 from tasks_ui.live.membership import Membership
@@ -55,6 +55,11 @@ class Subscriptions:
         await self._forget_scope(scope)
         await self._outgoing.send(p.Revoked(task_id=None))
 
+    async def revoke_reading(self) -> None:
+        """End what is followed of other people's tasks that the user may no longer read."""
+        for task_id in self.following.read:
+            await self._revoke(task_id)
+
     async def pass_on(self, message: dict[str, Any]) -> None:
         """Send an event from the layer if it is the next one; if it is a later one, fill the gap
         from the database."""
@@ -63,7 +68,7 @@ class Subscriptions:
         if followed is None:
             if scope := self.following.scope_of(message["owner_id"]):
                 await self._introduce(task_id, scope)
-        elif not self.following.may_see(message["owner_id"]):
+        elif not self.following.may_see(message["owner_id"], followed):
             await self._revoke(task_id)
         elif message["seq"] == followed.seq + 1:
             fields = {key: message[key] for key in ("seq", "event", "at", "data")}
@@ -80,7 +85,7 @@ class Subscriptions:
             if seen is None:
                 await self._outgoing.send(p.ResyncRequired(task_id=task_id, reason="gone"))
                 await self._forget(task_id)
-            elif not self.following.may_see(seen.owner_id):
+            elif not self.following.may_see(seen.owner_id, self.following.tasks[task_id]):
                 await self._revoke(task_id)
             elif seen.last_seq > self.following.tasks[task_id].seq:
                 await self._fill(task_id)
@@ -89,24 +94,28 @@ class Subscriptions:
 
     async def _follow_task(self, message: p.Subscribe, task_id: UUID) -> None:
         """Authorize, join, snapshot, replay, caught up; then live. Someone else's task is reported
-        as unknown."""
+        as unknown, except to staff who read its page."""
         if len(self.following.asked_for) >= SUBSCRIPTIONS_MAX:
             words = (
                 f"A socket follows at most {SUBSCRIPTIONS_MAX} tasks. Unsubscribe from one first."
             )
             return await self._refuse("too_many_subscriptions", words, message)
         snapshot = None
-        if await in_database(lambda: self._own().filter(pk=task_id).exists()):
+        is_own = await in_database(lambda: self._own().filter(pk=task_id).exists())
+        is_read = not is_own and await in_database(lambda: self._opens(task_id))
+        if is_own or is_read:
             await self._membership.join(
                 groups.task(task_id)
             )  # first, so that no event falls between
-            snapshot = await in_database(lambda: reading.snapshot(self._visible(), task_id))
+            runs = TaskRun.objects.all() if is_read else self._visible()
+            snapshot = await in_database(lambda: reading.snapshot(runs, task_id))
         if snapshot is None:
             return await self._refuse("not_found", "You have no such task.", message)
         await self._outgoing.send(snapshot)
         if message.after_seq > snapshot.last_seq:
             await self._outgoing.send(p.ResyncRequired(task_id=task_id, reason="ahead"))
-        self.following.begin(snapshot, seq=min(message.after_seq, snapshot.last_seq))
+        seq = min(message.after_seq, snapshot.last_seq)
+        self.following.begin(snapshot, seq=seq, is_read=is_read)
         await self._fill(task_id)
         last_seq = self.following.tasks[task_id].seq
         await self._outgoing.send(p.CaughtUp(task_id=task_id, last_seq=last_seq))
@@ -175,6 +184,15 @@ class Subscriptions:
         self.following.end_scope(scope)
         if scope == "all":
             await self._membership.leave(groups.STAFF)
+
+    def _opens(self, task_id: UUID) -> bool:
+        """Whether the user may read someone else's task, which then is in the audit log."""
+        run = TaskRun.objects.select_related("owner").filter(pk=task_id).first()
+        if run is None or not self._credential.may_read_runs:
+            return False
+        about = f"{run.owner.get_username()}: live, {task_id}"
+        audit.record_opening(about, by=self._credential.user)
+        return True
 
     def _own(self) -> TaskRunQuerySet:
         return TaskRun.objects.visible_to(self._credential.user)

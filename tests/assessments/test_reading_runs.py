@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from assessments.models import Assessment, AssessmentRun, Version
 from assessments.registration import PAGES
 from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, RUN_ID
+from tasks_ui.access.audit import OPENING_LASTS
 from tasks_ui.models import AuditEntry, TaskRun
 from tasks_ui.rest.examples import TASK_ID
 from tests.api_world import SECRET, make_world
 
 BEGIN = f"/admin/tasks_ui/taskrun/{TASK_ID}/page/"
 RUN = f"assessments/{ASSESSMENT_ID}/runs/1/"
+READING_SCRIPT = '<script type="module" src="/static/tasks_ui/reading.js">'
 
 
 @pytest.fixture
@@ -63,10 +68,19 @@ def test_each_page_of_the_run_is_shown_as_to_its_owner_and_each_is_logged(reader
         assert "A run of <b>" not in page and "<b>A run of alice</b>" in page, path
         assert f'href="{BEGIN}{RUN}' in page, path
         assert '"/static/' in page and f'"{BEGIN}static/' not in page, path
-        assert "<script" not in page, path
+        assert re.findall(r"<script[^>]*>", page) == [READING_SCRIPT], path
     assert opened() == [("rita", f"alice: {path}") for path in paths]
     assert reverse("run", args=[ASSESSMENT_ID, 1]) == f"/{RUN}"
     assert SECRET in reader.get(BEGIN + RUN).content.decode()
+
+
+def test_a_page_that_is_refreshed_as_its_run_changes_is_logged_once(reader: Client) -> None:
+    for _ in range(3):
+        assert reader.get(BEGIN + RUN).status_code == 200
+    assert opened() == [("rita", f"alice: /{RUN}")]
+    AuditEntry.objects.update(at=timezone.now() - OPENING_LASTS)
+    reader.get(BEGIN + RUN)
+    assert opened() == [("rita", f"alice: /{RUN}")] * 2
 
 
 def test_nothing_but_pages_of_this_run_is_shown(reader: Client, alice: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -307,7 +308,31 @@ def test_staff_read_a_users_run_and_are_offered_no_change(
     page.get_by_role("link", name="Back to the administration").click()
     expect(page.locator(".run-actions")).to_be_visible()
     opened = AuditEntry.objects.filter(event="run.opened", actor=users["olga"])
-    assert opened.count() == 2
+    assert opened.filter(about__contains=": /").count() == 2
+
+
+def test_the_page_of_a_users_run_that_staff_read_is_live(
+    shared_stack: Stack, admin: Callable[[str], None], page: Page, users: dict[str, User]
+) -> None:
+    make_world(users["mara"])
+    run = TaskRun.objects.filter(pk=TASK_ID)
+    run.update(
+        state=State.PROGRESS,
+        worker="somewhere@else",
+        lease_until=timezone.now() + timedelta(minutes=1),
+        finished_at=None,
+    )
+    admin(shared_stack.url)
+    page.goto(f"{shared_stack.url}{LIST}{TASK_ID}/page/")
+    expect(page.locator("#conn")).to_have_text("Live")
+    page.evaluate("window.isTheSamePage = true")
+    request_cancel(run.get(), by=users["mara"])
+    expect(page.locator("main")).to_contain_text("Cancelling")
+    assert page.evaluate("window.isTheSamePage"), "the page was loaded again"
+    run.update(state=State.REVOKED, lease_until=None, finished_at=timezone.now())
+    opened = AuditEntry.objects.filter(event="run.opened", actor=users["olga"])
+    abouts = sorted(opened.values_list("about", flat=True))
+    assert len(abouts) == 2 and abouts[1] == f"mara: live, {TASK_ID}"
 
 
 def test_a_worker_is_drained_and_takes_tasks_again(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from django.contrib.auth.models import Permission
 from django.test import Client
 
-from tasks_ui.models import FINAL, ApiToken, SocketTicket, TaskEvent, TaskRun
+from tasks_ui.models import FINAL, ApiToken, AuditEntry, SocketTicket, TaskEvent, TaskRun
 from tasks_ui.runs.services import request_cancel
 from tests.stack import Stack, wait_until
 from tests.tasks_ui.sockets import converse, greeted
@@ -180,6 +181,46 @@ def test_only_staff_who_may_view_tasks_follow_everyones(
         bob.is_superuser = False
         bob.save()
         assert socket.hear_until("revoked", timeout_s=3)["task_id"] is None
+
+
+def test_staff_who_read_runs_follow_anothers_task_until_they_may_not(
+    shared_stack: Stack, queue_probe: Queue, bob: User
+) -> None:
+    bob.is_staff = True
+    bob.save()
+    run = queue_probe(duration_s=60)
+    cookie = session_of(bob)
+    with greeted(shared_stack, cookie=cookie, origin=shared_stack.url) as socket:
+        socket.subscribe(run.pk)
+        assert socket.hear()["code"] == "not_found"
+        permission = Permission.objects.get(codename="view_all_runs")
+        bob.user_permissions.add(permission)
+        socket.subscribe(run.pk)
+        assert socket.hear_until("snapshot")["task"]["task_id"] == str(run.pk)
+        socket.hear_until("event", event="task.started")
+        socket.hear_until("progress")
+        bob.user_permissions.remove(permission)
+        assert socket.hear_until("revoked", timeout_s=3)["task_id"] == str(run.pk)
+        request_cancel(run, by=run.owner)
+        wait_until(
+            lambda: TaskRun.objects.get(pk=run.pk).state in FINAL, timeout_s=20, what="the end"
+        )
+        socket.say(type="ping", ref=1)
+        assert socket.hear()["type"] == "pong"  # and nothing came before it
+    opened = AuditEntry.objects.filter(event="run.opened", actor=bob)
+    assert [each.about for each in opened] == [f"{run.owner.get_username()}: live, {run.pk}"]
+
+
+def test_a_token_of_staff_who_read_runs_follows_only_their_own(
+    shared_stack: Stack, queue_probe: Queue, bob: User
+) -> None:
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.add(Permission.objects.get(codename="view_all_runs"))
+    run = queue_probe(duration_s=0.1)
+    with greeted(shared_stack, token=key_of(bob)) as socket:
+        socket.subscribe(run.pk)
+        assert socket.hear()["code"] == "not_found"
 
 
 def test_nobody_is_refused_with_4401(shared_stack: Stack) -> None:

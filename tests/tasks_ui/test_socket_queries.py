@@ -43,6 +43,13 @@ class Listener:
     def look(self, look: Look) -> None:
         self.looks.append(look)
 
+    @property
+    def is_reading(self) -> bool:
+        return False
+
+    def stop_reading(self) -> None:
+        raise AssertionError("it reads nothing")
+
     def leave_scope(self, scope: str) -> None:
         self.left.append(scope)
 

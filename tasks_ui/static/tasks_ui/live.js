@@ -24,13 +24,14 @@ let refreshing = null
 let refreshedAt = 0
 let tookMs = REFRESH_MIN_MS
 
-export function start() {
+/** `isReading`: staff read someone else's page, and follow nothing but what it shows. */
+export function start({ isReading = false } = {}) {
   feed = new Feed({
     onFrame,
     onStatus: (status, detail) => describeConnection(status, detail, Boolean(root())),
     onPoll,
   })
-  feed.watchMine()
+  if (!isReading) feed.watchMine()
   follow()
   setInterval(tick, 1000)
   tick()

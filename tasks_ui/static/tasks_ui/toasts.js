@@ -31,7 +31,8 @@ export async function onEnd(frame) {
   if (frame.type !== "event" || !ENDS.has(frame.event) || told.has(frame.task_id)) return
   if (Date.now() - Date.parse(frame.at) > OLD_MS || (isShown(frame.task_id) && !document.hidden)) return
   told.add(frame.task_id)
-  const { dashboard } = document.getElementById("toasts").dataset
+  const dashboard = document.getElementById("toasts")?.dataset.dashboard
+  if (!dashboard) return // staff read someone else's page
   const answer = await ask(`${dashboard}tasks/${frame.task_id}/toast/`)
   if (answer.status !== 200) return
   const page = new DOMParser().parseFromString(await answer.text(), "text/html")
