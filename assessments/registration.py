@@ -78,6 +78,7 @@ PAGES = {
     "run_code",
     "run_compliance",
     "run_costs",
+    "run_parts",
 }
 """Addresses that show a run and, asked by GET, change nothing."""
 

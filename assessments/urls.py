@@ -10,6 +10,7 @@ from assessments.pages import (
     findings,
     inventory,
     overview,
+    parts,
     pipelines,
     price_book,
     storage,
@@ -59,6 +60,9 @@ urlpatterns = [
         name="run_inventory",
     ),
     path("assessments/<uuid:assessment_id>/runs/<int:number>/code/", code.code, name="run_code"),
+    path(
+        "assessments/<uuid:assessment_id>/runs/<int:number>/parts/", parts.parts, name="run_parts"
+    ),
     path(
         "assessments/<uuid:assessment_id>/runs/<int:number>/compliance/",
         compliance.compliance,

@@ -529,9 +529,13 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
 
 def _unknown(file: InputFile) -> Classified:
     advice = instead_of(file.path) or "Unsupported file type."
-    searched = f"It was {SEARCHED}." if is_searched(file) else "It is not text."
+    searched = f"It was {SEARCHED}." if is_searched(file) else _why_not_searched(file)
     reason = f"{advice} {searched}"
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
+
+
+def _why_not_searched(file: InputFile) -> str:
+    return "It is not text." if file.content else "It is empty."
 
 
 def _not_assessed(file: InputFile, reason: str) -> FileCoverage:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import timedelta
 from html import unescape
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -501,3 +502,32 @@ def test_an_address_that_is_not_there_keeps_the_navigation_and_the_waiting_messa
     assert b'aria-label="Main"' in missing.content and b"assigned to Ada" not in missing.content
     assert b"assigned to Ada" in client.get(reverse("findings")).content
     assert b'aria-label="Main"' not in Client().get("/nowhere/").content
+
+
+def test_the_parts_of_a_run_show_when_each_waited_and_ran(
+    browser_of_alice: Client, alice: User, bob: User
+) -> None:
+    run = analysed(alice)
+    task = run.task
+    assert task is not None
+    begin = task.queued_at
+    TaskRun.objects.create(
+        owner=alice,
+        parent=task,
+        kind="run_agent",
+        queue="assessments",
+        title="Security",
+        state=State.SUCCESS,
+        attempt=1,
+        queued_at=begin,
+        started_at=begin + timedelta(seconds=2),
+        finished_at=begin + timedelta(seconds=5),
+    )
+    path = reverse("run_parts", args=[run.assessment_id, run.number])
+    rows = browser_of_alice.get(path).context["waterfall"].steps
+    assert [(step.run.title, step.ran) for step in rows[1:]] == [("Security", timedelta(seconds=3))]
+    page = browser_of_alice.get(path).content.decode()
+    assert "Security" in page and "+2.0\N{NO-BREAK SPACE}s" in page
+    assert signed_in(bob).get(path).status_code == 404
+    AssessmentRun.objects.filter(pk=run.pk).update(task=None)
+    assert "No times are kept" in browser_of_alice.get(path).content.decode()
