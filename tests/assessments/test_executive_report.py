@@ -15,7 +15,7 @@ import pytest
 from assessments.models import AssessmentRun, Recommendation
 from assessments.reports import WRITERS
 from assessments.reports.layout import blocks_of
-from assessments.reports.layout.blocks import Cards, Drawing, Item, Notes, Table
+from assessments.reports.layout.blocks import Cards, Drawing, Item, Notes, Table, clipped_place
 from assessments.reports.layout.executive import sentences
 from assessments.reports.pdf import LEAST_MM, MOST_PAGES
 from tests.assessments.rows import (
@@ -115,6 +115,17 @@ def test_every_source_it_cites_is_in_its_list_and_every_source_is_cited(
     for number in range(1, len(notes.rows) + 1):
         assert f"[{number}]" in body
     assert f"[{len(notes.rows) + 1}]" not in body
+
+
+def test_a_long_place_keeps_its_file_and_line_and_a_long_sentence_ends_after_a_comma() -> None:
+    place = f"patterns/{'charts/' * 12}templates/backend-deploy.yaml:17"
+    short = clipped_place(place, 64)
+    assert len(short) == 64 and short.startswith("patterns/") and short.endswith("deploy.yaml:17")
+    assert clipped_place("main.tf:1", 64) == "main.tf:1"
+    words = (
+        f"384 findings in 49 scopes: 44 in {'a-long-name' * 3}, 22 in {'another-name' * 3}, 9 more"
+    )
+    assert sentences(words, 100) == f"384 findings in 49 scopes: 44 in {'a-long-name' * 3}, …"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from assessments.reports.layout.findings import passages
 from assessments.reports.layout.scopes import Scopes
 from assessments.reports.patches import shown_once
 from assessments.reports.pdf import CODE_CHARS, wrapped
+from assessments.templatetags.reports import wrapping
 from tests.assessments.rows import (
     assessed,
     document_of,
@@ -305,6 +306,11 @@ def test_every_link_of_the_html_report_leads_to_a_place_in_it(
     assert {link[1:] for link in places.links} <= set(places.ids)
     navigation = Places(html.partition("<nav")[2].partition("</nav>")[0])
     assert {f"#{name}" for name in ("map", "actions")} <= set(navigation.links)
+
+
+def test_long_words_of_the_html_report_wrap_and_stay_text() -> None:
+    assert wrapping("patterns/a.tf <b>") == "patterns/<wbr>a.<wbr>tf &lt;b&gt;"
+    assert wrapping("short & sweet") == "short &amp; sweet"
 
 
 WORDS = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=90)

@@ -63,8 +63,8 @@ COVERAGE_WORDS = {
 }
 
 _COUNTED = (
-    "Findings of this run but the muted, each with its file and line; compliance tells the others'"
-    " again and is not counted twice"
+    "Findings of this run without the muted ones, each with its file and line; compliance repeats"
+    " those of other agents, which are counted once"
 )
 
 _CHECKED = "Rules of the engines against resources of the uploaded files, one by one"

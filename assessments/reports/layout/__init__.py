@@ -206,7 +206,7 @@ def _number(value: Any, unit: str) -> str:
 
 def _named(name: str, unit: str) -> str:
     """``Energy (kWh a month)``; the unit is left out if the name already contains it."""
-    more = "" if unit in name else f" ({unit})"
+    more = "" if unit.lower() in name.lower() else f" ({unit})"
     return clean(f"{name[:1].upper()}{name[1:]}{more}")
 
 

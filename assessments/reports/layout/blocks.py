@@ -191,6 +191,13 @@ def clipped(text: str, limit: int) -> str:
     return f"{words if words and len(last) < LONGEST_WORD else text[: limit - 1]}…"
 
 
+def clipped_place(text: str, limit: int) -> str:
+    """A path, with its end: the file and line say more than the folders in between."""
+    text = clean(text)
+    start = limit // 3
+    return text if len(text) <= limit else f"{text[:start]}…{text[start + 1 - limit :]}"
+
+
 LONGEST_WORD = 20
 """In characters; anything longer is a path or an address, and may be cut in the middle."""
 

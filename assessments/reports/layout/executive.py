@@ -27,6 +27,7 @@ from assessments.reports.layout.blocks import (
     Text,
     clean,
     clipped,
+    clipped_place,
 )
 from assessments.reports.layout.trend_chart import trend_chart
 
@@ -42,6 +43,7 @@ STATUSES = {"not_assessed": "Not assessed", "failed": "Could not be read", "part
 WAYS = "References between the resources; the technical report has each with its file and line"
 _PLACES = re.compile(r" \([^()]*:\d+\)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
+_COMMA = re.compile(r"(?<=.{60}), [^,]*…$")
 WITHOUT_SCORE = {"assessed": "No score", "failed": "Failed"}
 
 
@@ -216,7 +218,7 @@ class _Parts:
                 "",
                 clipped(" → ".join(names), SHORT),
                 sentences(f"The internet reaches data: {_PLACES.sub('', path[0]['why'])}.", LONG),
-                clipped(path[0]["source"], NAME),
+                clipped_place(path[0]["source"], NAME),
             )
         for row in rows:
             more = row["impact"]["places"] - 1
@@ -226,7 +228,7 @@ class _Parts:
                 row["severity"],
                 clipped(row["problem"], SHORT),
                 sentences(row["why"], LONG) + reached,
-                clipped(row["where"], NAME)
+                clipped_place(row["where"], NAME)
                 + (f" and {counted(more, 'more place')}" if more > 0 else ""),
             )
 
@@ -255,7 +257,8 @@ class _Parts:
             if bound := self._bound(left).strip():
                 words = f"{words}, {bound}"
             yield [words, _usd(budget), clipped(budget["scope"], NAME), self.cite(budget["source"])]
-        if savings := self.costs.get("savings"):
+        savings = self.costs.get("savings")
+        if savings and savings["value"]:
             yield [
                 "Possible savings",
                 _usd(savings),
@@ -274,7 +277,7 @@ class _Parts:
             [
                 str(row["priority"]),
                 clipped(row["title"], SHORT),
-                clipped(row["where"], NAME),
+                clipped_place(row["where"], NAME),
                 row["effort"].capitalize(),
                 self._effect(row),
             ]
@@ -338,7 +341,8 @@ class _Parts:
                 f"{len(names):,}",
                 STATUSES.get(status, status),
                 clipped(reason, LONG),
-                clipped(names[0], NAME) + (f" and {len(names) - 1:,} more" if names[1:] else ""),
+                clipped_place(names[0], NAME)
+                + (f" and {len(names) - 1:,} more" if names[1:] else ""),
             ]
             for (status, reason), names in ranked[:REASONS]
         ]
@@ -393,13 +397,14 @@ class _Parts:
 
 
 def sentences(text: str, limit: int) -> str:
-    """The first whole sentences that fit; a part of the first if that alone is too long."""
+    """The first whole sentences that fit; if the first alone is too long, it ends after one of its
+    commas."""
     kept = ""
     for sentence in _SENTENCES.split(clean(text)):
         if len(kept) + len(sentence) > limit:
             break
         kept = f"{kept} {sentence}".strip()
-    return kept or clipped(text, limit)
+    return kept or _COMMA.sub(", …", clipped(text, limit))
 
 
 def _score(answer: Mapping[str, Any]) -> tuple[str, int | None, str, str]:
