@@ -229,9 +229,14 @@ class UsageForm(forms.Form):
             )
 
     @property
-    def rows(self) -> Iterator[tuple[Mapping[str, Any], forms.BoundField]]:
+    def resources(self) -> list[dict[str, Any]]:
+        """Each with its ``fields``: the row and the field of each amount."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for number, row in enumerate(self._asked):
-            yield row, self[f"usage-{number}"]
+            name = {"resource": row["resource"], "scope": row["scope"], "fields": []}
+            group = found.setdefault((row["scope"], row["resource"]), name)
+            group["fields"].append((row, self[f"usage-{number}"]))
+        return list(found.values())
 
     @property
     def usage(self) -> list[dict[str, Any]]:

@@ -162,7 +162,8 @@ def other_assumptions_ask_all_agents_on_the_same_scan(client: Client, run: Asses
     path = reverse("run_costs", args=[run.assessment_id, run.number])
     refused = client.post(path, {"egress_gb_month": "-1"})
     assert refused.status_code == 422 and "Enter 0 GB or more." in refused.content.decode()
-    asked = [row for row, _ in client.get(path).context["usage"].rows]
+    groups = client.get(path).context["usage"].resources
+    asked = [row for group in groups for row, _ in group["fields"]]
     used = {key: asked[0][name] for key, name in (("resource", "resource"), ("measure", "measure"))}
     negative = client.post(path, {"usage-0": "-1"})
     assert negative.status_code == 422 and "greater than or equal to 0" in negative.content.decode()
