@@ -203,6 +203,7 @@ def cost_rows(lines: Sequence[Mapping[str, Any]], *, by: str) -> list[CostRow]:
             {
                 **line,
                 "cost": _usd(line["cost"]),
+                "price": None if line["price"] is None else _plain(line["price"]),
                 "is_repaired": REPAIRED in (line["source"] or ""),
             }
         )
@@ -247,6 +248,11 @@ def _unpriced(tables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         for row in rows_of(tables.get("partly_priced"))
     ]
     return sorted([*whole, *partly], key=lambda row: (row["scope"], row["resource"]))
+
+
+def _plain(price: float) -> str:
+    """``0.0000002`` for 2e-07: every digit of a price."""
+    return f"{Decimal(str(price)).normalize():f}"
 
 
 def _usd(value: Any) -> Decimal:

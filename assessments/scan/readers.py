@@ -130,7 +130,6 @@ def _cloudformation(
         start, end = document.lines.get(
             ("Resources", name), (document.line_start, document.line_end)
         )
-        properties = stack.resolved(value.get("Properties"))
         yield Resource(
             address=name,
             type=value["Type"],
@@ -146,7 +145,7 @@ def _cloudformation(
             if exists
             else f"It is created only if the condition {stack.condition_of(name)} holds, which the"
             " upload does not say.",
-            attributes=properties if isinstance(properties, dict) else {},
+            attributes=stack.properties(value),
         )
 
 

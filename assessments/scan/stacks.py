@@ -6,10 +6,19 @@ latest/UserGuide/intrinsic-function-reference-conditions.html).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 MAX_DEPTH = 40
+GLOBALS = {
+    "AWS::Serverless::Api": "Api",
+    "AWS::Serverless::Function": "Function",
+    "AWS::Serverless::HttpApi": "HttpApi",
+    "AWS::Serverless::SimpleTable": "SimpleTable",
+    "AWS::Serverless::StateMachine": "StateMachine",
+}
+"""SAM's sections of properties for all resources of a type."""
 
 
 class _Nothing:
@@ -64,6 +73,20 @@ class Stack:
     def condition_of(self, logical_id: str) -> str:
         resource = self._resources().get(logical_id)
         return str(resource.get("Condition", "")) if isinstance(resource, dict) else ""
+
+    def properties(self, resource: Mapping[str, Any]) -> dict[str, Any]:
+        """The resource's properties, resolved, over those that SAM's Globals section has for its
+        type: its own values win, maps are merged, lists are joined (AWS SAM Developer Guide,
+        "Globals section of the AWS SAM template")."""
+        own = self.resolved(resource.get("Properties"))
+        own = own if isinstance(own, dict) else {}
+        sections = self.template.get("Globals")
+        name = GLOBALS.get(str(resource.get("Type")), "")
+        shared = self.resolved(sections.get(name)) if isinstance(sections, dict) else None
+        if not isinstance(shared, dict):
+            return own
+        joined = {key: _joined(shared[key], own[key]) for key in own if key in shared}
+        return {**shared, **own, **joined}
 
     def resolved(self, value: Any, *, depth: int = 0) -> Any:
         """``value`` with parameters filled in and Fn::If chosen; NOTHING if it is absent."""
@@ -147,3 +170,11 @@ class Stack:
         for key in keys if isinstance(keys, list) else [None]:
             found = found.get(key) if isinstance(found, dict) and isinstance(key, str) else None
         return str(found) if isinstance(found, str | int | float) else None
+
+
+def _joined(shared: Any, own: Any) -> Any:
+    if isinstance(shared, dict) and isinstance(own, dict):
+        return {**shared, **own}
+    if isinstance(shared, list) and isinstance(own, list):
+        return [*shared, *own]
+    return own

@@ -117,6 +117,17 @@ def test_traffic_has_the_tiers_of_its_region(region: str, gigabytes: float, usd:
     assert price.as_of == "2024-08-09"
 
 
+def test_traffic_without_a_price_is_said_to_be_left_out() -> None:
+    disk = {"storage_account_type": "Premium_LRS", "disk_size_gb": 32, "location": "westeurope"}
+    elsewhere = declared("azurerm_managed_disk", "d", **disk)
+    gateway = declared("aws_nat_gateway", "a")
+    assert "Traffic to the internet is not in it" in assess(elsewhere, egress_gb_month=9).summary
+    assert "Traffic" not in assess(elsewhere).summary
+    assert "Traffic" not in assess(gateway, egress_gb_month=9).summary
+    secret = assess(gateway, egress_gb_month=9, regions=["us-gov-west-1"])
+    assert "Traffic to the internet is not in it" in secret.summary
+
+
 def test_traffic_out_of_govcloud_has_no_price_as_its_free_part_differs() -> None:
     assert egress_usd(1_000, "us-gov-west-1") is None
 

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from assessments.agents import AGENTS
 from assessments.agents.types import AgentInput
+from assessments.pages.costs import cost_rows
+from assessments.reports.layout.blocks import shown
 from assessments.requirements import Requirements
 from assessments.scan.types import FileKind, Resource, Scope, ScopeKind
 from tests.assessments.test_prices import assess, costs, declared, reasons, rows
@@ -200,6 +202,15 @@ def test_the_source_of_a_figure_has_the_price_and_the_amounts() -> None:
     for part in ("lambda.x86_64.1 in us-east-1", "2025-10-30", "5,000,000 requests a month"):
         assert part in row[6]
     assert row[6].endswith("120 mean ms a request (requirements, usage), 512 MB of memory")
+
+
+def test_a_price_of_less_than_a_cent_is_shown_with_its_digits() -> None:
+    result = assess(FUNCTION, usage=used(FUNCTION, requests=5e6, duration_ms=120))
+    columns = ["resource", "component", "quantity", "unit", "price", "cost", "source"]
+    lines = [{"scope": "", **dict(zip(columns, row, strict=True))} for row in rows(result, "cost")]
+    (found,) = cost_rows(lines, by="resource")
+    assert [part["price"] for part in found.parts] == ["0.0000166667", "0.0000002"]
+    assert [shown(each) for each in (2e-07, 0.042, 16.5)] == ["0.0000002", "0.042", "16.5"]
 
 
 def test_the_only_store_holds_the_stated_data() -> None:

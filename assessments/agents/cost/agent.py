@@ -21,6 +21,8 @@ from assessments.agents.types import (
 )
 from assessments.requirements import Requirements
 
+NO_EGRESS = "Traffic to the internet is not in it: no price is held for it in these regions."
+
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     """Price the declared resources of AWS, Azure and Google Cloud, and find savings.
@@ -57,6 +59,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     on_progress(steps, steps, "Looked for savings")
     region = _region(region, {estate.region(each.resource) for each in lines})
     result = result_of(data.requirements, region, lines, unpriced, egress, total, savings)
+    if data.requirements.egress_gb_month and egress is None:
+        result = result.replace(summary=f"{result.summary} {NO_EGRESS}")
     return books.explained(with_usage(result, estate))
 
 

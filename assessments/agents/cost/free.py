@@ -13,7 +13,7 @@ _AWS = (
     r"|autoscaling_(policy|attachment|schedule|lifecycle|notification|group_tag)|appautoscaling"
     r"|cloudwatch_(event|log_(stream|metric|subscription|resource))|acm_certificate|route53_record"
     r"|kms_(alias|grant|key_policy)|ecs_(cluster|task)|eks_(addon|access|identity|pod_identity)|ecr_(lifecycle|repository_policy)"
-    r"|lambda_(permission|alias|event|layer)|efs_(mount|access|file_system_policy)|sns_topic_(subscription|policy)"
+    r"|elastic_beanstalk_(application|configuration)|lambda_(permission|alias|event|layer)|efs_(mount|access|file_system_policy)|sns_topic_(subscription|policy)"
     r"|sqs_queue_(policy|redrive)|api_gateway_(resource|method|integration|deployment|account|authorizer|gateway_response|usage_plan|api_key|model"
     r"|request_validator|base_path|rest_api_policy|documentation)|s3_object|secretsmanager_secret_(version|policy|rotation)|db_proxy_(default_)?target"
     r"|apigatewayv2_(integration|route|authorizer|deployment|api_mapping|stage|model)|cloudfront_origin|ebs_encryption|(elastic|open)search_domain_policy"
@@ -25,7 +25,7 @@ _CLOUDFORMATION = (
     r"|ElasticLoadBalancingV2::(Listener|TargetGroup)|RDS::DB(Subnet|Parameter|Cluster[PS])|RDS::OptionGroup"
     r"|ElastiCache::(SubnetGroup|ParameterGroup)|Lambda::(Permission|EventSourceMapping|Alias|LayerVersion)"
     r"|Events::Rule|S3::BucketPolicy|SNS::(TopicPolicy|Subscription)|SQS::QueuePolicy|Route53::RecordSet|KMS::Alias"
-    r"|ECS::(Cluster|TaskDefinition)|ApiGateway::(Resource|Method|Deployment|Account|Authorizer|UsagePlan|ApiKey|Model|RequestValidator|BasePathMapping)|EFS::MountTarget"
+    r"|ECS::(Cluster|TaskDefinition)|ElasticBeanstalk::(Application|ConfigurationTemplate)|ApiGateway::(Resource|Method|Deployment|Account|Authorizer|UsagePlan|ApiKey|Model|RequestValidator|BasePathMapping)|EFS::MountTarget"
     r"|Logs::(MetricFilter|SubscriptionFilter|LogStream)|CertificateManager::"
 )
 _AZURE = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, ClassVar
 
 
@@ -161,6 +162,8 @@ def shown(value: Any) -> str:
     """A cell or a value as readers see it: the same characters in each format."""
     if isinstance(value, list):
         return clean(", ".join(map(str, value)))
+    if isinstance(value, float):
+        return f"{Decimal(str(value)):f}"  # prices of a request would read 2e-07
     return "" if value is None else clean(str(value))
 
 
