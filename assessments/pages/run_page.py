@@ -34,7 +34,7 @@ from assessments.pages.since import completed_before, run_before, since
 from assessments.pages.timeline import Entry, timeline
 from assessments.pages.trends import trends
 from assessments.retention import kept_until
-from assessments.scan.types import CoverageStatus, Outcome
+from assessments.scan.types import UNSUPPORTED, CoverageStatus, Outcome
 from tasks_ui.models import ACTIVE, State, TaskRun
 from tasks_ui.runs import waiting, wording
 
@@ -125,8 +125,8 @@ def documents(run: AssessmentRun) -> list[Report]:
 
 
 def coverage(run: AssessmentRun) -> dict[str, Any]:
-    """Counts of files by how much of them was read, and those that were not read in full, with the
-    reason."""
+    """Counts of files by how much of them was read, and those that were not read in full, worst
+    first, with the reason. ``others`` are of kinds that nothing assesses."""
     counts = Counter(file["status"] for file in run.coverage)
     words = {
         CoverageStatus.READ: "read",
@@ -134,7 +134,14 @@ def coverage(run: AssessmentRun) -> dict[str, Any]:
         CoverageStatus.FAILED: "failed",
         CoverageStatus.NOT_ASSESSED: "not assessed",
     }
-    gaps = [file for file in run.coverage if file["status"] != CoverageStatus.READ]
+    order = [CoverageStatus.FAILED, CoverageStatus.PARTLY_READ, CoverageStatus.NOT_ASSESSED]
+    unread = [file for file in run.coverage if file["status"] != CoverageStatus.READ]
+    is_other = {file["path"] for file in unread if _is_of_no_kind(file)}
+    others = [file for file in unread if file["path"] in is_other]
+    gaps = sorted(
+        (file for file in unread if file["path"] not in is_other),
+        key=lambda file: order.index(CoverageStatus(file["status"])),
+    )
     return {
         "total": len(run.coverage),
         "read": counts[CoverageStatus.READ.value],
@@ -143,7 +150,14 @@ def coverage(run: AssessmentRun) -> dict[str, Any]:
         ],
         "gaps": [(file, words[CoverageStatus(file["status"])]) for file in gaps[:GAPS_SHOWN]],
         "more": max(0, len(gaps) - GAPS_SHOWN),
+        "others": others[:GAPS_SHOWN],
+        "more_others": max(0, len(others) - GAPS_SHOWN),
+        "all_others": len(others),
     }
+
+
+def _is_of_no_kind(file: dict[str, Any]) -> bool:
+    return str(file.get("reason") or "").startswith(UNSUPPORTED)
 
 
 def events(task: TaskRun | None) -> list[Entry]:

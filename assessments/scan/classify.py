@@ -42,7 +42,7 @@ from assessments.scan.terraform import outline
 from assessments.scan.terragrunt import NAME as TERRAGRUNT
 from assessments.scan.terragrunt import read_terragrunt
 from assessments.scan.tofu import TOFU
-from assessments.scan.types import SEARCHED, CoverageStatus, FileCoverage, FileKind
+from assessments.scan.types import SEARCHED, UNSUPPORTED, CoverageStatus, FileCoverage, FileKind
 from assessments.scan.unsupported import instead_of
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Role(StrEnum):
     CHART = "chart"
     PARAMETERS = "parameters"
     INSTALLED = "installed"
+    ACTION = "action"
 
 
 @dataclass(frozen=True)
@@ -368,6 +369,8 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     every = [document for document in read_yaml(text) if isinstance(document.value, dict | list)]
     documents = [document for document in every if isinstance(document.value, dict)]
     values = [document.value for document in documents]
+    if kind is FileKind.UNKNOWN and _is_action(file, values):
+        return Classified(file, FileKind.GITHUB_ACTIONS, documents=documents, role=Role.ACTION)
     if kind is FileKind.UNKNOWN:
         kind = _kind_of_documents(values)
     if kind is FileKind.UNKNOWN:
@@ -423,21 +426,44 @@ def _steps(file: InputFile, kind: FileKind, documents: list[Document], *, text: 
 
 
 def _templated(file: InputFile, text: str) -> Classified:
-    """YAML with template markers is Helm's, unless it reads as steps: pipelines and playbooks have
-    such markers, too."""
+    """YAML with template markers is Helm's if it has Helm's words or declares an object, unless it
+    reads as steps: pipelines and playbooks have such markers, too."""
     try:
         documents = [each for each in read_yaml(text) if isinstance(each.value, dict | list)]
     except DocumentError:
-        return _helm_template(file)
+        documents = []
     kind = kind_by_content(file.path, [document.value for document in documents])
-    if kind is FileKind.UNKNOWN:
+    if kind is not FileKind.UNKNOWN:
+        return _steps(file, kind, documents, text=text)
+    if _HELM_WORDS.search(text) or _declares_object(text):
         return _helm_template(file)
-    return _steps(file, kind, documents, text=text)
+    reason = (
+        "It has placeholders, {{ ... }}, of a program that is not run. Upload what that makes of"
+        f" it. It was {SEARCHED}."
+    )
+    return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
+
+
+_HELM_WORDS = re.compile(
+    r"\{\{-?\s*(?:[.$/(]|(?:if|else|end|range|with|define|template|include|block|tpl|toYaml|lookup"
+    r"|printf|default|fail|required)\b)"
+)
+
+
+def _declares_object(text: str) -> bool:
+    return all(re.search(rf"^{name}:", text, re.MULTILINE) for name in ("apiVersion", "kind"))
 
 
 def _helm_template(file: InputFile) -> Classified:
     """No engine reads one directly: its scope has it rendered, or reports it as a gap."""
     return Classified(file, FileKind.KUBERNETES, scannable=False, role=Role.CHART)
+
+
+def _is_action(file: InputFile, values: list[dict[str, Any]]) -> bool:
+    """An action's own description (docs.github.com, "Metadata syntax for GitHub Actions")."""
+    is_named = posixpath.basename(file.path) in {"action.yml", "action.yaml"}
+    runs = values[0].get("runs") if is_named and values else None
+    return isinstance(runs, dict) and isinstance(runs.get("using"), str)
 
 
 def _are_parameters(value: Any) -> bool:
@@ -517,18 +543,16 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
     """What a broken file was meant to be."""
     if kind is not FileKind.UNKNOWN:
         return kind
-    head = file.content[:20_000]
-    if re.search(rb"^apiVersion:", head, re.MULTILINE) and re.search(
-        rb"^kind:", head, re.MULTILINE
-    ):
+    head = file.content[:20_000].decode(errors="replace")
+    if _declares_object(head):
         return FileKind.KUBERNETES
-    if _ARM_SCHEMA.search(head.decode(errors="replace")):
+    if _ARM_SCHEMA.search(head):
         return FileKind.ARM
-    return FileKind.CLOUDFORMATION if b"AWSTemplateFormatVersion" in head else FileKind.UNKNOWN
+    return FileKind.CLOUDFORMATION if "AWSTemplateFormatVersion" in head else FileKind.UNKNOWN
 
 
 def _unknown(file: InputFile) -> Classified:
-    advice = instead_of(file.path) or "Unsupported file type."
+    advice = instead_of(file.path) or UNSUPPORTED
     searched = f"It was {SEARCHED}." if is_searched(file) else _why_not_searched(file)
     reason = f"{advice} {searched}"
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)

@@ -304,6 +304,10 @@ def _masked_lines(
 def _gaps(classified: list[Classified], gaps: Iterable[FileCoverage]) -> list[FileCoverage]:
     """Everything that was not read, each entry once, with its file's kind."""
     kinds = {item.file.path: item.kind for item in classified}
+    gaps = list(gaps)
+    # A module that nothing calls is code of a kind that is assessed, but nothing lacks it.
+    uncalled = [gap.path for gap in gaps if gap.kind is FileKind.UNKNOWN and is_installed(gap.path)]
+    kinds |= dict.fromkeys(uncalled, FileKind.UNKNOWN)
     every = {
         gap.replace(kind=kinds.get(gap.path, gap.kind))
         for gap in [*(item.coverage() for item in classified), *gaps]

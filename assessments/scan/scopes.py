@@ -16,7 +16,7 @@ from assessments.scan.scope_kinds.kubernetes import kubernetes_units
 from assessments.scan.scope_kinds.plans import with_plans
 from assessments.scan.scope_kinds.terraform import roots
 from assessments.scan.scope_kinds.unit import Unit, not_assessed
-from assessments.scan.types import FileKind, Scope, ScopeKind
+from assessments.scan.types import SEARCHED, FileKind, Scope, ScopeKind
 
 if TYPE_CHECKING:
     from assessments.scan.classify import Classified
@@ -52,14 +52,16 @@ def _with_rest(files: Iterable[Classified], found: list[Unit]) -> list[Unit]:
         return [found[0].with_paths(paths)]
     scope = Scope(key=REPOSITORY, kind=ScopeKind.REPOSITORY, label="Repository files", paths=paths)
     gaps = tuple(
-        not_assessed("", path, FileKind.TERRAFORM, _NOT_CALLED)
+        not_assessed("", path, FileKind.UNKNOWN, _NOT_CALLED)
         for path in paths
         if is_installed(path)
     )
     return [*found, *([Unit(scope=scope, scanned=tuple(paths), gaps=gaps)] if paths else [])]
 
 
-_NOT_CALLED = "Nothing in the upload calls this installed module, so it is not assessed."
+_NOT_CALLED = (
+    f"No call leads to this installed module, so it makes nothing here. It was {SEARCHED}."
+)
 
 
 def _with_unique_keys(units: Iterable[Unit]) -> Iterator[Unit]:

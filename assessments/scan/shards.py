@@ -234,6 +234,8 @@ def _per_file(known: Mapping[str, Classified]) -> Iterator[Shard]:
         (FileKind.COMPOSE, "compose-lint", ""),
     ):
         wanted = [item for item in main if item.kind is kind]
+        if engine == "zizmor":
+            wanted += [item for item in files if item.role is Role.ACTION]
         for group in _cut(wanted, _key(engine, framework)):
             yield _file_shard(engine, group, framework=framework)
     for item in main:

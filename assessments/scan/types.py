@@ -31,6 +31,10 @@ SEARCHED = "only searched for secrets"
 """Part of the reason for each file that needs nothing more than that."""
 
 
+UNSUPPORTED = "Unsupported file type."
+"""Start of the reason for files about which there is nothing else to say."""
+
+
 class CoverageStatus(StrEnum):
     READ = "read"
     PARTLY_READ = "partly_read"

@@ -11,7 +11,7 @@ from assessments.scan.classify import classify
 from assessments.scan.intake import read_upload
 from assessments.scan.merge import ScanResult
 from assessments.scan.scopes import scopes_of
-from assessments.scan.types import CheckResult, Outcome
+from assessments.scan.types import CheckResult, CoverageStatus, FileKind, Outcome
 from tests.assessments.scanning import files_of, scan
 
 ROOT = """\
@@ -172,3 +172,9 @@ def test_what_is_not_installed_or_another_version_is_a_gap() -> None:
     assert "acme/queue/aws is not in the upload" in reasons[12]
     assert "acme/topic/aws 3.0.0 is not installed" in reasons[16]
     assert "2.9.0 is" in reasons[16]
+
+
+def test_a_module_that_nothing_calls_is_no_gap_of_the_root() -> None:
+    (gap,) = [gap for gap in result().gaps if gap.path.endswith("/old/main.tf")]
+    assert (gap.kind, gap.status) == (FileKind.UNKNOWN, CoverageStatus.NOT_ASSESSED)
+    assert [scope.key for scope in result().scopes] == ["live"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from assessments.models import AssessmentRun
+from assessments.pages.run_page import coverage
 from assessments.scan.classify import classify
 from assessments.scan.types import SEARCHED, CoverageStatus, FileKind
 from tests.assessments.scanning import files_of
@@ -57,3 +59,24 @@ def test_other_names_are_not_taken_for_such_a_tool(path: str) -> None:
     (file,) = files_of(**{path: "{}"})
     gap = classify(file).gap
     assert gap is None or "upload" not in gap.reason.lower()
+
+
+def test_placeholders_of_another_program_are_not_taken_for_a_chart() -> None:
+    pipeline = "trigger:\n- {{ branch }}\nsteps:\n- script: make\n"
+    (file,) = files_of(**{"templates/build.yml": pipeline})
+    told = classify(file).coverage()
+    assert (told.kind, told.status) == (FileKind.UNKNOWN, CoverageStatus.NOT_ASSESSED)
+    assert "placeholders" in told.reason and SEARCHED in told.reason
+    for helm in ("{{ .Values.x }}\n", "apiVersion: v1\nkind: Pod\nx: {{ name }}\n"):
+        (file,) = files_of(**{"templates/build.yml": helm})
+        assert classify(file).kind is FileKind.KUBERNETES
+
+
+def test_the_page_puts_what_should_have_been_read_before_what_nothing_reads() -> None:
+    names = ("LICENSE", "a.tf", "cdk.json", "b.tf")
+    rows = [classify(file).coverage() for file in files_of(**dict.fromkeys(names, "{}"))]
+    failed = [row.replace(status=CoverageStatus.FAILED) for row in rows if row.path == "b.tf"]
+    run = AssessmentRun(coverage=[row.to_builtins() for row in [*rows[:2], *failed, rows[3]]])
+    shown = coverage(run)
+    assert [file["path"] for file, _ in shown["gaps"]] == ["b.tf", "cdk.json"]
+    assert [file["path"] for file in shown["others"]] == ["LICENSE"]

@@ -57,6 +57,25 @@ def test_a_comment_suppresses_and_is_counted_and_a_file_of_settings_is_not_follo
     assert coverage_of(result(), ".github/zizmor.yml").kind is FileKind.UNKNOWN
 
 
+ACTION = """\
+name: build
+inputs: {title: {required: true}}
+runs:
+  using: composite
+  steps:
+    - run: echo "${{ inputs.title }}"
+      shell: bash
+"""
+
+
+def test_a_composite_action_is_looked_at_like_a_workflow() -> None:
+    told = scan(files_of(**{"build/action.yml": ACTION}))
+    assert {each.engine for each in told.checks} == {"zizmor"}
+    (injection,) = [each for each in told.checks if each.rule == "zizmor-template-injection"]
+    assert (injection.file, injection.line_start) == ("build/action.yml", 6)
+    assert coverage_of(told, "build/action.yml").status is CoverageStatus.READ
+
+
 def test_a_workflow_that_zizmor_cannot_read_is_the_only_gap() -> None:
     gaps = [(gap.path, gap.status) for gap in result().gaps if gap.kind is not FileKind.UNKNOWN]
     assert gaps == [(".github/workflows/b.yml", CoverageStatus.PARTLY_READ)]
