@@ -17,12 +17,12 @@ def agents(report: Report) -> list[dict[str, Any]]:
 
 def _tables(answer: AgentReport, *, kind: str) -> list[dict[str, Any]]:
     """An executive report has none; a technical one leaves out the individual requirements of
-    each framework."""
+    each framework. The use that prices depend on is in their sources and reasons."""
     if kind == Report.Kind.EXECUTIVE:
         return []
     if kind == Report.Kind.TECHNICAL and answer.agent == "compliance":
         return [table for table in answer.tables if table["key"] == "compliance_overview"]
-    return list(answer.tables)
+    return [table for table in answer.tables if table["key"] != "usage"]
 
 
 def _agent(answer: AgentReport, *, tables: list[dict[str, Any]]) -> dict[str, Any]:

@@ -157,8 +157,6 @@ def _answer(answer: dict[str, Any], sources: Sources, scopes: Scopes) -> Iterato
         figures = [{**each, "source": scopes.source(each["source"])} for each in answer["figures"]]
         yield _figures(figures, sources)
     for table in answer["tables"]:
-        if table["key"] == "usage":  # in the sources of the prices, and the reasons for none
-            continue
         yield Heading(3, clean(table["title"]))
         rows = scopes.grouped(table["columns"], table["rows"])
         yield _table({**table, "rows": rows}, sources)
