@@ -55,7 +55,7 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
 
 
 def _whose(check: CheckResult) -> str:
-    return f"A rule of this server's own, {check.own_rule}." if check.own_rule else ""
+    return f"A custom rule of this server, {check.own_rule}." if check.own_rule else ""
 
 
 _COPY = (

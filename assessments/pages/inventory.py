@@ -64,6 +64,11 @@ class Item:
         return sum(self.severities.values())
 
     @property
+    def shown_availability(self) -> str:
+        """To four decimals, of which only those that say something: 99.5 or 99.995."""
+        return f"{self.availability or 0:.4f}".rstrip("0").rstrip(".")
+
+    @property
     def severity_order(self) -> tuple[int, ...]:
         return tuple(self.severities.get(level, 0) for level in (4, 3, 2, 1, 0))
 

@@ -82,7 +82,7 @@ def test_a_real_rule_runs_on_real_terraform_inside_of_the_sandbox(folder: Path) 
     answer = AGENTS["security"].run(data, lambda done, total, message: None)
     [finding] = [each for each in answer.findings if each.rule == "ACME_TAGS_1"]
     assert (finding.severity, finding.severity_origin) == (Severity.HIGH, SeverityOrigin.OWN_RULE)
-    assert finding.why == "A rule of this server's own, tags/owner.yaml."
+    assert finding.why == "A custom rule of this server, tags/owner.yaml."
     assert finding.references == ["https://wiki.acme.example/owners"]
     table = next(each for each in answer.tables if each.key == "own_rules")
     assert table.rows == [

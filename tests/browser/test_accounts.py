@@ -97,7 +97,7 @@ def test_an_invited_person_signs_up_and_turns_on_the_second_factor(
     page.goto(f"{url}/two-factor/")
     look(page, "two-factor-off")
     page.get_by_role("link", name="Turn on").click()
-    expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Confirm that it's you")).to_be_visible()
     look(page, "again")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")

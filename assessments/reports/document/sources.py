@@ -94,5 +94,5 @@ def _own_rule(rule: dict[str, Any]) -> dict[str, Any]:
         "as_of": "",
         "age": "",
         "licence": "",
-        "source": f"A rule of this server's own, {rule['file']}: {found}",
+        "source": f"A custom rule of this server, {rule['file']}: {found}",
     }
