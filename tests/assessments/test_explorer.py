@@ -175,7 +175,7 @@ def test_reports_are_listed_with_their_run_and_filtered_by_kind(
         "cost report of orders run 1"
     ]
     assert (
-        "No report of this kind"
+        "No reports of this kind"
         in browser_of_alice.get(reverse("reports"), {"kind": "full"}).content.decode()
     )
 

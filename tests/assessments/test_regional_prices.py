@@ -118,8 +118,13 @@ def test_traffic_has_the_tiers_of_its_region(region: str, gigabytes: float, usd:
 
 
 def test_traffic_without_a_price_is_said_to_be_left_out() -> None:
-    disk = {"storage_account_type": "Premium_LRS", "disk_size_gb": 32, "location": "westeurope"}
-    elsewhere = declared("azurerm_managed_disk", "d", **disk)
+    elsewhere = declared(
+        "azurerm_managed_disk",
+        "d",
+        storage_account_type="Premium_LRS",
+        disk_size_gb=32,
+        location="westeurope",
+    )
     gateway = declared("aws_nat_gateway", "a")
     assert "Traffic to the internet is not in it" in assess(elsewhere, egress_gb_month=9).summary
     assert "Traffic" not in assess(elsewhere).summary

@@ -38,7 +38,8 @@ def test_globals_are_for_their_own_type_and_only_if_they_are_well_formed() -> No
     table = {"Type": "AWS::Serverless::SimpleTable", "Properties": {"TableName": "cart"}}
     assert stack.properties(table) == {"TableName": "cart"}
     assert stack.properties({"Type": "AWS::Lambda::Function"}) == {}
-    for broken in (None, [], "Function", {"Function": ["MemorySize"]}):
+    globals_: tuple[object, ...] = (None, [], "Function", {"Function": ["MemorySize"]})
+    for broken in globals_:
         assert Stack({"Globals": broken}).properties(function(Timeout=1)) == {"Timeout": 1}
     assert stack.properties({"Type": "AWS::Serverless::Function", "Properties": "no"}) == {
         "MemorySize": 512
