@@ -83,9 +83,26 @@ def disk_prices() -> dict[str, dict[str, float]]:
 
 AZURE_PAGE = "https://azure.microsoft.com/pricing/details/"
 GOOGLE_PAGE = "https://cloud.google.com/"
+SQL_PAGE = "https://cloud.google.com/sql/pricing"
 
 # key, unit, USD by region, page, day
 OTHERS: list[tuple[str, str, dict[str, float], str, str]] = [
+    *(
+        (
+            f"google.sql.{name}",
+            unit,
+            {"us-central1": usd},
+            f"{GOOGLE_PAGE}sql/pricing",
+            "2024-07-01",
+        )
+        for name, unit, usd in (
+            ("vcpu", "vCPU-hour", 0.0413),
+            ("gb", "GB-hour", 0.007),
+            ("db-f1-micro", "hour", 0.0105),
+            ("db-g1-small", "hour", 0.035),
+            ("pd_ssd", "GB-month", 0.17),
+        )
+    ),
     (
         "azure.aks.standard.hour",
         "hour",

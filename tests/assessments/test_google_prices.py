@@ -257,3 +257,45 @@ def test_what_costs_nothing_is_not_listed() -> None:
     free = ("google_compute_network", "google_project_service", "google_compute_firewall")
     held = declared("google_bigquery_dataset", location="EU")
     assert list(reasons(*map(declared, free), held)) == ["google_bigquery_dataset"]
+
+
+def database(tier: str, *, region: str = "us-central1", **settings: Any) -> Resource:
+    return declared(
+        "google_sql_database_instance",
+        database_version="POSTGRES_15",
+        region=region,
+        settings=[{"tier": tier, **settings}],
+    )
+
+
+def test_a_database_costs_its_cores_memory_and_storage_twice_with_a_standby() -> None:
+    # infracost, sql_database_instance_test: db-custom-96-368640, 10 GB of SSD
+    assert costs(database("db-custom-96-368640")) == {
+        "db-custom-96-368640, vCPUs": 2894.30,
+        "db-custom-96-368640, memory": 1839.60,
+        "pd_ssd storage": 1.70,
+    }
+    assert costs(database("db-custom-96-368640", availability_type="REGIONAL")) == {
+        "db-custom-96-368640, vCPUs": 5788.61,
+        "db-custom-96-368640, memory": 3679.20,
+        "pd_ssd storage": 3.40,
+    }
+    assert costs(database("db-f1-micro"))["db-f1-micro"] == 7.67
+    assert costs(database("db-g1-small", availability_type="REGIONAL"))["db-g1-small"] == 51.10
+    # 4 x 730 x 0.0413, 26 x 730 x 0.007
+    found = costs(database("db-n1-highmem-4", disk_size=100))
+    assert list(found.values()) == [132.86, 120.60, 17.0]
+
+
+def test_databases_without_a_price_say_what_would_settle_it() -> None:
+    plus = database("db-perf-optimized-N-2", edition="ENTERPRISE_PLUS", disk_size=10)
+    assert "db-perf-optimized-N-2" in reasons(plus)["db-perf-optimized-N-2 instance"]
+    assert "europe-west1" in reasons(database("db-f1-micro", region="europe-west1"))["db-f1-micro"]
+    assert "tier" in reasons(database("${var.tier}"))["instance"]
+    licensed = declared(
+        "google_sql_database_instance",
+        database_version="SQLSERVER_2019_WEB",
+        region="us-central1",
+        settings=[{"tier": "db-custom-2-8192"}],
+    )
+    assert "license" in reasons(licensed)["license"]

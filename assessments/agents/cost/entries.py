@@ -163,6 +163,8 @@ def _all(estate: Estate) -> Iterator[Entry]:
     for volume in inventory.volumes:
         yield from volume_entries(volume, region(volume.resource))
     for database in inventory.databases:
+        if cloud_of(database.resource):
+            continue
         yield from database_entries(database, region(database.resource), estate.resources)
     for cache in inventory.caches:
         yield from cache_entries(cache, region(cache.resource), estate.resources)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from assessments.agents.attributes import declared, number, text
+from assessments.agents.cost.google.databases import sql_instance
 from assessments.agents.cost.google.disks import disk_entry
 from assessments.agents.cost.google.kubernetes import cluster, node_pool
 from assessments.agents.cost.google.machines import instance, managed_group
@@ -92,6 +93,7 @@ _READERS: dict[str, Reader] = {
     "google_container_cluster": cluster,
     "google_container_node_pool": node_pool,
     "google_dns_managed_zone": _zone,
+    "google_sql_database_instance": sql_instance,
 }
 GLOBAL = ("google_dns_managed_zone",)
 """Types that have no region, and the same price everywhere."""
