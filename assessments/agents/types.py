@@ -58,6 +58,8 @@ class Part(StrEnum):
     RESOURCES = "resources"
 
 
+AZURE_TEMPLATES = frozenset({FileKind.ARM, FileKind.BICEP})
+"""Their resources are checked and listed, but not read for prices, energy and availability."""
 PRICED_KINDS = frozenset(
     {
         FileKind.TERRAFORM,

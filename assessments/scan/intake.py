@@ -77,7 +77,7 @@ def read_upload(
     uploads: Iterable[tuple[str, bytes]], *, limits: Limits | None = None
 ) -> list[InputFile]:
     """Unpack archives among ``uploads`` ((name, content) pairs) and return the files, sorted by
-    path.
+    path. An archive in a folder (``charts/redis-1.0.0.tgz``) is a file of the project.
 
     Operating-system clutter (``__MACOSX/``, ``.DS_Store``, ``.git/``) is left out, and of
     ``.terraform/`` everything but the modules that are called.
@@ -189,7 +189,7 @@ def _unpacked(
     uploads: Iterable[tuple[str, bytes]], *, limits: Limits
 ) -> Iterator[tuple[str, bytes]]:
     for name, content in uploads:
-        if not name.lower().endswith(ARCHIVE_SUFFIXES):
+        if "/" in name or not name.lower().endswith(ARCHIVE_SUFFIXES):
             if len(content) > limits.file_bytes:
                 raise _too_large(name, limits)
             path = safe_path(name, limits=limits)

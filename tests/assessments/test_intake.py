@@ -53,6 +53,18 @@ def test_plain_files_and_archives_become_one_sorted_list() -> None:
     assert files[2].sha256 == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
 
 
+def test_a_packaged_chart_in_a_folder_is_a_file_of_it() -> None:
+    packed = _tar((_member("redis/Chart.yaml"), b"name: redis"))
+    files = read_upload(
+        [("charts/redis-1.tgz", packed), ("app/charts/redis-1.tgz", packed), ("up.tgz", packed)]
+    )
+    assert [file.path for file in files] == [
+        "app/charts/redis-1.tgz",
+        "charts/redis-1.tgz",
+        "redis/Chart.yaml",
+    ]
+
+
 def test_bytes_that_are_not_text_are_no_reason_to_refuse_the_upload() -> None:
     assert read_upload([("a.tf", b"\xff\xfe\x00")])[0].content == b"\xff\xfe\x00"
 

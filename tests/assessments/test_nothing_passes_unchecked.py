@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from assessments.agents import AGENTS
 from assessments.agents.applicability import Applicability
 from assessments.agents.compliance import Verdict
-from assessments.agents.types import AgentInput, AgentResult
+from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Framework, Requirements
-from assessments.scan.types import CheckResult, Outcome, Resource
+from assessments.scan.types import CheckResult, FileKind, Outcome, Resource
 from tests.assessments.checks import check, resource
 from tests.assessments.rows import scanned
 
@@ -242,3 +242,14 @@ def test_a_rule_for_terraform_asks_the_same_of_other_languages(
     declared = Applicability([resource("x").replace(type=kind)], [])
     assert declared.applies(asked)
     assert not declared.applies(not_asked)
+
+
+@pytest.mark.parametrize("agent", ["cost", "reliability"])
+def test_what_azure_templates_declare_is_not_called_absent(agent: str) -> None:
+    cluster = resource("x").replace(
+        type="Microsoft.ContainerService/managedClusters", origin=FileKind.BICEP
+    )
+    told = assessed(agent, [], [cluster])
+    assert told.status is AgentStatus.NOT_ASSESSED
+    assert "ARM templates and Bicep files" in told.reason
+    assert "No billable resource" not in told.reason

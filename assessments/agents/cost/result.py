@@ -18,7 +18,7 @@ from assessments.agents.cost.price_list import (
 from assessments.agents.cost.savings import Saving
 from assessments.agents.cost.usage import asked_rows
 from assessments.agents.inventory import Region
-from assessments.agents.types import AgentResult, AgentStatus, Figure, Share, Table
+from assessments.agents.types import AZURE_TEMPLATES, AgentResult, AgentStatus, Figure, Share, Table
 from assessments.agents.wording import counted
 from assessments.requirements import MAX_USAGE, Requirements
 from assessments.scan.types import FileKind, Resource
@@ -43,6 +43,11 @@ def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentRe
         count = len({each.resource.address for each in unpriced})
         found = "the billable resource" if count == 1 else f"any of the {count} billable resources"
         reason = f"No price is held for {found} found; the list says why."
+    elif any(each.origin in AZURE_TEMPLATES for each in resources):
+        reason = (
+            "Resources of ARM templates and Bicep files are not priced: add Terraform, or a plan,"
+            " that declares the same."
+        )
     else:
         reason = (
             "No billable resource was found: add Terraform, a plan, or CloudFormation that declares"

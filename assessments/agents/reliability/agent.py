@@ -34,7 +34,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
     items = items_of(inventory)
     asked = is_asked(data.requirements)
     if not items and not asked:
-        return not_assessed()
+        return not_assessed(data.resources)
     tally = Tally()
     suppressed = {
         (each.resource, each.rule) for each in data.checks if each.outcome == Outcome.SUPPRESSED

@@ -18,26 +18,37 @@ from assessments.agents.reliability.objectives import (
 )
 from assessments.agents.reliability.path import Availability, Rated, Tier
 from assessments.agents.scoring import Tally
-from assessments.agents.types import AgentFinding, AgentResult, AgentStatus, Figure, Table
+from assessments.agents.types import (
+    AZURE_TEMPLATES,
+    AgentFinding,
+    AgentResult,
+    AgentStatus,
+    Figure,
+    Table,
+)
 from assessments.agents.wording import capital, counted
 from assessments.requirements import Requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from assessments.agents.request_path import RequestPath
+    from assessments.scan.types import Resource
 
 MAX_PLACES = 20
 """Places of evidence shown for one path."""
 
 
-def not_assessed() -> AgentResult:
+def not_assessed(resources: Iterable[Resource]) -> AgentResult:
+    is_azure = any(each.origin in AZURE_TEMPLATES for each in resources)
+    found = (
+        "Resources of ARM templates and Bicep files are not read for their reliability"
+        if is_azure
+        else "No resource that runs something was found"
+    )
     return AgentResult(
         status=AgentStatus.NOT_ASSESSED,
-        reason=(
-            "No resource that runs something was found, and no uptime target or recovery objective"
-            " is given."
-        ),
+        reason=f"{found}, and no uptime target or recovery objective is given.",
         missing=["uptime_target_percent", "rto_minutes", "rpo_minutes"],
     )
 
