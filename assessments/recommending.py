@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
-from assessments.agents.wording import counted
+from assessments.agents.wording import capital, counted
 from assessments.fixing import add_fixes
 from assessments.models import AssessmentRun, Finding, Recommendation
 from assessments.rules import known_rules
@@ -111,7 +111,7 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
         reach=len(places),
         agent=worst.agent,
         title=action_of(worst)[:300],
-        why=worst.detail.get("why") or worst.detail.get("actual") or worst.title,
+        why=worst.detail.get("why") or worst.detail.get("expected") or worst.title,
         steps=steps_of(findings),
         effort=effort,
         monthly_saving_usd=sum(savings, Decimal(0)) if savings else None,
@@ -151,7 +151,7 @@ def action_of(finding: Finding) -> str:
     sentence = (
         str(finding.detail.get("remediation") or "").split(". ")[0].split("\n")[0].rstrip(".")
     )
-    return sentence if 0 < len(sentence) <= ACTION_CHARS else f"Fix: {finding.title}"
+    return capital(sentence) if 0 < len(sentence) <= ACTION_CHARS else f"Fix: {finding.title}"
 
 
 def steps_of(findings: list[Finding]) -> list[str]:

@@ -43,6 +43,8 @@ SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
 """For an executive report: text sizes, and pages."""
 PAGE_MM, BESIDE_MAP_MM = 277, 22
 """Where the text of an A4 page ends, and how high a map's heading and caption are."""
+SPILL_MM = 45
+"""Where a page with only a few lines before the map ends."""
 LEAST_MM, TALL_MM, LEAST_OF_MAP = 130, 140, 0.7
 """How far down a last page must reach; from which height a map fills a page of its own; down to
 which fraction of its size it may be reduced to fit."""
@@ -66,8 +68,9 @@ def as_pdf(document: dict[str, Any]) -> bytes:
     markup."""
     most = MOST_ROWS if document["about"]["report_type"] == Report.Kind.TECHNICAL else MOST
     bounded = (part for block in blocks_of(_bounded(document)) for part in _short(block, most=most))
-    blocks = list(_in_columns(bounded))
     about = document["about"]
+    is_executive = about["report_type"] == Report.Kind.EXECUTIVE
+    blocks = list(map(_as_data, bounded) if is_executive else _in_columns(bounded))
     data = {
         "title": title_of(document),
         "name": breakable(clean(about["assessment"]), run=16),
@@ -75,7 +78,7 @@ def as_pdf(document: dict[str, Any]) -> bytes:
         "report_type": about["report_type"],
         "blocks": blocks,
     }
-    if about["report_type"] == Report.Kind.EXECUTIVE:
+    if is_executive:
         data = _fitted(data)
         return typst.compile(template(), font_paths=fonts(), sys_inputs=_inputs(data))
     return typeset({**data, "blocks": list(_floating(blocks)), **_contents(blocks)})
@@ -145,6 +148,8 @@ def _fitted(data: dict[str, Any]) -> dict[str, Any]:
     needed = _height_of(drawing["svg"])
     for each in sized:
         end = _end_of({**each, "blocks": others})
+        if end["page"] > 1 and end["y"] < SPILL_MM and each["scale"] > SCALES[-1]:
+            continue  # a smaller size takes the last lines back to the page before
         is_apart = end["y"] > PAGE_MM - LEAST_OF_MAP * needed
         if is_apart and needed < TALL_MM:
             if _ends_well(_end_of(each)):

@@ -128,6 +128,29 @@ def test_a_long_place_keeps_its_file_and_line_and_a_long_sentence_ends_after_a_c
     assert sentences(words, 100) == f"384 findings in 49 scopes: 44 in {'a-long-name' * 3}, …"
 
 
+def test_files_that_were_not_read_for_the_same_reason_are_one_row(
+    document: dict[str, Any],
+) -> None:
+    reason = "The module terraform-aws-modules/{}/aws is not in the upload. Vendor it."
+    document["coverage"] = [
+        {"file": f"{name}/main.tf", "status": "partly_read", "reason": reason.format(name)}
+        for name in ("vpc", "eks", "iam")
+    ]
+    (table,) = (b for b in blocks_of(document) if isinstance(b, Table) and "Why not" in b.columns)
+    words = "The module … is not in the upload. Vendor it."
+    assert table.rows == [["3", "In part", words, "vpc/main.tf and 2 more"]]
+    document["coverage"] = document["coverage"][:1]
+    (table,) = (b for b in blocks_of(document) if isinstance(b, Table) and "Why not" in b.columns)
+    assert table.rows[0][2] == reason.format("vpc")
+
+
+def test_a_risk_without_a_reason_does_not_repeat_its_heading(document: dict[str, Any]) -> None:
+    worst = document["recommendations"][0]
+    worst["why"], worst["impact"]["exposure"] = worst["problem"], []
+    risks = [block for block in blocks_of(document) if isinstance(block, Item) and block.severity]
+    assert (risks[0].title, risks[0].text) == (worst["problem"], "")
+
+
 @pytest.mark.parametrize(
     "files",
     [

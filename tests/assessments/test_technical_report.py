@@ -30,6 +30,7 @@ from assessments.reports.layout.blocks import (
     Text,
 )
 from assessments.reports.layout.findings import passages
+from assessments.reports.layout.recommendations import _step
 from assessments.reports.layout.scopes import Scopes
 from assessments.reports.patches import shown_once
 from assessments.reports.pdf import CODE_CHARS, wrapped
@@ -142,6 +143,17 @@ def test_a_change_that_is_equal_in_many_files_is_shown_once_with_the_lines_of_th
     assert isinstance(code, Code) and code.lines == ["a.tf", *diff("a.tf", 1, "")[2:]]
     assert isinstance(same, Text) and same.text.endswith(": b.tf:9")
     assert isinstance(last, Code) and last.lines[0] == "c.tf"
+
+
+def test_a_step_names_its_first_places_and_all_only_if_their_findings_are_not_in_the_report() -> (
+    None
+):
+    places = ", ".join(f"main.tf:{n}" for n in range(1, 7))
+    first = "main.tf:1, main.tf:2, main.tf:3, and 3 more places"
+    assert _step(f"Set a (b) = 1. ({places})", has_all=True) == f"Set a (b) = 1 ({first})"
+    assert _step(f"Set a. ({places})", has_all=False) == f"Set a ({places})"
+    assert _step(f"Look at {places}", has_all=True) == f"Look at {first}"
+    assert _step("Look at main.tf:1", has_all=True) == "Look at main.tf:1"
 
 
 def test_many_scopes_are_numbered_and_rows_that_differ_in_nothing_else_are_one() -> None:

@@ -177,7 +177,7 @@ def clean(text: str) -> str:
 def sentence(text: str) -> str:
     """``clean`` with a period at its end: another sentence follows in the same paragraph."""
     text = clean(text)
-    return text if not text or text[-1] in ".!?:" or text.endswith(".)") else f"{text}."
+    return text if not text or text[-1] in ".!?:…" or text.endswith(".)") else f"{text}."
 
 
 def coded(line: str) -> str:

@@ -28,6 +28,7 @@ from assessments.reports.layout.blocks import (
     clean,
     clipped,
     clipped_place,
+    sentence,
 )
 from assessments.reports.layout.trend_chart import trend_chart
 
@@ -44,6 +45,8 @@ WAYS = "References between the resources; the technical report has each with its
 _PLACES = re.compile(r" \([^()]*:\d+\)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
 _COMMA = re.compile(r"(?<=.{60}), [^,]*…$")
+_NAMED = re.compile(r"\S*[/~]\S*[^\s.,;:]")
+"""What reasons that are otherwise alike name: a module, a file."""
 WITHOUT_SCORE = {"assessed": "No score", "failed": "Failed"}
 
 
@@ -223,14 +226,18 @@ class _Parts:
         for row in rows:
             more = row["impact"]["places"] - 1
             exposure = row["impact"].get("exposure", [])
-            reached = " The internet can reach it." if exposure else ""
+            reached = "The internet can reach it." if exposure else ""
             yield Item(
                 row["severity"],
                 clipped(row["problem"], SHORT),
-                sentences(row["why"], LONG) + reached,
+                " ".join(filter(None, [self._why(row), reached])),
                 clipped_place(row["where"], NAME)
                 + (f" and {counted(more, 'more place')}" if more > 0 else ""),
             )
+
+    def _why(self, row: Mapping[str, Any]) -> str:
+        """Without what the heading already says."""
+        return "" if row["why"] == row["problem"] else sentence(sentences(row["why"], LONG))
 
     def cost(self) -> Iterator[Block]:
         yield Heading(2, "What it costs", "costs")
@@ -328,9 +335,12 @@ class _Parts:
 
     def _unread(self) -> Iterator[Block]:
         by_reason: dict[tuple[str, str], list[str]] = defaultdict(list)
+        reasons: dict[str, set[str]] = defaultdict(set)
         for row in self.document["coverage"]:
             if row["status"] != "read":
-                by_reason[row["status"], row["reason"]].append(row["file"])
+                alike = _NAMED.sub("…", row["reason"])
+                reasons[alike].add(row["reason"])
+                by_reason[row["status"], alike].append(row["file"])
         if not by_reason:
             return
         ranked = sorted(
@@ -340,7 +350,7 @@ class _Parts:
             [
                 f"{len(names):,}",
                 STATUSES.get(status, status),
-                clipped(reason, LONG),
+                clipped(reason if len(reasons[reason]) > 1 else min(reasons[reason]), LONG),
                 clipped_place(names[0], NAME)
                 + (f" and {len(names) - 1:,} more" if names[1:] else ""),
             ]
@@ -400,10 +410,10 @@ def sentences(text: str, limit: int) -> str:
     """The first whole sentences that fit; if the first alone is too long, it ends after one of its
     commas."""
     kept = ""
-    for sentence in _SENTENCES.split(clean(text)):
-        if len(kept) + len(sentence) > limit:
+    for each in _SENTENCES.split(clean(text)):
+        if len(kept) + len(each) > limit:
             break
-        kept = f"{kept} {sentence}".strip()
+        kept = f"{kept} {each}".strip()
     return kept or _COMMA.sub(", …", clipped(text, limit))
 
 

@@ -147,7 +147,9 @@ def _found(row: Mapping[str, Any]) -> str:
     """What the code contains, and what was expected."""
     found = row.get("shown") or row.get("actual") or ""
     expected = row.get("expected") or ""
-    return ". ".join(filter(None, (found, expected if expected != found else "")))
+    return ". ".join(
+        filter(None, (found, expected if expected not in {found, row["title"]} else ""))
+    )
 
 
 def origins_of(data: Sequence[Mapping[str, Any]]) -> dict[str, str]:

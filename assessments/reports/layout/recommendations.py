@@ -23,7 +23,7 @@ from assessments.reports.layout.blocks import (
 )
 
 PLACES = 3
-"""Places that a step names if its findings are in the report too: they name theirs."""
+"""Places that a step names if its findings, which name theirs, are in the report too."""
 
 
 def recommendations(
@@ -48,14 +48,14 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
     saves = f"Saves {row['saving']['monthly_usd']} USD a month." if row["saving"] else ""
     steps = (step for step in row["steps"] if "\n" not in step)
     notes = [
-        *(_short(step) if len(numbers) == len(row["findings"]) else step for step in steps),
+        *(_step(step, has_all=len(numbers) == len(row["findings"])) for step in steps),
         f"Internet-facing: {exposure[0]}{more}." if exposure else "",
         saves,
     ]
     return Item(
         severity=row["severity"],
         title=clean(row["title"]),
-        text=sentence(row["why"]),
+        text="" if row["title"].endswith(row["why"]) else sentence(row["why"]),
         place=clean(row["source"]),
         anchor=f"r-{row['priority']}",
         number=f"R{row['priority']}",
@@ -65,16 +65,16 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
     )
 
 
-def _short(step: str) -> str:
-    """A step with the first of its many places."""
+def _step(step: str, *, has_all: bool) -> str:
+    """A step with its places, or the first of many: the findings name theirs if the report
+    ``has_all`` of them."""
     words, _, places = step.removesuffix(")").rpartition(" (")
     if not words:
         words, _, places = step.rpartition("Look at ")
     named = places.split(", ")
-    if len(named) <= PLACES + 1:
-        return step
-    some = f"{', '.join(named[:PLACES])}, and {counted(len(named) - PLACES, 'more place')}"
-    return f"{words} ({some})" if words else f"Look at {some}"
+    if has_all and len(named) > PLACES + 1:
+        places = f"{', '.join(named[:PLACES])}, and {counted(len(named) - PLACES, 'more place')}"
+    return f"{words.removesuffix('.')} ({places})" if words else f"Look at {places}"
 
 
 def _fix(fix: Mapping[str, Any]) -> Iterator[Block]:

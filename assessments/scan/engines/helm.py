@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _INSTEAD = "Upload the output of 'helm template' instead."
 _LACKING = (
-    "Helm is not installed here, so the chart is not rendered and what it makes is not assessed."
+    "Helm is not installed here, so the chart is not rendered, and what it creates is not assessed."
     f" {_INSTEAD}"
 )
 
