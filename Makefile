@@ -74,6 +74,7 @@ bench-peers: .venv/.dev .venv-peers/.installed
 
 chaos: .venv/.dev .venv-scanner/.installed
 	SEEDS="$(or $(SEEDS),1 2 3)" $(PY) -m pytest tests/chaos/proof.py -s $(ARGS)
+	EXAMPLES=1000 $(PY) -m pytest tests/tasks_ui/test_transitions_machine.py -q --timeout 3600
 
 chaos-scaled: .venv/.dev .venv-scanner/.installed
 	$(PY) -m pytest tests/chaos/scaled.py -s $(ARGS)

@@ -22,13 +22,16 @@ def alice(shared_stack: Stack, context: BrowserContext) -> User:
     from django.contrib.auth.models import User
 
     user = User.objects.create_user("alice")
+    let_in(user, context, shared_stack.url)
+    return user
+
+
+def let_in(user: User, context: BrowserContext, url: str) -> None:
+    """Give the browser a session of ``user`` at this address."""
     client = Client()
     client.force_login(user)
     cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies(
-        [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": shared_stack.url}]
-    )
-    return user
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": url}])
 
 
 @pytest.fixture

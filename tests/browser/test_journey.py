@@ -19,6 +19,7 @@ from playwright.sync_api import (
 )
 
 from tasks_ui.models import State, TaskRun
+from tests.browser.conftest import let_in
 from tests.stack import Stack, wait_until
 
 if TYPE_CHECKING:
@@ -53,19 +54,21 @@ RECORD_BARS = """() => {
 
 
 @pytest.fixture(autouse=True)
-def account(shared_stack: Stack) -> Iterator[None]:
+def account(shared_stack: Stack) -> Iterator[User]:
     from django.contrib.auth.models import User
 
-    User.objects.create_user(NAME, password=PASSWORD)
-    yield
+    yield User.objects.create_user(NAME, password=PASSWORD)
     wait_until(
         lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of all runs"
     )
 
 
 @pytest.fixture
-def home(page: Page, shared_stack: Stack, complaints: list[str]) -> str:
-    sign_in(page, shared_stack.url)
+def home(page: Page, shared_stack: Stack, complaints: list[str], account: User) -> str:
+    """The dashboard, by a session; the form is filled in by the tests that are about it."""
+    let_in(account, page.context, shared_stack.url)
+    page.goto(shared_stack.url)
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     return shared_stack.url
 
 
@@ -82,10 +85,25 @@ def start_sample(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"/assessments/[0-9a-f-]+/runs/1/"))
 
 
+def start_small(page: Page, url: str) -> None:
+    """Open a run that takes a second or two, where what it finds doesn't matter."""
+    from assessments.models import AssessmentRun
+
+    start_questionnaire(_alice(), name="orders")
+    run = AssessmentRun.objects.get()
+    page.goto(f"{url}/assessments/{run.assessment_id}/runs/{run.number}/")
+
+
+def _alice() -> User:
+    from django.contrib.auth.models import User
+
+    return User.objects.get(username=NAME)
+
+
 def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
-    page: Page, home: str
+    page: Page, shared_stack: Stack, complaints: list[str]
 ) -> None:
-    page.evaluate("window.name = 'kept'")
+    sign_in(page, shared_stack.url)
     start_sample(page)
     page.evaluate(RECORD_BARS)
     page.evaluate("document.documentElement.dataset.loaded = 'once'")
@@ -150,22 +168,20 @@ def test_a_reload_in_the_middle_shows_the_same_run_and_it_goes_on(page: Page, ho
 
 
 def test_where_sockets_are_blocked_the_page_polls_and_says_so(
-    context: BrowserContext, page: Page, shared_stack: Stack
+    context: BrowserContext, page: Page, home: str
 ) -> None:
     def refuse(route: WebSocketRoute) -> None:
         route.close(code=1011)
 
     page.route_web_socket(re.compile("/ws/v1/"), refuse)
-    sign_in(page, shared_stack.url)
-    start_sample(page)
+    start_small(page, home)
     expect(page.locator("#conn")).to_have_attribute("data-conn", "polling", timeout=30_000)
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
 
 
 def test_offline_is_said_and_what_happened_meanwhile_is_caught_up(
-    context: BrowserContext, page: Page, shared_stack: Stack
+    context: BrowserContext, page: Page, home: str
 ) -> None:
-    sign_in(page, shared_stack.url)
     start_sample(page)
     context.set_offline(True)
     expect(page.locator("#conn")).to_have_text("Offline")
@@ -246,7 +262,8 @@ def test_nothing_yet_leads_to_the_sample_and_a_filter_that_finds_nothing_to_all_
 ) -> None:
     expect(page.get_by_role("heading", name="Nothing has been analyzed yet")).to_be_visible()
     start_sample(page)
-    expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
+    page.get_by_role("button", name="Cancel run").click()
+    expect(page.locator("#head .badge")).to_have_text("Cancelled", timeout=30_000)
     page.goto(home)
     page.get_by_label("Search runs").fill("no such name")
     expect(page.get_by_role("heading", name="No run matches “no such name”")).to_be_visible()
@@ -378,7 +395,7 @@ def test_the_button_to_findings_below_goes_with_the_run_that_found_them(
     page: Page, home: str
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 600})
-    start_sample(page)
+    start_small(page, home)
     expect(page.locator("#pillars")).to_be_visible(timeout=DONE_MS)
     expect(page.locator("#head .badge")).to_have_text("Done")
     expect(page.locator("#new-findings")).to_be_hidden()
@@ -387,20 +404,24 @@ def test_the_button_to_findings_below_goes_with_the_run_that_found_them(
 def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(
     page: Page, home: str
 ) -> None:
-    start_sample(page)
+    from tasks_ui.runs import queues
+
+    alice = _alice()
+    queues.pause("assessments", by=alice)  # until the page is there to hear of it
+    start_questionnaire(alice, name="orders")
     page.goto(f"{home}/findings/")
+    expect(page.locator("#conn")).to_have_text("Live")
+    queues.resume("assessments", by=alice)
     toast = page.locator(".toast")
-    expect(toast).to_contain_text("Sample web shop run 1 is done", timeout=DONE_MS)
+    expect(toast).to_contain_text("orders run 1 is done", timeout=DONE_MS)
     toast.get_by_role("link", name="Open").click()
     expect(page.locator("#pillars")).to_be_visible()
 
 
 def test_many_ends_at_once_leave_the_page_readable(page: Page, home: str) -> None:
-    from django.contrib.auth.models import User
-
     from tasks_ui.runs import queues
 
-    alice = User.objects.get(username=NAME)
+    alice = _alice()
     queues.pause("assessments", by=alice)
     for name in ("orders", "billing", "search", "mail", "chat"):
         start_questionnaire(alice, name=name)
@@ -475,13 +496,11 @@ def start_questionnaire(owner: User, *, name: str) -> None:
 @pytest.fixture
 def queue_runs(shared_stack: Stack) -> list[TaskRun]:
     """Two assessments of alice that wait in a queue without workers."""
-    from django.contrib.auth.models import User
-
     from assessments.models import AssessmentRun
     from tasks_ui.models import PausedQueue
 
     PausedQueue.objects.create(name="assessments")
-    alice = User.objects.get(username=NAME)
+    alice = _alice()
     for name in ("orders", "billing"):
         start_questionnaire(alice, name=name)
     return [run.task for run in AssessmentRun.objects.select_related("task") if run.task]

@@ -67,10 +67,6 @@ def test_the_map_fills_during_a_run_and_is_read_by_mouse_keyboard_and_search(
         page.get_by_role("link", name="Export SVG").click()
     assert Path(download.value.path()).read_text().startswith("<svg")
 
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        check(page)
-    page.set_viewport_size({"width": 390, "height": 844})
     check(page)
     without_a_script(browser, context, page.url)
 

@@ -4,6 +4,7 @@ PostgreSQL and checks every row after every step."""
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ from tests.tasks_ui.run_invariants import Invariants
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+EXAMPLES = int(os.environ.get("EXAMPLES", "40"))  # make chaos tries a thousand
 MAX_ATTEMPTS = 3
 ROOTS = 2
 ROUNDS = 12
@@ -239,7 +241,7 @@ def test_no_order_of_events_breaks_a_run(alice: User) -> None:
     run_state_machine_as_test(
         Runs,
         settings=settings(
-            max_examples=80,
+            max_examples=EXAMPLES,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
