@@ -9,6 +9,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
+from infra_mind import privacy
 from tasks_ui.setup.celery import prepare_celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "infra_mind.settings")
@@ -24,8 +25,6 @@ prepare_celery(app)
 
 @celeryd_init.connect
 def prepare_worker(**kwargs: Any) -> None:
-    from infra_mind import privacy
-
     # It is about pickled messages; ours are JSON, and engines get a user of their own.
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     privacy.forget_secrets()
@@ -33,7 +32,5 @@ def prepare_worker(**kwargs: Any) -> None:
 
 @beat_init.connect
 def prepare_beat(**kwargs: Any) -> None:
-    from infra_mind import privacy
-
     privacy.keep_to_itself()
     privacy.forget_secrets()

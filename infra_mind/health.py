@@ -55,7 +55,7 @@ def answers(url: str) -> bool:
 
 def turned(process: str) -> None:
     """Called by a loop, each time it turns."""
-    from django.conf import settings
+    from django.conf import settings  # noqa: PLC0415  (start-up: probes of containers need no Django)
 
     with suppress(OSError):  # a full disk must not end the process
         file = settings.INFRA_MIND_HOME / "alive" / process.replace("/", "_")

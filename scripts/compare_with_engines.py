@@ -248,7 +248,7 @@ def _of_chart(
 ) -> tuple[set[Result], set[Result]]:
     """Checkov's results for what Helm renders, and ours, both without lines: Checkov's refer to the
     manifests, ours to the templates."""
-    import helm_python
+    import helm_python  # noqa: PLC0415  (only charts need it)
 
     with tempfile.TemporaryDirectory(prefix="im-compare-") as folder:
         for path in unit.chart:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.tasks.backends.base import BaseTaskBackend
@@ -69,7 +70,7 @@ class TrackedBackend(BaseTaskBackend):
 
         Raises ImproperlyConfigured if it has no owner, TypeError if an argument is not JSON.
         """
-        from tasks_ui.runs import calls  # models: @task is used before all apps are loaded
+        from tasks_ui.runs import calls  # noqa: PLC0415  (models: apps use @task before all are loaded)
 
         self.validate_task(task)
         return calls.enqueue(
@@ -78,7 +79,7 @@ class TrackedBackend(BaseTaskBackend):
 
     def get_result(self, result_id: str) -> TrackedResult:
         """Raises TaskResultDoesNotExist for an id that is unknown or past its retention."""
-        from tasks_ui.runs import calls
+        from tasks_ui.runs import calls  # noqa: PLC0415  (as above)
 
         return calls.find(result_id, backend=self.alias)
 
@@ -101,8 +102,6 @@ class TrackedBackend(BaseTaskBackend):
         return self._system_user()
 
     def _system_user(self) -> Any:
-        from django.contrib.auth import get_user_model
-
         users = get_user_model()
         name = self.options.get("OWNER")
         if name is None:

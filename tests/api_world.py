@@ -3,35 +3,37 @@ finding, a report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+import redis
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from assessments.models import (
+    AgentReport,
+    Assessment,
+    AssessmentRun,
+    Finding,
+    Report,
+    Version,
+    subject_of,
+)
+from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID, RUN_ID
+from infra_mind.celery import app
+from tasks_ui.models import State, TaskRun
+from tasks_ui.rest.examples import TASK_ID
+from tasks_ui.runs.services import request_cancel
+from tests.stack import wait_until
 
 SECRET = "Quetzal"  # in every title and text of the owner
 PASSWORD = "a password of everyone"
 
 
 def make_user(name: str, **fields: Any) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user(name, password=PASSWORD, **fields)
 
 
 def make_world(owner: User) -> None:
-    from assessments.models import (
-        AgentReport,
-        Assessment,
-        AssessmentRun,
-        Finding,
-        Report,
-        Version,
-        subject_of,
-    )
-    from assessments.rest.examples import ASSESSMENT_ID, FINDING_ID, FINGERPRINT, REPORT_ID, RUN_ID
-    from tasks_ui.models import State, TaskRun
-    from tasks_ui.rest.examples import TASK_ID
-
     assessment = Assessment.objects.create(
         pk=ASSESSMENT_ID, owner=owner, name=SECRET, requirements={"replicas": 2}
     )
@@ -73,13 +75,6 @@ def make_world(owner: User) -> None:
 def end_all_runs() -> None:
     """No run outlives its test, and neither does a worker's check on one that was cancelled: the
     database is emptied under them."""
-    import redis
-    from django.conf import settings
-
-    from infra_mind.celery import app
-    from tasks_ui.models import TaskRun
-    from tasks_ui.runs.services import request_cancel
-    from tests.stack import wait_until
 
     def active() -> dict[str, list[Any]]:
         return app.control.inspect().active() or {}

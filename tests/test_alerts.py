@@ -29,6 +29,7 @@ from infra_mind import embedded
 from tasks_ui.live import counters
 from tasks_ui.models import ApiToken, State, TaskRun
 from tasks_ui.monitoring.metrics import DatabaseCollector
+from tasks_ui.runs import tallies
 from tests.probe.runs import queue_probe
 from tests.stack import Stack, free_port, wait_until
 from tests.tasks_ui.sockets import greeted
@@ -130,8 +131,6 @@ def named_in(text: str) -> set[str]:
 def test_rules_and_dashboard_name_only_figures_that_exist(db: None) -> None:
     counters.CLOSES.labels(1000)
     infra_mind.metrics.REQUESTS.labels("GET", "2xx")
-    from tasks_ui.runs import tallies
-
     tallies.add(tallies.SWEEPS)
     families = [*REGISTRY.collect(), *DatabaseCollector().collect()]
     there = {sample.name for family in families for sample in family.samples}

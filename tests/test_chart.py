@@ -11,7 +11,9 @@ import helm_python
 import kubernetes_validate
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
+import infra_mind.metrics  # noqa: F401
 from assessments.agents.security import run as assess_security
 from assessments.agents.types import AgentInput, Severity
 from infra_mind import supervisor
@@ -96,10 +98,6 @@ def test_migrations_come_first_and_a_drain_takes_one_pod_at_a_time() -> None:
 
 
 def test_workers_are_scaled_by_a_figure_that_metrics_has(db: None) -> None:
-    from prometheus_client import generate_latest
-
-    import infra_mind.metrics  # noqa: F401
-
     found = objects(SCALED)
     assert "replicas" not in found["Deployment", "im-worker"]["spec"]  # KEDA sets it
     (trigger,) = found["ScaledObject", "im-worker"]["spec"]["triggers"]

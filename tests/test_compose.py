@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from infra_mind import supervisor
+from infra_mind.settings import env
 
 ROOT = Path(__file__).parents[1]
 SERVICES = {  # Compose service: the supervisor's name for the same process
@@ -83,8 +85,6 @@ def test_every_secret_must_come_from_the_environment() -> None:
 
 
 def test_secrets_can_be_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from infra_mind.settings import env
-
     (tmp_path / "SOME_KEY").write_text("from-the-file\n")
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     assert (env("SOME_KEY"), env("NO_KEY", "none")) == ("from-the-file", "none")
@@ -93,8 +93,6 @@ def test_secrets_can_be_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_containers_stop_later_than_a_worker_drains(services: dict[str, Any]) -> None:
-    from django.conf import settings
-
     grace = int(services["worker"]["stop_grace_period"].removesuffix("s"))
     assert grace > settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT
     assert supervisor.STOP_GRACE_S > supervisor.SOFT_SHUTDOWN_S

@@ -25,6 +25,7 @@ import pytest
 import yaml
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.db import connection
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
@@ -235,8 +236,6 @@ def _answers(url: str) -> bool:
 
 @pytest.fixture
 def compose(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Compose]:
-    from django.db import connection
-
     if os.geteuid() or subprocess.run(["unshare", "-m", "true"]).returncode:
         pytest.skip("only root lays out containers")
     tmp_path.chmod(0o755)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.utils.functional import SimpleLazyObject
 
+from assessments.requirements import Requirements
+from assessments.services import create_assessment
 from infra_mind.access_log import RouteFilter, _known_user_id
 from tasks_ui.models import ApiToken, State, TaskRun
 from tasks_ui.runs import log_context
@@ -20,14 +23,11 @@ from tests.stack import Stack, new_stack, wait_until
 from tests.tasks_ui.sockets import greeted
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from pytest_django import Settings
 
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user("alice", password="a password of alice")
 
 
@@ -39,9 +39,6 @@ def lines(log: str) -> list[dict[str, Any]]:
 def test_the_click_the_worker_and_the_push_share_a_trace(
     alone: None, alice: User, servers: Any, tmp_path: Path
 ) -> None:
-    from assessments.requirements import Requirements
-    from assessments.services import create_assessment
-
     assessment = create_assessment(
         owner=alice,
         name="image",

@@ -9,9 +9,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
 
 from infra_mind.metrics import is_from_here
 from tasks_ui.kinds import TaskKind
@@ -31,7 +33,6 @@ from tests.tasks_ui.rows import finished_rows
 from tests.tasks_ui.sockets import greeted
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from pytest_django import Settings
 
 
@@ -46,15 +47,11 @@ def taken_over_meanwhile(work: Work) -> None:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user("alice-canary", password="a password of alice")
 
 
 def seen_now() -> Samples:
     """What this process would respond, without the second that a response is cached."""
-    from prometheus_client import CollectorRegistry, generate_latest
-
     registry = CollectorRegistry()
     registry.register(DatabaseCollector())
     return parsed(generate_latest(registry).decode())

@@ -6,18 +6,15 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
 from tasks_ui.models import State, TaskRun
 from tests.probe.runs import queue_probe
 from tests.stack import Stack, wait_until
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 ROOT = Path(__file__).parents[1]
 EXPAND = (
@@ -36,8 +33,6 @@ CONTRACT = (
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user("alice", password="a password of alice")
 
 

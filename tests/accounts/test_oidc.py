@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 if TYPE_CHECKING:
@@ -83,8 +84,6 @@ def test_whoever_the_issuer_knows_joins_where_that_is_allowed(
 
 
 def test_nobody_joins_by_the_issuer_where_sign_up_is_closed(issuer: str) -> None:
-    from django.contrib.auth.models import User
-
     client = Client()
     come_back(client)
     assert client.get("/").status_code == 302

@@ -9,8 +9,10 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -18,7 +20,6 @@ from accounts import names
 from accounts.models import Invitation
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from django.core.mail import EmailMessage
     from pytest_django import Settings
 
@@ -27,8 +28,6 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user("alice", "alice@example.org", PASSWORD)
 
 
@@ -52,8 +51,6 @@ def sign_in(name: str, password: str = PASSWORD) -> Any:
 
 
 def users() -> set[str]:
-    from django.contrib.auth.models import User
-
     return set(User.objects.values_list("username", flat=True))
 
 
@@ -150,8 +147,6 @@ def test_of_two_who_use_an_invitation_at_once_one_gets_in(transactional_db: None
 def test_an_owner_invites_from_the_shell_and_in_the_admin(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from django.contrib.auth.models import User
-
     call_command("invite", "--note", "Dave", "--url", "https://infra.example/")
     link = capsys.readouterr().out.splitlines()[-1]
     assert link.startswith("https://infra.example/sign-up/")
@@ -193,8 +188,6 @@ def test_a_name_that_looks_like_alices_is_refused(
 
 @pytest.mark.django_db
 def test_the_admin_refuses_look_alikes_too_and_keeps_names_from_before(alice: User) -> None:
-    from django.contrib.auth.models import User
-
     User.objects.create_user("\u0410\u043b\u0438\u0441\u0430", password=PASSWORD)
     assert sign_in("\u0410\u043b\u0438\u0441\u0430").status_code == 302
     owner = Client()
@@ -212,10 +205,6 @@ def test_the_admin_refuses_look_alikes_too_and_keeps_names_from_before(alice: Us
 
 
 def test_of_two_like_names_at_once_one_is_taken(transactional_db: None) -> None:
-    from django.contrib.auth.models import User
-    from django.core.exceptions import ValidationError
-    from django.db import transaction
-
     start, refused = threading.Barrier(2), []
 
     def take(name: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
 from accounts import hashing, throttle
@@ -14,7 +15,6 @@ from tasks_ui.access.address import client_address
 from tests.servers import Servers
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +29,6 @@ def own_hasher(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def alice(own_hasher: None, db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user("alice", password="a password of alice", is_staff=True)
 
 

@@ -10,7 +10,13 @@ import pytest
 from assessments import versions
 from assessments.models import Assessment, AssessmentRun, Report
 from assessments.requirements import Requirements
-from assessments.services import create_assessment, create_sample, run_again, start_analysis
+from assessments.services import (
+    create_assessment,
+    create_sample,
+    request_report,
+    run_again,
+    start_analysis,
+)
 from assessments.versions import Change
 from tasks_ui.kinds import CannotRunAgainError
 from tasks_ui.models import FINAL, ApiToken, State, TaskEvent, TaskRun
@@ -167,8 +173,6 @@ def test_a_questionnaire_alone_is_answered_where_it_can_be(
 
 
 def test_the_json_report_is_made_on_request(shared_stack: Stack, alice: User) -> None:
-    from assessments.services import request_report
-
     run = analysed(terraform(alice, OPEN_GROUP), alice)
     report = request_report(run, by=alice, kind="full", format="json")
     wait_until(lambda: Report.objects.get(pk=report.pk).content, timeout_s=30, what="the report")

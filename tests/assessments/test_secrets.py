@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from assessments.agents.routing import Owner, owned
+from assessments.agents.severity import SeverityTable
 from assessments.agents.types import Severity
 from assessments.scan.merge import ScanResult
 from assessments.scan.redact import MASK, Redactor
@@ -181,8 +182,6 @@ def test_a_secret_that_is_only_a_word_is_masked_where_it_is_nothing_else() -> No
 
 
 def test_severities_are_the_engines_word() -> None:
-    from assessments.agents.severity import SeverityTable
-
     checks = scan(files_of(**{"a.tf": 'password = "hunter2"\n', "b.sh": "PASSWORD=x1y2z\n"})).checks
     table = SeverityTable(checks)
     assert {check.rule: table.of(check)[0] for check in checks if check.engine == "secrets"} == {

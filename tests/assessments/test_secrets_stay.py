@@ -12,6 +12,8 @@ import httpx
 import pypdf
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from psycopg.sql import SQL, Identifier
 
 from assessments.models import AssessmentRun, Report
@@ -114,9 +116,6 @@ def answers(stack: Stack, token: str, run: AssessmentRun) -> Iterator[tuple[str,
 
 
 def pages(owner: User, run: AssessmentRun) -> Iterator[tuple[str, str]]:
-    from django.test import Client
-    from django.urls import reverse
-
     client = Client()
     client.force_login(owner)
     yield "run", client.get(reverse("run", args=[run.assessment_id, 1])).content.decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asgiref.sync import async_to_sync
+from celery import current_app
 from channels.layers import get_channel_layer
 from django.contrib.auth.models import User
 
@@ -23,8 +24,6 @@ def test_reporting_progress_costs_a_task_next_to_nothing(
 ) -> None:
     """``report()`` compared with what it replaces in a plain task: a group_send and a results row
     for each step."""
-    from celery import current_app
-
     run = queue_probe()
     TaskRun.objects.filter(pk=run.pk).update(state=State.PROGRESS, attempt=1)
     work = Work(TaskRun.objects.get(pk=run.pk))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
 
 from tasks_ui.models import ApiToken, TaskEvent, TaskRun
@@ -92,8 +93,6 @@ async def _watch(
 
 
 def _emit(run: TaskRun, n: int) -> Any:
-    from django.db import connection
-
     try:
         return emit(run, "probe.noted", {"n": n}, attempt=None)
     finally:

@@ -18,6 +18,8 @@ django.setup()
 
 from django.conf import settings  # noqa: E402  (Django first)
 
+from tests.probe.models import Effect, Start  # noqa: E402  (Django first)
+
 app = Celery("plain", set_as_current=False)
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
@@ -45,8 +47,6 @@ app.conf.update(
 @app.task(name="plain.work", bind=True)
 def work(self: object, duration_s: float) -> str:
     """Take ``duration_s``, at most 3 s: far below the visibility timeout. Then leave an effect."""
-    from tests.probe.models import Effect, Start
-
     request = self.request  # type: ignore[attr-defined]
     Start.objects.create(run_id=request.id, attempt=0, worker=request.hostname)
     time.sleep(duration_s)

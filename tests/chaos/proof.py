@@ -206,7 +206,7 @@ def _assessed_within(owner: User, seconds: float) -> None:
 def _plain(stack: Stack, *, seed: int, runs: int, faults: int) -> Tally:
     """The storm over three workers of tests/chaos/plain.py, which know nothing about rows, claims
     or leases."""
-    from tests.chaos.plain import app, work
+    from tests.chaos.plain import app, work  # noqa: PLC0415  (a second Celery app)
 
     command = [
         "celery",

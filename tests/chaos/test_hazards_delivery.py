@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from tasks_ui.models import State, TaskEvent, TaskRun
 from tasks_ui.runs import dispatch
@@ -187,10 +189,6 @@ def test_messages_for_a_run_that_is_over_or_of_another_attempt_do_nothing(
 def test_three_hundred_equal_tasks_spread_over_three_workers_while_a_fourth_comes_and_goes(
     harmed: Stack, queue_probe: Queue
 ) -> None:
-    from collections import Counter
-
-    from django.db import transaction
-
     third = harmed["worker3"]
     fourth = Process(
         "worker4",
@@ -218,8 +216,6 @@ def test_three_hundred_equal_tasks_spread_over_three_workers_while_a_fourth_come
 def test_a_second_owners_first_run_does_not_wait_for_a_thousand_of_the_first(
     harmed: Stack, queue_probe: Queue, bob: object
 ) -> None:
-    from django.db import transaction
-
     with frozen(*harmed.workers):
         with transaction.atomic():
             thousand = [queue_probe(duration_s=0.1) for _ in range(1000)]
@@ -235,8 +231,6 @@ def test_a_second_owners_first_run_does_not_wait_for_a_thousand_of_the_first(
 
 
 def _queue_to_frozen_workers(harmed: Stack, queue_probe: Queue) -> list[TaskRun]:
-    from django.db import transaction
-
     with transaction.atomic():  # all messages leave at the commit
         runs = [queue_probe() for _ in harmed.workers]
         for worker in harmed.workers:

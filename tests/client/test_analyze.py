@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from django.contrib.auth.models import User
 
 from assessments.models import Assessment, VersionFile
 from infra_mind import embedded, supervisor
@@ -20,9 +21,6 @@ from infra_mind_client.cli import cli
 from infra_mind_client.files import MARKER
 from tasks_ui.models import ApiToken, TaskRun
 from tests.stack import Stack, wait_until
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 COMMAND = Path(sys.executable).parent / "infra-mind"
 OPEN_SSH = """\
@@ -68,8 +66,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_superuser("alice", password="a password of alice")
 
 

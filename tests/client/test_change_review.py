@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth.models import User
 
 from assessments.models import Assessment
 from tasks_ui.models import TaskRun
@@ -23,7 +24,6 @@ from tests.stack import Stack, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from django.contrib.auth.models import User
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).parent / "uv"
@@ -92,8 +92,6 @@ def write(folder: Path, name: str, port: int, source: str, *, above: str = "") -
 
 @pytest.fixture
 def alice(db: None) -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.create_user("alice", password="a password of alice")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks_ui.kinds import CannotRunAgainError
+from tasks_ui.runs.transitions import create_run
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
@@ -11,9 +14,6 @@ if TYPE_CHECKING:
 
 
 def run_again(task: TaskRun, by: AbstractBaseUser, *, only_failed: bool = False) -> TaskRun:
-    from tasks_ui.kinds import CannotRunAgainError
-    from tasks_ui.runs.transitions import create_run
-
     if only_failed:
         raise CannotRunAgainError("A probe has no parts.")
     return create_run(

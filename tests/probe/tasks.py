@@ -11,6 +11,7 @@ from celery import current_app, shared_task
 from django.db import connection
 from django_celery_results.backends import DatabaseBackend
 
+from assessments.models import subject_of
 from tasks_ui.models import ACTIVE, State, TaskRun
 from tasks_ui.runs.patience import patiently
 from tasks_ui.worker.execute import tracked
@@ -75,8 +76,6 @@ def family(work: Work) -> dict[str, Any]:
 
 
 def _children(work: Work, job: Job) -> list[TaskRun]:
-    from assessments.models import subject_of
-
     own = Job.objects.create(duration_s=job.duration_s, manner=job.manner)
     return [
         TaskRun(

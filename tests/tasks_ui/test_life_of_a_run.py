@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psutil
 import pytest
 from django_celery_results.models import TaskResult
 
 from tasks_ui.models import FINAL, State, TaskEvent, TaskRun
+from tasks_ui.runs import dispatch
 from tasks_ui.runs.services import request_cancel
 from tests.probe.models import Effect, Job, Start
 from tests.stack import Stack, wait_until
@@ -85,8 +87,6 @@ def test_a_parent_goes_on_when_its_last_child_is_done(
 def test_a_running_run_is_cancelled_with_its_engine(
     shared_stack: Stack, queue_probe: Queue
 ) -> None:
-    import psutil
-
     run = queue_probe(manner="engine", duration_s=60)
     job = Job.objects.get(pk=str(run.subject_id))
     wait_until(
@@ -129,8 +129,6 @@ def test_a_stubborn_run_is_ended_by_force_after_its_grace(
 def test_a_message_delivered_often_runs_its_task_once(
     shared_stack: Stack, queue_probe: Queue, copies: int
 ) -> None:
-    from tasks_ui.runs import dispatch
-
     run = queue_probe(duration_s=0.5)
     for _ in range(copies):
         dispatch.send(run.pk, kind=run.kind, queue=run.queue, attempt=0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
 from websockets.exceptions import ConnectionClosed
 
 from tasks_ui.models import TaskEvent, TaskRun
@@ -37,8 +38,6 @@ def web(alone: None, servers: Servers, tmp_path: Path) -> Iterator[Stack]:
 def test_sockets_outlive_valkey_and_postgresql(
     web: Stack, queue_probe: Callable[..., TaskRun], alice: User
 ) -> None:
-    from django.db import connection
-
     token = key_of(alice)
     run = queue_probe()  # without a worker it isn't final, and nothing else changes it
     with greeted(web, token=token) as socket:

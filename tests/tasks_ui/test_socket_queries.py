@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 
@@ -16,9 +17,6 @@ from tasks_ui.access import auth
 from tasks_ui.live.poll import look_for
 from tasks_ui.live.reading import Look
 from tasks_ui.models import ApiToken
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 QUERIES_MAX = 6
 
@@ -60,8 +58,6 @@ class Listener:
 def staff(number: int) -> User:
     """One third as superusers, one third by their own permissions, one third by those of a
     group."""
-    from django.contrib.auth.models import Group, Permission, User
-
     user = User.objects.create_user(f"staff{number}", is_staff=True, is_superuser=number % 3 == 0)
     both = Permission.objects.filter(codename__in=["view_taskrun", "operate_taskrun"])
     if number % 3 == 1:
@@ -126,8 +122,6 @@ def test_a_look_ends_the_scope_of_who_may_no_longer_see_everything_and_of_nobody
 
 
 def test_the_rule_of_one_socket_is_that_of_all(transactional_db: None) -> None:
-    from django.contrib.auth.models import User
-
     users = [staff(number) for number in range(3)]
     users += [User.objects.create_user("alice"), User.objects.create_superuser("not staff")]
     User.objects.filter(pk=users[-1].pk).update(is_staff=False)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from django.contrib import admin
+
+from tasks_ui.admin import TaskRunAdmin
 from tasks_ui.models import State, TaskRun
 from tasks_ui.runs.waterfall import waterfall
 
@@ -49,10 +52,6 @@ def test_clocks_that_differ_give_no_negative_time() -> None:
 
 
 def test_a_part_in_the_list_says_when_it_started(queue_probe: Callable[..., TaskRun]) -> None:
-    from django.contrib import admin
-
-    from tasks_ui.admin import TaskRunAdmin
-
     whole = queue_probe(kind="probe_family")
     part = TaskRun(
         parent=whole,

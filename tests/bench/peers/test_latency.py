@@ -11,6 +11,7 @@ import pytest
 from tasks_ui.models import TaskRun
 from tests.bench.measure import ms, percentile
 from tests.bench.peers.peer import WORKERS, working
+from tests.probe.models import Start
 from tests.servers import Servers
 from tests.stack import Stack, wait_until
 
@@ -30,8 +31,6 @@ def test_a_peer(name: str, servers: Servers, tmp_path: Path) -> None:
 def test_ours(stack: Stack, queue_probe: Callable[..., TaskRun]) -> None:
     """To the claim in the row; the body's first statement follows within the same transaction's
     end."""
-    from tests.probe.models import Start
-
     runs = []
     for _ in range(COUNT):
         runs.append(queue_probe())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from asgiref.sync import async_to_sync
+from celery import current_app
 from channels.layers import get_channel_layer
 
 from tasks_ui import groups
@@ -18,8 +19,6 @@ from tests.servers import Servers
 
 
 def test_a_step(servers: Servers, queue_probe: Callable[..., TaskRun], tmp_path: Path) -> None:
-    from celery import current_app
-
     run = queue_probe()
     TaskRun.objects.filter(pk=run.pk).update(state=State.PROGRESS, attempt=1)
     work = Work(TaskRun.objects.get(pk=run.pk))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channels_redis.core import RedisChannelLayer
+from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
 
 from tasks_ui.models import ApiToken, TaskEvent, TaskRun
@@ -80,8 +81,6 @@ def test_ours(
 
 def miss(run: TaskRun) -> int:
     """Emit the events that nobody hears. Returns the number of the last one before them."""
-    from django.db import connection
-
     last = TaskEvent.objects.filter(task=run).order_by("-seq").values_list("seq", flat=True)[0]
     for n in range(MISSED):
         emit(run, "probe.noted", {"n": n}, attempt=None)
