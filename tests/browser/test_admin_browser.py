@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
@@ -20,10 +21,8 @@ from tasks_ui.runs.services import request_cancel
 from tasks_ui.runs.transitions import emit
 from tests.api_world import make_world
 from tests.browser.conftest import let_in
+from tests.probe import runs as probes
 from tests.stack import Stack, wait_until
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 pytestmark = pytest.mark.browser
 
@@ -34,18 +33,14 @@ PASSWORD = "a password of olga"
 
 @pytest.fixture
 def users(transactional_db: None) -> dict[str, User]:
-    from django.contrib.auth.models import User
-
     olga = User.objects.create_superuser("olga", password=PASSWORD)
     return {"olga": olga, **{name: User.objects.create_user(name) for name in ("mara", "tomas")}}
 
 
 @pytest.fixture
 def queue_probe(users: dict[str, User]) -> Queue:
-    from tests.probe.runs import queue_probe
-
     def queue(owner: str, **options: Any) -> TaskRun:
-        return queue_probe(owner=users[owner], **options)
+        return probes.queue_probe(owner=users[owner], **options)
 
     return queue
 
@@ -233,8 +228,6 @@ def test_staff_who_may_only_look_see_bars_move_and_neither_words_nor_actions(
     queue_probe: Queue,
     users: dict[str, User],
 ) -> None:
-    from django.contrib.auth.models import Permission, User
-
     User.objects.filter(pk=users["olga"].pk).update(is_superuser=False)
     users["olga"].user_permissions.set(Permission.objects.filter(codename="view_taskrun"))
     run = queue_probe("mara", title="maras task", duration_s=30)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from playwright.sync_api import (
     BrowserContext,
     FilePayload,
@@ -18,12 +19,15 @@ from playwright.sync_api import (
     expect,
 )
 
-from tasks_ui.models import State, TaskRun
+from assessments.attention import reasons_of
+from assessments.models import AgentReport, AssessmentRun
+from assessments.requirements import Requirements
+from assessments.services import create_assessment, start_analysis
+from tasks_ui.models import PausedQueue, State, TaskRun
+from tasks_ui.runs import queues
+from tasks_ui.runs.services import request_cancel
 from tests.browser.conftest import let_in
 from tests.stack import Stack, wait_until
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 pytestmark = pytest.mark.browser
 
@@ -55,8 +59,6 @@ RECORD_BARS = """() => {
 
 @pytest.fixture(autouse=True)
 def account(shared_stack: Stack) -> Iterator[User]:
-    from django.contrib.auth.models import User
-
     yield User.objects.create_user(NAME, password=PASSWORD)
     wait_until(
         lambda: not TaskRun.objects.active().exists(), timeout_s=90, what="the end of all runs"
@@ -87,16 +89,12 @@ def start_sample(page: Page) -> None:
 
 def start_small(page: Page, url: str) -> None:
     """Open a run that takes a second or two, where what it finds doesn't matter."""
-    from assessments.models import AssessmentRun
-
     start_questionnaire(_alice(), name="orders")
     run = AssessmentRun.objects.get()
     page.goto(f"{url}/assessments/{run.assessment_id}/runs/{run.number}/")
 
 
 def _alice() -> User:
-    from django.contrib.auth.models import User
-
     return User.objects.get(username=NAME)
 
 
@@ -328,8 +326,6 @@ def wait_for_one(page: Page, held: list[Route], what: str) -> None:
 
 
 def cancel_all() -> None:
-    from tasks_ui.runs.services import request_cancel
-
     for run in TaskRun.objects.active().roots():
         request_cancel(run, by=run.owner)
 
@@ -363,9 +359,6 @@ def test_runs_are_filtered_marked_and_cancelled_or_run_again_together(
 def test_the_failed_agents_alone_are_run_again_from_the_page(page: Page, home: str) -> None:
     """No input makes an agent fail, so one agent's answer is changed to a failure in the database
     once the run is done."""
-    from assessments.attention import reasons_of
-    from assessments.models import AgentReport, AssessmentRun
-
     start_sample(page)
     expect(page.locator(".rec").first).to_be_visible(timeout=DONE_MS)
     first = AssessmentRun.objects.get()
@@ -404,8 +397,6 @@ def test_the_button_to_findings_below_goes_with_the_run_that_found_them(
 def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(
     page: Page, home: str
 ) -> None:
-    from tasks_ui.runs import queues
-
     alice = _alice()
     queues.pause("assessments", by=alice)  # until the page is there to hear of it
     start_questionnaire(alice, name="orders")
@@ -419,8 +410,6 @@ def test_a_run_that_ends_elsewhere_is_told_by_a_toast_that_leads_to_it(
 
 
 def test_many_ends_at_once_leave_the_page_readable(page: Page, home: str) -> None:
-    from tasks_ui.runs import queues
-
     alice = _alice()
     queues.pause("assessments", by=alice)
     for name in ("orders", "billing", "search", "mail", "chat"):
@@ -484,9 +473,6 @@ def test_keys_alone_list_themselves_mark_runs_and_cancel_them(
 
 def start_questionnaire(owner: User, *, name: str) -> None:
     """A run without files, which takes a second."""
-    from assessments.requirements import Requirements
-    from assessments.services import create_assessment, start_analysis
-
     wanted = Requirements(rps_peak=10, service_time_ms=20)
     start_analysis(
         create_assessment(owner=owner, name=name, requirements=wanted, uploads=[]), by=owner
@@ -496,9 +482,6 @@ def start_questionnaire(owner: User, *, name: str) -> None:
 @pytest.fixture
 def queue_runs(shared_stack: Stack) -> list[TaskRun]:
     """Two assessments of alice that wait in a queue without workers."""
-    from assessments.models import AssessmentRun
-    from tasks_ui.models import PausedQueue
-
     PausedQueue.objects.create(name="assessments")
     alice = _alice()
     for name in ("orders", "billing"):
