@@ -53,7 +53,7 @@ class RunActions(TaskRunBase):
         location=EVERYWHERE,
     )
     def retry_runs(self, request: HttpRequest, queryset: QuerySet[TaskRun]) -> HttpResponse | None:
-        """The new run is its owner's, as the old one is; both say who asked."""
+        """The new run belongs to the same owner; the logs of both name the operator."""
 
         def retry(run: TaskRun) -> None:
             try:
@@ -107,8 +107,8 @@ class RunActions(TaskRunBase):
         action: str,
         became: str,
     ) -> HttpResponse | None:
-        """Ask first where many are meant, or where it can't be undone; then do it and say what was
-        done."""
+        """Ask for confirmation if all matching runs are meant or it can't be undone; then act and
+        report the result."""
         is_across = request.POST.get("select_across") == "1"
         if (is_across or action == "forget_runs") and "confirmed" not in request.POST:
             return self._ask(request, runs, action)

@@ -59,8 +59,8 @@ def stacked(
     height: int,
     least_top: float = 1,
 ) -> Chart:
-    """One bar for each of ``times``; a time that ``values`` lacks has none, as nothing is known of
-    it. ``names`` go from the bottom up. The scale reaches ``least_top`` at least."""
+    """One bar for each of ``times`` that ``values`` has; about the others nothing is known.
+    ``names`` go from the bottom up. The scale reaches at least ``least_top``."""
     most = max((sum(each.values()) for each in values.values()), default=0.0)
     top = nice(max(most, least_top))
     step = 100 / len(times)
@@ -98,7 +98,7 @@ def on_log_scale(value: float, *, least: float, most: float) -> float:
 def _parts(
     values: Mapping[str, float], names: Sequence[str], *, scale: float, height: int
 ) -> list[Part]:
-    """What happened is seen: a part is at least a pixel high."""
+    """Whatever happened is visible: a part is at least a pixel high."""
     parts, below = [], 0.0
     for name in names:
         if value := values.get(name):

@@ -31,7 +31,7 @@ ACTIONS = {
     ),
     "resume": (queues.resume, "Resumed {}. Its tasks start again.", "{} was not paused."),
 }
-"""By its name in the address: what it does, what is said when it did, and when there was nothing to
+"""By name in the URL: what it does, the message when it was done, and when there was nothing to
 do."""
 WORKER_ACTIONS = {
     "drain": (
@@ -101,7 +101,7 @@ def _act(
 
 
 def _alarms(found: list[queues.Queue], seen: list[Worker]) -> list[str]:
-    """What an operator has to know at once: work that waits with nobody to take it."""
+    """What an operator has to know at once: work that waits with no worker to take it."""
     consumed: set[Any] = {name for worker in seen if worker.is_up for name in worker.queues}
     return [
         f"No worker takes from {queue.name}: {ui.plural(queue.waiting, 'task')} can't start."

@@ -42,8 +42,8 @@ ROWS_MAX = 200
 
 @admin.register(TaskRun)
 class TaskRunAdmin(RunActions, RunPage):
-    """Rows are written by the system alone; an operator cancels, repeats, hurries, and forgets what
-    is finished."""
+    """Only the system writes rows; operators cancel, run again, expedite, and forget what is
+    finished."""
 
     list_display = (
         "name",
@@ -141,7 +141,7 @@ class TaskRunAdmin(RunActions, RunPage):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """With a way to the run's own pages, for staff who may read them."""
+        """With a link to the run's own pages, for staff who may read them."""
         run = self.get_object(request, object_id) if may_open(request.user) else None
         can_open = run is not None and reading.can_be_read(run)
         context = {"can_open": can_open, **(extra_context or {})}

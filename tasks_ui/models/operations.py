@@ -52,14 +52,14 @@ class Worker(models.Model):
     queues = models.JSONField(default=list)
     concurrency = models.PositiveSmallIntegerField(default=1)
     facts = models.JSONField(default=dict)
-    """What apps tell of a worker's machine (``runs.workers.tell``), by label."""
+    """What apps report about a worker's machine (``runs.workers.tell``), by label."""
     started_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     unfinished = models.PositiveSmallIntegerField(default=0)
-    """Messages that it has taken and not finished."""
+    """Messages that it has taken and not yet finished."""
     drain_requested_at = models.DateTimeField(null=True, blank=True)
-    """Since when it shall take nothing new; an operator's wish, which the worker never writes."""
+    """When an operator asked it to take nothing new; the worker never writes this."""
     drain_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -79,7 +79,7 @@ class Worker(models.Model):
 
     @property
     def drain(self) -> Drain:
-        """How far a drain, or its end, has come. ``queues`` are those that it takes from now."""
+        """The progress of a drain, or of its end. ``queues`` are those that it takes from now."""
         if self.drain_requested_at is None:
             return Drain.NONE if self.queues else Drain.RESUMING
         if self.queues:

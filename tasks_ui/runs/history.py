@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EVENTS_MAX = 500
 ACTS_MAX = 100
 STATES = {verb: state for state, verb in VERBS.items()}
-"""The second half of an event's name, and the state that it tells of."""
+"""The second half of an event's name, and the state that it leads to."""
 
 
 @dataclass(frozen=True)
