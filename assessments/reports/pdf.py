@@ -37,8 +37,8 @@ LIST_ROWS, FEW, ONE_COLUMN, LISTED = 9, 16, 42, 84
 they need no page of their own, and how many fit a page in one column, and in two."""
 MOST, MOST_ROWS = 1_000, 40
 """Findings, and rows of one table: typesetting 1,000 findings takes 5 s and up to 400 MB, in a
-process that ends afterwards. A technical report limits the rows of a table: nobody reads one for
-each resource of each scope."""
+process that ends afterwards. A technical report limits the rows of a table more than
+the others: nobody reads one for each resource of each scope."""
 SCALES, MOST_PAGES = (1.0, 0.95, 0.9, 0.86), 4
 """For an executive report: text sizes, and pages."""
 PAGE_MM, BESIDE_MAP_MM = 277, 22
@@ -217,9 +217,10 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(block: Block, *, most: int) -> Iterator[Block]:
-    if isinstance(block, Table) and len(block.rows) > (MOST if block.is_list else most):
-        yield replace(block, rows=block.rows[:most])
-        yield Text(_rows_left_out(len(block.rows), most=most))
+    if isinstance(block, Table) and len(block.rows) > (limit := MOST if block.is_list else most):
+        cites = block.cites[:limit]
+        yield replace(block, rows=block.rows[:limit], cites=cites)
+        yield Text(_rows_left_out(len(block.rows), most=limit))
     elif isinstance(block, Patch):
         yield from shown_once(block)
     else:
@@ -227,8 +228,7 @@ def _short(block: Block, *, most: int) -> Iterator[Block]:
 
 
 def _rows_left_out(total: int, *, most: int) -> str:
-    where = "The other formats" if most == MOST else "The full report and the other formats"
-    return f"These are the first {most:,} of {total:,} rows. {where} have all of them."
+    return f"These are the first {most:,} of {total:,} rows. The HTML report has all of them."
 
 
 def _as_data(block: Block) -> dict[str, Any]:

@@ -205,6 +205,8 @@ def test_the_readable_formats_hold_every_figure_of_the_json_report(
         *(f for answer in document["agents"] for f in answer["figures"]),
     ]
     assert len(figures) > 60
+    (resources,) = (f["value"] for f in document["summary"]["figures"] if f["key"] == "resources")
+    assert resources == len(document["resources"])
     for figure in figures:
         row = next(
             row

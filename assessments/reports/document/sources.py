@@ -17,7 +17,8 @@ from assessments.scan.types import CoverageStatus
 
 
 def resources(report: Report) -> list[dict[str, Any]]:
-    return resources_of(report)
+    """As many as the summary counts: the settings of a provider are not a resource."""
+    return [each for each in resources_of(report) if each["type"] != "provider"]
 
 
 def coverage(report: Report) -> list[dict[str, Any]]:
