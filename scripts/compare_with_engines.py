@@ -361,13 +361,14 @@ def _in_no_scope(
     classified: Sequence[Classified], units: Sequence[Unit], scan: ScanResult
 ) -> Iterator[Result]:
     """What fails when Checkov sees the whole directory but in no scope of ours: by rule and place,
-    since a module's resources have other names there."""
+    since a module's resources have other names there. Files of overlays are left out, as it takes
+    patches for objects and applies none; ``_of_overlay`` compares what is built."""
     ours = Counter(
         (check.rule, check.file, check.line_start)
         for check in scan.checks
         if check.outcome is not Outcome.PASSED
     )
-    gaps = {gap.path for gap in scan.gaps}
+    gaps = {gap.path for gap in scan.gaps} | {path for unit in units for path in unit.overlay}
     for framework, kinds in {
         "terraform": {FileKind.TERRAFORM, FileKind.TERRAFORM_VARS},
         "cloudformation": {FileKind.CLOUDFORMATION},
