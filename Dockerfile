@@ -17,6 +17,7 @@ COPY --from=build /app/.venv-scanner .venv-scanner
 COPY . .
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 INFRA_MIND_HOME=/data STATIC_ROOT=/app/staticfiles
 RUN python -m compileall -q accounts assessments infra_mind tasks_ui \
+ && .venv-scanner/bin/python assessments/scan/scanner/bicep_grammar.py \
  && SECRET_KEY=only-to-collect-files DATABASE_URL=postgresql://none/none REDIS_URL=redis://none/0 \
     python manage.py collectstatic --noinput --verbosity 0
 USER infra-mind

@@ -130,7 +130,7 @@ clean:
 	@npm install --prefix .node --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
-.venv-scanner/.installed: requirements-scanner.txt | .venv/.uv
+.venv-scanner/.installed: requirements-scanner.txt assessments/scan/scanner/bicep_grammar.py | .venv/.uv
 	@echo "Installing the scanner (about 570 MB)"
 	@test -x .venv-scanner/bin/python || $(PY) -m venv --clear .venv-scanner
 	@scripts/install .venv-scanner $<

@@ -23,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import bicep_grammar
 import overlay
 
 OFFLINE = {
@@ -209,6 +210,8 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     logging.disable(logging.CRITICAL)
     framework = job["framework"]
     module = importlib.import_module(CHECKOV_RUNNERS[framework])
+    if framework == "bicep":
+        bicep_grammar.use_compiled()
     runner = module.Runner()
     runner.pbar = _Ticker(emit, total=job["units"])
     _tick_per_check(runner)
