@@ -362,6 +362,7 @@ class _Parts:
 
     def _vintages(self) -> Iterator[Block]:
         dated = [row for row in self.document["data"] if row["as_of"]]
+        dated = sorted(dated, key=lambda row: str(row["as_of"]))
         if not dated:
             return
         at = self.document["about"]["assessed_at"]
@@ -370,11 +371,15 @@ class _Parts:
             [clipped(row["name"], SHORT), row["as_of"], age(row["as_of"], now)]
             for row in dated[:VINTAGES]
         ]
-        yield Table(["Data behind it", "As of", "Age"], rows, {1, 2}, [66, 14, 20])
+        title = "Data behind it" if len(dated) <= VINTAGES else "Data behind it, oldest first"
+        yield Table([title, "As of", "Age"], rows, {1, 2}, [66, 14, 20])
         if old := sum(months_old(row["as_of"], now) > YEAR for row in dated):
-            data = "data set is" if old == 1 else "data sets are"
+            is_older = "is" if old == 1 else "are"
             whose = "its" if old == 1 else "their"
-            words = f"{old} {data} older than a year: {whose} figures may have changed."
+            words = (
+                f"{old} of {counted(len(dated), 'data set')} {is_older} older than a year:"
+                f" {whose} figures may have changed."
+            )
             yield Text(words, is_dim=True)
 
     def map(self) -> Iterator[Block]:
