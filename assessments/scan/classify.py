@@ -123,10 +123,17 @@ _ENGINE_SETTINGS = re.compile(
 is also a template or a Compose file."""
 
 
+CLIENT_OPTIONS = ".infra-mind.toml"
+"""The client also sends an empty one, so that the folder it was called for keeps its name."""
+
+
 def classify(file: InputFile) -> Classified:
     """Determine what ``file`` is."""
     if _ENGINE_SETTINGS.match(posixpath.basename(file.path)):
         reason = f"Settings of a linter. They are not followed, {SEARCHED}."
+        return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
+    if posixpath.basename(file.path) == CLIENT_OPTIONS:
+        reason = f"Options of the infra-mind command line, {SEARCHED}."
         return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
     if is_manifest(file.path):
         return Classified(file, FileKind.TERRAFORM, role=Role.INSTALLED)

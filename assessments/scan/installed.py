@@ -112,5 +112,7 @@ def _entries(manifest: bytes | str) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):
         return []
     listed = value.get("Modules") if isinstance(value, dict) else None
-    entries = [each for each in listed or () if isinstance(each, dict)] if listed else []
+    if not isinstance(listed, list):
+        return []
+    entries = [each for each in listed if isinstance(each, dict)]
     return sorted(entries[:MAX_MODULES], key=lambda each: str(each.get("Key")))

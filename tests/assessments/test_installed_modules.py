@@ -7,6 +7,8 @@ import json
 import zipfile
 from functools import cache
 
+import pytest
+
 from assessments.scan.classify import classify
 from assessments.scan.intake import read_upload
 from assessments.scan.merge import ScanResult
@@ -178,3 +180,15 @@ def test_a_module_that_nothing_calls_is_no_gap_of_the_root() -> None:
     (gap,) = [gap for gap in result().gaps if gap.path.endswith("/old/main.tf")]
     assert (gap.kind, gap.status) == (FileKind.UNKNOWN, CoverageStatus.NOT_ASSESSED)
     assert [scope.key for scope in result().scopes] == ["live"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ['{"Modules": 5}', '{"Modules": {"Key": "a"}}', '{"Modules": [1, {"Dir": [2]}]}', "[" * 99_999],
+    ids=["number", "object", "entries", "deep"],
+)
+def test_a_manifest_of_another_shape_leads_to_nothing(manifest: str) -> None:
+    """A number in place of the list ended the upload with an error of the server."""
+    files = {".terraform/modules/modules.json": manifest, ".terraform/modules/a/main.tf": "x = 1"}
+    kept = read_upload([(path, text.encode()) for path, text in {**files, "a.tf": ""}.items()])
+    assert [file.path for file in kept] == ["a.tf"]

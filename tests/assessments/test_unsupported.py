@@ -7,6 +7,7 @@ import pytest
 from assessments.models import AssessmentRun
 from assessments.pages.run_page import coverage
 from assessments.scan.classify import classify
+from assessments.scan.intake import InputFile
 from assessments.scan.types import SEARCHED, CoverageStatus, FileKind
 from tests.assessments.scanning import files_of
 
@@ -80,3 +81,9 @@ def test_the_page_puts_what_should_have_been_read_before_what_nothing_reads() ->
     shown = coverage(run)
     assert [file["path"] for file, _ in shown["gaps"]] == ["b.tf", "cdk.json"]
     assert [file["path"] for file in shown["others"]] == ["LICENSE"]
+
+
+def test_the_clients_own_options_are_no_unsupported_file() -> None:
+    gap = classify(InputFile.of(".infra-mind.toml", b"")).gap
+    assert gap is not None
+    assert gap.reason == "Options of the infra-mind command line, only searched for secrets."

@@ -16,6 +16,7 @@ FIGURES = {
 """Figures that a change is weighed by: the agent that gives each, and its label."""
 
 UNSUPPORTED = "Unsupported file type."
+OPTIONS = "Options of the infra-mind command line"
 SEARCHED = " It was only searched for secrets."
 """How the server begins and ends what it says of a file of no use to it."""
 
@@ -205,7 +206,7 @@ def not_assessed_of(run: Mapping[str, Any]) -> list[NotAssessed]:
     found: dict[str, list[str]] = {}
     for row in run["coverage"]:
         reason = str(row.get("reason") or "").removesuffix(SEARCHED)
-        if row["kind"] == "unknown" and reason and not reason.startswith(UNSUPPORTED):
+        if row["kind"] == "unknown" and reason and not reason.startswith((UNSUPPORTED, OPTIONS)):
             found.setdefault(reason.strip(), []).append(row["path"])
     return [NotAssessed(reason=reason, paths=paths) for reason, paths in found.items()]
 
