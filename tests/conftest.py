@@ -16,13 +16,14 @@ from django.core.management import CommandError
 from django.db import connection
 from django.test import TransactionTestCase
 
-from tests.browser_fixtures import browser, context, page
+from tests.browser_fixtures import browser, chromium, context, page
 from tests.servers import django_db_modify_db_settings, forget_servers, running_servers, servers
 from tests.stack import Kept, Stack, alone, kept, shared_stack, stack
 
 __all__ = [
     "alone",
     "browser",
+    "chromium",
     "context",
     "django_db_modify_db_settings",
     "kept",

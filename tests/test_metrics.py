@@ -120,11 +120,11 @@ def test_totals_stay_when_runs_are_folded_and_deleted(alice: User) -> None:
     before = seen_now()
     assert of(before, "tasks_finished_total", kind="probe", state="SUCCESS") == 19
     tallies.fold()
-    assert seen_now() == before
+    assert seen_now() == pytest.approx(before)  # sums in another order
     assert prune() > 0
     assert not TaskRun.objects.filter(state=State.SUCCESS).exists()
     tallies.fold()
-    assert seen_now() == before
+    assert seen_now() == pytest.approx(before)  # sums in another order
 
 
 def test_a_run_that_has_just_finished_is_counted_once(alice: User) -> None:

@@ -41,9 +41,11 @@ def test_guessing_passwords_does_not_slow_the_api_down(
         quiet = timed(ask, times=times)
         with guessing(web) as answers:
             busy = timed(ask, times=times)
-    before, during = percentile(quiet, 95), percentile(busy, 95)
+    # Of 40 answers beside other tests the two slowest say little: the short form takes the median.
+    rank = size(50, 95)
+    before, during = percentile(quiet, rank), percentile(busy, rank)
     print(
-        f"\nAPI: p95 {ms(before)} quiet, {ms(during)} ({during / before:.1f} x) while guessing;"
+        f"\nAPI: p{rank} {ms(before)} quiet, {ms(during)} ({during / before:.1f} x) while guessing;"
         f" {len(answers)} guesses answered",
         end="",
     )
