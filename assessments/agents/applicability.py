@@ -115,7 +115,7 @@ def entities_of_rule(rule: str) -> tuple[str, ...]:
 def twins_of(kind: str) -> frozenset[str]:
     """What Terraform calls resources of a type of CloudFormation or Azure Resource Manager: the
     types that rules inspect most often along with it. A rule that is written for Terraform alone
-    still asks something of such a resource, and nothing has answered it."""
+    still asks something of such a resource, and no check covers it."""
     prefix = "aws_" if "::" in kind else "azurerm_" if "/" in kind else ""
     if not prefix:
         return frozenset()
