@@ -86,10 +86,11 @@ def engine_processes(marker: str = str(WORK)) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess):
             line = " ".join(process.cmdline())
-            parent = process.parent()
-            if server in line and (parent is None or server not in " ".join(parent.cmdline())):
-                found += process.children(recursive=True)
-            elif marker in line and server not in line:
+            if server in line:
+                parent = process.parent()
+                if parent is None or server not in " ".join(parent.cmdline()):
+                    found += process.children(recursive=True)
+            elif marker in line:
                 found.append(process)
     return [process for process in found if _runs(process)]
 

@@ -12,14 +12,19 @@ export function listen() {
   isOn.addEventListener("change", () => (isOn.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "yes")))
   document.getElementById("show-keys").addEventListener("click", list)
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]") // a closed one may keep the focus for a while
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(OFF)) return
+    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(OFF)) return
     const act = first ? () => go(`[data-jump="${CSS.escape(event.key)}"]`) : KEYS[event.key]
     first = !first && event.key === "g"
     clearTimeout(timer)
     timer = setTimeout(() => (first = false), 1000)
     if (act && act() !== false) event.preventDefault()
   })
+}
+
+/** Whether keys belong to the element. A dialog that was just closed keeps the focus until the next frame. */
+function isTyping(element) {
+  const isClosed = element.closest("dialog:not([open])")
+  return !isClosed && element.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")
 }
 
 const KEYS = {
