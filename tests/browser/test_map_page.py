@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.test_journey import (  # noqa: F401 - fixtures
     DONE_MS,
@@ -49,18 +49,13 @@ def test_the_map_fills_during_a_run_and_is_read_by_mouse_keyboard_and_search(
     assert page.evaluate("document.documentElement.dataset.loaded") == "once"
     expect(page.locator("#map-page [data-watch]")).to_have_count(0, timeout=DONE_MS)
 
-    page.reload()
-    expect(page.locator("svg.map .internet")).to_be_visible()
-    page.wait_for_function(INTERNET_IS_IN_VIEW)
-    path = page.locator(".map-path").first
-    path.locator("summary").click()
-    expect(page.locator("svg.map.tracing .line.path.lit").first).to_be_attached()
-    expect(path.locator("ol > li").first).to_contain_text("Port")
+    traces_a_path_through_a_live_update(page)
 
     reads_by_keyboard(page)
     folds_and_opens(page)
     zooms(page)
     finds(page)
+    keeps_what_is_typed_meanwhile(page)
     page.get_by_role("link", name="Show cost").click()
     expect(page.locator("svg.map .cost").first).to_contain_text("$")
     with page.expect_download() as download:
@@ -69,6 +64,33 @@ def test_the_map_fills_during_a_run_and_is_read_by_mouse_keyboard_and_search(
 
     check(page)
     without_a_script(browser, context, page.url)
+
+
+def traces_a_path_through_a_live_update(page: Page) -> None:
+    """The page asks for its newest rendering once it is connected; adopting that once put out what
+    was lit."""
+    held: list[Route] = []
+    page.route(
+        "**/map/",
+        lambda route: (
+            held.append(route) if route.request.resource_type == "fetch" else route.continue_()
+        ),
+    )
+    with page.expect_request(lambda request: request.resource_type == "fetch"):
+        page.reload()
+    expect(page.locator("svg.map .internet")).to_be_visible()
+    page.wait_for_function(INTERNET_IS_IN_VIEW)
+    path = page.locator(".map-path").first
+    path.locator("summary").click()
+    lit = page.locator("svg.map.tracing .line.path.lit").first
+    expect(lit).to_be_attached()
+    expect(path.locator("ol > li").first).to_contain_text("Port")
+    page.evaluate("document.getElementById('map-page').dataset.older = 'yes'")
+    for route in held:
+        route.continue_()
+    page.unroute("**/map/")
+    expect(page.locator("#map-page:not([data-older])")).to_be_attached()
+    expect(lit).to_be_attached()
 
 
 def reads_by_keyboard(page: Page) -> None:
@@ -123,6 +145,24 @@ def finds(page: Page) -> None:
     expect(page.locator("svg.map .box.hit").first).to_be_visible()
     page.get_by_role("link", name="Reset").click()
     expect(page.get_by_role("link", name="Reset")).to_have_count(0)
+    expect(page.locator("svg.map.searching")).to_have_count(0)
+
+
+def keeps_what_is_typed_meanwhile(page: Page) -> None:
+    """The answer to an earlier choice once emptied the field, and took the focus from it."""
+    held: list[Route] = []
+    page.route("**/map/?*", lambda route: held.append(route))
+    with page.expect_request("**/map/?*"):
+        page.get_by_role("link", name="Hide references").click()
+    field = page.get_by_label("Find a resource")
+    field.press_sequentially("orders")
+    held[0].continue_()
+    page.unroute("**/map/?*")
+    expect(page.get_by_role("link", name="Show references")).to_be_visible()
+    expect(field).to_have_value("orders")
+    expect(field).to_be_focused()
+    expect(page.locator("svg.map.searching .box.hit").first).to_be_visible()
+    field.fill("")
     expect(page.locator("svg.map.searching")).to_have_count(0)
 
 

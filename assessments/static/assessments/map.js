@@ -11,6 +11,7 @@ const DRAG_STARTS_AT = 4
 let zoom = 0 // 0: as large as fits
 let drag = null
 let wasDragged = false
+let traced = {} // the path, or the box, that is highlighted
 let turn = Promise.resolve()
 
 const view = () => document.getElementById("map-view")
@@ -33,6 +34,7 @@ function start() {
   document.addEventListener("wheel", onWheel, { passive: false })
   addEventListener("resize", draw)
   addEventListener("popstate", () => location.reload())
+  document.addEventListener("live:adopted", highlight)
   new MutationObserver(draw).observe(document.getElementById("main"), {
     subtree: true, childList: true, attributes: true, attributeFilter: ["viewBox", "hidden"],
   })
@@ -123,14 +125,18 @@ async function load(href) {
   const address = new URL(href, location.href)
   const area = view()
   const [left, top, focused] = [area.scrollLeft, area.scrollTop, placeOf(document.activeElement)]
+  let typed = null
+  const keep = () => (typed = document.activeElement === search() ? search().value : null)
+  document.addEventListener("htmx:beforeSwap", keep, { once: true })
   history.pushState(null, "", address)
   await window.htmx.ajax("GET", address.pathname + address.search, { target: "#map-page", select: "#map-page", swap: "outerHTML" })
   draw()
   view()?.scrollTo(left, top)
-  if (address.searchParams.get("q")) mark()
+  if (typed !== null) search().value = typed
+  highlight()
   const isPick = address.hash === "#picked"
   if (isPick) showPicked()
-  else find(focused)?.focus({ preventScroll: true })
+  else if (document.activeElement === document.body) find(focused)?.focus({ preventScroll: true }) // lost with the part it was in
 }
 
 function placeOf(element) {
@@ -180,14 +186,18 @@ function mark() {
 /** Highlights everything that a path, or the lines of a resource, touch. */
 function trace(target) {
   if (!(target instanceof Element)) return
+  const box = target.closest("#map-view [data-box]")
+  traced = { path: target.closest("[data-path]")?.dataset.path, box: box && !target.closest(".frame") ? box.dataset.box : undefined }
+  lightTraced()
+}
+
+function lightTraced() {
   const svg = drawing()
   if (!svg) return
-  const path = target.closest("[data-path]")?.dataset.path
-  const box = target.closest("#map-view [data-box]")?.dataset.box
-  const isOpenFrame = box && target.closest(".frame")
+  const { path, box } = traced
   for (const each of svg.querySelectorAll(".lit")) each.classList.remove("lit")
   svg.classList.toggle("tracing", Boolean(path))
-  if (!path && (!box || isOpenFrame)) return
+  if (!path && !box) return
   for (const line of svg.querySelectorAll(".line")) {
     const isOn = path ? line.dataset.paths.split(" ").includes(path) : [line.dataset.source, line.dataset.target].includes(box)
     if (!isOn) continue
@@ -195,6 +205,12 @@ function trace(target) {
     for (const end of [line.dataset.source, line.dataset.target])
       svg.querySelector(`[data-box="${CSS.escape(end)}"]`)?.classList.add("lit")
   }
+}
+
+/** Again, on a drawing that the server has just rendered: it knows nothing of what is highlighted here. */
+function highlight() {
+  if (search()?.value) mark()
+  lightTraced()
 }
 
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }

@@ -135,6 +135,7 @@ async function read() {
     return
   }
   const added = morph(shown, fresh)
+  document.dispatchEvent(new Event("live:adopted"))
   document.title = page.title
   drawNumber()
   drawSelection()
