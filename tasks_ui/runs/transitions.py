@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -24,15 +24,15 @@ from tasks_ui.models import ACTIVE, FINAL, PausedQueue, State, TaskEvent, TaskRu
 from tasks_ui.models.states import VERBS
 from tasks_ui.runs import dispatch, log_context, results, statements, wakeup
 from tasks_ui.runs.results import Outcome
+from tasks_ui.runs.statements import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Unpack
     from uuid import UUID
 
-    from django.db.models import QuerySet
-
     from tasks_ui.runs.fields import CancelRequest, Changes, RunFields
+    from tasks_ui.runs.statements import Sql
 
 NEXT: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.STARTED, State.REVOKED}),
@@ -162,21 +162,9 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
     attempt; a parent whose children are all final resumes within its attempt. Both are starts,
     which a paused queue refuses: the run then waits in the database until the queue is resumed.
     """
-    lease = Now() + timedelta(seconds=settings.TASKS_LEASE_S)
-    changes: Changes = {
-        "lease_until": lease,
-        "worker": worker,
-        "started_at": Coalesce("started_at", Now()),
-        "next_retry_at": None,
-        "rings": 0,
-        "rung_at": None,
-        "current": 0,
-        "message": "",
-    }
+    changes: Changes = {**_claimed(settings.TASKS_LEASE_S), "worker": worker}
     # without a parent to lock and tell, one statement is all
-    started = _move(
-        run_id, State.STARTED, attempt=attempt, among=_startable_alone(), changes=changes
-    )
+    started = _move(run_id, State.STARTED, attempt=attempt, is_startable=True, changes=changes)
     if started is not None:
         return started
     run = TaskRun.objects.filter(pk=run_id).first()
@@ -186,7 +174,9 @@ def claim(run_id: Any, *, attempt: int, worker: str) -> TaskRun | None:
         ready = TaskRun.objects.filter(
             _ready_parent(), ~PausedQueue.of_run(), pk=run.pk, attempt=attempt
         )
-        resumed = ready.update(lease_until=lease, worker=worker, rings=0, rung_at=None)
+        resumed = ready.update(
+            lease_until=changes["lease_until"], worker=worker, rings=0, rung_at=None
+        )
         if resumed:
             return TaskRun.objects.get(pk=run.pk)
     elif run.parent_id:
@@ -327,7 +317,9 @@ def emit(run: TaskRun, type: str, data: dict[str, Any], *, attempt: int | None) 
     if attempt is not None:
         guard &= Q(attempt=attempt)
     written = statements.update(
-        TaskRun.objects.filter(guard), NEXT_SEQ, type=type, data=("%s::jsonb", [_json(data)])
+        statements.change(TaskRun.objects.filter(guard), NEXT_SEQ),
+        type=type,
+        data=("%s::jsonb", [_json(data)]),
     )
     if written is None:
         raise Fenced
@@ -398,9 +390,17 @@ def _may_start() -> Q:
 
 
 @cache
-def _startable_alone() -> QuerySet[TaskRun]:
-    """Built once, as every claim starts from it; it is never evaluated itself."""
-    return TaskRun.objects.filter(_may_start(), parent=None)
+def _claimed(lease_s: float) -> Changes:
+    """What a claim changes. Built once, so that its statement is found again."""
+    return {
+        "lease_until": Now() + timedelta(seconds=lease_s),
+        "started_at": Coalesce("started_at", Now()),
+        "next_retry_at": None,
+        "rings": 0,
+        "rung_at": None,
+        "current": 0,
+        "message": "",
+    }
 
 
 def _move(
@@ -409,32 +409,25 @@ def _move(
     *,
     attempt: int | None,
     when: Q | None = None,
-    among: QuerySet[TaskRun] | None = None,
+    is_startable: bool = False,
     outcome: Outcome | None = None,
     changes: Mapping[str, Any],
 ) -> TaskRun | None:
     """The guarded UPDATE, with its event and, for a final state, its result: one statement.
 
-    ``among`` is a guard that was built before.
+    ``is_startable`` guards a start: the run is due, not paused, and has no parent.
     """
-    sources = [state for state, nexts in NEXT.items() if to in nexts]
-    guard = Q(pk=run_id, state__in=sources)
-    if attempt is not None:
-        guard &= Q(attempt=attempt)
-    if when is not None:
-        guard &= when
-    if to == State.STARTED:
-        changes = {"attempt": F("attempt") + 1, **changes}
-    if to == State.REVOKED:
-        changes = {"message": "Cancelled", **changes}
     result = None
     if to in FINAL:
-        changes = {"finished_at": Now(), "lease_until": None, "next_retry_at": None, **changes}
         words = {key: changes[key] for key in ("error", "error_code") if key in changes}
         result = results.archived(to, outcome or Outcome(), **words)
+    changes = {"state": to, **NEXT_SEQ, **_ALWAYS.get(to, {}), **changes}
+    values = {name: value for name, value in changes.items() if _is_parameter(value)}
+    fixed = tuple((name, None if name in values else value) for name, value in changes.items())
+    compiled = _change if when is None else _change.__wrapped__
     moved = statements.update(
-        (TaskRun.objects.all() if among is None else among).filter(guard),
-        {"state": to, **NEXT_SEQ, **changes},
+        compiled(to, fixed, frozenset(values), attempt is not None, is_startable, when),
+        {"id": run_id, "attempt": attempt, **values},
         type=f"task.{VERBS[to]}",
         also=result,
     )
@@ -442,6 +435,43 @@ def _move(
         return None
     _publish(*moved)
     return moved[0]
+
+
+_ENDED: dict[str, Any] = {"finished_at": Now(), "lease_until": None, "next_retry_at": None}
+_ALWAYS: dict[State, dict[str, Any]] = {
+    State.STARTED: {"attempt": F("attempt") + 1},
+    State.SUCCESS: _ENDED,
+    State.FAILURE: _ENDED,
+    State.REVOKED: {**_ENDED, "message": "Cancelled"},
+}
+"""What a change to a state always sets, unless it says otherwise."""
+
+
+def _is_parameter(value: Any) -> bool:
+    """Whether a value is bound when the statement is run; others are part of it."""
+    return not (value is None or isinstance(value, State) or hasattr(value, "resolve_expression"))
+
+
+@lru_cache(maxsize=100)
+def _change(
+    to: State,
+    fixed: tuple[tuple[str, Any], ...],
+    parameters: frozenset[str],
+    is_fenced: bool,
+    is_startable: bool,
+    when: Q | None,
+) -> Sql:
+    """The UPDATE of ``_move``, compiled once for those changes that are made again and again."""
+    sources = [state for state, nexts in NEXT.items() if to in nexts]
+    guard = Q(pk=Parameter("id"), state__in=sources)
+    if is_fenced:
+        guard &= Q(attempt=Parameter("attempt"))
+    if is_startable:
+        guard &= _may_start() & Q(parent=None)
+    if when is not None:
+        guard &= when
+    changes = {name: Parameter(name) if name in parameters else value for name, value in fixed}
+    return statements.change(TaskRun.objects.filter(guard), changes)
 
 
 def _publish(run: TaskRun, event: TaskEvent) -> None:
@@ -457,9 +487,9 @@ def _tell_parent(child: TaskRun, parent_id: UUID) -> None:
     is locked."""
     share = percent_of_children(TaskRun.objects.filter(parent_id=parent_id))
     with_parent = "%s::jsonb || jsonb_build_object('parent_current', current)"
+    parent = TaskRun.objects.filter(pk=parent_id, state__in=ACTIVE)
     told = statements.update(
-        TaskRun.objects.filter(pk=parent_id, state__in=ACTIVE),
-        {**NEXT_SEQ, "current": Greatest(F("current"), share)},
+        statements.change(parent, {**NEXT_SEQ, "current": Greatest(F("current"), share)}),
         type=f"child.{VERBS[State(child.state)]}",
         data=(with_parent, [_json(child_data(child))]),
     )
