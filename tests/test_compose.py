@@ -21,12 +21,25 @@ SERVICES = {  # Compose service: the supervisor's name for the same process
     "reconciler": "reconciler",
     "beat": "beat",
 }
+DECIDED_HERE = {
+    *("PORT", "HOST", "INFRA_MIND_HOME", "SCANNER_PYTHON", "STATIC_ROOT", "SECRETS_DIR"),  # image
+    *("WORKERS", "CONCURRENCY", "SOFT_SHUTDOWN_S"),  # commands, replicas and stop_grace_period
+    *("DEBUG", "EXTRA_APPS"),  # no server has the first, and this image none of the second
+}
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return dict(loaded["services"])
+
+
+def test_compose_passes_on_the_settings_of_the_readme(services: dict[str, Any]) -> None:
+    rows = re.findall(r"^\| (`[A-Z].+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    assert len(named) > 50
+    for service in (*SERVICES, "migrate"):
+        assert named - DECIDED_HERE - services[service]["environment"].keys() == set(), service
 
 
 @pytest.mark.parametrize(("service", "process"), SERVICES.items())
