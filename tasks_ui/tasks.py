@@ -13,7 +13,7 @@ from tasks_ui.worker.execute import tracked
 run_task = tracked(CALL)(run_call)
 
 
-@shared_task(name="tasks_ui.prune_tasks")
+@shared_task(name="tasks_ui.prune_tasks", queue=CALL.queue)
 def prune_tasks() -> int:
     """Delete everything that is past its retention."""
     return prune()

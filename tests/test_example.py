@@ -217,6 +217,17 @@ def test_the_pages_are_the_projects_own(mailroom: Mailroom) -> None:
         assert "ssessment" not in answer.text or "/docs" in path, path
 
 
+def test_the_worker_of_the_guide_takes_what_beat_schedules(mailroom: Mailroom) -> None:
+    mailroom.manage("shell", "-c", "from tasks_ui.tasks import prune_tasks; prune_tasks.delay()")
+    worker = mailroom.processes[1]
+    wait_until(
+        lambda: "Task tasks_ui.prune_tasks" in worker.log(),
+        timeout_s=20,
+        what="housekeeping",
+        details=mailroom.logs,
+    )
+
+
 def test_a_stranger_sees_nothing(mailroom: Mailroom) -> None:
     task_id = mailroom.post("/letters/count/", limit="1000").json()["task_id"]
     stranger = httpx.Client(base_url=mailroom.url)
