@@ -1,4 +1,4 @@
-"""What README and docs/ promise: settings, files and versions that actually exist."""
+"""What README and docs/ promise: settings, commands, files and versions that actually exist."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "client/README.md",
 ]
 FOLDERS = ("infra_mind", "assessments", "accounts", "tasks_ui", "client", "docs", "tests")
 INTERNAL = {"INFRA_MIND_ROLE"}  # set by asgi.py
@@ -22,6 +24,7 @@ EXAMPLES = {
     "prices/list.csv",
     "logs/infra-mind.log",
     "multipart/form-data",
+    "docker-compose.override.yml",
 }
 
 
@@ -34,7 +37,25 @@ def test_the_readme_names_every_setting() -> None:
     assert set(read) - table - INTERNAL == set()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_setting_that_the_readme_names_is_read() -> None:
+    rows = re.findall(r"^\| (`[A-Z].+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    code = "\n".join(path.read_text() for path in (ROOT / "infra_mind").rglob("*.py"))
+    assert len(named) > 50
+    assert {name for name in named if f'"{name}"' not in code} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_a_document_names_exists(document: Path) -> None:
+    text = document.read_text()
+    targets = re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    made = re.findall(r"(?:`|^    |&& )make ([a-z-]+)", text, re.MULTILINE)
+    managed = re.findall(r"manage\.py (\w+)", text)
+    assert set(made) - set(targets) == set()
+    assert set(managed) - get_commands().keys() == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_that_a_document_names_exists(document: Path) -> None:
     text = document.read_text()
     named = set(re.findall(r"`([\w./-]+\.(?:py|toml|csv|yml|md|sh|json))`", text))

@@ -24,7 +24,7 @@ def masked_lines(
     """By path and 1-based number, the lines that change when masked.
 
     ``files`` are those that will be shown, ``checks`` the scan's. A value that is a secret in one
-    file is masked in all. ``on_done`` receives the number of files processed.
+    file is masked in all.
     """
     flagged = flagged_lines(checks)
     classified = [classify(file) for file in files]

@@ -38,8 +38,8 @@ class Subscribe(_Target):
     operators).
 
     For a task the server replies with ``snapshot``, the events after ``after_seq`` (0: all of
-    them), ``caught_up``, then live events. For a scope: a ``snapshot`` of each unfinished task,
-    ``caught_up``, then a ``snapshot`` of each new task and the events that follow.
+    them), ``caught_up``, then live events. For a scope: a ``snapshot`` of each unfinished task (of
+    the newest 200), ``caught_up``, then a ``snapshot`` of each new task and the events that follow.
     """
 
     type: Literal["subscribe"]
