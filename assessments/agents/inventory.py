@@ -8,8 +8,9 @@ CloudFormation resource reference.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ WORKLOAD_KINDS = (*SERVING_KINDS, "DaemonSet", "Pod")
 
 CLOUDFORMATION_TYPES = {
     "AWS::ApiGateway::RestApi": "aws_api_gateway_rest_api",
+    "AWS::ApplicationAutoScaling::ScalableTarget": "aws_appautoscaling_target",
     "AWS::AutoScaling::AutoScalingGroup": "aws_autoscaling_group",
     "AWS::AutoScaling::LaunchConfiguration": "aws_launch_configuration",
     "AWS::CloudFront::Distribution": "aws_cloudfront_distribution",
@@ -169,8 +171,11 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class ComposeService:
+    """``ends`` says that another service waits for it to complete, as for a migration."""
+
     resource: Resource
     attributes: dict[str, Any]
+    ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -272,11 +277,12 @@ def _declared_regions(resource: Resource) -> list[tuple[int, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What readers look up: resources by folder and type, and the zone of each subnet by the
-    subnet's address."""
+    """What readers look up: resources by folder and type, the zone of each subnet by the subnet's
+    address, and the Compose services that others wait for to complete, by folder and name."""
 
     by_folder: dict[tuple[PurePosixPath, str], list[tuple[Resource, dict[str, Any]]]]
     zone_of_subnet: dict[str, str]
+    completing: set[tuple[PurePosixPath, str]]
 
     def near(self, resource: Resource, *kinds: str) -> list[tuple[Resource, dict[str, Any]]]:
         folder = PurePosixPath(resource.file).parent
@@ -284,7 +290,7 @@ class Declared:
 
 
 def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
-    found = Declared({}, {})
+    found = Declared({}, {}, set())
     for resource, attributes in bodies:
         kind = resource_type(resource)
         found.by_folder.setdefault((PurePosixPath(resource.file).parent, kind), []).append(
@@ -293,6 +299,9 @@ def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
         zone = text(attributes.get("availability_zone")) if kind == "aws_subnet" else None
         if zone:
             found.zone_of_subnet[resource.address] = zone
+        if kind == "compose_service":
+            folder = PurePosixPath(resource.file).parent
+            found.completing.update((folder, name) for name in _awaited(attributes))
     return found
 
 
@@ -428,15 +437,17 @@ def _read_database(
     inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
 ) -> None:
     kept = 1 if resource.origin == FileKind.CLOUDFORMATION else 0  # the two tools' defaults differ
+    # Of a member of a cluster, the cluster decides about zones, backups and deletion.
+    own = None if "db_cluster_identifier" in attributes else attributes
     inventory.databases.append(
         Database(
             resource,
             "rds",
             text(attributes.get("engine")),
             text(first(attributes, "instance_class", "db_instance_class")),
-            flag(first(attributes, "multi_az", default=False)),
-            number(first(attributes, "backup_retention_period", default=kept)),
-            flag(first(attributes, "deletion_protection", default=False)),
+            None if own is None else flag(first(own, "multi_az", default=False)),
+            None if own is None else number(first(own, "backup_retention_period", default=kept)),
+            None if own is None else flag(first(own, "deletion_protection", default=False)),
             number(attributes.get("allocated_storage")),
             text(
                 first(
@@ -455,7 +466,6 @@ def _read_database(
 def _read_aurora(
     inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
 ) -> None:
-    members = declared.near(resource, "aws_rds_cluster_instance")
     clusters = declared.near(resource, "aws_rds_cluster")
     inventory.databases.append(
         Database(
@@ -463,11 +473,25 @@ def _read_aurora(
             "aurora",
             text(first(attributes, "engine", default="aurora")),
             None,
-            len(members) >= 2 if len(clusters) == 1 and members else None,
+            _has_standby(resource, declared) if len(clusters) == 1 else None,
             number(first(attributes, "backup_retention_period", default=1)),
             flag(first(attributes, "deletion_protection", default=False)),
         )
     )
+
+
+def _has_standby(cluster: Resource, declared: Declared) -> bool | None:
+    """Whether a second instance can take over; None without instances, or with one that may stand
+    for several."""
+    near = declared.near(cluster, "aws_rds_cluster_instance", "aws_db_instance")
+    members = [
+        each
+        for each, body in near
+        if resource_type(each) != "aws_db_instance" or "db_cluster_identifier" in body
+    ]
+    if len(members) >= 2:
+        return True
+    return False if members and all(each.count_known for each in members) else None
 
 
 def _read_cloud_sql(
@@ -506,6 +530,8 @@ def _read_cache(
 def _cache_nodes(attributes: dict[str, Any]) -> int | None:
     """How many nodes: of each shard the primary and its replicas, where shards are declared."""
     shape = {**attributes, **block(attributes.get("cluster_mode"))}
+    if "replicas_per_node_group" in shape:
+        shape.setdefault("num_node_groups", 1)
     if "num_node_groups" not in shape:
         keys = ("num_cache_clusters", "number_cache_clusters", "num_cache_nodes")
         return whole(first(attributes, *keys, default=1))
@@ -523,15 +549,21 @@ def _read_balancer(
         if classic
         else text(first(attributes, "load_balancer_type", "type", default="application"))
     )
-    protected = (
-        None if classic else flag(first(attributes, "enable_deletion_protection", default=False))
-    )
+    protected = None if classic else flag(_is_protected(attributes))
     scheme = {"internal": True, "internet-facing": False}.get(str(attributes.get("scheme")))
     internal = scheme if scheme is not None else flag(first(attributes, "internal", default=False))
     zones = _zones(attributes, declared)
     inventory.load_balancers.append(
         LoadBalancer(resource, kind or "unknown", zones, protected, internal)
     )
+
+
+def _is_protected(attributes: dict[str, Any]) -> object:
+    """CloudFormation keeps the setting in a list of keys and values."""
+    for each in blocks(attributes.get("load_balancer_attributes")):
+        if each.get("key") == "deletion_protection.enabled":
+            return each.get("value")
+    return first(attributes, "enable_deletion_protection", default=False)
 
 
 def _read_nodes(
@@ -569,16 +601,41 @@ def _read_ecs(
         return
     network = block(attributes.get("network_configuration"))
     network = block(network.get("awsvpc_configuration")) or network
-    count = whole(first(attributes, "desired_count", default=1))
+    usual = 1 if resource.origin == FileKind.CLOUDFORMATION else None
+    count = whole(attributes.get("desired_count", usual))
+    if scaled := _scaling_target(resource, declared):
+        count = whole(scaled.get("min_capacity"))
     inventory.machines.append(
         Machines(resource, "ecs", None, count, _zones(network, declared), replaced=True)
     )
 
 
+def _scaling_target(resource: Resource, declared: Declared) -> dict[str, Any] | None:
+    """What scales a service, and so decides how many of its tasks always run."""
+    own = re.compile(rf"\b{re.escape(resource.name)}\b")
+    for each, body in declared.near(resource, "aws_appautoscaling_target"):
+        named = {reference.to for reference in each.references if reference.at == "resource_id"}
+        is_template = each.origin == FileKind.CLOUDFORMATION
+        if _unindexed(resource.address) in {_unindexed(name) for name in named} or (
+            is_template and own.search(repr(body.get("resource_id")))
+        ):
+            return body
+    return None
+
+
 def _read_compose(
-    inventory: Inventory, resource: Resource, attributes: dict[str, Any], _: Declared
+    inventory: Inventory, resource: Resource, attributes: dict[str, Any], declared: Declared
 ) -> None:
-    inventory.compose.append(ComposeService(resource, attributes))
+    place = PurePosixPath(resource.file).parent, resource.name
+    ends = place in declared.completing
+    inventory.compose.append(ComposeService(resource, attributes, ends))
+
+
+def _awaited(attributes: dict[str, Any]) -> Iterator[str]:
+    """The services whose end a Compose service waits for."""
+    for name, each in block(attributes.get("depends_on")).items():
+        if block(each).get("condition") == "service_completed_successfully":
+            yield name
 
 
 def _service(kind: str) -> Reader:

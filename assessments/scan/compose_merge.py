@@ -1,15 +1,45 @@
 """Merges the services of a Compose project's files: an override changes what the file beside it
-declares (docs.docker.com/compose/how-tos/multiple-compose-files/merge)."""
+declares, and a service adds to the one that it extends (docs.docker.com/compose/how-tos/
+multiple-compose-files, "Merge" and "Extend")."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import posixpath
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assessments.scan.types import Resource
 
 MAX_DEPTH = 20
 REPLACED = {"command", "entrypoint"}
+
+
+def extended_services(services: Iterable[Resource]) -> list[Resource]:
+    """``services`` with what they inherit. ``extends`` remains where the service that it names is
+    not among them."""
+    listed = list(services)
+    known = {(each.file, each.name): each for each in listed}
+    return [each.replace(attributes=_extended(each, known, depth=0)) for each in listed]
+
+
+def _extended(
+    service: Resource, known: Mapping[tuple[str, str], Resource], *, depth: int
+) -> dict[str, Any]:
+    own = service.attributes
+    extends = own.get("extends")
+    named = {"service": extends} if isinstance(extends, str) else extends
+    if not isinstance(named, dict) or depth > MAX_DEPTH:
+        return own
+    file = named.get("file")
+    folder = posixpath.dirname(service.file)
+    path = posixpath.normpath(posixpath.join(folder, file)) if isinstance(file, str) else ""
+    base = known.get((path or service.file, str(named.get("service"))))
+    if base is None:
+        return own
+    inherited = _extended(base, known, depth=depth + 1)
+    added = {key: value for key, value in own.items() if key != "extends"}
+    merged: dict[str, Any] = _merged(inherited, added, depth=0)
+    return merged
 
 
 def merged_services(services: Iterable[Resource]) -> list[Resource]:

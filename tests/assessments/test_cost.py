@@ -179,6 +179,9 @@ def test_a_balancer_that_faces_the_internet_pays_for_an_address_in_each_zone() -
         )
         == 16.43
     )
+    # Elastic IPs of its own are priced by themselves, and not twice.
+    mapped = declared("aws_lb", "edge", subnet_mapping=[{"subnet_id": "a", "allocation_id": "ip"}])
+    assert figure(assess(mapped), "monthly_cost") == 16.43
 
 
 def test_nat_gateways_are_consolidated_only_for_what_is_not_critical() -> None:

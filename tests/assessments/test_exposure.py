@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
@@ -116,6 +117,28 @@ resource "aws_db_instance" "orders" {{
     assert ("aws_db_instance.orders" in reached(NETWORK + database)) is expected
 
 
+def test_a_network_balancer_whose_groups_are_known_after_apply_has_groups() -> None:
+    def plan(expressions: dict[str, Any]) -> str:
+        values = {"load_balancer_type": "network", "internal": False}
+        edge = {"address": "aws_lb.edge", "type": "aws_lb", "name": "edge", "mode": "managed"}
+        group = {"address": "aws_security_group.own", "type": "aws_security_group", "name": "own"}
+        return json.dumps(
+            {
+                "format_version": "1.2",
+                "planned_values": {
+                    "root_module": {"resources": [{**edge, "values": values}, group]}
+                },
+                "configuration": {
+                    "root_module": {"resources": [{**edge, "expressions": expressions}, group]}
+                },
+            }
+        )
+
+    named = {"security_groups": {"references": ["aws_security_group.own.id"]}}
+    assert "aws_lb.edge" in reached(plan({}), path="plan.json")
+    assert reached(plan(named), path="plan.json") == {}
+
+
 def test_a_machine_needs_a_public_address_as_well() -> None:
     machines = "".join(
         f"""
@@ -166,6 +189,8 @@ services:
   db: {image: db, expose: ["5432"]}
 """
     assert set(reached(text, path="compose.yaml")) == {"compose/web"}
+    bare = reached("services: {api: {image: api, ports: [3000]}}", path="compose.yaml")
+    assert "the container's port 3000 is published" in bare["compose/api"]
 
 
 def test_an_internal_kubernetes_balancer_is_not_exposed() -> None:

@@ -369,3 +369,84 @@ def test_ten_times_the_allowed_downtime_is_severe() -> None:
     ]
     assert found[0].severity is Severity.HIGH
     assert published_sla("rds", shape="single") is not None
+
+
+def template(kind: str, name: str, **properties: Any) -> Resource:
+    return declared(kind, name, origin=FileKind.CLOUDFORMATION, **properties)
+
+
+def test_a_templates_balancer_is_protected_by_an_attribute_in_a_list() -> None:
+    kind = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+    attributes = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    assert "im-rel-balancer-deletion" in rules(assess(template(kind, "Edge")))
+    assert rules(assess(template(kind, "Edge", LoadBalancerAttributes=attributes))) == set()
+
+
+def test_of_a_clusters_member_the_cluster_decides_about_zones_and_backups() -> None:
+    cluster = template("AWS::RDS::DBCluster", "Orders", Engine="aurora", DeletionProtection=True)
+    members = [
+        template("AWS::RDS::DBInstance", name, Engine="aurora", DBClusterIdentifier="orders")
+        for name in ("One", "Two")
+    ]
+    assert rules(assess(cluster, *members)) == set()
+    assert rules(assess(cluster, members[0])) == {"im-rel-database-zones"}
+
+
+def test_an_unknown_number_of_cluster_instances_may_include_a_second() -> None:
+    cluster = declared("aws_rds_cluster", "a", engine="aurora-mysql", deletion_protection=True)
+    member = declared("aws_rds_cluster_instance", "a")
+    assert rules(assess(cluster, member)) == {"im-rel-database-zones"}
+    assert rules(assess(cluster, member.replace(count_known=False))) == set()
+
+
+def test_what_is_scaled_to_nothing_does_not_run_as_one() -> None:
+    group = declared("aws_autoscaling_group", "web", min_size=0, vpc_zone_identifier=["a"])
+    assert rules(assess(group)) == set()
+    assert "im-rel-replicas" not in rules(assess(deployment("cart", replicas=0)))
+
+
+def test_the_scaling_target_of_a_service_says_how_many_tasks_always_run() -> None:
+    service = declared("aws_ecs_service", "web")
+    assert rules(assess(service)) == set()
+    service = declared("aws_ecs_service", "web", desired_count=1)
+    assert rules(assess(service)) == {"im-rel-group-size"}
+    target = declared("aws_appautoscaling_target", "web", min_capacity=2).replace(
+        references=[Reference(to="aws_ecs_service.web", at="resource_id", line=4)]
+    )
+    assert rules(assess(service, target)) == set()
+    resource_id = {"Fn::Sub": "service/${Cluster}/${Web.Name}"}
+    scaled = template(
+        "AWS::ApplicationAutoScaling::ScalableTarget", "T", MinCapacity=2, ResourceId=resource_id
+    )
+    service = template("AWS::ECS::Service", "Web", DesiredCount=1)
+    assert rules(assess(service)) == {"im-rel-group-size"}
+    assert rules(assess(service, scaled)) == set()
+
+
+def test_replicas_of_a_cache_without_shards_belong_to_one() -> None:
+    cache: dict[str, Any] = {"automatic_failover_enabled": True, "replicas_per_node_group": 1}
+    assert rules(assess(declared("aws_elasticache_replication_group", "c", **cache))) == set()
+
+
+def service(name: str, **attributes: Any) -> Resource:
+    return declared("compose_service", name, origin=FileKind.COMPOSE, **attributes)
+
+
+def test_a_service_that_others_wait_for_to_end_needs_no_restart() -> None:
+    migrate = service("migrate", image="app")
+    waits = {"migrate": {"condition": "service_completed_successfully"}}
+    web = service("web", image="app", restart="always", depends_on=waits)
+    assert rules(assess(migrate)) == {"im-rel-restart"}
+    assert rules(assess(migrate, web)) == set()
+
+
+def test_a_service_that_adds_to_another_files_is_not_judged_by_what_it_lacks() -> None:
+    assert rules(assess(service("web", ports=["80:80"]))) == set()
+    assert rules(assess(service("web", image="app", extends={"file": "gone.yaml"}))) == set()
+
+
+def test_a_built_image_may_bring_its_own_health_check() -> None:
+    built = service("web", build=".", restart="always")
+    assert rules(assess(built)) == set()
+    disabled = service("web", build=".", restart="always", healthcheck={"disable": True})
+    assert rules(assess(disabled)) == {"im-rel-healthcheck"}

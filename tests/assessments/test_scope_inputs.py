@@ -206,3 +206,24 @@ def test_an_override_changes_the_service_of_the_file_beside_it() -> None:
     assert web.attributes["ports"] == ["80:80", "443:443"]
     assert web.attributes["command"] == ["debug"]
     assert any(check.rule == "CL-0002" for check in result.checks)
+
+
+def test_a_service_inherits_from_the_one_it_extends() -> None:
+    result = scan(
+        files_of(
+            **{
+                "compose.yaml": (
+                    "services:\n  base:\n    restart: always\n    image: nginx\n"
+                    "  web:\n    extends: base\n    image: httpd\n"
+                    "  job:\n    extends: {file: common.yaml, service: job}\n"
+                    "  lost:\n    image: a\n    extends: {file: gone.yaml, service: x}\n"
+                ),
+                "common.yaml": "services:\n  job:\n    image: busybox\n    restart: always\n",
+            }
+        ),
+        engines=["resources"],
+    )
+    found = {each.address: each.attributes for each in result.resources}
+    assert found["compose/web"] == {"restart": "always", "image": "httpd"}
+    assert found["compose/job"] == {"restart": "always", "image": "busybox"}
+    assert "extends" in found["compose/lost"]

@@ -212,6 +212,18 @@ def test_an_arm64_processor_is_suggested_with_the_energy_it_saves() -> None:
     assert (moved.score or 0) > (result.score or 0)
 
 
+def test_what_does_not_run_on_arm64_is_not_moved_there() -> None:
+    windows = {"instance_type": "m5.large", "get_password_data": True}
+    licensed = {"instance_class": "db.m5.large", "engine": "sqlserver-se"}
+    result = assess(
+        declared("aws_instance", "desk", **windows), declared("aws_db_instance", "hr", **licensed)
+    )
+    assert not [each for each in result.findings if each.rule == "im-sus-processor"]
+    open_source = declared("aws_db_instance", "db", **{**licensed, "engine": "mysql"})
+    found = {each.rule for each in assess(open_source).findings}
+    assert "im-sus-processor" in found
+
+
 def test_a_cleaner_region_in_the_same_part_of_the_world_is_suggested() -> None:
     machine = declared("aws_instance", "web", instance_type="m6g.large")
     assert [each.rule for each in assess(machine, regions=["eu-central-1"]).findings] == [

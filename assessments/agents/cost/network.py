@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.attributes import listed, text
+from assessments.agents.attributes import blocks, listed, text
 from assessments.agents.cost.price_list import HOURS, TRAFFIC, Entry, Unpriced, priced
 from assessments.agents.cost.references import referred
-from assessments.agents.inventory import LoadBalancer, resource_type
+from assessments.agents.inventory import LoadBalancer, attributes_of, resource_type
 
 if TYPE_CHECKING:
     from assessments.scan.types import Resource
@@ -19,7 +19,7 @@ FREE_ENDPOINTS = ("gateway",)
 def balancer_entries(balancer: LoadBalancer, region: str) -> Iterator[Entry]:
     resource, kind = balancer.resource, balancer.kind
     yield priced(resource, f"{kind} load balancer", HOURS, "hours", f"lb.{kind}.hour", region)
-    if balancer.internal is False and kind in ("application", "network"):
+    if balancer.internal is False and kind in ("application", "network") and not _has_own(resource):
         if balancer.zones is None:
             why = "one for each zone: the subnets aren't known"
             yield Unpriced(resource, "public IPv4 addresses", why)
@@ -28,6 +28,12 @@ def balancer_entries(balancer: LoadBalancer, region: str) -> Iterator[Entry]:
             key = "public_ipv4.hour"
             yield priced(resource, "public IPv4 addresses", hours, "hours", key, region)
     yield Unpriced(resource, "capacity units", TRAFFIC)
+
+
+def _has_own(balancer: Resource) -> bool:
+    """Whether it is given Elastic IPs, which are priced themselves."""
+    parts = blocks(attributes_of(balancer).get("subnet_mapping"))
+    return any("allocation_id" in each for each in parts)
 
 
 def nat_entries(resource: Resource, region: str) -> Iterator[Entry]:

@@ -82,7 +82,8 @@ def _balancer(aws: Aws, resource: Resource, attributes: dict[str, Any]) -> Reaso
     if internal is not False:
         return None
     kind = text(first(attributes, "load_balancer_type", "type", default="application"))
-    if kind == "network" and not attributes.get("security_groups"):
+    named = attributes.get("security_groups", []) or aws.graph.names(resource, "aws_security_group")
+    if kind == "network" and named == []:
         return ("it is internet-facing and has no security group",)
     words = aws.let_in(resource)
     return ("it is internet-facing", words) if words else None

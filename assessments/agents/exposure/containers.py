@@ -39,7 +39,7 @@ def container_exposures(graph: Graph) -> Iterator[Exposure]:
         elif resource.type == "Ingress" and not _is_internal(resource):
             yield exposed(resource, "the ingress controller publishes it")
         elif port := _published(resource):
-            yield exposed(resource, f"port {port} is published on every address of the host")
+            yield exposed(resource, f"{port} is published on every address of the host")
 
 
 def _is_internal(resource: Resource) -> bool:
@@ -51,15 +51,16 @@ def _is_internal(resource: Resource) -> bool:
 
 
 def _published(resource: Resource) -> str:
-    """The first port of a Compose service that is published on more than the loopback address."""
+    """The first port of a Compose service that is published on more than the loopback address, in
+    words."""
     ports = resource.attributes.get("ports") if resource.type == "compose_service" else None
     for each in ports if isinstance(ports, list) else ():
         if isinstance(each, dict):
-            address, port = str(each.get("host_ip") or ""), each.get("published")
+            address, port = str(each.get("host_ip") or ""), f"port {each.get('published') or ''}"
         else:
             address, port = _short(str(each))
-        if port and not _is_loopback(address):
-            return str(port)
+        if port != "port " and not _is_loopback(address):
+            return port
     return ""
 
 
@@ -67,9 +68,11 @@ def _short(text: str) -> tuple[str, str]:
     """Address and published port of ``[HOST:]PUBLISHED:TARGET``; a bare target is published on a
     port of the host's choosing."""
     parts = text.split("/")[0].rsplit(":", 2)
-    if len(parts) == 3:
-        return parts[0].strip("[]"), parts[1]
-    return "", parts[0]
+    if len(parts) == 1:
+        return "", f"the container's port {parts[0]}"
+    return (
+        (parts[0].strip("[]"), f"port {parts[1]}") if len(parts) == 3 else ("", f"port {parts[0]}")
+    )
 
 
 def _is_loopback(address: str) -> bool:

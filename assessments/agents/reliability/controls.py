@@ -65,11 +65,13 @@ def _database_backups(item: Database) -> bool | None:
 
 
 def _several(item: Machines) -> bool | None:
-    return None if item.count is None or not item.replaced else item.count >= 2
+    return item.count >= 2 if item.count and item.replaced else None  # With 0 it serves nothing.
 
 
 def _several_zones(item: Machines) -> bool | None:
-    return None if item.zones is None or not item.replaced else item.zones >= 2
+    if item.zones is None or item.count == 0 or not item.replaced:
+        return None
+    return item.zones >= 2
 
 
 def _cache_failover(item: Cache) -> bool | None:
@@ -93,7 +95,7 @@ def _table_recovery(item: Service) -> bool | None:
 
 
 def _replicated(item: Workload) -> bool | None:
-    return None if item.kind not in SERVING_KINDS or item.replicas is None else item.replicas >= 2
+    return item.replicas >= 2 if item.kind in SERVING_KINDS and item.replicas else None
 
 
 def _probed(name: str) -> Callable[[Workload], bool | None]:
@@ -137,17 +139,20 @@ def _rolling(item: Workload) -> bool | None:
 
 
 def _restarted(item: ComposeService) -> bool | None:
+    is_whole = {"image", "build"} & item.attributes.keys() and "extends" not in item.attributes
+    if item.ends or not is_whole:
+        return None  # The rest of it is declared elsewhere.
     policy = text(item.attributes.get("restart"))
     on_deploy = block(block(item.attributes.get("deploy")).get("restart_policy"))
     return policy not in (None, "no") or bool(on_deploy)
 
 
 def _health_checked(item: ComposeService) -> bool | None:
-    check = block(item.attributes.get("healthcheck"))
-    if not check and "image" in item.attributes and "build" not in item.attributes:
-        return (
-            None if "healthcheck" not in item.attributes else False
-        )  # the image may contain its own check
+    """An image may contain a check of its own, also one that is built: its Dockerfile is checked
+    for that by itself."""
+    if "healthcheck" not in item.attributes:
+        return None
+    check = block(item.attributes["healthcheck"])
     return bool(check) and flag(check.get("disable", False)) is not True
 
 
@@ -367,12 +372,12 @@ CONTROLS: tuple[Control, ...] = (
         "im-rel-healthcheck",
         ComposeService,
         Severity.LOW,
-        "Service has no health check",
-        "A healthcheck",
+        "Service's health check is switched off",
+        "A healthcheck that is not disabled",
         "Nothing notices when the process runs but no longer answers.",
         "Add a healthcheck that asks the service itself.",
         "https://docs.docker.com/reference/compose-file/services/#healthcheck",
         _health_checked,
-        lambda item: "no health check, or it is disabled",
+        lambda item: "its health check is disabled",
     ),
 )

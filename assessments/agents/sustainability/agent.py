@@ -53,7 +53,8 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         + len(inventory.volumes)
         + 1
     )
-    for done, usage in enumerate(usages_of(inventory, utilisation), start=1):
+    images = {each.address: each for each in data.resources if "aws_ami" in each.type}
+    for done, usage in enumerate(usages_of(inventory, utilisation, images), start=1):
         usages.append(replace(usage, place=where.of(usage)))
         on_progress(min(done, total - 1), total, f"Estimated {usage.address}")
     if not usages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assessments.agents.cost.machines import purchase
 from assessments.agents.families import GRAVITON, NEWER, moved
 from assessments.agents.inventory import Database, Inventory
 from assessments.agents.sustainability.carbon import (
@@ -18,7 +19,7 @@ from assessments.agents.sustainability.carbon import (
 from assessments.agents.sustainability.grids import Place, grid_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from assessments.requirements import Requirements
     from assessments.scan.types import Resource
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 SPINNING = ("st1", "sc1", "standard", "pd-standard", "Standard_LRS", "Standard_ZRS")
 PROVIDERS = {"azurerm": "azure", "google": "gcp"}
 UNPLACED = Place("aws", "")
+ON_GRAVITON = ("mysql", "mariadb", "postgres", "aurora")
+"""Engines of RDS that run on arm64 (Amazon RDS User Guide, "Supported DB engines for DB instance
+classes"). Without an engine nothing is suggested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,19 @@ def provider_of(resource: Resource) -> str:
     return PROVIDERS.get(resource.type.partition("_")[0], "aws")
 
 
-def usages_of(inventory: Inventory, utilisation: float) -> Iterator[Usage]:
+def usages_of(
+    inventory: Inventory, utilisation: float, images: Mapping[str, Resource]
+) -> Iterator[Usage]:
+    """``images`` are the declared images by address: Windows doesn't run on arm64."""
     for machines in inventory.machines:
         if machines.instance_type and machines.count:
             yield from _compute(
-                machines.resource, machines.instance_type, machines.count, utilisation, prefix=""
+                machines.resource,
+                machines.instance_type,
+                machines.count,
+                utilisation,
+                prefix="",
+                movable=purchase(machines, images).system != "Windows",
             )
     for database in inventory.databases:
         yield from _database(database, utilisation)
@@ -103,7 +115,15 @@ def _database(database: Database, utilisation: float) -> Iterator[Usage]:
     if database.service in ("rds", "cloudsql") and database.instance_class:
         prefix = "db." if database.service == "rds" else "db-"
         name = database.instance_class.removeprefix(prefix)
-        yield from _compute(database.resource, name, copies, utilisation, prefix=prefix)
+        engine = (database.engine or "").lower()
+        yield from _compute(
+            database.resource,
+            name,
+            copies,
+            utilisation,
+            prefix=prefix,
+            movable=engine.startswith(ON_GRAVITON),
+        )
     if database.service == "rds" and database.storage_gb is not None:
         stored = storage_energy(
             database.storage_gb, disk=database.storage_type == "standard", copies=copies
@@ -112,13 +132,21 @@ def _database(database: Database, utilisation: float) -> Iterator[Usage]:
 
 
 def _compute(
-    resource: Resource, name: str, count: int, utilisation: float, *, prefix: str
+    resource: Resource,
+    name: str,
+    count: int,
+    utilisation: float,
+    *,
+    prefix: str,
+    movable: bool = True,
 ) -> Iterator[Usage]:
+    """``movable`` says whether the same software is sold for arm64."""
     provider = provider_of(resource)
     energy = compute_energy(name, count=count, utilisation=utilisation, provider=provider)
     if energy is None:
         return
-    better = moved(moved(name, NEWER) or name, GRAVITON) if provider == "aws" else None
+    is_candidate = provider == "aws" and movable
+    better = moved(moved(name, NEWER) or name, GRAVITON) if is_candidate else None
     less = (
         compute_energy(better, count=count, utilisation=utilisation)
         if better and has_own_constants(better)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assessments.scan.compose_merge import merged_services
+from assessments.scan.compose_merge import extended_services, merged_services
 from assessments.scan.engines.one_run import EngineRun
 from assessments.scan.engines.stack import parameters_of
 from assessments.scan.readers import read_resources
@@ -34,7 +34,7 @@ def read(run: EngineRun) -> ShardOutput:
             run.progress(done, total, path)
             own += read_resources(items[path], given=given)
             done += 1
-        if len(scope.paths) > 1 and items[scope.paths[0]].kind is FileKind.COMPOSE:
-            own = merged_services(own)
+        if scope.paths and items[scope.paths[0]].kind is FileKind.COMPOSE:
+            own = merged_services(extended_services(own))
         found += (resource.replace(scope=scope.key) for resource in own)
     return ShardOutput(engine="resources", engine_version=READER_VERSION, resources=found)
