@@ -1,4 +1,5 @@
-"""Flower shows, and changes nothing.
+"""Flower shows, and changes nothing. Nor does it show the workers' settings: Celery masks some of
+their secrets, but not passwords in URLs and nested settings (broker, mail, OpenID Connect).
 
 Its "revoke" would report "Revoked" while the run goes on and ends as a success: Celery refuses a
 message, and a run is more than its message. Runs are cancelled in Infra Mind, workers are stopped
@@ -6,6 +7,7 @@ where they were started.
 """
 
 from flower import urls
+from flower.inspector import Inspector
 from tornado.web import RequestHandler
 
 CHANGES = (
@@ -23,4 +25,5 @@ class ReadOnly(RequestHandler):
         """Nothing is done, so nobody has to prove that they meant it."""
 
 
+Inspector.inspect_methods = tuple(each for each in Inspector.inspect_methods if each != "conf")
 urls.handlers.insert(0, (CHANGES, ReadOnly))

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -302,6 +303,7 @@ def test_people_sign_in_by_https_and_watch_on_when_a_web_process_stops(compose: 
     assert {worker.facts["Sandbox"] for worker in Worker.objects.all()} == {"confined"}
     assert healthy(compose) == {"worker", "worker-priority", "reconciler", "beat", "flower"}
     assert_flower_changes_nothing(compose)
+    assert_flower_shows_no_password(compose)
 
 
 def watch_to_the_end(watcher: Conversation, task_id: UUID) -> bool:
@@ -347,3 +349,12 @@ def assert_flower_changes_nothing(compose: Compose) -> None:
     ):
         answer = httpx.post(f"{url}/api/{path}", auth=login)
         assert (answer.status_code, "read-only" in answer.text) == (403, True), path
+
+
+def assert_flower_shows_no_password(compose: Compose) -> None:
+    """A worker that is asked for its settings returns the broker's URL as it is."""
+    url, login = f"http://127.0.0.1:{compose.flower_port}", ("admin", "flower-password")
+    told = httpx.get(f"{url}/api/workers", auth=login, params={"refresh": "1"}, timeout=30)
+    assert all(worker["stats"] for worker in told.json().values()), told.text[:1000]
+    password = urlsplit(compose.addresses["REDIS_URL"]).password
+    assert password and password not in told.text
