@@ -36,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 from assessments.scan.classify import Classified, Role, classify  # noqa: E402
 from assessments.scan.engines import run_shard  # noqa: E402
 from assessments.scan.engines.checkov_records import resource_of  # noqa: E402
+from assessments.scan.engines.helm import DEFAULT_NAMESPACE  # noqa: E402
 from assessments.scan.engines.terraform_root import local_sources  # noqa: E402
 from assessments.scan.hcl_counts import edited  # noqa: E402
 from assessments.scan.installed import FOLDER, is_installed, kept  # noqa: E402
@@ -267,6 +268,7 @@ def _of_chart(
     ]
     plain = [contents[path] for path in unit.scanned]
     theirs = {each for part in (rendered, plain) for each in _command_line(part, "kubernetes")}
+    theirs = {each for each in theirs if each[0] != DEFAULT_NAMESPACE}
     ours = _ours(scan, "kubernetes", unit.scope.key)
     return _without_lines(theirs), _without_lines(ours)
 

@@ -96,6 +96,11 @@ def also_listed(tally: Tally) -> str:
     return f", and linters report {counted(tally.listed, 'more problem')}" if tally.listed else ""
 
 
+def only_listed(tally: Tally) -> str:
+    """The summary where only linters ran, which don't report what passed."""
+    return f"Linters report {counted(tally.listed, 'problem')}." if tally.listed else NOTHING_FOUND
+
+
 def topic_table(topics: dict[Topic, Tally], *, key: str, title: str) -> Table:
     """Passed, failed and suppressed checks by topic, with the score of each."""
     return Table(

@@ -6,11 +6,11 @@ from __future__ import annotations
 from assessments.agents.applicability import saying
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.check_report import (
-    NOTHING_FOUND,
     also_listed,
     check_figures,
     count,
     is_linted,
+    only_listed,
     severity_figures,
     suppressed_table,
     topic_table,
@@ -193,7 +193,7 @@ def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
     )
     if not gaps:
         passed = f"All {ran} checks of operations that ran passed{also_listed(tally)}."
-        return passed if ran or tally.listed else NOTHING_FOUND
+        return passed if ran else only_listed(tally)
     named = ", ".join(f"{name} ({number})" for number, name in gaps[:3])
     return (
         f"{tally.failed_count} of {ran} checks of operations failed{also_listed(tally)}."

@@ -10,6 +10,7 @@ from assessments.agents.check_report import (
     check_figures,
     count,
     is_linted,
+    only_listed,
     own_rules_tables,
     severity_figures,
     suppressed_table,
@@ -127,6 +128,8 @@ def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
     if not findings:
         passed = f"All {total} security checks that ran passed{_suppressed(tally)}."
         return passed if total or tally.suppressed else NOTHING_FOUND
+    if not total:
+        return only_listed(tally).removesuffix(".") + f"{_suppressed(tally)}."
     return (
         f"{tally.failed_count} of {total} security checks failed"
         f"{also_listed(tally)}{_suppressed(tally)}."

@@ -120,7 +120,7 @@ _ENGINE_SETTINGS = re.compile(
     re.IGNORECASE,
 )
 """Names under which our engines look for their settings. No engine is given such a file, even if it
-is also a template or a Compose file."""
+is also a template or a Compose file, except for a workflow: zizmor is run without settings."""
 
 
 CLIENT_OPTIONS = ".infra-mind.toml"
@@ -129,7 +129,8 @@ CLIENT_OPTIONS = ".infra-mind.toml"
 
 def classify(file: InputFile) -> Classified:
     """Determine what ``file`` is."""
-    if _ENGINE_SETTINGS.match(posixpath.basename(file.path)):
+    is_workflow = _WORKFLOW_PATH.search(file.path) is not None
+    if _ENGINE_SETTINGS.match(posixpath.basename(file.path)) and not is_workflow:
         reason = f"Settings of a linter. They are not followed, {SEARCHED}."
         return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
     if posixpath.basename(file.path) == CLIENT_OPTIONS:
@@ -161,7 +162,10 @@ def _unread(file: InputFile, kind: FileKind, error: DocumentError) -> Classified
     is_code = file.path.endswith((".yaml", ".yml", ".json", ".template"))
     if kind is FileKind.UNKNOWN and (not is_code or instead_of(file.path)):
         return _unknown(file)
-    return _failed(file, _guess(file, kind), error.message, line=error.line)
+    guess = _guess(file, kind)
+    if guess is FileKind.UNKNOWN and file.path.endswith((".json", ".template")):
+        return _unknown(file)
+    return _failed(file, guess, error.message, line=error.line)
 
 
 def _kind_by_name(path: str) -> FileKind:
@@ -389,25 +393,67 @@ def _yaml(file: InputFile, text: str, *, kind: FileKind) -> Classified:
     if kind is FileKind.COMPOSE and not any(
         isinstance(value.get("services"), dict) for value in values
     ):
+        if all(_COMPOSE_KEYS.fullmatch(str(key)) for value in every for key in _keys(value)):
+            return Classified(file, kind, documents=documents, scannable=False)
         return _failed(
             file, kind, "It has no 'services' mapping, so it is not a Compose file.", line=1
         )
-    gap = _crossplane_gap(file, values) if kind is FileKind.KUBERNETES else None
+    gap = _made_elsewhere(file, values, documents) if kind is FileKind.KUBERNETES else None
     return Classified(file, kind, units=_units(kind, values), documents=documents, gap=gap)
 
 
 _CROSSPLANE = re.compile(r"(?:^|\.)(?:crossplane|upbound)\.io/")
 
 
-def _crossplane_gap(file: InputFile, values: list[dict[str, Any]]) -> FileCoverage | None:
-    """Only if it declares nothing else."""
-    if not all(_CROSSPLANE.search(str(value.get("apiVersion", ""))) for value in values):
+_COMPOSE_KEYS = re.compile(
+    r"name|version|include|networks|volumes|configs|secrets|models|services|x-.*"
+)
+"""Elements of a Compose file, of which none is required: one may only include others."""
+
+
+def _keys(document: Document) -> list[Any]:
+    return list(document.value) if isinstance(document.value, dict) else [""]
+
+
+def _made_elsewhere(
+    file: InputFile, values: list[dict[str, Any]], documents: list[Document]
+) -> FileCoverage | None:
+    """Objects from which others are made that no file of the upload shows."""
+    if all(_CROSSPLANE.search(str(value.get("apiVersion", ""))) for value in values):
+        reason = (
+            "Crossplane's resources are listed, and no rule checks what they make. Upload the same"
+            " resources as Terraform, CloudFormation or Bicep."
+        )
+        return _not_assessed(file, reason).replace(kind=FileKind.KUBERNETES)
+    release = next((each for each in documents if _installs_chart(each.value)), None)
+    if release is None:
         return None
     reason = (
-        "Crossplane's resources are listed, and no rule checks what they make. Upload the same"
-        " resources as Terraform, CloudFormation or Bicep."
+        f"The chart that its {release.value['kind']} installs is not in the upload, so what that"
+        " makes is not assessed. Upload the output of 'helm template' with its values."
     )
-    return _not_assessed(file, reason).replace(kind=FileKind.KUBERNETES)
+    return _partly(file, reason, release.line_start).replace(kind=FileKind.KUBERNETES)
+
+
+def _installs_chart(value: dict[str, Any]) -> bool:
+    """Flux's HelmRelease, unless its chart is in a Git repository, which may be this one, and an
+    Argo CD Application with a chart of a Helm repository."""
+    spec = value.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    group = str(value.get("apiVersion", "")).partition("/")[0]
+    if group == "helm.toolkit.fluxcd.io" and value.get("kind") == "HelmRelease":
+        return bool(_at(spec, "chart", "spec", "sourceRef", "kind") != "GitRepository")
+    if group != "argoproj.io" or value.get("kind") != "Application":
+        return False
+    sources = spec.get("sources")
+    listed = [spec.get("source"), *(sources if isinstance(sources, list) else ())]
+    return any(isinstance(each, dict) and bool(each.get("chart")) for each in listed)
+
+
+def _at(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 PIPELINES = {
@@ -433,8 +479,9 @@ def _steps(file: InputFile, kind: FileKind, documents: list[Document], *, text: 
 
 
 def _templated(file: InputFile, text: str) -> Classified:
-    """YAML with template markers is Helm's if it has Helm's words or declares an object, unless it
-    reads as steps: pipelines and playbooks have such markers, too."""
+    """YAML with template markers is Helm's if it declares an object, or has Helm's words in a
+    folder of templates, unless it reads as steps: pipelines and playbooks have such markers,
+    too."""
     try:
         documents = [each for each in read_yaml(text) if isinstance(each.value, dict | list)]
     except DocumentError:
@@ -442,7 +489,8 @@ def _templated(file: InputFile, text: str) -> Classified:
     kind = kind_by_content(file.path, [document.value for document in documents])
     if kind is not FileKind.UNKNOWN:
         return _steps(file, kind, documents, text=text)
-    if _HELM_WORDS.search(text) or _declares_object(text):
+    is_placed = "/templates/" in f"/{file.path}"
+    if (is_placed and _HELM_WORDS.search(text)) or _declares_object(text):
         return _helm_template(file)
     reason = (
         "It has placeholders, {{ ... }}, of a program that is not run. Upload what that makes of"

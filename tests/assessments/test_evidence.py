@@ -145,3 +145,11 @@ def test_sarif_points_at_the_line_with_its_text(run: AssessmentRun) -> None:
 def test_a_passed_check_keeps_no_lines() -> None:
     result = scan(files_of(**FILES))
     assert not any(check.evidence for check in result.checks if check.outcome == Outcome.PASSED)
+
+
+def test_what_a_dockerfile_lacks_is_shown_at_its_last_stage() -> None:
+    text = "# a license\nFROM golang:1.25 AS build\nRUN make\n\nFROM scratch\nCOPY a b\n"
+    result = scan(files_of(Dockerfile=text), engines=["checkov"])
+    shown = {each.rule: (each.focus, each.missing) for each in result.checks if each.focus}
+    assert shown["CKV_DOCKER_2"] == (5, "HEALTHCHECK")
+    assert shown["CKV_DOCKER_3"] == (5, "USER")

@@ -188,3 +188,7 @@ def test_ranges_never_leave_the_template_and_anchors_keep_their_order(
         assert 1 <= first <= last <= max(1, len(template))
         known = origin.line(start)
         assert known is None or first == known
+
+
+def test_a_chart_does_not_say_in_which_namespace_it_is_installed() -> None:
+    assert not [each for each in result().checks if each.rule == "CKV_K8S_21"]

@@ -591,3 +591,12 @@ def test_what_a_template_makes_by_itself_is_not_a_billable_component() -> None:
     task = declared("AWS::ECS::TaskDefinition", "t", origin=FileKind.CLOUDFORMATION)
     result = assess(made, task, declared("aws_vpn_gateway", "v"), declared("aws_eks_cluster", "k"))
     assert result.score == 100 and not rows(result, "unpriced")
+
+
+def test_what_is_never_billed_is_not_a_component_without_a_price() -> None:
+    free = ("aws_ram_principal_association", "pagerduty_service", "aws_ssoadmin_permission_set")
+    billed = ("aws_networkfirewall_firewall", "aws_route53_resolver_endpoint")
+    cluster = declared("aws_eks_cluster", "k")
+    result = assess(cluster, *(declared(kind, "x") for kind in free))
+    assert result.score == 100 and not rows(result, "unpriced")
+    assert len(rows(assess(cluster, *(declared(kind, "x") for kind in billed)), "unpriced")) == 2

@@ -227,3 +227,20 @@ def test_a_service_inherits_from_the_one_it_extends() -> None:
     assert found["compose/web"] == {"restart": "always", "image": "httpd"}
     assert found["compose/job"] == {"restart": "always", "image": "busybox"}
     assert "extends" in found["compose/lost"]
+
+
+def test_compose_findings_claim_nothing_that_the_file_leaves_open() -> None:
+    text = """\
+services:
+  web: {image: "${IMAGE}"}
+  api: {image: "${REGISTRY}/api", environment: {SECRET_PROVIDER: vault}}
+  db: {image: "postgres:${TAG}", environment: {DB_PASSWORD: hunter2hunter2}}
+  part: {ports: ["80:80"]}
+"""
+    result = scan(files_of(**{"compose.prod.yaml": text}), engines=["compose-lint"])
+    found = {(check.rule, check.resource.removeprefix("compose/")) for check in result.checks}
+    assert {name for rule, name in found if rule == "CL-0004"} == {"api"}
+    assert {name for rule, name in found if rule == "CL-0019"} == set()
+    assert {name for rule, name in found if rule == "CL-0020"} == {"db"}
+    assert {name for rule, name in found if rule == "CL-0003"} == {"web", "api", "db"}
+    assert {rule for rule, name in found if name == "part"} == {"CL-0005"}

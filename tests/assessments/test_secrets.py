@@ -108,6 +108,14 @@ def test_references_placeholders_and_words_are_no_secrets(path: str, text: str) 
     assert found(path, text) == []
 
 
+def test_identified_by_is_a_password_in_a_statement_and_english_elsewhere() -> None:
+    assert not found("crd.yaml", "text: |\n  The responder is identified by name here.\n")
+    statement = "CREATE USER shop IDENTIFIED BY hunter2hunter2;\n"
+    quoted = "ALTER USER shop\n IDENTIFIED BY 'hunter2hunter2';\n"
+    for text in (statement, quoted):
+        assert [value for _, value in found("init.sql", text)] == ["hunter2hunter2"]
+
+
 def test_one_secret_seen_by_two_rules_is_one() -> None:
     assert found("a.tf", f'github_token = "{TOKENS["github"]}"\n') == [
         ("IM-SECRET-6", TOKENS["github"])

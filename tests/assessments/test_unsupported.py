@@ -55,6 +55,65 @@ def test_crossplane_alone_is_no_pass() -> None:
     assert (alone.kind, mixed.gap) == (FileKind.KUBERNETES, None)
 
 
+RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: shop}
+spec: {chart: {spec: {chart: shop, sourceRef: {kind: %s, name: x}}}}
+"""
+APPLICATION = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec: {source: {%s}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_gap"),
+    [
+        (RELEASE % "HelmRepository", True),
+        ("apiVersion: v1\nkind: Service\n---\n" + RELEASE % "OCIRepository", True),
+        (RELEASE % "GitRepository", False),
+        (APPLICATION % "chart: shop, repoURL: https://a.example", True),
+        (APPLICATION % "path: apps/shop, repoURL: https://a.example", False),
+    ],
+)
+def test_a_chart_that_is_installed_from_elsewhere_is_a_gap(text: str, is_gap: bool) -> None:
+    gap = classify(*files_of(**{"a.yaml": text})).gap
+    assert (gap is not None) is is_gap
+    if gap is not None:
+        assert gap.status is CoverageStatus.PARTLY_READ and "chart" in gap.reason
+
+
+def test_a_workflow_named_like_a_linters_settings_is_a_workflow() -> None:
+    text = "on: push\njobs: {a: {runs-on: x, steps: [{run: make}]}}\n"
+    item = classify(*files_of(**{".github/workflows/zizmor.yml": text}))
+    assert (item.kind, item.gap) == (FileKind.GITHUB_ACTIONS, None)
+    assert classify(*files_of(**{".github/zizmor.yml": "rules: {}\n"})).gap is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["# nothing yet\n", "include: [web.yaml]\n", "services:\nvolumes: {data: {}}\n"]
+)
+def test_a_compose_file_needs_no_services(text: str) -> None:
+    item = classify(*files_of(**{"compose.yaml": text}))
+    assert (item.kind, item.gap) == (FileKind.COMPOSE, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("nginx.conf.template", "location / {\n  root /srv;\n}\n"),
+        (".vscode/settings.json", '{\n  // as everyone\n  "a": 1,\n}\n'),
+    ],
+)
+def test_what_was_never_meant_to_be_read_has_not_failed(path: str, text: str) -> None:
+    gap = classify(*files_of(**{path: text})).gap
+    assert gap is not None and gap.status is CoverageStatus.NOT_ASSESSED
+
+
+def test_values_with_placeholders_are_no_template_without_a_chart() -> None:
+    text = 'name: "{{ .Release.Name }}-x"\nother: {{- .Values.a }}\n'
+    item = classify(*files_of(**{"chart/ci/templates-values.yaml": text}))
+    assert item.kind is FileKind.UNKNOWN
+
+
 @pytest.mark.parametrize("path", ["cdk.json.tf", "data.json", "pulumi/main.tf"])
 def test_other_names_are_not_taken_for_such_a_tool(path: str) -> None:
     (file,) = files_of(**{path: "{}"})

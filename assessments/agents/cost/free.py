@@ -16,6 +16,11 @@ _AWS = (
     r"|elastic_beanstalk_(application|configuration)|lambda_(permission|alias|event|layer)|efs_(mount|access|file_system_policy)|sns_topic_(subscription|policy)"
     r"|sqs_queue_(policy|redrive)|api_gateway_(resource|method|integration|deployment|account|authorizer|gateway_response|usage_plan|api_key|model"
     r"|request_validator|base_path|rest_api_policy|documentation)|s3_object|secretsmanager_secret_(version|policy|rotation)|db_proxy_(default_)?target"
+    r"|ram_|ssoadmin_|identitystore_|organizations_|account_|s3_account_|s3_access_point|ecr_(registry|pull_through)|backup_(plan|selection|vault$|vault_(policy|lock|notifications))"
+    r"|networkfirewall_(rule_group|firewall_policy|logging)|wafv2_(ip_set|regex_pattern_set|web_acl_(association|logging))|oam_|resourcegroups_"
+    r"|route53_(zone_association|vpc_association|resolver_(rule|query_log|firewall_(config|rule$|rule_group)))|ssm_(association|document|maintenance_window|patch|resource_data_sync)"
+    r"|athena_(workgroup|named_query)|glue_(connection|security_configuration|resource_policy|data_catalog_encryption)|cur_report_definition|servicequotas_|dlm_lifecycle_policy"
+    r"|cognito_(user_pool_(client|domain|ui)|user_group|identity_|resource_server)|codedeploy_|dynamodb_table_item|imagebuilder_(component|image_recipe|infrastructure|distribution)"
     r"|apigatewayv2_(integration|route|authorizer|deployment|api_mapping|stage|model)|cloudfront_origin|ebs_encryption|(elastic|open)search_domain_policy"
 )
 _CLOUDFORMATION = (
@@ -26,7 +31,10 @@ _CLOUDFORMATION = (
     r"|ElastiCache::(SubnetGroup|ParameterGroup)|Lambda::(Permission|EventSourceMapping|Alias|LayerVersion)"
     r"|Events::Rule|S3::BucketPolicy|SNS::(TopicPolicy|Subscription)|SQS::QueuePolicy|Route53::RecordSet|KMS::Alias"
     r"|ECS::(Cluster|TaskDefinition)|ElasticBeanstalk::(Application|ConfigurationTemplate)|ApiGateway::(Resource|Method|Deployment|Account|Authorizer|UsagePlan|ApiKey|Model|RequestValidator|BasePathMapping)|EFS::MountTarget"
-    r"|Logs::(MetricFilter|SubscriptionFilter|LogStream)|CertificateManager::"
+    r"|Logs::(MetricFilter|SubscriptionFilter|LogStream)|CertificateManager::|RAM::|SSO::|Organizations::|Backup::(BackupPlan|BackupSelection|BackupVault)"
+    r"|WAFv2::(IPSet|RegexPatternSet|WebACLAssociation|LoggingConfiguration)|SSM::(Document|Association|MaintenanceWindow|Patch)|CodeDeploy::|ResourceGroups::"
+    r"|Cognito::(UserPool(Client|Domain|Group|ResourceServer|User)|IdentityPool)|Athena::(WorkGroup|NamedQuery)|Glue::(Connection|SecurityConfiguration)"
+    r"|S3::AccessPoint|Lambda::Version|ApiGatewayV2::(Integration|Route|Authorizer|Deployment|Stage|ApiMapping)"
 )
 _AZURE = (
     r"resource_group$|virtual_network$|virtual_network_dns|subnet|network_(interface|security|watcher$)|route(_table)?$"
@@ -52,8 +60,13 @@ _GOOGLE = (
     r"|compute_(region_)?per_instance_config|compute_preview_feature|os_(config|login)_|gke_hub_(scope|namespace|membership_binding)"
     r"|artifact_registry_repository_iam|secret_manager_secret_(iam|version)|iam_|access_context|vpc_access_iam|endpoints_service|tags_|essential"
 )
+_CONFIGURED = (
+    r"pagerduty|opsgenie|github|gitlab|vault|consul|nomad|postgresql|mysql|rabbitmq|sops|docker|kustomization|flux|argocd|kubectl"
+    r"|auth0|okta|keycloak|acme|cloudinit|shell|restapi|http|grafana|rancher2|sentry|tfe"
+)
+"""Providers that configure what runs or is subscribed to already."""
 _FREE = re.compile(
-    rf"aws_({_AWS})|AWS::({_CLOUDFORMATION})|azurerm_({_AZURE})|azuread_|azapi_|google_({_GOOGLE})"
+    rf"({_CONFIGURED})_|aws_({_AWS})|AWS::({_CLOUDFORMATION})|azurerm_({_AZURE})|azuread_|azapi_|google_({_GOOGLE})"
     r"|(random|null|local|tls|template|time|kubernetes|helm|archive|external)_|terraform_data"
     r"|Custom::|provider$|variable$|output$|module$|data\."
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from assessments.rules import known_rules
 from assessments.scan.engines.one_run import EngineRun, code_lines
-from assessments.scan.focus import focus_of, window
+from assessments.scan.focus import Focus, focus_of, window
 from assessments.scan.types import CheckResult, Outcome, OwnRule
 
 PIPELINES = {
@@ -17,6 +18,9 @@ PIPELINES = {
     "circleci_pipelines",
     "ansible",
 }
+INSTRUCTIONS = {"CKV_DOCKER_2": "HEALTHCHECK", "CKV_DOCKER_3": "USER"}
+"""What a Dockerfile lacks that fails these rules."""
+_FROM = re.compile(r"\s*FROM\s", re.IGNORECASE)
 OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
 
@@ -31,11 +35,20 @@ def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> Ch
     known = known_rules().get(check.rule)
     attribute = known.attribute if known else ""
     focus = focus_of(lines, record["keys"], attribute=attribute, end=end)
+    if check.rule in INSTRUCTIONS:
+        focus = _last_stage(file, INSTRUCTIONS[check.rule])
+        lines = code_lines(file, 1, max(1, len(file)))
     return check.replace(
         focus=focus.line if focus and focus.line != start else None,
         missing=focus.missing if focus else "",
         evidence=window(lines, focus.line if focus else start),
     )
+
+
+def _last_stage(file: list[str], missing: str) -> Focus | None:
+    """Where a Dockerfile's last stage begins, which lacks an instruction."""
+    starts = [number for number, line in enumerate(file, 1) if _FROM.match(line)]
+    return Focus(starts[-1], missing) if starts else None
 
 
 def as_own(check: CheckResult, own: Mapping[str, OwnRule]) -> CheckResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Any
 
 from assessments.scan.engines.one_run import (
@@ -16,6 +17,7 @@ from assessments.scan.engines.one_run import (
     run_program,
 )
 from assessments.scan.intake import InputFile
+from assessments.scan.secrets.names import Holds, holds
 from assessments.scan.types import (
     CheckResult,
     CoverageStatus,
@@ -24,6 +26,14 @@ from assessments.scan.types import (
     Outcome,
     ShardOutput,
 )
+
+LACKS = frozenset({"CL-0003", "CL-0006", "CL-0007", "CL-0026"})
+"""Rules about what a service does not set."""
+IMAGES = frozenset({"CL-0004", "CL-0019"})
+_CREDENTIAL = re.compile(r"credential-shaped env key '([^']+)'")
+"""The rule judges by parts of a name: SECRET_PROVIDER is not a secret."""
+_OPEN_IMAGE = re.compile(r"^Image '[^']*(?:\$\{[^}']*\}|\$\w+)'")
+"""An image whose tag or digest may be in a variable that the file does not set."""
 
 
 def compose_lint(run: EngineRun) -> ShardOutput:
@@ -40,6 +50,8 @@ def compose_lint(run: EngineRun) -> ShardOutput:
         for finding in answer.get("findings", [])
     ]
     lines = lines_of(run)
+    parts = _parts(run)
+    findings = [each for each in findings if not _is_open(each[0], each[1], parts)]
     return ShardOutput(
         engine="compose-lint",
         engine_version=str(answer.get("tool", {}).get("version", "")),
@@ -57,6 +69,36 @@ def compose_lint(run: EngineRun) -> ShardOutput:
             if (path := posixpath.normpath(str(error.get("file", "")))) in by_path
         ],
     )
+
+
+def _parts(run: EngineRun) -> set[tuple[str, str]]:
+    """File and name of the services that can't run as they stand: they add to a service of another
+    file, and what they lack may be there."""
+    services = [
+        (item.file.path, name, service)
+        for item in run.classified
+        for document in item.documents
+        for name, service in _mapping(document.value.get("services")).items()
+    ]
+    return {
+        (path, str(name))
+        for path, name, service in services
+        if not {"image", "build", "extends"} & _mapping(service).keys()
+    }
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_open(finding: dict[str, Any], file: InputFile | None, parts: set[tuple[str, str]]) -> bool:
+    """Whether the file alone does not show what the finding claims."""
+    rule = str(finding["rule_id"])
+    if rule in LACKS:
+        return file is not None and (file.path, str(finding["service"])) in parts
+    if named := _CREDENTIAL.search(str(finding["message"])) if rule == "CL-0020" else None:
+        return holds(named[1]) is Holds.NOTHING
+    return rule in IMAGES and _OPEN_IMAGE.match(str(finding["message"])) is not None
 
 
 def _compose_check(finding: dict[str, Any], file: InputFile, lines: list[str]) -> CheckResult:

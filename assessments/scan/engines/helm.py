@@ -16,6 +16,8 @@ from assessments.scan.types import CoverageStatus, FileCoverage, FileKind, Shard
 if TYPE_CHECKING:
     from assessments.scan.shards import ShardScope
 
+DEFAULT_NAMESPACE = "CKV_K8S_21"
+"""A chart's namespace is chosen when it is installed: no file says that it is the default one."""
 _INSTEAD = "Upload the output of 'helm template' instead."
 _LACKING = (
     "Helm is not installed here, so the chart is not rendered, and what it creates is not assessed."
@@ -49,7 +51,10 @@ def helm_output(run: EngineRun, answer: dict[str, Any], scope: ShardScope) -> Sh
         unread=dict(_unread(run, scope, answer)),
     )
     packaged = _packaged(texts.keys() - known.keys(), scope)
-    return output.replace(coverage=[*output.coverage, *packaged])
+    return output.replace(
+        checks=[check for check in output.checks if check.rule != DEFAULT_NAMESPACE],
+        coverage=[*output.coverage, *packaged],
+    )
 
 
 def _template(path: str, text: str, lines: list[str]) -> _Template:

@@ -271,10 +271,12 @@ _WHOLE_LINE = re.compile(
     r"(?P<value>[^\s\"'`][^\s\"'`]{0,4000}+)\s*$"
 )
 _STATEMENT = re.compile(
-    r"\b(?:identified\s+(?:with\s+\w+\s+)?by|with\s+(?:encrypted\s+)?password|sshpass\s+-p)\s*"
-    + _VALUE,
+    r"\b(?:(?:create|alter|grant)\s[^\n]{0,200}?\sidentified\s+(?:with\s+\w+\s+)?by"
+    r"|identified\s+(?:with\s+\w+\s+)?by(?=\s*[\"'])"
+    r"|with\s+(?:encrypted\s+)?password|sshpass\s+-p)\s*" + _VALUE,
     re.IGNORECASE,
 )
+"""``identified by`` is also plain English: it takes a quote, or a statement about a user."""
 _CURL = re.compile(
     r"\bcurl\b[^\n|]{0,200}?\s(?:-u|--user)[ =]?[\"']?[\w.@-]{1,80}:"
     r"(?P<value>(?!\$)[^\s\"'$]{3,100})"
