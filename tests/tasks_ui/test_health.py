@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pytest_django import Settings
 
 
+@pytest.fixture(autouse=True)
+def nobody_else(db: None) -> None:
+    """The workers of a stack that stays up between tests would count too."""
+    Worker.objects.all().delete()
+
+
 def worker_that_takes(*names: str) -> Worker:
     return Worker.objects.create(hostname="worker1@here", pid=1, queues=list(names))
 
