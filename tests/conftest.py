@@ -12,11 +12,11 @@ import pytest
 
 django.setup()  # test modules import models
 
-from django.core.management import CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import TransactionTestCase
 
 from tests.browser_fixtures import browser, chromium, context, page
+from tests.emptying import empty_tables
 from tests.servers import django_db_modify_db_settings, forget_servers, running_servers, servers
 from tests.stack import Kept, Stack, alone, kept, shared_stack, stack
 
@@ -35,31 +35,21 @@ __all__ = [
 ]
 
 
-@pytest.fixture
-def transactional_db(django_db_reset_sequences: None) -> None:
-    """Rows that other processes see. Sequences restart after each test, so that the content types,
-    which flushing recreates, keep the ids that processes which stay up between tests have in
-    memory."""
-
-
-_test_case: Any = TransactionTestCase
-_empty_tables = _test_case._fixture_teardown
-
-
 def _empty_tables_patiently(self: TransactionTestCase) -> None:
     """Emptying the tables takes locks that a worker's last transaction may hold in the opposite
     order: try again."""
     for left in (4, 3, 2, 1, 0):
         try:
-            _empty_tables(self)
+            empty_tables()
             return
-        except CommandError:
+        except OperationalError:
+            connection.close()
             if not left:
                 raise
-            connection.close()
             time.sleep(1)
 
 
+_test_case: Any = TransactionTestCase
 _test_case._fixture_teardown = _empty_tables_patiently
 
 
