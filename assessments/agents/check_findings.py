@@ -59,8 +59,8 @@ def _whose(check: CheckResult) -> str:
 
 
 _COPY = (
-    "This file is a copy that 'terraform init' makes of a module. Change what the module is called"
-    " with, or its version, or the module where it is kept. "
+    "This file is a copy of a module, made by 'terraform init'. Change the arguments of the module"
+    " call, its version, or the module's own repository. "
 )
 
 

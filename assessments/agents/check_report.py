@@ -43,11 +43,11 @@ def own_rules_tables(rules: Iterable[OwnRule], checks: Iterable[CheckResult]) ->
         return []
     table = Table(
         key="own_rules",
-        title="Rules of this server's own",
+        title="Custom rules of this server",
         columns=["Rule", "What it asks", "Severity", "Failed", "Passed", "File"],
         units=["", "", "", "checks", "checks", ""],
         rows=rows,
-        source="Checkov policies that the operator wrote, as the scan had them",
+        source="Checkov policies of this server's operator, as used by the scan",
     )
     return [table]
 
@@ -65,7 +65,8 @@ def counted_source(tally: Tally) -> str:
     """The source of a count of checks."""
     total = tally.passed_count + tally.failed_count + tally.suppressed + tally.listed
     return (
-        f"Counted over {total} checks that ran on the uploaded files, each with its file and line"
+        f"Counted over {counted(total, 'check')} run on the uploaded files, each with its file and"
+        " line"
     )
 
 
@@ -91,8 +92,15 @@ NOTHING_FOUND = (
 )
 
 
+def all_passed(ran: int, noun: str) -> str:
+    """The start of the summary where no check failed."""
+    if ran == 1:
+        return f"The one {noun} that ran passed"
+    return f"All {ran:,} {noun}s that ran passed" if ran else f"No {noun} ran"
+
+
 def also_listed(tally: Tally) -> str:
-    """What the linters report beside the checks that are scored."""
+    """What the linters report in addition to the checks that are scored."""
     return f", and linters report {counted(tally.listed, 'more problem')}" if tally.listed else ""
 
 
@@ -119,7 +127,7 @@ def topic_table(topics: dict[Topic, Tally], *, key: str, title: str) -> Table:
 
 
 def suppressed_table(checks: list[CheckResult]) -> Table:
-    """What the uploaded files themselves ask to be passed over, with their reason."""
+    """What the uploaded files themselves suppress, with the reason they give."""
     return Table(
         key="suppressed",
         title="Suppressed in the files",

@@ -42,7 +42,7 @@ from assessments.agents.types import (
     Share,
     Table,
 )
-from assessments.agents.wording import counted
+from assessments.agents.wording import capital, counted
 from assessments.requirements import Framework
 from assessments.scan.types import CheckResult, FileKind, Outcome
 
@@ -195,7 +195,7 @@ def _formula(passed: int, failed: int, total: int) -> str:
     inputs = (
         f"100 x {passed} / ({passed} + {failed}), rounded down"
         if passed + failed
-        else "no requirement answered"
+        else "no requirement passed or failed"
     )
     return (
         f"100 x requirements passed / (passed + failed) = {inputs}; {total - passed - failed} of"
@@ -208,10 +208,10 @@ def _summary(data: AgentInput, wanted: list[FrameworkDocument], assessed: list[A
         verdict: sum(1 for each in assessed if each.verdict == verdict) for verdict in Verdict
     }
     said = (
-        f"{counts[Verdict.PASS]} requirements pass, {counts[Verdict.FAIL]} fail,"
-        f" {counts[Verdict.PARTLY_COVERED]} are partly covered,"
-        f" {counts[Verdict.NOT_ASSESSABLE]} can't be checked from code, in "
-        f"{counted(len(wanted), 'framework document')}."
+        f"{capital(counted(len(assessed), 'requirement'))} in"
+        f" {counted(len(wanted), 'framework document')}: {counts[Verdict.PASS]} passed,"
+        f" {counts[Verdict.FAIL]} failed, {counts[Verdict.PARTLY_COVERED]} partly covered,"
+        f" {counts[Verdict.NOT_ASSESSABLE]} not assessable from code."
     )
     if not data.requirements.frameworks:
         return (
@@ -310,7 +310,7 @@ def _finding(each: Assessed, severities: SeverityTable) -> AgentFinding:
         actual=_named([worst, *others]),
         why=(
             f"{len(each.failed)} of {len(each.failed) + len(each.passed)} checks mapped to this"
-            f" requirement failed. They cover {each.checked} of its"
+            f" requirement failed. The checks cover {each.checked} of its"
             f" {counted(each.mapped, 'control')}."
         ),
         remediation=_remediation([worst, *others]),
@@ -346,7 +346,7 @@ def _source(document: FrameworkDocument) -> str:
 def _not_assessed(providers: list[str], chosen: list[Framework]) -> AgentResult:
     if not providers:
         reason = (
-            "No check that a framework maps ran. Add Terraform, CloudFormation, ARM,"
+            "None of the checks that the frameworks map to ran. Add Terraform, CloudFormation, ARM,"
             " Bicep or Kubernetes files."
         )
     else:

@@ -80,7 +80,7 @@ def _with_unread(
 
 
 def _at_most(result: AgentResult, words: str) -> AgentResult:
-    formula = f"No score: at most 100 of what was read, and {words}. {result.score_formula}"
+    formula = f"No score: what was read scores 100, but {words}. {result.score_formula}"
     return result.replace(score=None, score_formula=formula)
 
 

@@ -9,7 +9,10 @@ from assessments.agents.datasets import header, load
 DATA = "ec2.json.gz"
 TABLES = ("recent_prices", "list_prices", "prices")
 """In the order in which they count."""
-REPAIRED = "repaired: the source has none or another tenancy's here, so its family's rate is taken"
+REPAIRED = (
+    "repaired: the source has no price here, or one for another tenancy, so the family's rate is"
+    " used"
+)
 
 
 @dataclass(frozen=True, slots=True)

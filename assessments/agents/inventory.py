@@ -259,7 +259,7 @@ def region_of(
         return Region(name, where, assumed=False)
     return Region(
         default,
-        f"assumed: neither the requirements nor the code names a region, {default} is taken",
+        f"assumed: neither the requirements nor the code names a region, so {default} is used",
         True,
     )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from assessments.agents.applicability import saying
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.check_report import (
+    all_passed,
     also_listed,
     check_figures,
     count,
@@ -33,12 +34,13 @@ from assessments.agents.types import (
     Part,
     SeverityOrigin,
 )
+from assessments.agents.wording import counted
 from assessments.scan.types import CheckResult, Outcome, Resource
 
 MISSING = (
-    "No check of logging, monitoring, pinning or hygiene ran and no taggable resource is declared."
-    " Add Terraform, CloudFormation, ARM, Bicep, Kubernetes manifests, Compose files, Dockerfiles,"
-    " playbooks or pipelines."
+    "No check of logging, monitoring, pinning or hygiene ran, and no resource that can be tagged is"
+    " declared. Add Terraform, CloudFormation, ARM, Bicep, Kubernetes manifests, Compose files,"
+    " Dockerfiles, playbooks or pipelines."
 )
 TAG_RULE = "im-ops-tags"
 TAG_FIELDS = {
@@ -145,10 +147,10 @@ def _untagged(resource: Resource) -> AgentFinding:
         origin=SeverityOrigin.CATEGORY,
         expected=f"{words.capitalize()} that name the owner, environment and cost center",
         actual=f"No {words} are declared here, nor by default in a provider block",
-        why="Nobody can tell whose it is, what it is for, or which budget pays for it.",
+        why="Nobody can tell who owns it, what it is for, or which budget pays for it.",
         remediation=(
-            f"Set {words} for owner, environment and cost center, best by default in the provider"
-            " block."
+            f"Set {words} for owner, environment and cost center, preferably as defaults in the"
+            " provider block."
         ),
     )
 
@@ -192,11 +194,11 @@ def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
         reverse=True,
     )
     if not gaps:
-        passed = f"All {ran} checks of operations that ran passed{also_listed(tally)}."
+        passed = f"{all_passed(ran, 'operations check')}{also_listed(tally)}."
         return passed if ran else only_listed(tally)
     named = ", ".join(f"{name} ({number})" for number, name in gaps[:3])
     return (
-        f"{tally.failed_count} of {ran} checks of operations failed{also_listed(tally)}."
+        f"{tally.failed_count} of {counted(ran, 'operations check')} failed{also_listed(tally)}."
         f" Largest gaps: {named}."
     )
 

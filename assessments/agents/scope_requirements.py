@@ -54,7 +54,7 @@ def stated_for(scopes: Sequence[Scope], data: AgentInput) -> dict[str, Stated]:
     described = _described(scopes, data)
     given = frozenset(each for each in DEPLOYMENT_FIELDS if getattr(wanted, each) is not None)
     if described is None and wanted.scope:
-        words = f"The requirements name the scope {wanted.scope}, which these files don't hold."
+        words = f"The requirements name the scope {wanted.scope}, which these files don't contain."
     elif described is None:
         words = NAME_A_SCOPE
     else:

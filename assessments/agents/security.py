@@ -6,6 +6,7 @@ from assessments.agents.applicability import saying
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.check_report import (
     NOTHING_FOUND,
+    all_passed,
     also_listed,
     check_figures,
     count,
@@ -117,7 +118,7 @@ def _origins(findings: list[AgentFinding]) -> Table:
             if own
         ],
         source=(
-            f"Findings of this report. Crosswalk: {vintage()}; engine: its own word; category:"
+            f"Findings of this report. Crosswalk: {vintage()}; engine: its own severity; category:"
             " default by topic; own rule: the metadata of a rule of this server"
         ),
     )
@@ -126,12 +127,12 @@ def _origins(findings: list[AgentFinding]) -> Table:
 def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
     total = tally.failed_count + tally.passed_count
     if not findings:
-        passed = f"All {total} security checks that ran passed{_suppressed(tally)}."
+        passed = f"{all_passed(total, 'security check')}{_suppressed(tally)}."
         return passed if total or tally.suppressed else NOTHING_FOUND
     if not total:
         return only_listed(tally).removesuffix(".") + f"{_suppressed(tally)}."
     return (
-        f"{tally.failed_count} of {total} security checks failed"
+        f"{tally.failed_count} of {counted(total, 'security check')} failed"
         f"{also_listed(tally)}{_suppressed(tally)}."
     )
 

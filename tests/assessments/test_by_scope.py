@@ -373,7 +373,7 @@ def test_reasons_that_differ_say_of_which_scopes_they_are_true() -> None:
     told = answer("cost", both().replace(resources=[empty, unknown]))
     assert told.status == AgentStatus.NOT_ASSESSED
     assert "envs/prod: No billable resource was found" in told.reason
-    assert "envs/staging: No price is held for the billable resource found" in told.reason
+    assert "envs/staging: The billable resource found has no known price" in told.reason
 
 
 def test_a_worst_scopes_summary_does_not_repeat_the_runs_gaps() -> None:

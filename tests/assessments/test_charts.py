@@ -115,7 +115,7 @@ def test_downtime_and_utilisation_stand_against_their_limits() -> None:
     )
     capacity = AgentReport(
         agent="capacity",
-        figures=[{"key": "utilisation_now", "label": "Utilisation: now", "value": 55.0}],
+        figures=[{"key": "utilisation_now", "label": "Utilization: now", "value": 55.0}],
     )
     downtime, load = against_targets([reliability, capacity])
     assert downtime.is_over and downtime.mark == pytest.approx(downtime.width / 2, abs=0.01)

@@ -361,4 +361,4 @@ def test_what_was_cut_since_the_source_has_no_price_where_the_lists_end() -> Non
 def test_a_repaired_price_is_marked_where_it_is_used() -> None:
     machine = declared("aws_instance", "gpu", instance_type="g5g.xlarge")
     (source,) = [row[6] for row in rows(assess(machine, regions=["ap-northeast-2"]), "cost")]
-    assert "repaired: the source has none or another tenancy's here" in source
+    assert "repaired: the source has no price here, or one for another tenancy" in source

@@ -58,7 +58,7 @@ def test_a_score_of_100_is_withheld_beside_a_gap_and_given_without(agent: str) -
     whole, gap = (assess(agent, sound(*more, **stated)) for more in ((), (MODULE,)))
     assert (whole.score, whole.gaps) == (100, [])
     assert gap.score is None
-    assert gap.score_formula.startswith("No score: at most 100 of what was read")
+    assert gap.score_formula.startswith("No score: what was read scores 100, but")
 
 
 def test_a_lower_score_stays_and_says_that_it_is_of_what_was_read() -> None:

@@ -156,7 +156,7 @@ def test_spot_machines_and_added_accelerators_have_no_list_price() -> None:
     )
     found = reasons(machine)
     assert "24.27 USD a month" in found["1 n1-standard-1, spot"]
-    assert "would settle it" in found["nvidia-tesla-t4"]
+    assert "; needs Google's price" in found["nvidia-tesla-t4"]
     assert "declare it" in found["boot disk"]
 
 

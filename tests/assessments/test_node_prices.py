@@ -92,5 +92,5 @@ def test_what_a_domain_leaves_open_is_listed() -> None:
     found = reasons(logs)
     assert set(found) == {"data nodes", "warm nodes", "gp3 storage", "gp3 IOPS"}
     assert "can't be determined" in found["data nodes"]
-    assert found["gp3 storage"].startswith("no price is held for search.gp3 in us-east-1")
-    assert "a price in the price book would settle it" in found["gp3 storage"]
+    assert found["gp3 storage"].startswith("no known price for search.gp3 in us-east-1")
+    assert "needs a price in the price book" in found["gp3 storage"]

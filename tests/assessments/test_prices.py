@@ -175,7 +175,7 @@ def test_old_database_versions_pay_for_extended_support(
 def test_a_version_too_old_for_extended_support_has_no_fee_to_add_up() -> None:
     old = database("mysql", engine_version="5.6.35")
     assert "extended support" not in costs(old)
-    assert "newer version" in reasons(old)["extended support"]
+    assert "supported version" in reasons(old)["extended support"]
 
 
 def test_a_standby_pays_for_extended_support_too() -> None:
@@ -258,10 +258,10 @@ def test_a_cluster_in_a_replication_group_has_the_groups_node_type() -> None:
 
 def test_a_serverless_cache_costs_at_least_its_least_storage() -> None:
     redis = declared("aws_elasticache_serverless_cache", "s", engine="redis")
-    assert costs(redis) == {"redis storage, least": 91.25}  # 1 GB x 730 x 0.125
+    assert costs(redis) == {"redis storage, minimum": 91.25}  # 1 GB x 730 x 0.125
     valkey = declared("aws_elasticache_serverless_cache", "s", engine="VALKEY")
-    assert costs(valkey) == {"valkey storage, least": 6.13}  # 0.1 GB x 730 x 0.084
-    assert "ECPUs" in reasons(valkey)["storage above the least, and requests"]
+    assert costs(valkey) == {"valkey storage, minimum": 6.13}  # 0.1 GB x 730 x 0.084
+    assert "ECPUs" in reasons(valkey)["storage above the minimum, and requests"]
 
 
 def test_spot_machines_have_no_list_price() -> None:

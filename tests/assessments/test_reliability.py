@@ -142,7 +142,7 @@ def test_without_a_path_there_are_figures_by_tier_and_no_product() -> None:
     )
     assert "composite_availability" not in {each.key for each in result.figures}
     assert "im-rel-uptime-target" not in rules(result)
-    assert "does not show which way a request takes" in result.summary
+    assert "doesn't show the path of a request" in result.summary
     assert [row[1:3] for row in table(result, "tiers_apart").rows] == [
         ["aws_db_instance.orders", 99.5],
         ["aws_lb.edge", 99.99],

@@ -176,11 +176,11 @@ def test_what_is_declared_has_a_price_without_any_use(
     assert costs(declared(kind, "x", **attributes)) == expected
 
 
-def test_unknown_use_is_unpriced_with_the_price_and_what_would_settle_it() -> None:
+def test_unknown_use_is_unpriced_with_the_price_and_what_is_missing() -> None:
     found = reasons(FUNCTION, BUCKET)
     assert found["requests, duration"] == (
-        "0.2 USD per million requests, 16.6667 USD per million GB-seconds: requests a month and"
-        " mean ms a request would settle it"
+        "0.2 USD per million requests, 16.6667 USD per million GB-seconds; needs requests a"
+        " month and mean ms a request"
     )
     assert "0.023 USD per GB" in found[next(each for each in found if "Standard" in each)]
 
@@ -190,8 +190,8 @@ def test_a_component_without_a_price_says_that_the_amount_alone_does_not_settle_
     result = assess(queue, regions=["eu-west-1"])
     (row,) = rows(result, "unpriced")
     assert row[2] == (
-        "no price is held for sqs.standard.request in eu-west-1: a price in the price book and"
-        " requests a month would settle it"
+        "no known price for sqs.standard.request in eu-west-1; needs a price in the price book and"
+        " requests a month"
     )
 
 
@@ -236,7 +236,7 @@ def test_a_resource_that_may_be_absent_or_has_open_settings_is_not_guessed() -> 
     function = declared("aws_lambda_function", "f", memory_size="${var.memory}")
     result = assess(function, usage=used(function, requests=1e6, duration_ms=100))
     (row,) = rows(result, "partly_priced")
-    assert row[3].endswith("its memory_size would settle it")
+    assert row[3].endswith("needs its memory_size")
     maybe = BUCKET.replace(uncertain="count can't be determined")
     assert costs(maybe, declared("aws_eks_cluster", "k"), data_gb=10) == {"control plane": 73.0}
 

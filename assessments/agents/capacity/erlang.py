@@ -1,4 +1,4 @@
-"""The queue M/M/c: Poisson arrivals, exponential service, c equal servers, one endless line.
+"""The queue M/M/c: Poisson arrivals, exponential service, c equal servers, one unbounded queue.
 
 Formulas: A. K. Erlang, "Solution of some Problems in the Theory of Probabilities of Significance in
 Automatic Telephone Exchanges", 1917; in today's notation D. Gross, J. F. Shortle, J. M. Thompson,

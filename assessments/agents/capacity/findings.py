@@ -53,7 +53,7 @@ def _short(station: Station, tier: Tier, outcome: Outcome) -> AgentFinding:
     actual = counted(tier.replicas or 0, "replica")
     if overloaded:
         actual += (
-            f", utilisation {100 * (outcome.utilisation or 0):.0f} %: the queue grows without end"
+            f", utilization {100 * (outcome.utilisation or 0):.0f} %: the queue grows without bound"
         )
     else:
         actual += f", p95 response {1000 * (outcome.response_p95_s or 0):.0f} ms"
@@ -71,7 +71,10 @@ def _short(station: Station, tier: Tier, outcome: Outcome) -> AgentFinding:
             f"Offered load {outcome.load:.2f} erlangs (rate x service time) against "
             f"{(tier.replicas or 0) * station.concurrency} servers. Model: {MODEL}."
         ),
-        remediation=f"Run {outcome.needed} replicas of {tier.name}, or shorten the service time.",
+        remediation=(
+            f"Run {counted(outcome.needed or 0, 'replica')} of {tier.name}, or shorten the service"
+            " time."
+        ),
         subject=tier.name,
     )
 
@@ -86,10 +89,10 @@ def _unreachable(station: Station, tier: Tier) -> AgentFinding:
         expected=f"p95 of at most {(station.target_s or 0) * 1000:g} ms",
         actual=f"the service time alone has a p95 of {least:.0f} ms",
         why=(
-            "With exponential service times the 95th percentile of the service alone is S ln 20 ="
-            " 3.0 S: waiting comes on top, and more replicas shorten only the waiting."
+            "With exponential service times, the 95th percentile of the service time alone is"
+            " S ln 20 = 3.0 S. More replicas shorten only the waiting that comes on top."
         ),
-        remediation="Shorten the service time, cache the answer, or relax the target.",
+        remediation="Shorten the service time, cache responses, or relax the target.",
         subject=tier.name,
     )
 
@@ -103,14 +106,12 @@ def network_findings(inventory: Inventory, wanted: Requirements) -> Iterator[Age
         yield finding_about(
             machines.resource,
             rule="im-cap-network-ceiling",
-            title="Traffic at peak is above what the instances sustain",
+            title="Peak traffic exceeds what the instances can sustain",
             severity=Severity.HIGH,
             expected=(
                 f"at most {gbps:g} Gbit/s ({machines.count} x {machines.instance_type}, baseline)"
             ),
             actual=f"{needed:.3f} Gbit/s of egress at peak",
-            why="Above its baseline an instance uses up credits and is then throttled.",
-            remediation=(
-                "Use a larger type or more instances, or put a content delivery network in front."
-            ),
+            why="Above its baseline, an instance uses up its credits and is then throttled.",
+            remediation=("Use a larger type or more instances, or put a CDN in front."),
         )

@@ -68,7 +68,7 @@ def _score(tier: Tier, outcomes: list[Outcome]) -> tuple[int | None, str]:
         return None, f"No score: {tier.source}."
     shares = [min(1.0, tier.replicas / each.needed) if each.needed else 0.0 for each in outcomes]
     terms = " + ".join(
-        f"min(1, {tier.replicas}/{each.needed})" if each.needed else "0 (target out of reach)"
+        f"min(1, {tier.replicas}/{each.needed})" if each.needed else "0 (target can't be met)"
         for each in outcomes
     )
     formula = f"100 x mean over {', '.join(each.moment.label.lower() for each in outcomes)} of "
@@ -81,15 +81,16 @@ def _score(tier: Tier, outcomes: list[Outcome]) -> tuple[int | None, str]:
 def _summary(tier: Tier, outcomes: list[Outcome]) -> str:
     worst = max(outcomes, key=lambda each: each.load)
     if worst.needed is None:
-        return "The latency target can't be met by replicas: the service time alone takes longer."
+        return "No number of replicas meets the latency target: the service time alone is longer."
     if tier.replicas is None:
-        return f"{capital(_replicas_needed(worst))} {_when(worst)}; how many run is not known."
+        return f"{capital(_replicas_needed(worst))} {_when(worst)}; how many run isn't known."
     what = counted(tier.replicas, "instance" if tier.name == "instances" else "replica")
     what += "" if tier.name == "instances" else f" of {tier.name}"
     runs = f"{what} {'runs' if tier.replicas == 1 else 'run'}"
+    needed = f"{worst.needed} {'is' if worst.needed == 1 else 'are'}"
     if tier.replicas >= worst.needed:
-        return f"{capital(runs)}, enough: {worst.needed} are needed {_when(worst)}."
-    return f"{capital(runs)}, too few: {worst.needed} are needed {_when(worst)}."
+        return f"{capital(runs)}, enough: {needed} needed {_when(worst)}."
+    return f"{capital(runs)}, too few: {needed} needed {_when(worst)}."
 
 
 def _when(outcome: Outcome) -> str:
@@ -136,7 +137,7 @@ def _moment_figures(each: Outcome, inputs: str, station: Station) -> Iterator[Fi
         goal = (
             f"p95 <= {station.target_s * 1000:g} ms" if station.target_s else TARGET_WITHOUT_LATENCY
         )
-        source = f"least replicas with {goal}; {inputs}"
+        source = f"fewest replicas with {goal}; {inputs}"
         yield Figure(
             key=f"needed_{name}",
             label=f"Replicas needed: {label}",
@@ -148,7 +149,7 @@ def _moment_figures(each: Outcome, inputs: str, station: Station) -> Iterator[Fi
         source = f"rho = lambda S / c; {inputs}"
         yield Figure(
             key=f"utilisation_{name}",
-            label=f"Utilisation: {label}",
+            label=f"Utilization: {label}",
             value=value,
             unit="%",
             source=source,
@@ -211,7 +212,7 @@ def _table(station: Station, tier: Tier, outcomes: list[Outcome]) -> Table:
             "rate",
             "offered load",
             "needed",
-            "utilisation",
+            "utilization",
             "waiting",
             "p95 wait",
             "p95 response",
@@ -233,7 +234,7 @@ def _table(station: Station, tier: Tier, outcomes: list[Outcome]) -> Table:
         source=(
             f"{MODEL}; S = {station.service_s * 1000:g} ms, {tier.replicas or 'unknown'} replicas"
             f" of {tier.name} ({tier.source}) x {station.concurrency}"
-            f" ({station.concurrency_source}). Empty: unknown, or the queue grows without end."
+            f" ({station.concurrency_source}). Empty: unknown, or the queue grows without bound."
         ),
     )
 

@@ -45,8 +45,8 @@ def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Ti
         return candidates[0]
     if wanted.replicas is not None:
         return Tier("the serving tier", wanted.replicas, "requirements, replicas")
-    silent = "neither the code nor the requirements name the number of replicas"
-    several = "the code does not show which of several tiers serves the requests"
+    silent = "neither the code nor the requirements give the number of replicas"
+    several = "the code doesn't show which of several tiers serves the requests"
     return Tier("the serving tier", None, several if candidates and not paths else silent)
 
 

@@ -21,7 +21,7 @@ from assessments.agents.types import (
 )
 from assessments.requirements import Requirements
 
-NO_EGRESS = "Traffic to the internet is not in it: no price is held for it in these regions."
+NO_EGRESS = "Traffic to the internet is left out: it has no known price in these regions."
 
 
 def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:

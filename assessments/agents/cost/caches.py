@@ -64,9 +64,9 @@ def serverless_entries(
     asked = number(limits.get("minimum"))
     stored = max(least, Decimal(str(asked))) if asked else least
     key = f"cache.{engine}.serverless"
-    yield priced(resource, f"{engine} storage, least", HOURS * stored, "GB-hours", key, region)
-    why = "the GB stored above the least and the ECPUs a month would settle it"
-    yield Unpriced(resource, "storage above the least, and requests", why)
+    yield priced(resource, f"{engine} storage, minimum", HOURS * stored, "GB-hours", key, region)
+    why = "needs the GB stored above the minimum and the ECPUs a month"
+    yield Unpriced(resource, "storage above the minimum, and requests", why)
 
 
 def _engine(attributes: Mapping[str, Any], usual: str | None) -> str | None:

@@ -73,7 +73,7 @@ def _shares(
         if name == "FARGATE" and tasks:
             yield from _fargate(resource, tasks, task, region)
         elif name == "FARGATE_SPOT":
-            why = "spot capacity has no list price: the price you pay would settle it"
+            why = "spot capacity has no list price; needs the price you pay"
             yield Unpriced(resource, f"{counted(tasks, 'task')} on Fargate Spot", why)
 
 

@@ -121,7 +121,7 @@ def _instance(
 
 def _why(database: Database, engine: str | None, declared: Mapping[str, Any], region: str) -> str:
     if database.service != "rds":
-        return f"no price is held for {database.service}"
+        return f"no known price for {database.service}"
     if engine is None:
         return "its engine can't be determined from the code: declare engine"
     if database.instance_class is None:
@@ -131,7 +131,7 @@ def _why(database: Database, engine: str | None, declared: Mapping[str, Any], re
     if engine.startswith("oracle") and _license(engine, declared) is None:
         return f"{engine} is sold with and without a license: declare license_model"
     shape = "multi-AZ" if database.multi_zone else "single-AZ"
-    return f"no price is held for {database.instance_class}, {engine}, {shape}, in {region}"
+    return f"no known price for {database.instance_class}, {engine}, {shape}, in {region}"
 
 
 def _storage(
@@ -175,7 +175,7 @@ def _performance(
         key = f"rds.storage.{kind}.iops"
         yield priced(resource, f"{kind} IOPS", amount, "IOPS", key, region)
     if kind == "standard":
-        yield Unpriced(resource, "I/O requests", "the requests a month would settle it")
+        yield Unpriced(resource, "I/O requests", "needs the requests a month")
     if kind == "gp3":
         big = size >= BIG_GP3_GB.get(engine.partition("-")[0], float("inf"))
         above = Decimal(str(iops)) - (12_000 if big else 3_000)
@@ -183,7 +183,7 @@ def _performance(
             key = "rds.storage.gp3.iops"
             yield priced(resource, "gp3 IOPS", above * copies, "IOPS", key, region)
         if (number(declared.get("storage_throughput")) or 0) > (500 if big else 125):
-            why = "no price is held for throughput above what gp3 brings"
+            why = "no known price for throughput above what gp3 includes"
             yield Unpriced(resource, "gp3 throughput", why)
 
 
@@ -192,9 +192,9 @@ def _aurora_cluster(database: Database, declared: Mapping[str, Any]) -> Iterator
     its own it is a Multi-AZ cluster of RDS."""
     kind = text(declared.get("db_cluster_instance_class"))
     if kind:
-        why = "no price is held for Multi-AZ DB clusters: AWS's price of the class would settle it"
+        why = "no known price for Multi-AZ DB clusters; needs AWS's price for the class"
         yield Unpriced(database.resource, f"3 {kind} instances", why)
-    why = "billed by the data stored and the requests: GB and millions a month would settle it"
+    why = "billed by data stored and requests; needs the GB and the millions of requests a month"
     yield Unpriced(database.resource, "storage and I/O", why)
 
 
@@ -212,10 +212,10 @@ def aurora_instance_entries(
         why = "its class can't be determined from the code: declare instance_class"
         yield Unpriced(resource, "Aurora instance", why)
     elif kind == "db.serverless":
-        why = "billed by capacity units: the ACU hours a month would settle it"
+        why = "billed by capacity units; needs the ACU hours a month"
         yield Unpriced(resource, "serverless capacity", why)
     elif text(shape.get("storage_type")) == "aurora-iopt1":
-        why = "no price is held for I/O-Optimized: AWS's price of the class would settle it"
+        why = "no known price for I/O-Optimized; needs AWS's price for the class"
         yield Unpriced(resource, f"{kind} Aurora I/O-Optimized", why)
     else:
         yield priced(resource, f"{kind} Aurora", HOURS, "hours", f"rds.aurora.{kind}", region)

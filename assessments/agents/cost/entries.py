@@ -48,34 +48,34 @@ if TYPE_CHECKING:
     from assessments.requirements import Requirements
 
 CLOUD = (FileKind.TERRAFORM, FileKind.TERRAFORM_PLAN, FileKind.CLOUDFORMATION)
-NOT_HELD = "no price is held for this type of resource"
+NOT_HELD = "no known price for this type of resource"
 RESERVED = (
-    "paid for by a reservation, whose term and payment set the price: the amount of your contract"
-    " would settle it, and takes the place of the on-demand price of what it covers"
+    "paid for by a reservation, whose term and payment option set the price; needs the amount in"
+    " your contract, which then replaces the on-demand price of what the reservation covers"
 )
 REASONS = {
     "aws_ec2_capacity_reservation": (
         "reserved capacity",
-        "billed as on-demand hours while no instance uses it: its use would settle it",
+        "billed as on-demand hours while no instance uses it; needs its usage",
     ),
     "aws_ec2_fleet": (
         "fleet",
-        "it mixes on-demand and spot capacity: the types that run would settle it",
+        "it mixes on-demand and spot capacity; needs the types that run",
     ),
     "aws_ec2_host": (
         "dedicated host",
-        "no price is held for dedicated hosts: AWS's price of the host's family would settle it",
+        "no known price for dedicated hosts; needs AWS's price for the host's family",
     ),
     "aws_eks_fargate_profile": (
         "pods on Fargate",
-        "billed by the vCPU and memory of the pods: their number and size would settle it",
+        "billed by the vCPU and memory of the pods; needs their number and size",
     ),
     "aws_elasticache_reserved_cache_node": ("reservation", RESERVED),
     "aws_rds_reserved_instance": ("reservation", RESERVED),
     "aws_savingsplans_plan": ("savings plan", RESERVED),
     "aws_spot_fleet_request": (
         "spot fleet",
-        "spot capacity has no list price: the price you pay would settle it",
+        "spot capacity has no list price; needs the price you pay",
     ),
 }
 
@@ -141,7 +141,8 @@ def price_entries(
             with_open_blocks[entry.resource.address] = entry.resource
     for resource in counted_once.values():
         why = (
-            "count or for_each can't be determined from the upload: it is priced once, as the least"
+            "count or for_each can't be determined from the upload: it is priced once, as the"
+            " minimum"
         )
         yield Unpriced(resource, "further instances of it", why)
     for resource in with_open_blocks.values():
@@ -216,7 +217,7 @@ def _service(service: Service, region: str, estate: Estate) -> Iterator[Entry]:
         yield from provisioned_entries(resource, region)
         yield from usage_entries(resource, region, estate.amounts)
     else:
-        yield Unpriced(resource, service.kind, "billed by usage, and no price is held for it")
+        yield Unpriced(resource, service.kind, "billed by usage, with no known price")
 
 
 def _other(resource: Resource, estate: Estate) -> Iterator[Entry]:

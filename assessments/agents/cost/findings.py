@@ -52,6 +52,6 @@ def budget_findings(total: Decimal, budget: float | None) -> Iterator[AgentFindi
         severity=severity,
         expected=f"at most {budget:g} USD a month",
         actual=f"{total} USD a month, {cents(over)} USD over",
-        why="The sum of the priced components is above the budget; unpriced ones come on top.",
-        remediation="Take the savings first, then the largest lines of the price table.",
+        why="The priced components alone cost more than the budget; unpriced ones add to that.",
+        remediation="Start with the savings, then the most expensive rows of the price table.",
     )

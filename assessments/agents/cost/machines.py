@@ -114,9 +114,9 @@ def _mixed(machines: Machines, policy: dict[str, Any]) -> list[Batch] | str:
     template = block(policy.get("launch_template"))
     overrides = blocks(template.get("override", template.get("overrides")))
     if any("weighted_capacity" in each for each in overrides):
-        return "their capacity is weighted: the types that run would settle it"
+        return "their capacity is weighted; needs the types that run"
     if any("instance_requirements" in each for each in overrides):
-        return "AWS chooses their types: the types that run would settle it"
+        return "AWS chooses their types; needs the types that run"
     kind = text(overrides[0].get("instance_type")) if overrides else machines.instance_type
     share = block(policy.get("instances_distribution"))
     base = whole(share.get("on_demand_base_capacity", 0))
@@ -136,7 +136,7 @@ def _batch(resource: Resource, batch: Batch, bought: Purchase, region: str) -> E
     hours = HOURS * batch.count
     most = f" (on demand it is {cents(hours * price.usd)} USD a month)" if price else ""
     if batch.market == "spot":
-        why = f"spot capacity has no list price: the price you pay would settle it{most}"
+        why = f"spot capacity has no list price; needs the price you pay{most}"
         return Unpriced(
             resource,
             f"{counted(batch.count, f'{batch.instance_type} instance')}, spot",
@@ -145,13 +145,13 @@ def _batch(resource: Resource, batch: Batch, bought: Purchase, region: str) -> E
             "hours",
         )
     if batch.market != "on-demand":
-        why = f"no price is held for {batch.market}: your contract's price would settle it"
+        why = f"no known price for {batch.market}; needs your contract's price"
         return Unpriced(resource, name, why)
     if bought.tenancy == "host":
         why = "they run on a Dedicated Host, which is billed instead: declare or name the host"
         return Unpriced(resource, f"{name}, dedicated host", why)
     if bought.tenancy != "default":
-        why = "no price is held for dedicated tenancy: AWS's price for it would settle it"
+        why = "no known price for dedicated tenancy; needs AWS's price for it"
         return Unpriced(resource, f"{name}, {bought.tenancy or 'unknown'} tenancy", why)
     if price is None:
         why = _missing(batch, bought, region)
@@ -161,8 +161,8 @@ def _batch(resource: Resource, batch: Batch, bought: Purchase, region: str) -> E
 
 def _missing(batch: Batch, bought: Purchase, region: str) -> str:
     if machine_price(batch.instance_type, region) is None:
-        return f"no trustworthy price is held for {batch.instance_type} in {region}"
-    return f"no price is held for the {bought.system} license of {batch.instance_type}"
+        return f"no trustworthy price for {batch.instance_type} in {region}"
+    return f"no known price for the {bought.system} license of {batch.instance_type}"
 
 
 def _beside(machines: Machines, with_volumes: set[str], region: str) -> Iterator[Entry]:
@@ -205,5 +205,5 @@ def _options(machines: Machines, region: str) -> Iterator[Entry]:
         yield priced(resource, "detailed monitoring", amount, "metrics", key, region)
     family = (machines.instance_type or "").partition(".")[0]
     if flag(shape.get("ebs_optimized")) and family in EBS_OPTIMIZED_FOR_A_FEE:
-        why = f"no price is held for what {family} pays for EBS optimization"
+        why = f"no known price for what {family} pays for EBS optimization"
         yield Unpriced(resource, "EBS optimization", why)

@@ -60,7 +60,7 @@ def endpoint_entries(
     key = f"endpoint.{kind.lower()}.hour"
     yield priced(resource, f"{kind} endpoint by zone", HOURS * max(1, zones), "hours", key, region)
     if not zones:
-        why = "its subnets can't be determined from the code: one zone is priced, as the least"
+        why = "its subnets can't be determined from the code: one zone is priced, as the minimum"
         yield Unpriced(resource, "endpoint in further zones", why)
 
 

@@ -89,7 +89,7 @@ class Books:
             rows=rows,
             source=(
                 "rows of the price books and the components that each was used for"
-                + (f"; {more} more rows were not used or are used less" if more else "")
+                + (f"; {more} more rows are not listed" if more else "")
             ),
         )
         return result.replace(tables=[*result.tables, table])

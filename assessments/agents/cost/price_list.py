@@ -29,7 +29,7 @@ CENT = Decimal("0.01")
 PAGES = {"azure": "Azure's price pages", "google": "Google Cloud's price pages"}
 """The source of the facts table's prices for clouds other than AWS, by the first part of the
 key."""
-TRAFFIC = "depends on traffic, which no field of the requirements gives"
+TRAFFIC = "depends on traffic that no field of the requirements covers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def priced(
     """The component at the price ``key``; unpriced if the table has none for the region."""
     price = fact(key, region)
     if price is None:
-        why = f"no price is held for {key} in {region}: a price in the price book would settle it"
+        why = f"no known price for {key} in {region}; needs a price in the price book"
         return Unpriced(resource, component, why, quantity, unit)
     return Line(resource, component, quantity, unit, price)
 

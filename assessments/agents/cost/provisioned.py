@@ -48,9 +48,7 @@ def _table(resource: Resource, attributes: Mapping[str, Any], region: str) -> It
             key = f"dynamodb.{kind}.{name}"
             yield priced(resource, f"{part} capacity", amount, "unit-hours", key, region)
     if blocks(attributes.get("replica")):
-        yield Unpriced(
-            resource, "replicas", "billed in their own regions: their use would settle it"
-        )
+        yield Unpriced(resource, "replicas", "billed in their own regions; needs their usage")
 
 
 def _units(shape: Mapping[str, Any], part: str) -> int | None:

@@ -41,8 +41,12 @@ def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentRe
         )
     elif unpriced:
         count = len({each.resource.address for each in unpriced})
-        found = "the billable resource" if count == 1 else f"any of the {count} billable resources"
-        reason = f"No price is held for {found} found; the list says why."
+        found = (
+            "The billable resource found has no known price"
+            if count == 1
+            else f"None of the {count} billable resources found has a known price"
+        )
+        reason = f"{found}; the list says why."
     elif any(each.origin in AZURE_TEMPLATES for each in resources):
         reason = (
             "Resources of ARM templates and Bicep files are not priced: add Terraform, or a plan,"
@@ -51,7 +55,7 @@ def not_assessed(resources: list[Resource], unpriced: list[Unpriced]) -> AgentRe
     else:
         reason = (
             "No billable resource was found: add Terraform, a plan, or CloudFormation that declares"
-            " some."
+            " one."
         )
     return AgentResult(
         status=AgentStatus.NOT_ASSESSED,
@@ -113,13 +117,13 @@ def with_usage(result: AgentResult, estate: Estate) -> AgentResult:
         return result
     table = Table(
         key="usage",
-        title="Use that prices depend on",
+        title="Usage that prices depend on",
         columns=["resource", "measure", "what", "amount", "from"],
         units=["", "", "", "", ""],
         rows=rows[:MAX_USAGE],
         source=(
             "requirements (usage, rps_now, data_gb); without an amount the component is not priced"
-            + (f"; {len(rows) - MAX_USAGE} more are left out" if len(rows) > MAX_USAGE else "")
+            + (f"; {len(rows) - MAX_USAGE} more are not listed" if len(rows) > MAX_USAGE else "")
         ),
     )
     return result.replace(tables=[*result.tables, table])
@@ -138,7 +142,7 @@ def _summary(
 ) -> str:
     least = "At least " if unpriced else ""
     parts = [f"{least}{total} USD a month for {counted(len(lines), 'component')} in {region.name}"]
-    parts += [f"{saved} USD of it could be saved"] if saved else []
+    parts += [f"{saved} USD of that could be saved"] if saved else []
     whole, partly = _by_resource(lines, unpriced)
     if whole:
         parts += [
@@ -153,7 +157,7 @@ def _summary(
 
 def _score(total: Decimal, saved: Decimal, budget: float | None) -> tuple[int, str]:
     if total == 0:
-        return 100, "100: nothing of what is priced costs anything"
+        return 100, "100: none of the priced components costs anything"
     share = _good(total, saved, budget) / total
     formula, inputs = "100 x (1 - savings / cost)", f"100 x (1 - {saved} / {total})"
     if budget:
@@ -165,8 +169,8 @@ def _score(total: Decimal, saved: Decimal, budget: float | None) -> tuple[int, s
     return (
         value,
         (
-            f"{formula} = {inputs}, rounded to the nearest whole number; unpriced components count"
-            " on neither side"
+            f"{formula} = {inputs}, rounded to the nearest whole number; unpriced components are"
+            " not counted"
         ),
     )
 
@@ -193,8 +197,8 @@ def _figures(
     wanted: Requirements,
 ) -> Iterator[Figure]:
     source = (
-        f"sum of {len(lines)} priced components{' and egress' if egress else ''}, {HOURS_PER_MONTH}"
-        " hours a month"
+        f"sum of {counted(len(lines), 'priced component')}{' and egress' if egress else ''},"
+        f" {HOURS_PER_MONTH} hours a month"
     )
     yield Figure(
         key="monthly_cost", label="Cost", value=float(total), unit="USD a month", source=source
@@ -207,7 +211,7 @@ def _figures(
         label="Possible savings",
         value=float(saved),
         unit="USD a month",
-        source="sum of the savings in the findings, each its price before minus its price after",
+        source="sum of the savings in the findings, each the price before minus the price after",
     )
     yield _unpriced_figure(unpriced)
     if egress and wanted.egress_gb_month:
@@ -242,7 +246,7 @@ def _unpriced_figure(unpriced: list[Unpriced]) -> Figure:
         key="unpriced",
         label="Unpriced components",
         value=len(unpriced),
-        source="count of the rows of the tables of what is not priced",
+        source="number of rows in the tables of unpriced components",
     )
 
 

@@ -104,10 +104,8 @@ def _gp3_saving(volume: Volume, region: str) -> Iterator[Saving]:
                 f"gp2, {volume.size_gb:g} GB,"
                 f" {counted(volume.count, 'volume')} {volume.part}".rstrip()
             ),
-            why="gp3 costs less for each GB and gives at least the same speed here.",
-            remediation=(
-                "Set the volume type to gp3; the change is made while the volume is in use."
-            ),
+            why="gp3 costs less per GB and is at least as fast here.",
+            remediation=("Set the volume type to gp3; the volume stays in use during the change."),
             reference="https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html",
             part=volume.part,
         )

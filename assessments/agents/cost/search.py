@@ -60,4 +60,4 @@ def _disks(
     amount = Decimal(str(size)) * nodes
     yield priced(resource, f"{kind} storage", amount, "GB", f"search.{kind}", region)
     if kind in ("gp3", "io1") and number(disk.get("iops")):
-        yield Unpriced(resource, f"{kind} IOPS", "no price is held for them on search nodes")
+        yield Unpriced(resource, f"{kind} IOPS", "no known price for them on search nodes")

@@ -62,9 +62,7 @@ def database_support(
         yield Unpriced(resource, "extended support", NOT_TOLD)
         return
     if _is_retired(engine, version[0]):
-        why = (
-            f"{engine} {version[0]} has left extended support too: a newer version would settle it"
-        )
+        why = f"{engine} {version[0]} is past extended support, too; upgrade to a supported version"
         yield Unpriced(resource, "extended support", why)
         return
     if (ended := _ended(engine, version[0])) is None:
@@ -122,8 +120,8 @@ def cache_support(
     major = re.match(r"\d+", str(attributes.get("engine_version", "")))
     if engine == "redis" and major and Decimal(major[0]) <= LAST_OLD_REDIS:
         why = (
-            f"Redis OSS {major[0]} pays a fee for extended support, for which no price is held:"
-            " an engine_version in standard support would settle it"
+            f"Redis OSS {major[0]} pays a fee for extended support, which has no known price; use"
+            " an engine_version in standard support"
         )
         yield Unpriced(resource, "extended support", why)
 

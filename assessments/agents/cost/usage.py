@@ -119,7 +119,7 @@ def _tiers(
 def _unknown(
     resource: Resource, meters: list[Meter], billed: Metered, region: str, amounts: Amounts
 ) -> Unpriced:
-    """One entry for all that isn't known: the prices that are held, and what would settle it."""
+    """One entry for everything that isn't known: the known prices, and what is missing."""
     prices, missing = [], []
     for meter in meters:
         key = _key(meter, billed)
@@ -129,7 +129,7 @@ def _unknown(
         missing += [WORDS[each] for each in meter.needs if (resource.address, each) not in amounts]
     missing = list(dict.fromkeys(missing)) or ["its memory_size"]
     names = ", ".join(each.component for each in meters)
-    why = f"{', '.join(dict.fromkeys(prices))}: {joined(missing)} would settle it"
+    why = f"{', '.join(dict.fromkeys(prices))}; needs {joined(missing)}"
     return Unpriced(resource, names, why)
 
 
@@ -149,4 +149,4 @@ def _per(usd: Decimal, unit: str) -> str:
 
 
 def _missing(key: str, region: str) -> str:
-    return f"no price is held for {key} in {region}"
+    return f"no known price for {key} in {region}"

@@ -43,7 +43,7 @@ def _performance(volume: Volume, name: str, kind: str, region: str) -> Iterator[
         yield priced(resource, f"{name} {kind} IOPS", amount, "IOPS", f"ebs.{kind}.iops", region)
         if iops > first:
             part = f"{name} io2 IOPS above {IO2_FIRST_TIER:,}"
-            yield Unpriced(resource, part, "no price is held for this tier")
+            yield Unpriced(resource, part, "no known price for this tier")
     if kind == "gp3":
         speed = Decimal(str(volume.throughput_mbs or 0))
         for part, above in (("iops", iops - GP3_FREE_IOPS), ("throughput", speed - GP3_FREE_MBS)):
@@ -53,4 +53,4 @@ def _performance(volume: Volume, name: str, kind: str, region: str) -> Iterator[
                     resource, f"{name} gp3 {part}", amount, part, f"ebs.gp3.{part}", region
                 )
     if kind == "standard":
-        yield Unpriced(resource, f"{name} I/O requests", "the requests a month would settle it")
+        yield Unpriced(resource, f"{name} I/O requests", "needs the requests a month")

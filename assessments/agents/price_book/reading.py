@@ -124,7 +124,7 @@ def _check_columns(names: list[str]) -> None:
         words = f"the column {unknown[0][:40]!r} is unknown; the first line names these: {known}"
         raise PriceBookError([Problem(1, words)])
     if len(set(names)) < len(names):
-        raise PriceBookError([Problem(1, "a column is named twice")])
+        raise PriceBookError([Problem(1, "a column appears twice")])
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -150,7 +150,7 @@ def _json_row(row: Any, line: int) -> dict[str, str]:
         raise PriceBookError([Problem(line, f"the name {unknown[:40]!r} is unknown")])
     wrong = next((name for name, value in found.items() if not isinstance(value, str)), None)
     if wrong is not None:
-        raise PriceBookError([Problem(line, f"{wrong} must be a text or a number")])
+        raise PriceBookError([Problem(line, f"{wrong} must be text or a number")])
     return {name: value.strip() for name, value in found.items()}
 
 
@@ -200,7 +200,7 @@ def _repeated(prices: list[OwnPrice]) -> Iterator[Problem]:
         kind = "price" if each.price else "discount"
         key = (kind, *(getattr(each, name).lower() for name in _MATCHED))
         if key in seen:
-            yield Problem(each.line, f"it is about the same as line {seen[key]}")
+            yield Problem(each.line, f"it matches the same resources as line {seen[key]}")
         seen[key] = each.line
         alike[key[:-1]] = alike.get(key[:-1], 0) + 1
         if alike[key[:-1]] == MAX_ALIKE + 1:

@@ -1,4 +1,4 @@
-"""Controls that don't hold and single points of failure, as findings."""
+"""Failed controls and single points of failure, as findings."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def shared_points(inventory: Inventory, tally: Tally) -> Iterator[AgentFinding]:
                 expected="A NAT gateway in each zone that has private subnets",
                 actual="1 NAT gateway, several zones",
                 why=(
-                    "When its zone fails, the machines of every other zone lose their way out as"
+                    "When its zone fails, the machines of every other zone lose outbound access as"
                     " well."
                 ),
                 remediation=(
-                    "Add a NAT gateway and a route per zone, or accept the risk to save its price."
+                    "Add a NAT gateway and a route per zone, or accept the risk to save its cost."
                 ),
                 reference=(
                     "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html"
@@ -95,9 +95,9 @@ def shared_points(inventory: Inventory, tally: Tally) -> Iterator[AgentFinding]:
                 title="One machine, and nothing replaces it",
                 severity=Severity.MEDIUM,
                 expected="An instance group that keeps 2 or more running",
-                actual="1 instance outside of any group",
-                why="When the machine fails, the service is down until somebody builds a new one.",
-                remediation="Put it into an autoscaling group over two or more zones.",
+                actual="1 instance, in no group",
+                why="When the machine fails, the service is down until someone builds a new one.",
+                remediation="Put it in an Auto Scaling group across two or more zones.",
                 reference="https://docs.aws.amazon.com/autoscaling/ec2/userguide/auto-scaling-benefits.html",
             )
 
@@ -113,12 +113,14 @@ def _one_zone(single: list[Machines], tally: Tally) -> Iterator[AgentFinding]:
         yield finding_about(
             single[0].resource,
             rule="im-rel-machines-one-zone",
-            title="All machines stand in one zone",
+            title="All machines are in one zone",
             severity=Severity.MEDIUM,
             expected="Machines in at least 2 zones",
             actual=f"{len(single)} machines, all in {single[0].placement}",
             why="A failure of that zone stops all of them at once, however many there are.",
-            remediation="Place them in subnets of two or more zones, best by an autoscaling group.",
+            remediation=(
+                "Place them in subnets of two or more zones, preferably with an Auto Scaling group."
+            ),
             reference=(
                 "https://docs.aws.amazon.com/autoscaling/ec2/userguide/auto-scaling-benefits.html"
             ),

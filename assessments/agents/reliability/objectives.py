@@ -71,18 +71,18 @@ def target_findings(
             title="The request path falls short of the uptime target",
             severity=severity,
             expected=(
-                f"{target:g} % ({downtime_minutes(target / 100):.1f} minutes a month may be lost)"
+                f"{target:g} % ({downtime_minutes(target / 100):.1f} minutes of downtime a month)"
             ),
             actual=(
-                f"{composite * 100:.4f} % over {counted(len(tiers), 'tier')}, "
-                f"{downtime_minutes(composite):.1f} minutes a month"
+                f"{composite * 100:.4f} % across {counted(len(tiers), 'tier')}, "
+                f"{downtime_minutes(composite):.1f} minutes of downtime a month"
             ),
             why=(
                 f"The weakest tier is {weakest.name.lower()} {weakest.resource.address} at "
-                f"{weakest.availability * 100:.4g} %; no tier above it can make up for that."
+                f"{weakest.availability * 100:.4g} %; no other tier can make up for that."
             ),
             remediation=(
-                "Spread the weakest tier over zones first; then see what the next weakest gives."
+                "Spread the weakest tier across zones first, then look at the next weakest."
             ),
             reference=weakest.sla.url,
         )
@@ -118,18 +118,17 @@ def recovery_findings(
                 severity=Severity.HIGH,
                 expected=f"At most {rpo:g} minutes of data lost",
                 actual=(
-                    "no backups: all data would be lost"
+                    "no backups: all data can be lost"
                     if each.backup_days == 0
                     else f"point-in-time recovery loses up to {RDS_LOG_INTERVAL_MINUTES} minutes"
                 ),
                 why=(
-                    "Recovery from backups can't reach further than the last log that was saved. A"
-                    " standby in another zone protects from the loss of a machine, not from wrong"
-                    " writes."
+                    "Backups can restore the data only up to the last saved log. A standby in"
+                    " another zone protects against losing a machine, not against bad writes."
                 ),
                 remediation=(
-                    "Switch backups on; below five minutes, replicate to a second region (Aurora"
-                    " Global)."
+                    "Turn on backups; for less than five minutes, replicate to a second region"
+                    " (Aurora Global Database)."
                 ),
                 reference="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIT.html",
             )

@@ -163,7 +163,7 @@ def _database_tier(database: Database) -> Tier | None:
     shape = "zones" if database.multi_zone else "single"
     tier = _tier("Database", database.resource, service, shape)
     if tier and database.multi_zone is None:
-        unknown = "taken as single: the code leaves open whether there is a standby"
+        unknown = "treated as single: the code doesn't show whether there is a standby"
         return replace(tier, formula=f"{tier.formula}, {unknown}")
     return tier
 
@@ -190,7 +190,7 @@ def _spread(machines: Machines, zones: int, count: int, *, sure: bool) -> Tier |
         tier = _tier("Compute", machines.resource, service, "single" if apart < 2 else "zones")
         if tier is None or sure or apart >= 2:
             return tier
-        unknown = "taken as one zone: the code leaves its zones or its number open"
+        unknown = "treated as one zone: the code doesn't show its zones or its count"
         return replace(tier, formula=f"{tier.formula}, {unknown}")
     value = min(parallel(one.availability, count=apart), whole.availability)
     formula = (

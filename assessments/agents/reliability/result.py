@@ -84,7 +84,7 @@ def result_of(
 def _score_formula(tally: Tally, *, scored: bool) -> str:
     if not scored:
         return "No score: the code shows no resource that a reliability control reads."
-    return f"{tally.formula()}. Controls that the code doesn't answer count on neither side."
+    return f"{tally.formula()}. Controls that the code doesn't show either way are not counted."
 
 
 def _summary(shown: Availability, findings: list[AgentFinding], wanted: Requirements) -> str:
@@ -100,12 +100,12 @@ def _summary(shown: Availability, findings: list[AgentFinding], wanted: Requirem
     elif shown.apart:
         parts.append(NO_PATH)
     if wanted.uptime_target_percent is not None and not shown.worst:
-        parts.append("So the uptime target is not compared with anything.")
+        parts.append("So the uptime target was not checked.")
     return " ".join(parts)
 
 
 NO_PATH = (
-    "The code does not show which way a request takes: no reference leads from a load balancer, an"
+    "The code doesn't show the path of a request: no reference leads from a load balancer, an"
     " API, an ingress, a function URL or a published port to what serves it. Availability is given"
     " by tier and not multiplied."
 )
@@ -144,7 +144,7 @@ def _figures(shown: Availability, wanted: Requirements, tally: Tally) -> Iterato
         )
         yield Figure(
             key="controls_failed",
-            label="Controls that don't hold",
+            label="Failed controls",
             value=tally.failed_count,
             source=source,
         )
@@ -166,7 +166,7 @@ def _path_figures(worst: Rated) -> Iterator[Figure]:
     )
     yield Figure(
         key="composite_downtime",
-        label="Downtime that this leaves",
+        label="Downtime at that availability",
         value=round(downtime_minutes(composite), 1),
         unit="minutes a month",
         source=f"(1 - {composite * 100:.4f} %) x {MINUTES_PER_MONTH} minutes",
@@ -197,7 +197,7 @@ def _tables(shown: Availability) -> Iterator[Table]:
         yield _tiers_table(
             shown.apart,
             key="tiers_apart",
-            title="Availability of tiers that lie on no request path",
+            title="Availability of tiers that are on no request path",
             note="Each by itself; they are not multiplied, as no reference connects them.",
         )
 
@@ -229,7 +229,7 @@ def _paths_table(shown: Availability) -> Table:
     rated = {each.path.in_words(): each for each in shown.rated}
     return Table(
         key="request_paths",
-        title="The way of a request, as the references in the code show it",
+        title="The path of a request, as the references in the code show it",
         columns=["path", "availability", "no figure for", "evidence"],
         units=["", "%", "", ""],
         rows=[_path_row(path, rated.get(path.in_words())) for path in shown.paths],

@@ -63,7 +63,7 @@ def processor_findings(usages: list[Usage], total_kwh: float) -> Iterator[AgentF
         yield finding_about(
             usage.resource,
             rule="im-sus-processor",
-            title="A thriftier processor does the same work",
+            title="A more efficient processor does the same work",
             severity=_severity(saved / total_kwh),
             expected=f"{usage.thriftier}: {usage.thriftier_kwh:.2f} kWh a month",
             actual=f"{usage.instance_type}: {usage.energy.kwh:.2f} kWh a month",
@@ -107,13 +107,13 @@ def _cleaner(place: Place, kwh: float, resource: Resource) -> Iterator[AgentFind
     yield finding_about(
         resource,
         rule="im-sus-region",
-        title="A region nearby runs on cleaner power",
+        title="A nearby region runs on cleaner power",
         severity=Severity.LOW,
         expected=f"{name}: {better} kgCO2e a kWh",
         actual=f"{region}: {factors[region]} kgCO2e a kWh",
         why=f"The same {kwh:.1f} kWh would emit {saved:.2f} kgCO2e less a month ({cited}).",
         remediation=(
-            "For new workloads, weigh it against latency, price and where the data may lie."
+            "For new workloads, weigh it against latency, price and where the data may be stored."
         ),
         reference="https://www.cloudcarbonfootprint.org/docs/methodology/",
     )
@@ -139,12 +139,12 @@ def budget_findings(kg: float, budget: float | None) -> Iterator[AgentFinding]:
         expected=f"at most {budget:g} kgCO2e a month",
         actual=f"{kg:.2f} kgCO2e a month, {kg - budget:.2f} kgCO2e over",
         why=(
-            "The sum of the estimated components is above the budget; what could not be estimated"
-            " comes on top."
+            "The estimated components alone exceed the budget; what could not be estimated adds"
+            " to that."
         ),
         remediation=(
             "Start with the largest rows of the carbon table: fewer or smaller machines, a"
-            " thriftier processor, a region with cleaner power."
+            " more efficient processor, a region with cleaner power."
         ),
         reference="https://www.cloudcarbonfootprint.org/docs/methodology/",
     )

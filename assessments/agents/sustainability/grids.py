@@ -29,7 +29,7 @@ def grid_factor(place: Place) -> tuple[float, str]:
         return float(row[0]), _cited(place.region, row)
     mean = round(sum(row[0] for row in rows.values()) / len(rows), 5)
     return mean, (
-        f"no grid intensity is held for {place}: the mean of {len(rows)} regions of"
+        f"no known grid intensity for {place}: the mean of {len(rows)} regions of"
         f" {NAMES[place.provider]}, {mean} kgCO2e a kWh"
     )
 

@@ -59,13 +59,13 @@ def disk_entry(
     tier = tier_of(storage, size) if storage else None
     if tier is None:
         name = storage or "its kind"
-        why = f"no price is held for {name}: Microsoft's price for it would settle it"
+        why = f"no known price for {name}; needs Microsoft's price for it"
         return Unpriced(resource, f"{part}, {size:g} GB", why)
     key = f"azure.disk.{tier.lower()}"
     if fact(key, region) is None:
         why = (
-            f"no price is held for a {tier} disk in {region}: Microsoft's price of managed disks"
-            " there would settle it"
+            f"no known price for a {tier} disk in {region}: Microsoft's price of managed disks"
+            " there"
         )
         return Unpriced(resource, f"{part}, {tier}", why)
     return priced(resource, f"{part}, {tier} LRS", Decimal(count), "disks", key, region)

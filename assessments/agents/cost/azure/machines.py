@@ -32,9 +32,7 @@ OPEN = "can't be determined from the code"
 OWN_LICENSE = ("windows_server", "windows_client")
 """Values of ``license_type`` that supply a Windows license (Microsoft Learn, "Azure Hybrid Benefit
 for Windows Server")."""
-OPEN_LICENSE = (
-    "no price is held for the Windows license of {size}: Microsoft's Windows price would settle it"
-)
+OPEN_LICENSE = "no known price for the Windows license of {size}; needs Microsoft's Windows price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
     size, name = bought.size, f"{bought.size}, {bought.system}"
     price, hours = machine_price(size, region), HOURS * bought.count
     if price is None:
-        why = f"no price is held for {size} in {region}"
+        why = f"no known price for {size} in {region}"
         yield Unpriced(resource, name, why, hours, "hours")
         return
     if bought.spot is not False:
@@ -99,8 +97,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
         why = (
             f"whether they are bought on the spot market {OPEN} ({most})"
             if bought.spot is None
-            else "spot capacity has no list price: the price you pay would settle it"
-            f" ({most} for Linux)"
+            else f"spot capacity has no list price; needs the price you pay ({most} for Linux)"
         )
         name = f"{counted(bought.count, size)}, spot"
         yield Unpriced(resource, name, why, hours, "hours")

@@ -43,7 +43,7 @@ def sql_instance(
     yield from _machine(resource, tier, settings, copies, region)
     yield from _storage(resource, settings, copies, region)
     if (text(attributes.get("database_version")) or "").upper().startswith("SQLSERVER"):
-        why = "no price is held for SQL Server's license: Google's price for it would settle it"
+        why = "no known price for SQL Server's license; needs Google's price for it"
         yield Unpriced(resource, "license", why)
 
 
@@ -61,7 +61,7 @@ def _machine(
     elif tier in SHARED and not plus:
         yield priced(resource, tier, HOURS * copies, "hours", f"google.sql.{tier}", region)
     else:
-        why = f"no price is held for {tier}: Google's price for it would settle it"
+        why = f"no known price for {tier}; needs Google's price for it"
         yield Unpriced(resource, f"{tier} instance", why)
 
 

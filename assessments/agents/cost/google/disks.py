@@ -34,7 +34,7 @@ def disk_entry(
         return Unpriced(resource, part, "its type can't be determined from the code: declare it")
     usd = disk_price(kind, region, regional=regional)
     if usd is None:
-        why = f"no price is held for {kind} in {region}: Google's price for it would settle it"
+        why = f"no known price for {kind} in {region}; needs Google's price for it"
         return Unpriced(resource, f"{part}, {kind}", why)
     cited = source(f"{kind}{', regional' if regional else ''}, GB-month in {region}")
     size = Decimal(str(gigabytes)) * count

@@ -74,7 +74,7 @@ def _zone(
 
 def _hourly(resource: Resource, name: str, usd: float | None, cited: str, region: str) -> Entry:
     if usd is None:
-        return Unpriced(resource, name, f"no price is held for it in {region}")
+        return Unpriced(resource, name, f"no known price in {region}")
     return Line(
         resource, name, HOURS, "hours", Price(Decimal(str(usd)), source(cited), *price_list())
     )

@@ -44,7 +44,7 @@ def cluster(
 ) -> Iterator[Entry]:
     yield priced(resource, "cluster management", HOURS, "hours", "google.gke.hour", region)
     if flag(declared(attributes, "enable_autopilot", False)):
-        why = "Autopilot bills the vCPU and memory of the pods: their number and size settle it"
+        why = "Autopilot bills the vCPU and memory of the pods; needs their number and size"
         yield Unpriced(resource, "pods on Autopilot", why)
         return
     zones = _zones(attributes)

@@ -126,7 +126,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
     kind, hours = bought.machine_type, HOURS * bought.count
     price = machine_price(kind, region)
     if price is None:
-        why = f"no price is held for {kind} in {region}: Google's price for it would settle it"
+        why = f"no known price for {kind} in {region}; needs Google's price for it"
         yield Unpriced(resource, kind, why, hours, "hours")
         return
     if bought.spot is not False:
@@ -134,7 +134,7 @@ def compute(resource: Resource, bought: Bought, region: str) -> Iterator[Entry]:
         why = (
             f"whether they are bought on the spot market {OPEN} ({most})"
             if bought.spot is None
-            else f"spot capacity has no list price: the price you pay would settle it ({most})"
+            else f"spot capacity has no list price; needs the price you pay ({most})"
         )
         name = f"{counted(bought.count, kind)}, spot"
         yield Unpriced(resource, name, why, hours, "hours")
@@ -161,7 +161,7 @@ def _license(resource: Resource, kind: str, system: str, hours: Decimal) -> Entr
     name = SYSTEM_NAMES[system]
     fee = system_fee(kind, system)
     if fee is None:
-        return Unpriced(resource, f"{name} license", f"no price is held for it on {kind}")
+        return Unpriced(resource, f"{name} license", f"no known price on {kind}")
     cited = source(f"{name} license on {kind}")
     return Line(
         resource, f"{name} license", hours, "hours", Price(Decimal(str(fee)), cited, *price_list())
@@ -189,7 +189,7 @@ def _beside(
         yield Line(resource, "external IPv4 address", hours, "hours", price)
     for each in blocks(attributes.get("guest_accelerator", [])):
         kind = text(each.get("type")) or "accelerator"
-        why = "no price is held for added accelerators: Google's price for it would settle it"
+        why = "no known price for added accelerators; needs Google's price for it"
         yield Unpriced(resource, kind, why)
 
 
