@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from assessments.scan.types import Message
 
 REASON = (
-    "It has characters that can't be stored (NUL, or half of a surrogate pair). They are shown as"
-    " \N{REPLACEMENT CHARACTER}."
+    "It contains characters that can't be stored (NUL, or half of a surrogate pair). They are shown"
+    " as \N{REPLACEMENT CHARACTER}."
 )
 
 

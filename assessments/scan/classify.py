@@ -222,7 +222,7 @@ def _bicep(file: InputFile, text: str) -> Classified:
     if file.path.endswith(".bicepparam"):
         return Classified(file, kind, role=Role.PARAMETERS)
     outside = next((each for each in bicep_modules(text) if not each.is_local), None)
-    reason = "Its module {} is not in the upload, so it is not assessed."
+    reason = "Its module {} is not in the upload and was not assessed."
     gap = outside and _partly(file, reason.format(outside.source[:200]), outside.line)
     return Classified(
         file, kind, gap=gap.replace(kind=kind) if gap else None, units=bicep_units(text)
@@ -252,7 +252,7 @@ def _terragrunt(file: InputFile, text: str) -> Classified:
     kind = FileKind.TERRAFORM_VARS
     gap = None
     if not told.source:
-        reason = "Terragrunt is not run, so what this file shares with others is not known."
+        reason = "Terragrunt is not run, so what this file shares with other files is unknown."
         gap = _not_assessed(file, reason).replace(kind=kind)
     units = max(1, len(told.inputs))
     return Classified(file, kind, gap=gap, units=units, role=Role.PARAMETERS, hcl=told.body())
@@ -471,7 +471,7 @@ def _steps(file: InputFile, kind: FileKind, documents: list[Document], *, text: 
     if kind is not FileKind.ANSIBLE or has_named_items(text):
         return item
     reason = (
-        "None of its tasks has a name, and Checkov looks only at files with such tasks."
+        "None of its tasks has a name, and Checkov reads only files in which a task has one."
         if has_tasks(values)
         else "It has no tasks of its own, so there is nothing to check in it."
     )
@@ -493,8 +493,8 @@ def _templated(file: InputFile, text: str) -> Classified:
     if (is_placed and _HELM_WORDS.search(text)) or _declares_object(text):
         return _helm_template(file)
     reason = (
-        "It has placeholders, {{ ... }}, of a program that is not run. Upload what that makes of"
-        f" it. It was {SEARCHED}."
+        "It contains placeholders, {{ ... }}, of a template program that is not run. Upload that"
+        f" program's output. It was {SEARCHED}."
     )
     return Classified(file, FileKind.UNKNOWN, gap=_not_assessed(file, reason), scannable=False)
 

@@ -51,7 +51,7 @@ def text_of(content: bytes) -> str:
         ) from e
     if "\0" in text:
         raise DocumentError(
-            "This file has NUL bytes, so it is not a text file.",
+            "This file contains NUL bytes, so it is not a text file.",
             text.count("\n", 0, text.index("\0")) + 1,
         )
     return text
@@ -76,7 +76,7 @@ def read_yaml(text: str) -> list[Document]:
         ) from e
     except yaml.YAMLError as e:
         raise DocumentError(
-            "This YAML can't be read: it has characters that YAML does not allow."
+            "This YAML can't be read: it contains characters that YAML doesn't allow."
         ) from e
     except (RecursionError, ValueError, TypeError, OverflowError) as e:
         raise DocumentError(f"This YAML can't be read: {type(e).__name__}.") from e
@@ -193,7 +193,7 @@ def _check_budget(text: str) -> None:
             anchors = {}
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in {name for name, _ in open_nodes}:
-                raise DocumentError("This YAML has an alias inside of what it stands for.", line)
+                raise DocumentError("This YAML has an alias inside the value it refers to.", line)
             # An alias that was never defined is reported by the composer, with its line.
             total += anchors.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
@@ -209,7 +209,7 @@ def _check_budget(text: str) -> None:
                 anchors[anchor] = total - before
         if total > MAX_NODES:
             raise DocumentError(
-                f"This YAML unfolds to more than {MAX_NODES:,} values (aliases counted in full).",
+                f"This YAML expands to more than {MAX_NODES:,} values (aliases counted in full).",
                 line,
             )
         if len(open_nodes) > MAX_DEPTH:

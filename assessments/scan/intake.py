@@ -98,7 +98,7 @@ def read_upload(
             )
         if path in found:
             raise UploadError(
-                f"{path} is there twice. Rename one of them, or upload only one.", path
+                f"{path} appears twice. Rename one of them, or upload only one.", path
             )
         if len(found) >= limits.files:
             raise UploadError(
@@ -133,12 +133,12 @@ def check_together(sizes: Mapping[str, int], *, limits: Limits) -> None:
     UploadError."""
     if len(sizes) > limits.files:
         raise UploadError(
-            f"Together with the files that are there, more than {limits.files:,}. Remove some, or"
-            " upload everything again."
+            f"Together with the existing files, that is more than {limits.files:,} files. Remove"
+            " some, or upload everything again."
         )
     if sum(sizes.values()) > limits.total_bytes:
         raise UploadError(
-            f"Together with the files that are there, more than {_mb(limits.total_bytes)}. Remove"
+            f"Together with the existing files, that is more than {_mb(limits.total_bytes)}. Remove"
             " some, or upload fewer."
         )
     _refuse_file_as_folder(sizes)
@@ -151,7 +151,7 @@ def safe_path(name: str, *, limits: Limits) -> str:
     path = unicodedata.normalize("NFC", name.replace("\\", "/"))
     if not path or any(unicodedata.category(c) in {"Cc", "Cs", "Cf"} for c in path):
         raise UploadError(
-            f"The name {shown!r} has characters that no path may have. Rename the file.", shown
+            f"The name {shown!r} has characters that paths can't have. Rename the file.", shown
         )
     if path.startswith("/") or (len(path) > 1 and path[1] == ":"):
         raise UploadError(
@@ -161,8 +161,8 @@ def safe_path(name: str, *, limits: Limits) -> str:
     parts = [part for part in path.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise UploadError(
-            f"{shown} points outside the upload with '..'. Pack the archive from the project's"
-            " top.",
+            f"{shown} points outside the upload with '..'. Pack the archive from the top of the"
+            " project.",
             shown,
         )
     if not parts:
@@ -180,7 +180,7 @@ def _within_bounds(path: str, parts: list[str], *, shown: str, limits: Limits) -
         )
     if len(parts) > limits.depth:
         raise UploadError(
-            f"{shown}... lies more than {limits.depth} folders deep. Upload a folder further down.",
+            f"{shown}... is more than {limits.depth} folders deep. Upload a folder further down.",
             shown,
         )
     return path
@@ -210,7 +210,7 @@ def _unpacked(
             ValueError,
         ) as e:
             raise UploadError(
-                f"{name} can't be unpacked ({e}). Pack it again and upload it once more.", name
+                f"{name} can't be unpacked ({e}). Pack it again, then upload it again.", name
             ) from e
         except RuntimeError as e:
             raise UploadError(

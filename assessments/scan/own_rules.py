@@ -87,7 +87,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _text(path: Path) -> str:
     if path.suffix.lower() not in SUFFIXES:
-        what = "Python rules aren't run" if path.suffix == ".py" else "it is not YAML"
+        what = "Python rules are not run" if path.suffix == ".py" else "it is not YAML"
         raise ValueError(f"{what}; a rule is a .yaml file")
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES:,} bytes")

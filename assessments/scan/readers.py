@@ -144,7 +144,7 @@ def _cloudformation(
             uncertain=""
             if exists
             else f"It is created only if the condition {stack.condition_of(name)} holds, which the"
-            " upload does not say.",
+            " upload doesn't determine.",
             attributes=stack.properties(value),
         )
 

@@ -285,7 +285,7 @@ def _run(
         )
         status = process.wait(timeout=10)
     except subprocess.TimeoutExpired as error:
-        raise ScanTimeout("The engine closed its output but did not end.") from error
+        raise ScanTimeout("The engine closed its output but kept running.") from error
     finally:
         _sweep(process)
     return status, errors
@@ -408,7 +408,7 @@ def refusal(found: Probe) -> str:
     """Why nothing is scanned at ``open``, and what the operator can do."""
     reasons = "; ".join(f"{level}: {reason}" for level, reason in found.failures.items())
     return (
-        "Nothing was scanned: this server can't shut the engines in, so an uploaded file could make"
+        "Nothing was scanned: this server can't sandbox the engines, so an uploaded file could make"
         f" one read the server's own files and passwords ({reasons}). Let the workers use Landlock"
         " and seccomp (Linux 5.13 or later) or user namespaces. Only where every user is trusted:"
         " set ALLOW_OPEN_SANDBOX=1."
@@ -455,7 +455,7 @@ def _feed(pending: bytearray, data: bytes, on_line: OnLine) -> bytearray:
         pending = bytearray()
     pending += rest
     if len(pending) > MAX_LINE_BYTES:
-        raise ScanFailed("The engine's answer is too large to keep. Upload a part of the files.")
+        raise ScanFailed("The engine's answer is too large to keep. Upload fewer files.")
     return pending
 
 

@@ -59,9 +59,7 @@ def _with_rest(files: Iterable[Classified], found: list[Unit]) -> list[Unit]:
     return [*found, *([Unit(scope=scope, scanned=tuple(paths), gaps=gaps)] if paths else [])]
 
 
-_NOT_CALLED = (
-    f"No call leads to this installed module, so it makes nothing here. It was {SEARCHED}."
-)
+_NOT_CALLED = f"Nothing calls this installed module, so it creates nothing here. It was {SEARCHED}."
 
 
 def _with_unique_keys(units: Iterable[Unit]) -> Iterator[Unit]:

@@ -402,16 +402,16 @@ class _Walk:
     def _why_missing(self, module: Module, chain: tuple[str, ...], copy: Copy | None) -> str:
         name = module.source or f'"{module.name}"'
         if not module.source:
-            return f"The source of module {name} is not literal, so it can't be followed."
+            return f"The source of module {name} is not a literal, so it can't be followed."
         if module.folder is None:
             return _why_not(copy, module) or (
                 f"The module {name} is not in the upload, so what it creates is not assessed. Run"
                 " 'terraform init' and upload .terraform/modules, too, or upload a plan as JSON."
             )
         if module.folder.startswith(("/", "~")) or module.folder.split("/")[0] == "..":
-            return f"The module {name} is outside the upload, so it is not assessed."
+            return f"The module {name} is outside the upload and was not assessed."
         if module.folder not in self.files:
-            return f"The module {name} has no Terraform files in the upload, so it is not assessed."
+            return f"The module {name} has no Terraform files in the upload and was not assessed."
         if module.folder in chain:
             return f"The module {name} calls itself, so it is not followed again."
         if len(chain) > MAX_MODULE_DEPTH:

@@ -40,11 +40,11 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"[\w.-]+\.cue", "CUE is not run. Upload the output of 'cue export'."),
     (
         r"[\w.-]+\.tfplan|tfplan",
-        "This is Terraform's own form of a plan. Run 'terraform show -json' on it and upload that.",
+        "This is a plan in Terraform's binary format. Upload the output of 'terraform show -json'.",
     ),
     (
         r"[\w.-]+\.tfstate(\.backup)?",
-        "States are not assessed, and they hold secrets. Run 'terraform plan -out plan' and"
+        "State files are not assessed, and they contain secrets. Run 'terraform plan -out plan' and"
         " 'terraform show -json plan', and upload that.",
     ),
     (
@@ -67,12 +67,12 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (
         r"bitbucket-pipelines\.ya?ml|\.travis\.ya?ml|\.drone\.ya?ml|appveyor\.ya?ml"
         r"|buildspec\.ya?ml|cloudbuild\.ya?ml|\.woodpecker\.ya?ml",
-        "Of pipelines, those of GitHub Actions, GitLab CI, Azure Pipelines and CircleCI are"
+        "Only pipelines for GitHub Actions, GitLab CI, Azure Pipelines and CircleCI are"
         " assessed. Upload what this one deploys: templates, manifests, Dockerfiles.",
     ),
     (
         r"[\w.-]+\.sls|[\w.-]+\.pp|Policyfile\.rb|Berksfile",
-        "Of configuration management, Ansible is assessed.",
+        "Ansible is the only configuration management tool that is assessed.",
     ),
 )
 _PATTERNS = [(re.compile(rf"(?:{names})\Z", re.IGNORECASE), words) for names, words in _KINDS]

@@ -269,7 +269,7 @@ def test_what_is_refused_before_an_engine_starts_needs_no_sandbox() -> None:
     )
     reasons = {gap.path: gap.reason for gap in merge([], files=files).gaps}
     assert "is outside the upload" in reasons["outside/main.tf"]
-    assert "unfold to more than 500 instances" in reasons["bomb/main.tf"]
+    assert "expand to more than 500 instances" in reasons["bomb/main.tf"]
     assert "not followed" in reasons[".checkov.yaml"]
     seen = {
         path for shard in make_shards(files) if shard.engine != "secrets" for path in shard.paths

@@ -123,7 +123,7 @@ def test_what_checkov_can_not_read_is_named_at_the_start_and_in_the_answer(
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("evil.py", "import os", "evil.py: Python rules aren't run; a rule is a .yaml file."),
+        ("evil.py", "import os", "evil.py: Python rules are not run; a rule is a .yaml file."),
         ("rule.json", "{}", "rule.json: it is not YAML; a rule is a .yaml file."),
         ("a.yaml", "metadata: [", "a.yaml: it is not YAML in line"),
         ("a.yaml", "- 1", "a.yaml: it must be a mapping with metadata and definition."),

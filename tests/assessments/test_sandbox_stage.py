@@ -33,7 +33,7 @@ def test_a_server_that_cannot_shut_engines_in_ends_the_run_and_says_what_to_do(
     alice: User, settings: LazySettings
 ) -> None:
     settings.SCANNER_PYTHON = "/nowhere/bin/python"
-    with pytest.raises(TaskFailed, match=r"can't shut the engines in.*nowhere") as refused:
+    with pytest.raises(TaskFailed, match=r"can't sandbox the engines.*nowhere") as refused:
         intake.read_files(Work(TaskRun()), new_run(alice))
     assert refused.value.code == "open_sandbox"
     assert "ALLOW_OPEN_SANDBOX=1" in str(refused.value)

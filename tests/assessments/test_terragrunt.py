@@ -76,10 +76,10 @@ def test_literal_inputs_are_the_modules_values() -> None:
 
 def test_what_only_terragrunt_knows_is_named_with_its_line() -> None:
     gaps = {(gap.scope, gap.line): gap.reason for gap in result().gaps}
-    assert "defaults stand: replicas." in gaps["live/prod", 10]
+    assert "defaults are used: replicas." in gaps["live/prod", 10]
     assert "includes" in gaps["live/prod", None]
     assert "git::https://x.invalid/m.git" in gaps["live/far", 2]
-    assert gaps["live/base", 2].startswith("Which module it uses is only known to Terragrunt")
+    assert gaps["live/base", 2].startswith("Only Terragrunt knows which module it uses")
     shared = coverage_of(result(), "terragrunt.hcl")
     assert shared.status is CoverageStatus.NOT_ASSESSED
 

@@ -100,7 +100,7 @@ def _dockerfile_error(file: InputFile, match: dict[str, Any]) -> FileCoverage:
         path=file.path,
         kind=FileKind.DOCKERFILE,
         status=CoverageStatus.PARTLY_READ,
-        reason=one_line(f"hadolint can't read on from here: {match['message']}"),
+        reason=one_line(f"hadolint can't read the rest from here on: {match['message']}"),
         line=max(1, int(match["line"])),
     )
 

@@ -81,7 +81,7 @@ def _unread(
             reason = f"Its chart could not be rendered; see {chart}."
             yield path, gap(scope.key, path, CoverageStatus.NOT_ASSESSED, reason)
         elif path in missed:
-            reason = "Checkov could not read what Helm makes of it."
+            reason = "Checkov could not read what Helm rendered from it."
             yield path, gap(scope.key, path, CoverageStatus.PARTLY_READ, reason)
 
 
@@ -90,7 +90,7 @@ def _packaged(places: set[str], scope: ShardScope) -> Iterator[FileCoverage]:
     if places:
         chart = next(path for path in scope.paths if path.endswith(("Chart.yaml", "Chart.yml")))
         reason = (
-            f"{len(places)} manifests that packaged dependencies make are not assessed. Unpack the"
+            f"{len(places)} manifests from packaged dependencies are not assessed. Unpack the"
             " archives in charts/."
         )
         yield gap(scope.key, chart, CoverageStatus.PARTLY_READ, reason)

@@ -183,7 +183,7 @@ def ask_scanner(
             lost += 1
             answers.append(EngineCrashed(str(error), is_of_a_file=False))
             if lost == MAX_LOST_PARTS:
-                reason = "Other scopes took too long before its turn came."
+                reason = "Other scopes took too long, so its turn never came."
                 answers += [EngineCrashed(reason, is_of_a_file=False)] * (len(parts) - len(answers))
     return answers
 

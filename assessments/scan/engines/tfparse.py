@@ -98,7 +98,7 @@ def _with_unknown(
         together = joined_edits(edits, local_sources(root))
         again = _ask(run, [scope], together)[0] if edits else answer
         output = _output(run, scope, again)
-        reason = "Its counts take too long to work out; each block is taken once."
+        reason = "Its counts take too long to evaluate; each block is counted once."
         said = [] if isinstance(again, EngineCrashed) else unread(run, reason, scope=scope)
         return output.replace(coverage=[*said, *output.coverage])
     output = _output(run, scope, answer)
@@ -127,7 +127,7 @@ def _gaps(scope: ShardScope, root: Root, output: ShardOutput) -> Iterator[FileCo
                 path=facts.path,
                 kind=FileKind.TERRAFORM,
                 status=CoverageStatus.PARTLY_READ,
-                reason=f"How many of {address[:200]} there are can't be worked out from the upload."
+                reason=f"How many of {address[:200]} there are can't be determined from the upload."
                 " Upload a plan as JSON.",
                 line=facts.line,
             )

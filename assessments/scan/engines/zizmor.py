@@ -103,5 +103,5 @@ def _gap(run: EngineRun) -> FileCoverage:
         path=run.files[0].path,
         kind=FileKind.GITHUB_ACTIONS,
         status=CoverageStatus.PARTLY_READ,
-        reason="zizmor can't read it: it is not what GitHub takes for a workflow.",
+        reason="zizmor can't read it as a GitHub workflow.",
     )

@@ -337,7 +337,7 @@ def _render(root: str, values: str) -> dict[str, str]:
         if text.strip() and name.endswith((".yaml", ".yml", ".json"))
     }
     if sum(map(len, found.values())) > MAX_RENDERED_CHARS or len(found) > MAX_RENDERED_FILES:
-        raise ValueError("it makes more manifests than are read")
+        raise ValueError("it renders more manifests than can be read")
     if any(path.startswith(("/", "..")) for path in found):
         raise ValueError("a template has a name that leads out of the chart")
     return found

@@ -116,7 +116,7 @@ def _of_object(value: dict[str, Any], node: Any, version: str) -> Iterator[dict[
     if removed := _removal(kind, api, version):
         since, instead = removed
         words = f"{kind} of {api} was removed in Kubernetes {since}"
-        fix = f"Use {instead}." if instead else "Nothing takes its place."
+        fix = f"Use {instead}." if instead else "It has no replacement."
         line = _lines(_at(node, ("apiVersion",)))["line_start"]
         yield {**about, "rule": "KUBE-REMOVED", "title": words, "fix": fix, "focus": line}
         return

@@ -70,7 +70,7 @@ def _run(program: list[str], root: str) -> str:
         except subprocess.TimeoutExpired as error:
             raise ValueError(f"it takes longer than {BUILD_S} s") from error
     if done.returncode < 0 or made.stat().st_size > MAX_CHARS:
-        raise ValueError("it makes more than is read")
+        raise ValueError("it produces more output than can be read")
     if done.returncode:
         raise ValueError(_reason(done.stderr.decode(errors="replace")))
     return made.read_text(errors="replace")
@@ -87,7 +87,7 @@ def _reason(errors: str) -> str:
 def _by_origin(made: str, *, root: str, otherwise: str) -> dict[str, str]:
     objects = [each for each in re.split(r"^---\n", made, flags=re.MULTILINE) if each.strip()]
     if len(objects) > MAX_OBJECTS:
-        raise ValueError(f"it makes more than {MAX_OBJECTS:,} objects")
+        raise ValueError(f"it produces more than {MAX_OBJECTS:,} objects")
     found: dict[str, list[str]] = defaultdict(list)
     for each in objects:
         origin = _ORIGIN.search(each)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _NOT_APPLIED = (
     "Its values are not applied: Bicep files are checked with the defaults of their parameters."
-    " Upload what 'bicep build' and 'bicep build-params' write to have them applied."
+    " To have them applied, upload the output of 'bicep build' and 'bicep build-params'."
 )
 
 
@@ -56,7 +56,7 @@ def _bicep(path: str, calls: Mapping[str, Mapping[str, int]], parameters: list[s
             path,
             caller,
             FileKind.BICEP,
-            f"Its module {called} is not in the upload, so it is not assessed.",
+            f"Its module {called} is not in the upload and was not assessed.",
             line,
         )
         for caller in sorted(reached)

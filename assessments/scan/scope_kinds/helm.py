@@ -96,7 +96,7 @@ def _missing(key: str, chart: Classified, paths: Sequence[str]) -> Iterator[File
             place = posixpath.join(folder, "charts", name)
             if not any(path.startswith((f"{place}/", f"{place}-")) for path in paths):
                 reason = (
-                    f"Its dependency {name} is not in charts/, so what that makes is not assessed."
+                    f"Its dependency {name} is not in charts/, so what it creates is not assessed."
                     " Run 'helm dependency build', unpack what it fetches, and upload charts/, too."
                 )
                 line = _line(chart, name)

@@ -90,7 +90,7 @@ class Overlay:
             if found is not None and found.kind is FileKind.KUBERNETES:
                 self.manifests.append(each)
             elif found is None and each not in known:
-                reason = f"Its resource {each} is not in the upload, so it is not assessed."
+                reason = f"Its resource {each} is not in the upload and was not assessed."
                 line = _line(item, each)
                 self.missing.append(partly(self.key, path, FileKind.KUBERNETES, reason, line))
         for document in item.documents:
@@ -146,7 +146,7 @@ def not_applied(overlay: Overlay, *, why: str, has_failed: bool) -> Iterator[Fil
         changes = [(overlay.path, "", 1), *changes]
     for path, words, line in changes:
         applied = f" Not applied: {words}." if words else ""
-        reason = f"{why}{applied} What it lists is assessed as written. {_INSTEAD}"
+        reason = f"{why}{applied} The manifests that it lists are assessed as written. {_INSTEAD}"
         yield partly(overlay.key, path, FileKind.KUBERNETES, reason, line)
     for path in overlay.patches:
         reason = f"This patch is not applied to {overlay.key}. {_INSTEAD}"

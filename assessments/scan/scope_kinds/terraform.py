@@ -95,7 +95,7 @@ def _terragrunt_unit(
             f"Its source {told.source[:200]} is not in the upload, so it is not assessed. Upload"
             " the module, too, or 'terraform show -json' of its plan."
             if told.source != COMPUTED
-            else "Which module it uses is only known to Terragrunt, so it is not assessed. Upload"
+            else "Only Terragrunt knows which module it uses, so it is not assessed. Upload"
             " 'terraform show -json' of its plan."
         )
         scope = Scope(key=key, kind=ScopeKind.TERRAFORM, label=label, paths=[path])
@@ -107,10 +107,10 @@ def _terragrunt_unit(
     gaps = list(unit.gaps)
     if told.unknown:
         names = ", ".join(told.unknown[:20])
-        reason = f"Not known without Terragrunt, so the module's defaults stand: {names}."
+        reason = f"Unknown without Terragrunt, so the module's defaults are used: {names}."
         gaps.append(partly(key, path, FileKind.TERRAFORM_VARS, reason, told.line))
     if told.includes:
-        reason = "Inputs of the files that it includes are not known without Terragrunt."
+        reason = "Inputs from the files that it includes are unknown without Terragrunt."
         gaps.append(partly(key, path, FileKind.TERRAFORM_VARS, reason, None))
     return replace(unit, scope=unit.scope.replace(label=label), gaps=tuple(gaps))
 
@@ -241,7 +241,7 @@ def _too_large(facts: Root) -> Iterator[Missing]:
             if each.name == "count"
             else f"for_each with {each.number:,} items"
         )
-        reason = f"{words} is taken as {MAX_COUNT}; upload a plan as JSON for exact counts."
+        reason = f"{words} is counted as {MAX_COUNT}; upload a plan as JSON for exact counts."
         yield Missing(each.path, each.line, reason)
 
 
@@ -249,7 +249,7 @@ def _too_many(key: str, label: str, folder: str, var_files: list[str], folders: 
     calls = {each: set(_called(each, bodies)) for each, bodies in folders.items()}
     paths = sorted(path for each in _reached([folder], calls) for path in folders[each])
     reason = (
-        f"Its modules unfold to more than {MAX_EXPANSIONS} instances, so it was not assessed."
+        f"Its modules expand to more than {MAX_EXPANSIONS} instances, so it was not assessed."
         " Upload a plan as JSON."
     )
     return Unit(

@@ -123,7 +123,7 @@ def _judged(
     words = {KEY: "Key or token"}.get(rule, "Password")
     if _AWS_SECRET.fullmatch(value) and kind is Holds.TOKEN and _AWS_NAME.search(named.name):
         rule, words = AWS_KEY, "AWS secret access key"
-    yield places.secret(rule, f"{words} in clear text: {named.name[:80]}", named.start, end)
+    yield places.secret(rule, f"{words} in plain text: {named.name[:80]}", named.start, end)
 
 
 def _rule_of(named: Named, kind: Holds, *, declares: bool) -> str:
