@@ -144,7 +144,7 @@ def test_a_comment_shows_what_a_branch_improves_and_what_it_worsens_and_nothing_
     write(repository, "store", 3389, INSIDE)
     fine = review(command, repository, env, "--max-increase", "0")
     assert fine.returncode == 2  # nothing here has a price: a rise can't be ruled out
-    assert "The change in cost is not known" in fine.stdout
+    assert "The change in cost is unknown" in fine.stdout
     assert "**New: " not in (repository / "comment.md").read_text()
 
 

@@ -144,7 +144,7 @@ def test_a_name_that_is_no_utf_8_is_named_as_far_as_it_goes(tmp_path: Path) -> N
 
 
 def test_nothing_to_send_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NothingToSendError, match="holds no file to assess"):
+    with pytest.raises(NothingToSendError, match="has no file to assess"):
         Source.of(tmp_path).read()
     with pytest.raises(NothingToSendError, match="There is no file"):
         Source.of(tmp_path / "no").read()

@@ -11,7 +11,7 @@ from infra_mind_client.review import Change, Review, Unread
 from tests.client.reviews import finding, review
 
 UNREAD = [Unread(path="a.tf", reason="invalid HCL")]
-NO_COST = [Change(key="monthly_cost", label="Cost", unit="", now=None, note="No price is held.")]
+NO_COST = [Change(key="monthly_cost", label="Cost", unit="", now=None, note="No price is known.")]
 CHANGED = review(base="main", new=[finding(1, severity="low")], persisting=[finding(2)])
 
 
@@ -47,7 +47,7 @@ def test_what_was_not_read_is_two_and_a_gate_that_failed_comes_first() -> None:
 def test_a_gate_on_money_that_nobody_knows_does_not_pass(wanted: dict[str, Any]) -> None:
     assert status_of(review(figures=NO_COST), **wanted) == 2
     (gate,) = gates.apply(gates.Wanted(**wanted), review(figures=NO_COST))
-    assert "No price is held." in gate.message
+    assert "No price is known." in gate.message
 
 
 def test_a_lower_bound_says_that_it_is_one() -> None:

@@ -85,7 +85,7 @@ def _requirements(path: Path | None) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise CannotAssessError(f"{path} can't be read: {error}") from error
     if not isinstance(found, dict):
-        raise CannotAssessError(f"{path} holds no JSON object.")
+        raise CannotAssessError(f"{path} is not a JSON object.")
     return found
 
 

@@ -131,7 +131,7 @@ class Client:
             pass
         ended = self.status(wanted["task_id"])
         if ended["state"] != "SUCCESS":
-            words = f"The report was not written: {ended.get('error') or ended['status']}"
+            words = f"The report was not created: {ended.get('error') or ended['status']}"
             raise ApiError(409, {"detail": words})
         return self._request("GET", wanted["url"].removeprefix("/api/v1"), is_safe=True).content
 
@@ -172,7 +172,7 @@ class Client:
         try:
             found: dict[str, Any] = response.json()
         except ValueError as error:
-            words = f"{self.url} answers, but not as Infra Mind does. Check the URL."
+            words = f"{self.url} responded, but not like an Infra Mind server. Check the URL."
             raise ApiError(response.status_code, {"detail": words}) from error
         return found
 
@@ -191,7 +191,7 @@ class Client:
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 problem: Exception = UnreachableError(f"{self.url} can't be reached: {error}")
             except httpx.TransportError as error:
-                problem = UnreachableError(f"{self.url} broke off: {error}")
+                problem = UnreachableError(f"The connection to {self.url} broke: {error}")
                 if not is_safe:
                     raise problem from error
             else:

@@ -200,6 +200,6 @@ class Assessor:
         for note in upload.notes:
             self._console.print(said(note))
         for path, why in list(upload.unread.items())[:NAMED]:
-            self._console.print(said(f"{path} is left out: it is {why}."))
+            self._console.print(said(f"{path} was left out: it is {why}."))
         if len(upload.unread) > NAMED:
-            self._console.print(f"and {len(upload.unread) - NAMED} more files are left out")
+            self._console.print(f"and {len(upload.unread) - NAMED} more files were left out")

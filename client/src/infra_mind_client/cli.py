@@ -135,7 +135,7 @@ def connection(command: Any) -> Any:
 @click.option(
     "--requirements",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What the workload needs, as JSON.",
+    help="The workload's requirements, as JSON.",
 )
 @click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option(
@@ -207,7 +207,7 @@ def logout(url: str | None) -> None:
         url = url or credentials.last_server()
         if not url or not credentials.forget(url):
             raise CannotAssessError("No token is stored for it.")
-    click.echo(f"The token for {url} is deleted here.")
+    click.echo(f"Deleted the token for {url} on this machine.")
 
 
 @cli.command()
@@ -217,7 +217,7 @@ def comment(file: Path) -> None:
     previous run's comment. Needs GITHUB_TOKEN on GitHub, INFRA_MIND_GITLAB_TOKEN on GitLab."""
     with in_words():
         done = put_comment(file.read_text(), os.environ)
-    click.echo(f"The comment is {done}.", err=True)
+    click.echo(f"The comment was {done}.", err=True)
 
 
 @cli.command()
@@ -271,7 +271,7 @@ def _checked(url: str) -> str:
     """The URL without a path. Raises CannotAssessError."""
     if not url:
         raise CannotError(
-            "No server is named. Use --server URL, INFRA_MIND_URL, .infra-mind.toml or infra-mind"
+            "No server is set. Use --server URL, INFRA_MIND_URL, .infra-mind.toml or infra-mind"
             " login, or --local where the application is installed."
         )
     parts = urlsplit(url)

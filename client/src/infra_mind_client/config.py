@@ -40,7 +40,7 @@ def _beside(file: Path, name: str) -> str:
     files."""
     path = file.parent / name
     if not path.resolve().is_relative_to(file.parent):
-        raise CannotAssessError(f"{file} names {name}, which is outside of its folder.")
+        raise CannotAssessError(f"{file} names {name}, which is outside its folder.")
     return str(path)
 
 

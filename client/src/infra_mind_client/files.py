@@ -184,7 +184,7 @@ def _complete(found: Upload, *, what: str, is_folder: bool) -> Upload:
     if not found.files:
         why = "".join(f"\n  {path}: {reason}" for path, reason in list(found.unread.items())[:20])
         raise NothingToSendError(
-            f"{what} holds no file to assess: Terraform, YAML, JSON or a Dockerfile.{why}"
+            f"{what} has no file to assess: Terraform, YAML, JSON or a Dockerfile.{why}"
         )
     if is_folder:
         found.files.append((MARKER, b""))

@@ -39,7 +39,7 @@ def _increase(wanted: Wanted, review: Review) -> Iterator[Gate]:
     cost = review.figure("monthly_cost")
     change = cost.difference if cost else None
     if cost is None or change is None:
-        words = "The change in cost is not known"
+        words = "The change in cost is unknown"
         why = (cost and cost.note) or "there is no cost to compare with"
         yield Gate(name="max-increase", passed=None, message=f"{words}: {why.rstrip('.')}.")
         return
@@ -59,7 +59,7 @@ def _budget(wanted: Wanted, review: Review) -> Iterator[Gate]:
     cost = review.figure("monthly_cost")
     if cost is None or cost.now is None:
         why = (cost and cost.note) or "cost was not assessed"
-        words = f"Whether the budget holds is not known: {why.rstrip('.')}."
+        words = f"The budget can't be checked: {why.rstrip('.')}."
         yield Gate(name="budget", passed=None, message=words)
         return
     yield Gate(

@@ -17,7 +17,7 @@ _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "
 
 
 class GitError(Exception):
-    """Git failed; the message is git's."""
+    """Git failed; the message is git's own."""
 
 
 @dataclass(frozen=True)

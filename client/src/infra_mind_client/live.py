@@ -20,7 +20,7 @@ REFUSALS_TO_POLL = 2
 FAILURES_TO_POLL = 6
 FRAME_MAX_BYTES = 8 * 1024 * 1024
 ENDED_FOR_GOOD = {
-    4401: "The token is not valid, or no longer.",
+    4401: "The token is invalid or has expired.",
     4403: "The server does not accept this origin.",
 }
 
@@ -65,7 +65,7 @@ class Follower:
                 return
             tries += 1
             if time.monotonic() - contact_at > client.patience_s:
-                words = f"{client.url} has not answered for {client.patience_s:.0f} s."
+                words = f"{client.url} has not responded for {client.patience_s:.0f} s."
                 raise UnreachableError(words)
             time.sleep(backoff_s(tries))
 
@@ -156,7 +156,7 @@ class _Following:
         if frame["task_id"] != self.task_id or frame["seq"] <= self.last_seq:
             return False
         if frame["seq"] > self.last_seq + 1:
-            raise _Gap(f"event {self.last_seq + 1} did not come")
+            raise _Gap(f"event {self.last_seq + 1} did not arrive")
         self.last_seq = frame["seq"]
         if frame["event"].startswith("task."):
             self.is_done = frame["data"].get("state") in FINAL

@@ -31,7 +31,7 @@ def application() -> Path:
     folder = Path(os.environ.get("INFRA_MIND_APP") or Path(sys.prefix).parent)
     if not (folder / "manage.py").is_file() or not (folder / "infra_mind").is_dir():
         raise CannotAssessError(
-            "--local needs the application, and it is not installed here. Name its folder with"
+            "--local needs the application, which is not installed here. Name its folder with"
             " INFRA_MIND_APP, or name a server with --server."
         )
     return folder
@@ -116,7 +116,7 @@ def _say_why(lender: subprocess.Popen[bytes]) -> NoReturn:
     lender.wait(STOP_S)
     if lender.returncode == NOT_RUNNING:
         raise _NotRunningError
-    raise CannotAssessError(f"The application gave no token. {_last_words(lender)}")
+    raise CannotAssessError(f"The application returned no token. {_last_words(lender)}")
 
 
 def _last_words(process: subprocess.Popen[bytes]) -> str:

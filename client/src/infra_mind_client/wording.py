@@ -10,5 +10,10 @@ def plain(words: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in words)
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 finding``, ``0 findings``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def said(words: str, *, style: str = "") -> Text:
     return Text("\n".join(map(plain, words.split("\n"))), style=style)

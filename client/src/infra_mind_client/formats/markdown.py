@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from infra_mind_client.review import Change, Finding, Review, count_words
-from infra_mind_client.wording import plain
+from infra_mind_client.wording import counted, plain
 
 SHOWN = 25
 MAX_CHARS = 60_000
@@ -54,7 +54,7 @@ def _parts(review: Review, shown: int) -> Iterator[str]:
         yield f"**Fixed: {len(review.fixed)}**"
         yield from _findings(review.fixed, shown, review)
     if review.unchecked:
-        yield f"**Gone, but not looked for: {len(review.unchecked)}**"
+        yield f"**Gone, but not checked: {len(review.unchecked)}**"
         yield from _findings(review.unchecked, shown, review)
     if changes := [*_changes(review.figures), *_changes(review.scores)]:
         yield _table(["", "before" if review.base else "", "now", "change"], changes, review)
@@ -64,7 +64,7 @@ def _parts(review: Review, shown: int) -> Iterator[str]:
 def _summary(review: Review) -> str:
     if not review.base:
         words = count_words(review.findings)
-        said = f"{len(review.findings)} findings{': ' + words if words else ''}."
+        said = f"{counted(len(review.findings), 'finding')}{': ' + words if words else ''}."
     else:
         said = (
             f"{len(review.new)} new{_in_brackets(review.new)},"

@@ -8,7 +8,7 @@ from typing import IO
 from rich.console import Console
 
 from infra_mind_client.review import Change, Finding, NotAssessed, Review, Unread, count_words
-from infra_mind_client.wording import plain, said
+from infra_mind_client.wording import counted, plain, said
 
 PLACE_WIDTH = 60
 """Columns up to which places line up. No line is broken, so that each can be found and followed."""
@@ -23,7 +23,7 @@ def write_text(review: Review, file: IO[str], *, limit: int) -> None:
         out.print(said(f"Compared with {review.base}"))
     _findings(out, "New" if review.base else "", review.new, review, limit)
     _findings(out, "Fixed", review.fixed, review, limit)
-    _findings(out, "Gone, but not looked for", review.unchecked, review, limit)
+    _findings(out, "Gone, but not checked", review.unchecked, review, limit)
     _counts(out, review)
     _changes(out, [*review.figures, *review.scores])
     _unread(out, review.unread)
@@ -61,7 +61,7 @@ def _what(finding: Finding, review: Review) -> str:
 
 def _counts(out: Console, review: Review) -> None:
     words = count_words(review.findings)
-    line = f"\n{len(review.findings)} findings{': ' + words if words else ''}"
+    line = f"\n{counted(len(review.findings), 'finding')}{': ' + words if words else ''}"
     if review.base:
         line += f"; {len(review.new)} new, {len(review.fixed)} fixed"
     if review.accepted:
