@@ -30,7 +30,7 @@ def check_own_rules(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
     """``OWN_RULES`` holds rules that can be read, and that Checkov takes."""
     if not settings.OWN_RULES:
         return []
-    hint = "docs/rules.md describes a rule."
+    hint = "docs/rules.md describes the format of a rule."
     try:
         rules = read_rules(Path(settings.OWN_RULES))
         loaded = _loaded_by_checkov(rules)

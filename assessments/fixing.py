@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tasks_ui.worker.work import Work
 
 OUT_OF_TIME = (
-    "There is a fix for this, but the time for trying fixes ran out before it was proven. These are"
-    " the steps."
+    "There is a fix for this, but the time for trying fixes ran out before it was proven. Follow"
+    " the steps instead."
 )
 Found = Sequence[tuple[Recommendation, list[Finding]]]
 _Place = tuple[str, str, str, str, int]

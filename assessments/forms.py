@@ -273,7 +273,7 @@ class NameForm(forms.Form):
     tags = CommaSeparatedField(
         required=False,
         max_length=400,
-        help_text=f"At most {MAX_TAGS}, with commas between them",
+        help_text=f"At most {MAX_TAGS}, separated by commas",
         widget=forms.TextInput(attrs={"class": "in", "placeholder": "production, team-a"}),
     )
 
@@ -325,16 +325,14 @@ class UploadForm(forms.Form):
         paths = self.cleaned_data["paths"] or []
         is_list = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
         if not is_list or (paths and len(paths) != len(self.cleaned_data.get("upload") or [])):
-            raise forms.ValidationError(
-                "The list of files arrived incomplete. Add the files again."
-            )
+            raise forms.ValidationError("The list of files is incomplete. Add the files again.")
         return paths
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("paste", "").strip() and not cleaned.get("paste_name"):
             self.add_error(
-                "paste_name", "Give the pasted text a file name; its extension shows what it is."
+                "paste_name", "Give the pasted text a file name; the extension shows its type."
             )
         return cleaned
 
@@ -409,7 +407,7 @@ class NewVersionForm(UploadForm):
 
     mode = forms.ChoiceField(
         choices=[
-            (Mode.CHANGE.value, "Change the files: add these, or overwrite those of the same path"),
+            (Mode.CHANGE.value, "Change the files: add these, overwrite those with the same path"),
             (Mode.REPLACE.value, "Replace all files with these"),
         ],
         initial=Mode.CHANGE.value,
@@ -519,5 +517,5 @@ def _in_words(kind: str, bounds: dict[str, Any], look: Look) -> str:
         case "string_too_long" if look.label == "Scope":
             return f"Enter at most {bounds['max_length']} characters."
         case "string_pattern_mismatch" | "string_too_long":
-            return "Enter region names such as eu-central-1, with commas between them."
+            return "Enter region names such as eu-central-1, separated by commas."
     return _number_words(look, whole=False)

@@ -50,8 +50,8 @@ def check_assessments(owner_id: int) -> None:
     limit = settings.QUOTA_ASSESSMENTS
     if limit and assessments_of(owner_id) >= limit:
         raise QuotaError(
-            f"There is no room for another assessment: {limit:,} are stored, and that is the limit"
-            " of an account. Delete assessments that are no longer needed.",
+            f"There is no room for another assessment: {limit:,} are stored, which is the limit"
+            " for an account. Delete assessments that you no longer need.",
             status=FULL,
         )
 
@@ -63,16 +63,16 @@ def check_files(owner_id: int, *, size: int, count: int) -> None:
     used = stored_bytes_of(owner_id) if allowed else 0
     if allowed and used + size > allowed:
         raise QuotaError(
-            f"There is no room for these files: they take {_mb(size)}, {_mb(used)} of"
-            f" {settings.QUOTA_STORED_MB:,} MB are in use. Delete assessments that are no longer"
-            " needed, or leave out files that are not code.",
+            f"There is no room for these files: they take {_mb(size)}, and {_mb(used)} of"
+            f" {settings.QUOTA_STORED_MB:,} MB are in use. Delete assessments that you no longer"
+            " need, or leave out files that are not code.",
             status=FULL,
         )
     limit = settings.QUOTA_FILES
     if limit and files_of(owner_id) + count > limit:
         raise QuotaError(
             f"There is no room for this version: it has {count:,} files, and an account may have"
-            f" {limit:,} in all versions together. Delete assessments that are no longer needed.",
+            f" {limit:,} in all versions together. Delete assessments that you no longer need.",
             status=FULL,
         )
 
@@ -82,7 +82,7 @@ def check_waiting(owner_id: int) -> None:
     limit = settings.QUOTA_WAITING_RUNS
     if limit and waiting_of(owner_id).count_to(limit) >= limit:
         raise QuotaError(
-            f"{limit:,} runs are waiting for a worker, and that is the limit of an account. Cancel"
+            f"{limit:,} runs are waiting for a worker, which is the limit for an account. Cancel"
             " some on the dashboard, or try again when some have started.",
             status=BUSY,
         )
@@ -93,8 +93,8 @@ def check_reports(owner_id: int) -> None:
     limit = settings.QUOTA_REPORTS
     if limit and reports_of(owner_id)[:limit].count() >= limit:
         raise QuotaError(
-            f"There is no room for another report: {limit:,} are stored, and that is the limit of"
-            " an account. Delete assessments that are no longer needed; their reports go with"
+            f"There is no room for another report: {limit:,} are stored, which is the limit for"
+            " an account. Delete assessments that you no longer need; their reports go with"
             " them.",
             status=FULL,
         )

@@ -105,11 +105,11 @@ def comparison_url(one: TaskRun, other: TaskRun) -> str:
     rows = AssessmentRun.objects.filter(task__in=[one, other]).select_related("assessment")
     runs = list(rows.order_by("number", "pk"))
     if len(runs) != 2:
-        raise CannotCompareError("What one of them was about was deleted.")
+        raise CannotCompareError("What one of them worked on has been deleted.")
     earlier, later = runs
     if earlier.assessment_id != later.assessment_id:
         names = f"“{earlier.assessment}” and “{later.assessment}”"
-        raise CannotCompareError(f"They are runs of two assessments, {names}.")
+        raise CannotCompareError(f"They are runs of different assessments, {names}.")
     for run in runs:
         if run.status not in {Status.RECOMMENDING, Status.COMPLETED}:
             raise CannotCompareError(f"Run {run.number} has no findings to compare.")

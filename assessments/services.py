@@ -258,7 +258,7 @@ def run_again(task: TaskRun, *, by: AbstractBaseUser, only_failed: bool = False)
     if task.kind == kinds.REPORT.name:
         report = Report.objects.filter(pk=str(task.subject_id)).first()
         if report is None:
-            raise CannotRunAgainError("What it was about was deleted.")
+            raise CannotRunAgainError("What it worked on has been deleted.")
         document = request_report(
             report.run,
             by=by,

@@ -78,7 +78,7 @@ class Change:
         """Raises UploadError if it is empty or contradicts itself."""
         if self.mode is Mode.REPLACE and self.remove:
             raise UploadError(
-                "Paths can be removed only where the rest is kept. Use the mode change, or leave"
+                "Paths can be removed only if the other files are kept. Use mode=change, or leave"
                 " the files out of the upload."
             )
         if not self.files and not self.remove:

@@ -164,7 +164,7 @@ def files_gone(request: HttpRequest, error: VersionDroppedError) -> HttpResponse
 
 
 def queued(run: TaskRun, assessment_id: UUID) -> HttpResponse:
-    """202 with where to ask for the status; of a run that has finished, its result is read."""
+    """202 with the URL of the status; for a run that has finished, its result as well."""
     answer = AnalyzeOut(
         assessment_id=assessment_id,
         task_id=run.pk,
@@ -231,14 +231,14 @@ def _start(
 
 
 async def _wait_for_result(run: TaskRun, assessment_id: UUID) -> Any:
-    """Look at the row until it is final, holding no connection to the database meanwhile."""
+    """Poll the row until it is final, without holding a database connection in between."""
     give_up_at = time.monotonic() + settings.ANALYZE_WAIT_MAX_S
     look = database_sync_to_async(lambda: _finished(run.pk), thread_sensitive=False)
     while (answer := await look()) is None:
         if time.monotonic() > give_up_at:
             words = (
-                f"The analysis takes longer than {settings.ANALYZE_WAIT_MAX_S} s. It goes on; ask"
-                " for its status."
+                f"The analysis takes longer than {settings.ANALYZE_WAIT_MAX_S} s. It is still"
+                " running; poll its status."
             )
             return problem(504, words, task_id=str(run.pk), check_status_url=status_url(run))
         await asyncio.sleep(WAIT_STEP_S)

@@ -37,7 +37,7 @@ def view_state(run: TaskRun) -> str:
 
 
 def state_word(state: str) -> str:
-    return "Done in part" if state == PARTIAL else str(State(state).label)
+    return "Partly done" if state == PARTIAL else str(State(state).label)
 
 
 def status_line(run: TaskRun) -> str:

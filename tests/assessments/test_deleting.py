@@ -245,7 +245,7 @@ def test_the_page_shows_what_goes_and_deletes_it(
     assert f'href="{address}"' in run_page
     asked = " ".join(client.get(address).content.decode().split())
     assert "1 file, 1 run, 0 findings, 0 recommendations, 0 reports" in asked
-    assert "1 task still at work or waiting for it will be cancelled" in asked
+    assert "1 task still running or waiting for it will be cancelled" in asked
     assert Assessment.objects.count() == 1
     done = client.post(address, follow=True)
     assert "Deleted network." in done.content.decode()

@@ -72,12 +72,18 @@ def reached(page: pypdf.PageObject) -> float:
     return max(y for y in found if y < 278)
 
 
-def test_it_says_what_is_at_risk_what_it_costs_what_to_do_and_how_sure_it_is(
+def test_it_says_what_is_at_risk_what_it_costs_what_to_do_and_how_certain_it_is(
     document: dict[str, Any],
 ) -> None:
     text = WRITERS["markdown"](document).decode()
     headings = [line[3:] for line in text.splitlines() if line.startswith("## ")]
-    expected = ["What is at risk", "What it costs", "What to do first", "Map", "How sure this is"]
+    expected = [
+        "What is at risk",
+        "What it costs",
+        "What to do first",
+        "Map",
+        "How certain this is",
+    ]
     assert headings == expected
     first = document["recommendations"][0]
     risks = [block for block in blocks_of(document) if isinstance(block, Item)]

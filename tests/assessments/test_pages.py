@@ -122,7 +122,7 @@ def test_the_form_gives_the_requirements_that_the_schema_defines() -> None:
         (
             "regions",
             "eu west",
-            "Enter region names such as eu-central-1, with commas between them.",
+            "Enter region names such as eu-central-1, separated by commas.",
         ),
     ],
 )

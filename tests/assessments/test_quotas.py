@@ -80,7 +80,7 @@ def test_one_assessment_too_many_is_refused(alice: User, bob: User, settings: Se
     post = api_of(alice)
     first = post("", body, **{"Idempotency-Key": "one"})
     assert first.status_code == 201
-    assert is_refusal(post("", body), 413, "Delete assessments that are no longer needed")
+    assert is_refusal(post("", body), 413, "Delete assessments that you no longer need")
     assert VersionFile.objects.count() == 1
     again = post("", body, **{"Idempotency-Key": "one"})
     assert again.json()["id"] == first.json()["id"]
@@ -95,7 +95,7 @@ def test_files_beyond_the_stored_bytes_are_refused(
     settings.QUOTA_STORED_MB = 1
     assert created(alice, content=FILE).stored_bytes == len(FILE)
     with pytest.raises(
-        QuotaError, match=r"take 0\.6 MB, 0\.6 MB of 1 MB are in use\. Delete"
+        QuotaError, match=r"take 0\.6 MB, and 0\.6 MB of 1 MB are in use\. Delete"
     ) as error:
         created(alice, content=OTHER_FILE)
     assert error.value.status == 413

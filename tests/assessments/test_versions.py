@@ -172,7 +172,7 @@ def test_uploads_of_the_same_content_at_once_share_one_blob(
     ("given", "words"),
     [
         ({"files": {}}, "There is no file in this version"),
-        ({"files": {"a.tf": MAIN}, "remove": ["main.tf"]}, "only where the rest is kept"),
+        ({"files": {"a.tf": MAIN}, "remove": ["main.tf"]}, "only if the other files are kept"),
         ({"mode": Mode.CHANGE, "remove": ["gone.tf"]}, "gone.tf is not in version 1"),
         (
             {"mode": Mode.CHANGE, "files": {"main.tf": CHANGED}, "remove": ["main.tf"]},

@@ -344,7 +344,7 @@ def test_a_worker_is_drained_and_takes_tasks_again(
     worker1.get_by_role("button", name="Drain").click(timeout=15_000)
     expect(page.get_by_text(re.compile("^Asked worker1@.* to drain"))).to_be_visible()
     expect(worker1.locator(".badge")).to_have_text("Drained", timeout=20_000)  # by itself
-    expect(worker1).to_contain_text("Idle, takes nothing. olga")
+    expect(worker1).to_contain_text("Idle, takes no tasks. olga")
     worker1.get_by_role("button", name="Take tasks again").click()
     expect(worker1.locator(".badge")).to_have_text("Up", timeout=20_000)
     expect(worker1).not_to_contain_text("has not responded", timeout=20_000)

@@ -88,7 +88,7 @@ def _own_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """One of the server's own rules, as used by the scan."""
     found = f"{rule['failed']} failed, {rule['passed']} passed"
     if not rule["is_loaded"]:
-        found = "not run, as Checkov could not read it"
+        found = "not run: Checkov could not read it"
     return {
         "name": f"{rule['rule']}: {rule['title']}",
         "version": "",

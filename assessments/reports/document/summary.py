@@ -67,11 +67,11 @@ _COUNTED = (
     " those of other agents, which are counted once"
 )
 
-_CHECKED = "Rules of the engines against resources of the uploaded files, one by one"
+_CHECKED = "Each check is one engine rule against one resource of the uploaded files"
 
 _MODELLED = "Entries of the resource model, each declared at its file and line"
 
-_COVERED = "Uploaded files by how far they were read; the coverage section names each"
+_COVERED = "Uploaded files by how much of each was read; the coverage section lists them"
 
 
 def _count(key: str, label: str, value: int, unit: str, source: str) -> dict[str, Any]:

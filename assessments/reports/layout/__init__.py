@@ -115,11 +115,11 @@ def _summary(
 def _map(section: dict[str, Any]) -> Iterator[Block]:
     if "svg" in section:
         yield Heading(2, "Map", "map")
-        words = "Red: ways from the internet to data. Groups may be folded."
+        words = "Red: paths from the internet to data. Groups may be folded."
         yield Drawing(section["svg"], words)
     yield Heading(2, "From the internet to data", "paths")
     if not section["paths"]:
-        yield Text("The code shows no way from the internet to anything that keeps data.")
+        yield Text("The code shows no path from the internet to anything that stores data.")
     for path in section["paths"]:
         names = [path[0]["from"], *(step["to"] for step in path)]
         yield Heading(3, clean(" → ".join(names)))
@@ -245,7 +245,7 @@ def _coverage(section: list[dict[str, Any]]) -> Iterator[Block]:
             gaps.setdefault((*words, shown(c["reason"])), []).append(_place(c))
     if gaps:
         rows = [[", ".join(places), *why] for why, places in gaps.items()]
-        yield Table(["File", "Kind", "How far it was read", "Reason"], rows)
+        yield Table(["File", "Kind", "How much of it was read", "Reason"], rows)
     read = [
         [_place(c), shown(c["kind"]).replace("_", " ")]
         for c in section

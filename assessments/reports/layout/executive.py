@@ -41,7 +41,7 @@ SANDBOXES = {
     "open": "The engines ran in an open sandbox: they were not confined.",
 }
 STATUSES = {"not_assessed": "Not assessed", "failed": "Could not be read", "partly_read": "In part"}
-WAYS = "References between the resources; the technical report has each with its file and line"
+PATHS_FOUND = "References between resources; the technical report lists each with its file and line"
 _PLACES = re.compile(r" \([^()]*:\d+\)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
 _COMMA = re.compile(r"(?<=.{60}), [^,]*…$")
@@ -115,13 +115,13 @@ class _Parts:
     def lead(self) -> str:
         """The answer in a few sentences, none of which claims more than was counted."""
         if not self.is_assessed:
-            return "Nothing could be assessed. The table names what each pillar lacks."
+            return "Nothing could be assessed. The table lists what each pillar needs."
         words = [self._findings_in_words()]
         if self.paths:
-            words.append(f"{capital(self._ways())} to data.")
+            words.append(f"{capital(self._paths_in())} to data.")
         if "monthly_cost" in self.costs:
-            what = "The part that has a price" if self._is_partial() else "It"
-            words.append(f"{what} costs {self._money('monthly_cost')} a month.")
+            what = "priced" if self._is_partial() else "declared"
+            words.append(f"The {what} resources cost {self._money('monthly_cost')} a month.")
         if comparison := self.document["summary"]["comparison"]:
             words.append(
                 f"Since run {comparison['run']}: {comparison['new']:,} new,"
@@ -141,10 +141,10 @@ class _Parts:
         noun = "finding" if last == 1 else "findings"
         return f"{capital(' and '.join(severe))} {noun}, of {total:,} in all."
 
-    def _ways(self) -> str:
+    def _paths_in(self) -> str:
         more = "at least " if self.document["map"]["more_paths"] else ""
-        ways = counted(len(self.paths), "way")
-        return f"{more}{ways} {'leads' if len(self.paths) == 1 else 'lead'} from the internet"
+        paths = counted(len(self.paths), "path")
+        return f"{more}{paths} {'leads' if len(self.paths) == 1 else 'lead'} from the internet"
 
     def cards(self) -> Iterator[tuple[str, str, str]]:
         severe = self._count("findings_critical") + self._count("findings_high")
@@ -153,13 +153,14 @@ class _Parts:
         yield (
             f"{severe:,}",
             "critical or high",
-            f"of {self._total():,} findings{f'; {muted:,} muted' if muted else ''}"
+            f"of {_number(self._total(), 'finding')}{f'; {muted:,} muted' if muted else ''}"
             f" {self.cite(counted_by)}",
         )
         if self.document.get("map"):
             more = "+" if self.document["map"]["more_paths"] else ""
-            ways = "way" if len(self.paths) == 1 else "ways"
-            yield f"{len(self.paths)}{more}", f"{ways} in to data", f"by the code {self.cite(WAYS)}"
+            paths = "path" if len(self.paths) == 1 else "paths"
+            cited = self.cite(PATHS_FOUND)
+            yield f"{len(self.paths)}{more}", f"{paths} to data", f"from the internet {cited}"
         yield self._cost_card()
         cited = self.cite(
             self.counts["files_read"]["source"], self.counts["checks_passed"]["source"]
@@ -167,7 +168,7 @@ class _Parts:
         yield (
             f"{self._count('files_read'):,} of {self._files():,}",
             "files read",
-            f"{self._checks():,} checks ran {cited}",
+            f"{_number(self._checks(), 'check')} ran {cited}",
         )
 
     def _cost_card(self) -> tuple[str, str, str]:
@@ -260,7 +261,7 @@ class _Parts:
         yield ["Monthly cost", _usd(cost), remark, self.cite(*sources)]
         for budget in self.budgets[:BUDGETS]:
             left = float(budget["value"])
-            words = "Over the budget" if left < 0 else "Left of the budget"
+            words = "Over the budget" if left < 0 else "Left in the budget"
             if bound := self._bound(left).strip():
                 words = f"{words}, {bound}"
             yield [words, _usd(budget), clipped(budget["scope"], NAME), self.cite(budget["source"])]
@@ -269,7 +270,7 @@ class _Parts:
             yield [
                 "Possible savings",
                 _usd(savings),
-                "by the findings of the cost agent",
+                "from the findings of the cost agent",
                 self.cite(savings["source"]),
             ]
 
@@ -292,9 +293,7 @@ class _Parts:
         ]
         columns = ["", "Action", "Where", "Effort", "Effect"]
         yield Table(columns, table, {0}, [3, 33, 26, 9, 29])
-        yield Text(
-            f"In this order by severity, exposure, reach and effort. {self.cite(order)}", True
-        )
+        yield Text(f"Ordered by severity, exposure, reach and effort. {self.cite(order)}", True)
 
     def _effect(self, row: Mapping[str, Any]) -> str:
         severities = row["impact"]["severities"]
@@ -311,14 +310,15 @@ class _Parts:
         return "; ".join(words)
 
     def confidence(self) -> Iterator[Block]:
-        yield Heading(2, "How sure this is", "confidence")
+        yield Heading(2, "How certain this is", "confidence")
         about = self.document["about"]
         words = [self._read_in_words()]
         if about["sandbox"] in SANDBOXES and self._files():
             words.append(SANDBOXES[about["sandbox"]])
         if self._checks():
             passed, failed = self._count("checks_passed"), self._count("checks_failed")
-            words.append(f"{self._checks():,} checks ran: {passed:,} passed, {failed:,} failed.")
+            ran = _number(self._checks(), "check")
+            words.append(f"{ran} ran: {passed:,} passed, {failed:,} failed.")
         yield Text(" ".join(words))
         yield from self._unread()
         yield from self._vintages()
@@ -371,7 +371,7 @@ class _Parts:
             [clipped(row["name"], SHORT), row["as_of"], age(row["as_of"], now)]
             for row in dated[:VINTAGES]
         ]
-        title = "Data behind it" if len(dated) <= VINTAGES else "Data behind it, oldest first"
+        title = "Data used" if len(dated) <= VINTAGES else "Data used, oldest first"
         yield Table([title, "As of", "Age"], rows, {1, 2}, [66, 14, 20])
         if old := sum(months_old(row["as_of"], now) > YEAR for row in dated):
             is_older = "is" if old == 1 else "are"
@@ -387,7 +387,7 @@ class _Parts:
             yield Heading(2, "Map", "map")
             yield Drawing(
                 self.document["map"]["svg"],
-                "Red: ways from the internet to data. Groups may be folded.",
+                "Red: paths from the internet to data. Groups may be folded.",
                 is_filling=True,
             )
 
@@ -428,6 +428,10 @@ def _score(answer: Mapping[str, Any]) -> tuple[str, int | None, str, str]:
     words = without if score is None else f"{score} of 100"
     remark = sentences(answer["summary"] or answer["reason"], LONG)
     return clean(answer["label"]), score, words, remark
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _usd(figure: Mapping[str, Any]) -> str:

@@ -155,7 +155,7 @@ def _found(row: Mapping[str, Any]) -> str:
 def origins_of(data: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The source of a severity by its origin, from the report's own list of data."""
     found = {
-        "formula": "The formula of the agent that reports it, with the inputs it names",
+        "formula": "The formula of the agent that reports it, with the inputs that it lists",
         "own_rule": "The metadata of a rule of this server's own",
     }
     engines = [

@@ -44,7 +44,8 @@ def trend_chart(trend: Sequence[dict[str, Any]]) -> str:
     if ends[1] - ends[0] < 14:  # the labels would overlap
         ends = [ends[0] - 7, ends[0] + 8]
     last = trend[-1]
-    _words(root, places[-1] + 10, ends[0] + 4, f"{last['findings']:,} findings", INK)
+    noun = "finding" if last["findings"] == 1 else "findings"
+    _words(root, places[-1] + 10, ends[0] + 4, f"{last['findings']:,} {noun}", INK)
     _words(root, places[-1] + 10, ends[1] + 4, f"{last['severe']:,} critical or high", SEVERE)
     return ET.tostring(root, encoding="unicode")
 

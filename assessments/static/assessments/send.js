@@ -30,7 +30,7 @@ function answered(request, form, onRefused) {
   const page = new DOMParser().parseFromString(request.responseText, "text/html")
   const fresh = page.getElementById(form.id)
   if (request.status < 300 && !fresh) return location.assign(request.responseURL)
-  if (!fresh) return failed(form, onRefused, `The server answered with status ${request.status}. Reload the page if this goes on.`)
+  if (!fresh) return failed(form, onRefused, `The server responded with status ${request.status}. Reload the page if this keeps happening.`)
   morph(form, fresh)
   showErrors(form, page.getElementById("errors"))
   delete form.dataset.sent

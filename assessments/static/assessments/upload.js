@@ -69,7 +69,7 @@ function list() {
   const isTooLarge = bytes > Number(form.dataset.maxBytes)
   document.getElementById("upload-words").textContent = isTooLarge
     ? `${size(bytes)} is more than the ${size(Number(form.dataset.maxBytes))} that an upload may have.`
-    : "You can leave the page afterwards; the run goes on."
+    : "You can leave this page afterward; the run continues."
   const counted = files.size && analyze.dataset.counted
   analyze.textContent = counted ? `${counted} ${count(files.size)}` : analyzeWords
   ready()

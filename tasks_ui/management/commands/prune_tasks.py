@@ -16,4 +16,4 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{prune()} runs deleted")
+        self.stdout.write(f"Runs deleted: {prune()}")

@@ -5,13 +5,13 @@ const SOCKET_PATIENCE_MS = 5000
 const list = document.getElementById("checks")
 const socketAddress = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${SOCKET}`
 const REFUSALS = {
-  4401: "The server does not know this session. Sign in again.",
-  4403: "The server refused the page's origin. Name it in CSRF_TRUSTED_ORIGINS, and let the proxy pass the Host header on.",
+  4401: "The server doesn't recognize this session. Sign in again.",
+  4403: "The server refused the page's origin. List it in CSRF_TRUSTED_ORIGINS, and configure the proxy to pass the Host header on.",
   4429: "Too many sockets are open in this account. Close other tabs.",
-  1013: "The server is too busy, or its database is away. The page will try again on its own.",
+  1013: "The server is too busy, or can't reach its database. The page will try again by itself.",
 }
 const NO_COOKIE =
-  "The session cookie arrives with pages, but not with the WebSocket: a proxy drops the Cookie header from upgrade requests. Let it pass Cookie on for /ws/. Until then the pages poll."
+  "The session cookie arrives with pages, but not with the WebSocket: a proxy drops the Cookie header from upgrade requests. Configure it to pass Cookie for /ws/. Until then, pages poll."
 
 const TESTS = {
   async http() {
@@ -23,16 +23,16 @@ const TESTS = {
   async origin() {
     const seen = list.dataset.origin
     if (seen === location.origin) return seen
-    throw new Error(`The browser asks ${location.origin}, the server sees ${seen}. Let the proxy pass Host and X-Forwarded-Proto on, and set HTTPS=1.`)
+    throw new Error(`The browser uses ${location.origin}, the server sees ${seen}. Configure the proxy to pass Host and X-Forwarded-Proto, and set HTTPS=1.`)
   },
   async session() {
     if (await isSignedIn()) return "It does"
-    throw new Error("The API does not see it. Allow cookies for this site, and let the proxy pass them on.")
+    throw new Error("The API doesn't see it. Allow cookies for this site, and configure the proxy to pass them.")
   },
   async socket() {
     const from = performance.now()
     await open((frame) => frame.type === "welcome")
-    return `Welcomed in ${Math.round(performance.now() - from)}\u00a0ms`
+    return `Connected in ${Math.round(performance.now() - from)}\u00a0ms`
   },
   async news() {
     let from = 0
@@ -69,7 +69,7 @@ async function reason(code, wasOpen) {
   if (code === 4401 && (await isSignedIn().catch(() => false))) return NO_COOKIE
   if (REFUSALS[code]) return REFUSALS[code]
   if (wasOpen) return `It was closed again, with code ${code}.`
-  return "It does not open. A proxy has to pass Upgrade and Connection on for /ws/; some filters block WebSockets. The pages poll instead."
+  return "It doesn't open. A proxy has to pass Upgrade and Connection for /ws/; some filters block WebSockets. The pages poll instead."
 }
 
 function show(name, state, words) {
