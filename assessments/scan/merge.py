@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assessments.scan.characters import storable
@@ -10,6 +11,7 @@ from assessments.scan.classify import Classified, classify
 from assessments.scan.installed import is_installed
 from assessments.scan.plan_references import without_indexes
 from assessments.scan.redact import MASK, Redactor, mask_line
+from assessments.scan.scope_kinds.helm import values_of
 from assessments.scan.scopes import units_of
 from assessments.scan.secrets.rules import PREFIXES
 from assessments.scan.secrets.search import secrets_in
@@ -77,6 +79,7 @@ def merge(
     outputs = sorted(outputs, key=lambda output: output.to_json())
     classified = [classify(file) for file in files]
     units = units_of(classified)
+    classified = _with_values(classified, units)
     placed = _Placed(units)
     checks = _unique_checks(
         placed.existing(placed.spread(check for output in outputs for check in output.checks))
@@ -121,6 +124,22 @@ def _own_rules(outputs: Iterable[ShardOutput]) -> list[OwnRule]:
         kept = found.setdefault(rule.rule, rule)
         found[rule.rule] = kept if rule.is_loaded else rule
     return [found[name] for name in sorted(found)]
+
+
+def _with_values(classified: Iterable[Classified], units: Iterable[Unit]) -> list[Classified]:
+    """Charts' values files are read with the charts; alone they are of no kind."""
+    values = {path for unit in units for path in values_of(unit)}
+    return [
+        replace(item, kind=FileKind.KUBERNETES, gap=None)
+        if item.file.path in values and _is_of_no_kind(item)
+        else item
+        for item in classified
+    ]
+
+
+def _is_of_no_kind(item: Classified) -> bool:
+    status = item.coverage().status
+    return item.kind is FileKind.UNKNOWN and status is CoverageStatus.NOT_ASSESSED
 
 
 def shard_failure(paths: Iterable[str], *, engine: str, reason: str) -> list[FileCoverage]:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assessments.scan.classify import classify
-from assessments.scan.merge import ScanResult
+from assessments.scan.merge import ScanResult, merge
 from assessments.scan.rendered import Origin
+from assessments.scan.scope_kinds.helm import MAX_VALUES_FILES
 from assessments.scan.scopes import scopes_of
 from assessments.scan.types import CheckResult, CoverageStatus, Outcome
 from tests.assessments.scanning import coverage_of, files_of, scan
@@ -93,6 +94,19 @@ def test_a_chart_is_a_scope_with_its_own_values_and_one_with_each_other_values_f
         if each.type == "Deployment"
     }
     assert replicas == {DEFAULT: 1, PROD: 3}
+
+
+def test_the_values_that_a_chart_is_rendered_with_are_read() -> None:
+    for path in ("chart/values.yaml", "chart/values-prod.yaml"):
+        assert coverage_of(result(), path).status is CoverageStatus.READ, path
+
+
+def test_values_files_past_the_limit_are_a_gap_of_the_chart() -> None:
+    extra = {f"chart/values-{n:02}.yaml": "replicas: 2\n" for n in range(1, MAX_VALUES_FILES + 2)}
+    merged = merge([], files=files_of(**FILES, **extra))
+    (gap,) = [each for each in merged.gaps if each.path == DEFAULT]
+    assert gap.status is CoverageStatus.PARTLY_READ
+    assert "chart/values-21.yaml and 1 more" in gap.reason
 
 
 def test_a_finding_shows_the_template_it_comes_from() -> None:

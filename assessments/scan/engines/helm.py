@@ -70,19 +70,24 @@ def _unread(
     failed = one_line(str(answer.get("failed", "")))
     for item in run.classified:
         path = item.file.path
-        if path not in scope.paths or not (path == chart or is_template(path, scope.root)):
+        is_used = path == chart or is_template(path, scope.root) or _is_values(path, scope)
+        if path not in scope.paths or not is_used:
             continue
         if answer.get("lacking"):
             yield path, gap(scope.key, path, CoverageStatus.NOT_ASSESSED, _LACKING)
         elif failed and path == chart:
             reason = f"Helm could not render the chart: {failed}"
             yield path, gap(scope.key, path, CoverageStatus.FAILED, reason)
-        elif failed and item.kind is FileKind.KUBERNETES:
+        elif failed and (item.kind is FileKind.KUBERNETES or _is_values(path, scope)):
             reason = f"Its chart could not be rendered; see {chart}."
             yield path, gap(scope.key, path, CoverageStatus.NOT_ASSESSED, reason)
         elif path in missed:
             reason = "Checkov could not read what Helm rendered from it."
             yield path, gap(scope.key, path, CoverageStatus.PARTLY_READ, reason)
+
+
+def _is_values(path: str, scope: ShardScope) -> bool:
+    return path == scope.values or path.endswith("values.yaml")
 
 
 def _packaged(places: set[str], scope: ShardScope) -> Iterator[FileCoverage]:

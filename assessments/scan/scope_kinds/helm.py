@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assessments.scan.classify import Role
@@ -48,8 +49,30 @@ def _units(folder: str, files: Mapping[str, Classified]) -> Iterator[Unit]:
     }
     named = [path for name, path in own.items() if _VALUES.match(name)]
     rest = set(own.values()) - set(named)
-    for values in ["", *named[:MAX_VALUES_FILES]]:
-        yield _unit(folder, values, sorted(rest | ({values} if values else set())), files)
+    own_values = _unit(folder, "", sorted(rest), files)
+    yield _naming(own_values, named[MAX_VALUES_FILES:])
+    for values in named[:MAX_VALUES_FILES]:
+        yield _unit(folder, values, sorted(rest | {values}), files)
+
+
+def values_of(unit: Unit) -> set[str]:
+    """The files whose values a chart is rendered with: its own, those of the charts inside it, and
+    the one that is passed to Helm."""
+    own = {path for path in unit.chart if posixpath.basename(path) == "values.yaml"}
+    return own | {unit.values} - {""}
+
+
+def _naming(unit: Unit, left_out: Sequence[str]) -> Unit:
+    """With a gap for the values files that the chart is not rendered with."""
+    if not left_out:
+        return unit
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    reason = (
+        f"A chart is rendered with {MAX_VALUES_FILES} other values files at most, and not with"
+        f" {left_out[0]}{more}. To have those assessed, upload the chart with fewer of them."
+    )
+    gap = partly(unit.scope.key, unit.scope.key, FileKind.KUBERNETES, reason, None)
+    return replace(unit, gaps=(*unit.gaps, gap))
 
 
 def _unit(folder: str, values: str, paths: Sequence[str], files: Mapping[str, Classified]) -> Unit:
