@@ -155,6 +155,7 @@ def compare(directory: Path) -> Comparison:
                 if not unit.lacks(each[1])
             }
             ours = _ours(scan, framework, unit.scope.key)
+            theirs = {each for each in theirs if not _is_config(each) or each in ours}
             if unit.facts and unit.facts.installed:
                 theirs, ours = _without_source_rules(theirs), _without_source_rules(ours)
             found.add(unit.scope.key, theirs, ours)
@@ -203,6 +204,11 @@ def _scanned(files: list[InputFile], classified: list[Classified], units: list[U
                 else:
                     outputs.append(output)
     return merge(outputs, files=files)
+
+
+def _is_config(result: Result) -> bool:
+    """Of a web app's configurations, ours leaves out those that are not the rules' subject."""
+    return "/sites/config" in result[1].lower()
 
 
 def _ours(scan: ScanResult, framework: str, scope: str = "") -> set[Result]:

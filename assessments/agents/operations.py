@@ -35,7 +35,7 @@ from assessments.agents.types import (
     SeverityOrigin,
 )
 from assessments.agents.wording import counted
-from assessments.scan.types import CheckResult, Outcome, Resource
+from assessments.scan.types import CheckResult, FileKind, Outcome, Resource
 
 MISSING = (
     "No check of logging, monitoring, pinning or hygiene ran, and no resource that can be tagged is"
@@ -139,19 +139,20 @@ def _gives_default_tags(resource: Resource) -> bool:
 
 def _untagged(resource: Resource) -> AgentFinding:
     words = "labels" if resource.provider == "gcp" else "tags"
+    is_template = resource.origin == FileKind.CLOUDFORMATION
     return finding_about(
         resource,
+        attribute=words,
         rule=TAG_RULE,
         title=f"Resource has no {words}",
         severity=TOPIC_SEVERITY[Topic.TAGS],
         origin=SeverityOrigin.CATEGORY,
         expected=f"{words.capitalize()} that name the owner, environment and cost center",
-        actual=f"No {words} are declared here, nor by default in a provider block",
+        actual=f"No {words} are declared here"
+        + ("" if is_template else ", nor by default in a provider block"),
         why="Nobody can tell who owns it, what it is for, or which budget pays for it.",
-        remediation=(
-            f"Set {words} for owner, environment and cost center, preferably as defaults in the"
-            " provider block."
-        ),
+        remediation=f"Set {words} for owner, environment and cost center, preferably "
+        + ("for the whole stack." if is_template else "as defaults in the provider block."),
     )
 
 

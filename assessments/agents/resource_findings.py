@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from assessments.scan.types import Resource
 
 
+OF_A_VALUE = frozenset(
+    {"im-cost-graviton", "im-cost-generation", "im-sus-processor", "im-sus-region"}
+)
+"""Rules about an instance type or a region that is known, so that it can't be missing."""
+
+
 def finding_about(
     resource: Resource | None,
     *,
@@ -26,19 +32,22 @@ def finding_about(
     reference: str = "",
     origin: SeverityOrigin = SeverityOrigin.FORMULA,
     subject: str = "",
+    attribute: str = "",
     monthly_saving_usd: float | None = None,
 ) -> AgentFinding:
     """A finding of ``rule`` at the resource's line that shows the problem, located by the table's
     attribute; without a resource it is about the requirements.
 
     ``subject`` distinguishes findings of one rule across runs; by default it is the resource's
-    address.
+    address. ``attribute`` takes the place of the table's.
     """
     named = resource.address if resource else "requirements"
     code = resource.code if resource else []
     known = known_rules().get(rule)
     end = resource.line_end if resource else 0
-    focus = focus_of(code, attribute=known.attribute if known else "", end=end)
+    focus = focus_of(code, attribute=attribute or (known.attribute if known else ""), end=end)
+    if focus and focus.missing and rule in OF_A_VALUE:
+        focus = None  # The value is in another block: a launch template, a provider.
     start = resource.line_start if resource else 0
     is_found = focus is not None and focus.line != start
     return AgentFinding(

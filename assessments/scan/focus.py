@@ -132,11 +132,12 @@ def _by_attribute(
     """By the table's attribute, at its occurrence nearest to where the paths lead. If it does not
     occur, the paths decide: a block that they lead to lacks it."""
     trails = [trail for trail in (_follow(lines, path) for path in paths) if not trail.left]
-    near = max(trails, key=lambda trail: trail.depth).at if trails else 0
+    best = max(trails, key=lambda trail: trail.depth) if trails else None
+    near = best.at if best else 0
     for each in named:
-        if found := _anywhere(lines, each, near=near):
+        if found := _anywhere(lines, each, near=near, within=best.region if best else range(0)):
             return found
-    if paths and paths[0][0] == "Properties":
+    if paths and paths[0][0].lower() == "properties":
         # CloudFormation's own names differ from those in the table, which uses Terraform's.
         return _focus(lines, paths)
     if not trails:
@@ -145,14 +146,19 @@ def _by_attribute(
     return Focus(lines[near].number, ".".join(named[0]) if opens else "")
 
 
-def _anywhere(lines: Sequence[CodeLine], path: tuple[str, ...], *, near: int) -> Focus | None:
+def _anywhere(
+    lines: Sequence[CodeLine], path: tuple[str, ...], *, near: int, within: range
+) -> Focus | None:
+    """``within`` are the lines that belong to the one at ``near``: they go first."""
     trail = _follow(lines, path)
     if len(path) > 1 and not trail.left:
         return Focus(lines[trail.at].number)
     if len(path) > 1 and trail.depth:
         return _within(lines, trail, path[-1])
     hits = [at for at in range(len(lines)) if _mentions(lines[at].text, path[-1])]
-    return Focus(lines[min(hits, key=lambda at: abs(at - near))].number) if hits else None
+    inside = [at for at in hits if at == near or at in within]
+    chosen = min(inside or hits, key=lambda at: abs(at - near), default=None)
+    return None if chosen is None else Focus(lines[chosen].number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from assessments.agents.instance_types import hourly_price, is_repaired, price_s
 from assessments.agents.inventory import region_of
 from assessments.agents.types import AgentInput, AgentResult, AgentStatus
 from assessments.requirements import Requirements
-from assessments.scan.types import FileKind, Resource
+from assessments.scan.types import CodeLine, FileKind, Resource
 
 
 def declared(
@@ -182,6 +182,14 @@ def test_a_balancer_that_faces_the_internet_pays_for_an_address_in_each_zone() -
     # Elastic IPs of its own are priced by themselves, and not twice.
     mapped = declared("aws_lb", "edge", subnet_mapping=[{"subnet_id": "a", "allocation_id": "ip"}])
     assert figure(assess(mapped), "monthly_cost") == 16.43
+
+
+def test_an_instance_type_of_a_template_is_not_shown_as_missing_in_its_group() -> None:
+    template = declared("aws_launch_template", "web", instance_type="m5.large")
+    code = [CodeLine(number=3, text='resource "aws_autoscaling_group" "web" {')]
+    group = declared("aws_autoscaling_group", "web", min_size=2).replace(code=code, line_end=3)
+    (found,) = [f for f in assess(template, group).findings if f.rule == "im-cost-graviton"]
+    assert found.shown == 'resource "aws_autoscaling_group" "web" {'
 
 
 def test_nat_gateways_are_consolidated_only_for_what_is_not_critical() -> None:

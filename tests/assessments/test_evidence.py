@@ -153,3 +153,57 @@ def test_what_a_dockerfile_lacks_is_shown_at_its_last_stage() -> None:
     shown = {each.rule: (each.focus, each.missing) for each in result.checks if each.focus}
     assert shown["CKV_DOCKER_2"] == (5, "HEALTHCHECK")
     assert shown["CKV_DOCKER_3"] == (5, "USER")
+
+
+BICEP = """\
+resource site 'Microsoft.Web/sites@2022-03-01' = {
+  name: 'shop'
+  properties: {
+    publicNetworkAccess: 'Enabled'
+  }
+  resource logs 'config' = {
+    name: 'logs'
+    properties: { detailedErrorMessages: { enabled: true } }
+  }
+}
+"""
+
+
+def test_azures_own_name_of_an_attribute_is_shown() -> None:
+    result = scan(files_of(**{"main.bicep": BICEP}), engines=["checkov"])
+    failed = [check for check in result.checks if check.outcome is Outcome.FAILED]
+    (public,) = [check for check in failed if check.rule == "CKV_AZURE_222"]
+    assert (public.focus, public.missing) == (4, "")
+    assert not [check for check in failed if "_" in check.missing]
+
+
+def test_a_web_apps_log_settings_are_not_its_site_settings() -> None:
+    result = scan(files_of(**{"main.bicep": BICEP}), engines=["checkov"])
+    assert not [check for check in result.checks if "config" in check.resource]
+
+
+ROLE = """\
+Resources:
+  Deploy:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: ec2.amazonaws.com}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: all
+          PolicyDocument:
+            Statement:
+              # everything, for now
+              - Effect: Allow
+                Action: "*"
+                Resource: "*"
+"""
+
+
+def test_a_policys_action_is_not_shown_in_the_roles_trust() -> None:
+    result = scan(files_of(**{"role.yaml": ROLE}), engines=["checkov"])
+    (every,) = [check for check in result.checks if check.rule == "CKV_AWS_63"]
+    assert every.focus == 16

@@ -6,7 +6,7 @@ import random
 
 from assessments.agents.operations import is_tagged, run
 from assessments.agents.types import AgentStatus, Severity
-from assessments.scan.types import FileKind, Outcome, Resource
+from assessments.scan.types import CodeLine, FileKind, Outcome, Resource
 from tests.assessments.checks import check, given, passed, resource, silent, sources_of
 
 NO_ACCESS_LOG = check("CKV_AWS_18", resource="aws_s3_bucket.data")
@@ -36,6 +36,13 @@ def test_an_untagged_resource_is_a_finding_at_its_line() -> None:
         5,
     )
     assert finding.severity == Severity.LOW
+
+
+def test_a_bucket_of_google_cloud_lacks_labels_and_not_tags() -> None:
+    code = [CodeLine(number=1, text='resource "google_storage_bucket" "a" {')]
+    bucket = resource("google_storage_bucket.a", provider="gcp").replace(code=code, line_end=1)
+    (found,) = run(given(resources=[bucket]), silent).findings
+    assert found.shown == "labels is not set"
 
 
 def test_tags_by_default_in_the_provider_block_reach_every_resource_of_that_provider() -> None:

@@ -279,7 +279,8 @@ CONTROLS: tuple[Control, ...] = (
         "Table can't be restored to a point in time",
         "Point-in-time recovery on",
         "A bad write or delete can't be undone.",
-        "Add point_in_time_recovery { enabled = true }.",
+        "Switch it on: point_in_time_recovery { enabled = true } in Terraform,"
+        " PointInTimeRecoverySpecification in CloudFormation.",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html",
         _table_recovery,
         lambda item: "point-in-time recovery is off",

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from assessments.scan.engines.checkov_records import OUTCOMES, as_own, checkov_check, own_rules_of
+from assessments.scan.engines.checkov_records import (
+    AZURE,
+    OUTCOMES,
+    as_own,
+    checkov_check,
+    is_other_config,
+    own_rules_of,
+)
 from assessments.scan.engines.helm import helm_output
 from assessments.scan.engines.kustomize import kustomize_output, overlay_part
 from assessments.scan.engines.one_run import (
@@ -104,6 +111,9 @@ def _output(
     framework = run.shard.framework
     known = set(paths)
     records = [record for record in answer["records"] if record["file"] in known]
+    if framework in AZURE:
+        every = lines_of(run)
+        records = [each for each in records if not is_other_config(each, every[each["file"]])]
     cut = {record["file"] for record in records[MAX_CHECKS:]}
     records = records[:MAX_CHECKS]
     missed = set(answer["errors"]) & known

@@ -9,7 +9,7 @@ from typing import Any
 from assessments.rules import known_rules
 from assessments.scan.engines.one_run import EngineRun, code_lines
 from assessments.scan.focus import Focus, focus_of, window
-from assessments.scan.types import CheckResult, Outcome, OwnRule
+from assessments.scan.types import CheckResult, CodeLine, Outcome, OwnRule
 
 PIPELINES = {
     "github_actions",
@@ -20,6 +20,24 @@ PIPELINES = {
 }
 INSTRUCTIONS = {"CKV_DOCKER_2": "HEALTHCHECK", "CKV_DOCKER_3": "USER"}
 """What a Dockerfile lacks that fails these rules."""
+AZURE = frozenset({"arm", "bicep"})
+OTHER_CONFIGS = frozenset(
+    {
+        "appsettings",
+        "authsettings",
+        "authsettingsv2",
+        "azurestorageaccounts",
+        "backup",
+        "connectionstrings",
+        "logs",
+        "metadata",
+        "pushsettings",
+        "slotconfignames",
+    }
+)
+"""Configurations of a web app that are not its ``web`` (Azure Resource Manager's reference,
+Microsoft.Web/sites/config)."""
+_NAME = re.compile(r"""^\s*["']?name["']?\s*:\s*["'](?:[^"']*/)?(?P<name>[\w./-]+)['")\]]""")
 _FROM = re.compile(r"\s*FROM\s", re.IGNORECASE)
 OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outcome.SUPPRESSED}
 
@@ -35,6 +53,8 @@ def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> Ch
     known = known_rules().get(check.rule)
     attribute = known.attribute if known else ""
     focus = focus_of(lines, record["keys"], attribute=attribute, end=end)
+    if framework in AZURE:
+        focus = _in_azures_words(lines, record["keys"], attribute, end)
     if check.rule in INSTRUCTIONS:
         focus = _last_stage(file, INSTRUCTIONS[check.rule])
         lines = code_lines(file, 1, max(1, len(file)))
@@ -43,6 +63,30 @@ def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> Ch
         missing=focus.missing if focus else "",
         evidence=window(lines, focus.line if focus else start),
     )
+
+
+def is_other_config(record: Mapping[str, Any], file: list[str]) -> bool:
+    """Whether a web app's configuration of another name (``logs``, ``appsettings``) was checked for
+    what belongs into the one that is called ``web``."""
+    if "/sites/config" not in str(record["resource"]).lower():
+        return False
+    start, end = max(1, int(record["line_start"])), int(record["line_end"])
+    named = (_NAME.search(line) for line in file[start - 1 : end])
+    name = next((match["name"] for match in named if match), "web")
+    return name.rpartition("/")[2].lower() in OTHER_CONFIGS
+
+
+def _in_azures_words(
+    lines: list[CodeLine], keys: list[str], attribute: str, end: int
+) -> Focus | None:
+    """The table has Terraform's names: ``public_network_access_enabled`` is Azure's
+    ``publicNetworkAccess``. What a template lacks is not said in another language."""
+    names = attribute.split("|") if attribute else []
+    names += [each.removesuffix("_enabled") for each in names]
+    focus = focus_of(lines, keys, attribute="|".join(dict.fromkeys(names)), end=end)
+    if focus is None or "_" not in focus.missing:
+        return focus
+    return focus_of(lines, keys, end=end)
 
 
 def _last_stage(file: list[str], missing: str) -> Focus | None:
