@@ -34,7 +34,7 @@ test: .venv/.dev .venv-scanner/.installed
 	@scripts/find-rabbitmq
 	@scripts/find-prometheus
 	@if command -v npm >/dev/null; then $(MAKE) -s .node/.installed; fi
-	$(PY) -m pytest $(or $(ARGS),-n 3 --dist loadgroup --no-loadscope-reorder)
+	$(PY) -m pytest $(or $(ARGS),-n 4 --dist loadgroup --no-loadscope-reorder)
 
 check: .venv/.dev
 	$(PY) -m ruff check .

@@ -64,17 +64,12 @@ def processes_of(item: pytest.Item) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that commits uses ``transactional_db``, never django_db(transaction=True): that mark
-    leaves the content types with new ids, and every process that stays up with stale ones.
-
-    If the tests are spread over several pytest processes (make test), those that harm a set of the
-    application's processes stay together, and so do those of a module."""
-    if any(mark.kwargs.get("transaction") for mark in item.iter_markers("django_db")):
-        raise pytest.UsageError(f"{item.nodeid}: use the fixture transactional_db instead.")
+    """If the tests are spread over several pytest processes (make test), those that harm a set of
+    the application's processes stay together. So do those of a module that use the same processes:
+    each pytest process starts the shared ones once, not for every module."""
     used = processes_of(item)
-    item.add_marker(
-        pytest.mark.xdist_group(used if used in ("harmed", "alone") else item.location[0])
-    )
+    group = used if used in ("harmed", "alone") else f"{item.location[0]} {used}".strip()
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

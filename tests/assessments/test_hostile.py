@@ -398,31 +398,39 @@ def _many_pods(count: int) -> tuple[list[InputFile], Shard]:
 def test_an_engine_that_the_system_kills_is_started_once_more(sandbox: Sandbox) -> None:
     """As a kernel that is short of memory does. It failed the run before, though nothing was wrong
     with its files."""
-    files, shard = _many_pods(400)
-    undisturbed = run_shard(shard, files, sandbox=sandbox, on_progress=lambda *_: None)
+    files, shard = _many_pods(150)
+    undisturbed = run_shard(shard, files, sandbox=WARM, on_progress=lambda *_: None)
+    output, killed = _scan_and_kill(shard, files, times=1, sandbox=sandbox)
+    assert output.to_json() == undisturbed.to_json()
+    assert len(killed) == 1
+    assert engine_processes() == []
+
+
+def test_an_engine_that_the_system_kills_twice_is_given_up() -> None:
+    files, shard = _many_pods(150)
+    with pytest.raises(EngineKilled, match="short of memory"):
+        _scan_and_kill(shard, files, times=2, sandbox=WARM)
+    assert engine_processes() == []
+
+
+def _scan_and_kill(
+    shard: Shard, files: list[InputFile], *, times: int, sandbox: Sandbox
+) -> tuple[ShardOutput, list[psutil.Process]]:
+    """Kills one process of each of the engine's first ``times`` starts; the one that waits for it
+    ends by itself."""
+    started: list[Kill] = []
     killed: list[psutil.Process] = []
 
-    def scan_and_kill(times: int) -> ShardOutput:
-        started: list[Kill] = []
-        killed.clear()
+    def kill(done: int, total: int, message: str) -> None:
+        if len(killed) == min(times, len(started)):
+            return
+        engine = next((p for p in engine_processes() if not p.children()), None)
+        if engine:
+            killed.append(engine)
+            engine.kill()
 
-        def kill(done: int, total: int, message: str) -> None:
-            """One process of each start: the one that waits for it ends by itself."""
-            if len(killed) == min(times, len(started)):
-                return
-            engine = next((p for p in engine_processes() if not p.children()), None)
-            if engine:
-                killed.append(engine)
-                engine.kill()
-
-        return run_shard(shard, files, sandbox=sandbox, on_progress=kill, register=started.append)
-
-    assert scan_and_kill(1).to_json() == undisturbed.to_json()
-    assert len(killed) == 1
-    with pytest.raises(EngineKilled, match="short of memory"):
-        scan_and_kill(2)
-    assert len(killed) == 2
-    assert engine_processes() == []
+    output = run_shard(shard, files, sandbox=sandbox, on_progress=kill, register=started.append)
+    return output, killed
 
 
 def test_processor_time_that_is_used_up_is_named_at_each_level(held: Sandbox) -> None:
