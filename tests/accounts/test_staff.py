@@ -9,6 +9,8 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import User
 from django.test import Client
 
+from tasks_ui.access.auth import may_read_runs, may_see_everything
+
 if TYPE_CHECKING:
     from pytest_django import Settings
 
@@ -33,6 +35,14 @@ def test_staff_need_an_authenticator_app_where_the_operator_wants_it(
     assert client.get("/").status_code == 200
     TOTP.activate(root, "JBSWY3DPEHPK3PXP")
     assert client.get("/admin/").status_code == 200
+
+
+def test_without_it_a_socket_shows_staff_nobody_elses_tasks(root: User, settings: Settings) -> None:
+    assert may_see_everything({root.pk}) == may_read_runs({root.pk}) == {root.pk}
+    settings.STAFF_TOTP = True
+    assert may_see_everything({root.pk}) == may_read_runs({root.pk}) == set()
+    TOTP.activate(root, "JBSWY3DPEHPK3PXP")
+    assert may_see_everything({root.pk}) == may_read_runs({root.pk}) == {root.pk}
 
 
 def test_a_session_of_an_earlier_key_goes_on_while_the_key_stands(
