@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from itertools import takewhile
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import yaml
 from django.core.management import get_commands
+
+from assessments.agents.price_book.reading import read_price_book
+from assessments.requirements import Requirements
+from assessments.scan.own_rules import read_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
@@ -65,6 +72,22 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
         assert (ROOT / name).exists() or any(found), name
     for name in linked:
         assert (document.parent / name).exists(), name
+
+
+def test_the_examples_of_rules_and_prices_can_be_used(tmp_path: Path) -> None:
+    (tmp_path / "owner.yaml").write_text(example("docs/rules.md", "metadata:"))
+    assert [each.about.rule for each in read_rules(tmp_path)] == ["ACME_TAGS_1"]
+    assert len(read_price_book(example("docs/prices.md", "provider,").encode())) == 5
+    usage = json.loads(example("docs/prices.md", '{"usage"'))
+    assert len(Requirements.model_validate(usage).usage) == 2
+
+
+def example(document: str, start: str) -> str:
+    """The indented block that begins with ``start``, without its indentation."""
+    lines = (ROOT / document).read_text().splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith(f"    {start}"))
+    block = takewhile(lambda line: not line or line.startswith("    "), lines[first:])
+    return dedent("\n".join(block))
 
 
 def test_the_chart_has_the_version_of_the_project() -> None:
