@@ -599,8 +599,10 @@ def _guess(file: InputFile, kind: FileKind) -> FileKind:
     if kind is not FileKind.UNKNOWN:
         return kind
     head = file.content[:20_000].decode(errors="replace")
-    if _declares_object(head):
+    if _declares_object(head) or all(f'"{key}"' in head for key in ("apiVersion", "kind")):
         return FileKind.KUBERNETES
+    if '"planned_values"' in head:
+        return FileKind.TERRAFORM_PLAN
     if _ARM_SCHEMA.search(head):
         return FileKind.ARM
     return FileKind.CLOUDFORMATION if "AWSTemplateFormatVersion" in head else FileKind.UNKNOWN
