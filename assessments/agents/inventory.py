@@ -278,11 +278,13 @@ def _declared_regions(resource: Resource) -> list[tuple[int, str, str]]:
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What readers look up: resources by folder and type, the zone of each subnet by the subnet's
-    address, and the Compose services that others wait for to complete, by folder and name."""
+    address, the Compose services that others wait for to complete, by folder and name, and what
+    scales a service, by folder and by the service's address or, in a template, its name."""
 
     by_folder: dict[tuple[PurePosixPath, str], list[tuple[Resource, dict[str, Any]]]]
     zone_of_subnet: dict[str, str]
     completing: set[tuple[PurePosixPath, str]]
+    scaling: dict[tuple[PurePosixPath, str], dict[str, Any]]
 
     def near(self, resource: Resource, *kinds: str) -> list[tuple[Resource, dict[str, Any]]]:
         folder = PurePosixPath(resource.file).parent
@@ -290,7 +292,7 @@ class Declared:
 
 
 def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
-    found = Declared({}, {}, set())
+    found = Declared({}, {}, set(), {})
     for resource, attributes in bodies:
         kind = resource_type(resource)
         found.by_folder.setdefault((PurePosixPath(resource.file).parent, kind), []).append(
@@ -302,7 +304,18 @@ def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
         if kind == "compose_service":
             folder = PurePosixPath(resource.file).parent
             found.completing.update((folder, name) for name in _awaited(attributes))
+        if kind == "aws_appautoscaling_target":
+            folder = PurePosixPath(resource.file).parent
+            for name in _scaled(resource, attributes):
+                found.scaling.setdefault((folder, name), attributes)
     return found
+
+
+def _scaled(target: Resource, attributes: dict[str, Any]) -> Iterator[str]:
+    """The addresses that its ``resource_id`` refers to; in a template, all words of it."""
+    if target.origin == FileKind.CLOUDFORMATION:
+        yield from set(re.findall(r"\w+", repr(attributes.get("resource_id"))))
+    yield from (_unindexed(each.to) for each in target.references if each.at == "resource_id")
 
 
 Reader = Callable[[Inventory, Resource, dict[str, Any], Declared], None]
@@ -612,15 +625,10 @@ def _read_ecs(
 
 def _scaling_target(resource: Resource, declared: Declared) -> dict[str, Any] | None:
     """What scales a service, and so decides how many of its tasks always run."""
-    own = re.compile(rf"\b{re.escape(resource.name)}\b")
-    for each, body in declared.near(resource, "aws_appautoscaling_target"):
-        named = {reference.to for reference in each.references if reference.at == "resource_id"}
-        is_template = each.origin == FileKind.CLOUDFORMATION
-        if _unindexed(resource.address) in {_unindexed(name) for name in named} or (
-            is_template and own.search(repr(body.get("resource_id")))
-        ):
-            return body
-    return None
+    folder = PurePosixPath(resource.file).parent
+    is_template = resource.origin == FileKind.CLOUDFORMATION
+    name = resource.name if is_template else _unindexed(resource.address)
+    return declared.scaling.get((folder, name))
 
 
 def _read_compose(
