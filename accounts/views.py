@@ -70,7 +70,7 @@ class SignUp(SignupView):
         except ValidationError as error:
             form.add_error("username", error)
         except UsedUpError:
-            form.add_error(None, "This invitation has just been used. Ask for another.")
+            form.add_error(None, "This invitation has just been used. Ask for a new one.")
         return self.form_invalid(form)  # type: ignore[no-any-return]
 
 

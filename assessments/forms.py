@@ -66,7 +66,7 @@ LOOKS: dict[str, Look] = {
     "concurrency_per_replica": Look(group="Load", label="Requests at once per replica", unit="req"),
     "concurrent_users": Look(group="Load", label="Concurrent users", unit="users"),
     "replicas": Look(
-        group="Load", label="Replicas now", unit="units", used_by="Where the code is silent"
+        group="Load", label="Replicas now", unit="units", used_by="If the code doesn't say"
     ),
     "average_utilisation_percent": Look(group="Load", label="Average CPU utilization", unit="%"),
     "data_gb": Look(group="Load", label="Data size", unit="GB"),

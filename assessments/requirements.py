@@ -160,7 +160,7 @@ class Requirements(BaseModel):
     criticality: Criticality | None = None
     disaster_recovery: DisasterRecovery | None = None
     replicas: int | None = Field(
-        None, ge=1, le=1_000_000, description="Replicas running now, where the code is silent"
+        None, ge=1, le=1_000_000, description="Replicas running now, if the code doesn't say"
     )
     average_utilisation_percent: float | None = Field(
         None, ge=0, le=100, description="Average CPU utilization, in percent, where it is known"

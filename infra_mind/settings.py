@@ -80,7 +80,7 @@ def oidc_apps() -> list[dict[str, Any]]:
     if not OIDC_ISSUER:
         return []
     if not env("OIDC_CLIENT_ID"):
-        raise SystemExit("OIDC_ISSUER needs OIDC_CLIENT_ID, and mostly OIDC_CLIENT_SECRET.")
+        raise SystemExit("OIDC_ISSUER needs OIDC_CLIENT_ID, and usually OIDC_CLIENT_SECRET.")
     app = {"provider_id": "oidc", "name": OIDC_NAME, "client_id": env("OIDC_CLIENT_ID")}
     secret = {"secret": env("OIDC_CLIENT_SECRET"), "settings": {"server_url": OIDC_ISSUER}}
     return [app | secret]

@@ -385,7 +385,7 @@ def _let_in(graph: Graph) -> Iterator[Hop]:
         for own in graph.names(store, "aws_security_group"):
             for allowed, place in _sources(graph, own.target):
                 for user in _users(graph, allowed):
-                    why = f"{own.target.address} lets in {allowed.address}"
+                    why = f"{own.target.address} allows {allowed.address}"
                     yield Hop(user, store, why, place)
 
 

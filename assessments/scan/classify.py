@@ -429,8 +429,8 @@ def _made_elsewhere(
     if release is None:
         return None
     reason = (
-        f"The chart that its {release.value['kind']} installs is not in the upload, so what that"
-        " makes is not assessed. Upload the output of 'helm template' with its values."
+        f"The chart that its {release.value['kind']} installs is not in the upload, so what it"
+        " creates is not assessed. Upload the output of 'helm template' with its values."
     )
     return _partly(file, reason, release.line_start).replace(kind=FileKind.KUBERNETES)
 

@@ -90,8 +90,7 @@ class Server(ABC):
             # until then.
             if time.monotonic() > deadline - START_TIMEOUT_S + 10:
                 raise EmbeddedServerError(
-                    f"{self.name} does not start. Its log, {self.log_path},"
-                    f" ends:\n{self.log_tail()}"
+                    f"{self.name} did not start. Its log, {self.log_path}, ends:\n{self.log_tail()}"
                 )
             time.sleep(0.2)
 

@@ -53,4 +53,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.actor_name or 'somebody'} {self.get_event_display()}"
+        return f"{self.actor_name or 'someone'} {self.get_event_display()}"

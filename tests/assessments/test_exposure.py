@@ -91,7 +91,7 @@ resource "aws_lb" "unknown" {
         "aws_security_group.open",
     }
     edge = (
-        "aws_lb.edge (main.tf:27): it is internet-facing; aws_security_group.open lets in port 443"
+        "aws_lb.edge (main.tf:27): it is internet-facing; aws_security_group.open allows port 443"
         " from anywhere (main.tf:10)"
     )
     assert found["aws_lb.edge"] == edge

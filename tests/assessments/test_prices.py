@@ -425,7 +425,7 @@ def test_an_interface_endpoint_is_billed_in_every_zone_and_a_gateway_is_free() -
     assert costs(interface) == {"Interface endpoint by zone": 14.60}  # 2 x 730 x 0.01
     somewhere = declared(kind, "e", vpc_endpoint_type="Interface", subnet_ids="${var.subnets}")
     assert costs(somewhere) == {"Interface endpoint by zone": 7.30}
-    assert "endpoint in further zones" in reasons(somewhere)
+    assert "endpoint in additional zones" in reasons(somewhere)
     gateway = declared(kind, "g")
     beside = declared("aws_eks_cluster", "k")
     assert not rows(assess(gateway, beside), "unpriced")
@@ -565,7 +565,7 @@ def test_a_resource_that_can_not_be_counted_costs_at_least_one() -> None:
     result = assess(many)
     assert result.summary.startswith("At least 73.00 USD")
     (row,) = rows(result, "partly_priced")
-    assert row[2] == "further instances of it" and "count or for_each" in row[3]
+    assert row[2] == "additional instances" and "count or for_each" in row[3]
 
 
 def test_what_may_not_exist_is_not_part_of_the_least() -> None:

@@ -114,7 +114,7 @@ def test_effort_is_that_of_the_change(rule: str, effort: Effort) -> None:
 
 def test_a_finding_has_the_plain_title() -> None:
     found = finding_of(check("CKV_AWS_17"), Severity.HIGH, SeverityOrigin.CROSSWALK)
-    assert found.title == "Database is reachable from the internet"
+    assert found.title == "Database is publicly accessible"
     other = finding_of(
         check("CKV_X_1", title="Ensure X is on"), Severity.LOW, SeverityOrigin.ENGINE
     )

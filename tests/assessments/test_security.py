@@ -61,7 +61,7 @@ def test_an_engine_that_is_silent_is_never_read_as_low() -> None:
 
 def test_a_finding_states_the_problem_and_points_at_the_line() -> None:
     (finding,) = run(given(PUBLIC_DATABASE), silent).findings
-    assert finding.title == "Database is reachable from the internet"
+    assert finding.title == "Database is publicly accessible"
     assert (finding.file, finding.line_start, finding.line_end) == ("infra/main.tf", 10, 12)
     assert finding.why and finding.remediation and finding.code_example
     assert finding.evidence[0].text == "publicly_accessible = true"

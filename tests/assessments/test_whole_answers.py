@@ -168,9 +168,7 @@ def keys(result: AgentResult) -> set[str]:
 def test_one_infrastructure_is_read_alike_from_each_kind_of_file(path: str, text: str) -> None:
     result = answers({path: text})
     assert {name for name, answer in result.items() if answer.status == "assessed"} == set(AGENTS)
-    assert any(
-        f.title == "Database is reachable from the internet" for f in result["security"].findings
-    )
+    assert any(f.title == "Database is publicly accessible" for f in result["security"].findings)
     assert (
         figures(result["cost"])["monthly_cost"]
         == figures(answers({"main.tf": TERRAFORM})["cost"])["monthly_cost"]

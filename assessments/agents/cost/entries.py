@@ -144,7 +144,7 @@ def price_entries(
             "count or for_each can't be determined from the upload: it is priced once, as the"
             " minimum"
         )
-        yield Unpriced(resource, "further instances of it", why)
+        yield Unpriced(resource, "additional instances", why)
     for resource in with_open_blocks.values():
         why = "the upload does not say how many of these blocks it has: none is priced"
         yield Unpriced(resource, ", ".join(resource.open_blocks), why)

@@ -61,7 +61,7 @@ def endpoint_entries(
     yield priced(resource, f"{kind} endpoint by zone", HOURS * max(1, zones), "hours", key, region)
     if not zones:
         why = "its subnets can't be determined from the code: one zone is priced, as the minimum"
-        yield Unpriced(resource, "endpoint in further zones", why)
+        yield Unpriced(resource, "endpoint in additional zones", why)
 
 
 def attachment_entries(resource: Resource, region: str) -> Iterator[Entry]:

@@ -257,7 +257,7 @@ def _unpriced_table(unpriced: list[Unpriced]) -> Table:
         columns=["resource", "component", "reason"],
         units=["", "", ""],
         rows=[[each.resource.address, each.component, each.reason] for each in unpriced],
-        source="resources for which no price, size or usage is known; they are not counted as 0",
+        source="resources without a known price, size or usage; they are not counted as 0",
     )
 
 
@@ -293,7 +293,7 @@ def _tables(
                 for each in partly
             ],
             source=(
-                "components of priced resources for which no price, size or usage is known; they"
+                "missing parts of priced resources: without a known price, size or usage; they"
                 " are not counted as 0"
             ),
         )

@@ -65,11 +65,11 @@ def _let_in(graph: Graph, carrier: Resource) -> str:
     for group in groups:
         for rule in blocks(group.attributes.get("security_rule")):
             if _is_open(rule):
-                return f"{group.address} lets in {_port(rule)} from anywhere ({place_of(group)})"
+                return f"{group.address} allows {_port(rule)} from anywhere ({place_of(group)})"
         for edge in graph.named_by(group, "azurerm_network_security_rule"):
             rule = edge.source.attributes
             if _is_open(rule):
-                return f"{edge.source.address} lets in {_port(rule)} from anywhere ({edge.place})"
+                return f"{edge.source.address} allows {_port(rule)} from anywhere ({edge.place})"
     return ""
 
 
@@ -150,7 +150,7 @@ def _server(graph: Graph, resource: Resource) -> Reason:
             continue
         ends = rule.attributes.get("start_ip_address"), rule.attributes.get("end_ip_address")
         if ends == ("0.0.0.0", "255.255.255.255"):  # noqa: S104 - compared, not bound
-            return (f"{rule.address} lets in every address ({edge.place})",)
+            return (f"{rule.address} allows every address ({edge.place})",)
     return None
 
 

@@ -43,7 +43,7 @@ def _machine(graph: Graph, resource: Resource) -> Reason:
         if _is_open(rule.attributes, tags) and _networks(graph, rule) & _networks(graph, resource):
             return (
                 "it has an external address",
-                f"{rule.address} lets in the internet ({place_of(rule)})",
+                f"{rule.address} allows the internet ({place_of(rule)})",
             )
     return None
 

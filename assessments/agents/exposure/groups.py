@@ -30,7 +30,7 @@ def open_groups(graph: Graph) -> dict[str, str]:
         if openings:
             ports = " and ".join(words for words, _ in openings)
             places = ", ".join(dict.fromkeys(place for _, place in openings))
-            found[group.address] = f"{group.address} lets in {ports} from anywhere ({places})"
+            found[group.address] = f"{group.address} allows {ports} from anywhere ({places})"
     return found
 
 

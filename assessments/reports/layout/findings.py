@@ -23,7 +23,7 @@ from assessments.reports.layout.scopes import Scopes
 
 WITHOUT_FILE = "Without a file"
 LEGEND = (
-    "By file, beside the code. R: the recommendation that resolves it. Number in brackets: the"
+    "By file, next to the code. R: the recommendation that resolves it. Number in brackets: the"
     " source of its severity. A file in a scope's own folder belongs to that scope."
 )
 

@@ -32,5 +32,5 @@ class Command(BaseCommand):
         )
         record(Event.INVITED, about=f"{invitation}, from the command line")
         if not url:
-            self.stderr.write("Put this behind the address of your server (or give --url):")
+            self.stderr.write("Add this to the address of your server (or pass --url):")
         self.stdout.write(f"{str(url).rstrip('/')}{invitation.path}")

@@ -24,7 +24,7 @@ TOKEN_LIFETIME = timedelta(hours=2)  # above the time limit of any task
 class Command(BaseCommand):
     help = (
         "Print the address of the Infra Mind that runs in this home and a token for it, as a line"
-        " of JSON. The token ends with standard input."
+        " of JSON. The token expires when standard input closes."
     )
     requires_system_checks = ()
 

@@ -18,8 +18,8 @@ from infra_mind.supervisor import ADMIN_USERNAME, DEMO_PASSWORD, DEMO_USERNAME
 
 class Command(BaseCommand):
     help = (
-        "Migrate the database. With --demo or --admin, make an account and its sample where there"
-        " is none yet: with a well known password, or with one that is printed once."
+        "Migrate the database. With --demo or --admin, create an account with a sample if there is"
+        " none yet: with a well-known password, or with one that is printed once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -16,7 +16,7 @@ from infra_mind.backup import BackupError, backup_file, restore_backup
 class Command(BaseCommand):
     help = (
         "Read a backup into a home where Infra Mind has not run yet, or into the empty database of"
-        " DATABASE_URL. Runs that were active when it was written go on once Infra Mind starts."
+        " DATABASE_URL. Runs that were active when it was written resume once Infra Mind starts."
     )
     requires_system_checks: list[str] = []
 

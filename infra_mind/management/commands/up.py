@@ -33,7 +33,7 @@ class Command(BaseCommand):
             status = supervisor.run(wanted)
         except embedded.AlreadyRunningError as error:
             url, pid = error.state.get("url"), error.state.get("pid")
-            where = f"It answers at {url} (process {pid})." if url else "It is still starting."
+            where = f"It is running at {url} (process {pid})." if url else "It is still starting."
             raise CommandError(
                 f"Infra Mind is already running in {wanted.home}. {where}"
             ) from error

@@ -81,7 +81,7 @@ def _nodes(resource: Resource, pool: Mapping[str, Any], zones: int, region: str)
         yield disk_entry(resource, "boot disks", kind, size, count, region)
     if each and not zones:
         why = "whether the cluster is regional can't be determined: one zone is priced"
-        yield Unpriced(resource, "nodes in further zones", why)
+        yield Unpriced(resource, "nodes in additional zones", why)
 
 
 def _count(pool: Mapping[str, Any]) -> tuple[int | None, int | None]:
