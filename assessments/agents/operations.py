@@ -3,6 +3,8 @@ hygiene."""
 
 from __future__ import annotations
 
+import re
+
 from assessments.agents.applicability import saying
 from assessments.agents.check_findings import finding_of, sorted_findings
 from assessments.agents.check_report import (
@@ -109,14 +111,21 @@ def is_tagged(resource: Resource) -> bool | None:
     if resource_type(resource) not in TAGGABLE:
         return None
     attributes = attributes_of(resource)
-    values = [
-        attributes[field]
-        for field in TAG_FIELDS.get(resource.provider, ())
-        if attributes.get(field)
-    ]
+    fields = TAG_FIELDS.get(resource.provider, ())
+    values = [attributes[field] for field in fields if attributes.get(field)]
     if any(isinstance(each, dict | list) for each in values):
         return True
-    return None if values else False
+    is_open = any(_is_computed(resource, field) for field in fields)
+    return None if values or is_open else False
+
+
+def _is_computed(resource: Resource, field: str) -> bool:
+    """Whether the source gives ``field`` an expression, whatever was made of it: a value that can't
+    be worked out is none or empty."""
+    if resource.origin != FileKind.TERRAFORM:
+        return False
+    computed = re.compile(rf"\s*{field}\s*=\s*(?!\{{\s*\}}|null\b)\S")
+    return any(computed.match(line.text) for line in resource.code)
 
 
 def _taggable(resources: list[Resource]) -> list[tuple[Resource, bool]]:

@@ -199,6 +199,8 @@ def _operated(operator: str, operands: list[Any]) -> Any:
 
 
 def _calculated(operator: str, operands: list[Any]) -> Any:
+    """Text that is a number counts as one, as in Terraform."""
+    operands = [_as_number(each) for each in operands]
     if any(isinstance(n, bool) or not isinstance(n, int | float) for n in operands):
         return UNKNOWN
     if len(operands) == 1:
@@ -208,6 +210,15 @@ def _calculated(operator: str, operands: list[Any]) -> Any:
         return _OPERATORS[operator](a, b)
     except (KeyError, ZeroDivisionError, OverflowError):
         return UNKNOWN
+
+
+def _as_number(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return _number(value)
+    except (ValueError, OverflowError):
+        return value
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

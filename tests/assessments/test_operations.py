@@ -66,6 +66,15 @@ def test_tags_that_the_code_leaves_open_are_neither_passed_nor_failed() -> None:
     assert is_tagged(resource("aws_iam_policy_attachment.a")) is None
 
 
+def test_tags_of_an_expression_that_is_not_evaluated_are_open() -> None:
+    def web(line: str) -> Resource:
+        code = [CodeLine(number=1, text=line)]
+        return resource("aws_instance.web", tags={}).replace(code=code)
+
+    assert is_tagged(web('  tags = merge(var.all, map("Name", var.name))')) is None
+    assert is_tagged(web("  tags = {}")) is False
+
+
 def test_tags_of_cloudformation_resources_are_read() -> None:
     template = Resource(
         address="Data",

@@ -221,3 +221,17 @@ def test_a_random_name_passed_down_through_modules_ends_and_is_unknown() -> None
     assert found["random_string.r"].type == "random_string"
     assert found["aws_s3_bucket.b"].attributes["bucket"] == "b-${random_string.r.result}"
     assert [each.to for each in found["aws_s3_bucket.b"].references] == ["random_string.r"]
+
+
+def test_a_count_of_zero_is_none_also_as_text() -> None:
+    module = (
+        'variable "replica" { default = "0" }\n'
+        'resource "aws_db_instance" "own" {\n  count = 1 - var.replica\n}\n'
+        'resource "aws_db_instance" "copy" {\n  count = var.replica\n}\n'
+    )
+    root = (
+        'module "a" {\n  source = "./db"\n}\nmodule "b" {\n  source  = "./db"\n  replica = "1"\n}\n'
+    )
+    result = scan(files_of(**{"main.tf": root, "db/main.tf": module}), engines=["tfparse"])
+    found = {each.address for each in result.resources}
+    assert found == {"module.a.aws_db_instance.own[0]", "module.b.aws_db_instance.copy[0]"}

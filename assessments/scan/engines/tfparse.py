@@ -97,16 +97,29 @@ def _with_unknown(
         edits = single(root)
         together = joined_edits(edits, local_sources(root))
         again = _ask(run, [scope], together)[0] if edits else answer
-        output = _output(run, scope, again)
+        output = _existing(_output(run, scope, again), root)
         reason = "Its counts take too long to evaluate; each block is counted once."
         said = [] if isinstance(again, EngineCrashed) else unread(run, reason, scope=scope)
         return output.replace(coverage=[*said, *output.coverage])
-    output = _output(run, scope, answer)
+    output = _existing(_output(run, scope, answer), root)
     edits = with_one_of_the_unknown(root)
     if edits and any(not root.resources[each].count_known for each in _left_out(root, output)):
         (again,) = _ask(run, [scope], joined_edits(edits, local_sources(root)))
-        output = output if isinstance(again, EngineCrashed) else _output(run, scope, again)
+        if not isinstance(again, EngineCrashed):
+            output = _existing(_output(run, scope, again), root)
     return output.replace(coverage=[*output.coverage, *_gaps(scope, root, output)])
+
+
+def _existing(output: ShardOutput, root: Root) -> ShardOutput:
+    """Without what has a count of 0: tfparse makes one of it if the 0 is text, as is usual in older
+    code."""
+    absent = {
+        address
+        for address, facts in root.resources.items()
+        if facts.count_known and not facts.total
+    }
+    resources = [each for each in output.resources if without_indexes(each.address) not in absent]
+    return output.replace(resources=resources)
 
 
 def _left_out(root: Root, output: ShardOutput) -> list[str]:
