@@ -41,7 +41,7 @@ def test_every_check_that_the_crosswalk_names_has_a_severity() -> None:
     assert named == severities().keys()
 
 
-def test_every_rule_that_a_code_example_mends_is_in_the_crosswalk() -> None:
+def test_every_rule_that_a_code_example_fixes_is_in_the_crosswalk() -> None:
     examples = [rule for rule, entry in entries().items() if entry.code_example]
     assert len(examples) >= 60
     text = (ROOT / "assessments" / "data" / "code_examples.toml").read_text()
