@@ -278,13 +278,15 @@ def _declared_regions(resource: Resource) -> list[tuple[int, str, str]]:
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What readers look up: resources by folder and type, the zone of each subnet by the subnet's
-    address, the Compose services that others wait for to complete, by folder and name, and what
-    scales a service, by folder and by the service's address or, in a template, its name."""
+    address, the Compose services that others wait for to complete, by folder and name, what
+    scales a service, by folder and by the service's address or, in a template, its name, and the
+    addresses of subnets of which there may be more than one."""
 
     by_folder: dict[tuple[PurePosixPath, str], list[tuple[Resource, dict[str, Any]]]]
     zone_of_subnet: dict[str, str]
     completing: set[tuple[PurePosixPath, str]]
     scaling: dict[tuple[PurePosixPath, str], dict[str, Any]]
+    uncounted: set[str]
 
     def near(self, resource: Resource, *kinds: str) -> list[tuple[Resource, dict[str, Any]]]:
         folder = PurePosixPath(resource.file).parent
@@ -292,7 +294,7 @@ class Declared:
 
 
 def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
-    found = Declared({}, {}, set(), {})
+    found = Declared({}, {}, set(), {}, set())
     for resource, attributes in bodies:
         kind = resource_type(resource)
         found.by_folder.setdefault((PurePosixPath(resource.file).parent, kind), []).append(
@@ -301,6 +303,8 @@ def _declared(bodies: list[tuple[Resource, dict[str, Any]]]) -> Declared:
         zone = text(attributes.get("availability_zone")) if kind == "aws_subnet" else None
         if zone:
             found.zone_of_subnet[resource.address] = zone
+        if kind == "aws_subnet" and not resource.count_known:
+            found.uncounted.add(resource.address)
         if kind == "compose_service":
             folder = PurePosixPath(resource.file).parent
             found.completing.update((folder, name) for name in _awaited(attributes))
@@ -429,8 +433,9 @@ def _mentions(mention: str, resource: Resource) -> bool:
 
 
 def _zones(attributes: dict[str, Any], declared: Declared) -> int | None:
-    """How many zones are listed, by name or through subnets; None where the list is open. A subnet
-    whose zone isn't known counts as a zone of its own."""
+    """How many zones are listed, by name or through subnets; None where the list is open, or has
+    only one subnet and there may be more of some. A subnet whose zone isn't known counts as a zone
+    of its own."""
     keys = (
         "availability_zones",
         "vpc_zone_identifier",
@@ -442,7 +447,9 @@ def _zones(attributes: dict[str, Any], declared: Declared) -> int | None:
     for key in keys:
         entries = listed(attributes.get(key))
         if entries:
-            return len({declared.zone_of_subnet.get(str(each), repr(each)) for each in entries})
+            zones = {declared.zone_of_subnet.get(str(each), repr(each)) for each in entries}
+            is_open = len(zones) < 2 and key != "availability_zones" and declared.uncounted
+            return None if is_open else len(zones)
     return None
 
 
@@ -696,8 +703,14 @@ def _read_kubernetes(inventory: Inventory, resources: list[Resource]) -> None:
         _autoscaled(each) for each in objects if each.type == "HorizontalPodAutoscaler"
     )
     for each in objects:
-        if each.type in WORKLOAD_KINDS:
+        if each.type in WORKLOAD_KINDS and not _is_hook(each):
             inventory.workloads.append(_workload(each, budgets, autoscaled))
+
+
+def _is_hook(resource: Resource) -> bool:
+    """Whether Helm runs it once, as a test or a job around an installation."""
+    metadata = block(resource.attributes.get("metadata"))
+    return "helm.sh/hook" in block(metadata.get("annotations"))
 
 
 Selector = tuple[str, dict[str, str]]

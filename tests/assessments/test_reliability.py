@@ -450,3 +450,17 @@ def test_a_built_image_may_bring_its_own_health_check() -> None:
     assert rules(assess(built)) == set()
     disabled = service("web", build=".", restart="always", healthcheck={"disable": True})
     assert rules(assess(disabled)) == {"im-rel-healthcheck"}
+
+
+def test_subnets_of_an_unknown_number_may_be_in_several_zones() -> None:
+    group = declared("aws_autoscaling_group", "web", min_size=2, vpc_zone_identifier=["id"])
+    subnet = declared("aws_subnet", "public[0]")
+    assert rules(assess(group, subnet)) == {"im-rel-group-zones"}
+    assert rules(assess(group, subnet.replace(count_known=False))) == set()
+
+
+def test_a_test_that_helm_runs_once_needs_no_probes() -> None:
+    pod = manifest("Pod", "test", {"containers": [{"name": "wget"}]})
+    hook = {"name": "test", "annotations": {"helm.sh/hook": "test"}}
+    assert rules(assess(pod)) == {"im-rel-readiness-probe", "im-rel-liveness-probe"}
+    assert rules(assess(pod.replace(attributes={**pod.attributes, "metadata": hook}))) == set()
