@@ -402,6 +402,7 @@ def test_an_unknown_number_of_cluster_instances_may_include_a_second() -> None:
 def test_what_is_scaled_to_nothing_does_not_run_as_one() -> None:
     group = declared("aws_autoscaling_group", "web", min_size=0, vpc_zone_identifier=["a"])
     assert rules(assess(group)) == set()
+    assert not [each for each in assess(group).tables if "published" in str(each.rows)]
     assert "im-rel-replicas" not in rules(assess(deployment("cart", replicas=0)))
 
 

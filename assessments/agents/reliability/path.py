@@ -142,6 +142,7 @@ class _Tiers:
             spread = cache.failover and (cache.nodes or 0) >= 2
             return _tier("Cache", resource, "elasticache", "zones") if spread else None
         machines = [self._machines[each.address] for each in step if each.address in self._machines]
+        machines = [each for each in machines if each.count != 0]
         return _compute_tier(machines) if machines else None
 
 
