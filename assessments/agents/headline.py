@@ -192,9 +192,12 @@ def _worst_figures(headline: Headline, worst: tuple[Scope, AgentResult] | None) 
 def _summary(
     headline: Headline, answers: Answers, *, worst: tuple[str, str] | None, is_least: bool
 ) -> str:
-    """``worst`` is the label of the worst scope, and its summary."""
+    """``worst`` is the label of the worst scope, and its summary. Only scopes that the agent
+    assessed are in ``answers``: where it is one, it is named and not counted."""
     if worst is not None and (headline.is_worst or headline.worst_by):
         label, summary = worst
+        if len(answers) == 1:
+            return f"{label}: {summary}"
         return f"Worst of {_over(answers)}: {label}. {summary}"
     ranked = sorted(
         ((_leading(headline, result), scope.label) for scope, result in answers),
@@ -206,7 +209,10 @@ def _summary(
     unit = _leading_unit(headline, answers)
     unit = "finding" if total == 1 and unit == "findings" else unit
     least = "At least " if is_least else ""
-    return f"{least}{_shown(total)} {unit} in {_over(answers)}: {', '.join([*named, *more])}."
+    amount = f"{least}{_shown(total)} {unit}"
+    if len(ranked) == 1:
+        return f"{amount} in {ranked[0][1]}."
+    return f"{amount} in {_over(answers)}: {', '.join([*named, *more])}."
 
 
 def _is_partial(headline: Headline, answers: Answers) -> bool:
