@@ -159,10 +159,15 @@ def steps_of(findings: list[Finding]) -> list[str]:
     steps: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         steps[finding.detail.get("remediation", "")].append(finding.place)
-    return [
-        f"{words} ({where})" if words else f"Look at {where}"
-        for words, where in ((w, ", ".join(dict.fromkeys(places))) for w, places in steps.items())
-    ]
+    said = ((words, ", ".join(filter(None, dict.fromkeys(at)))) for words, at in steps.items())
+    return [_step(words, where) for words, where in said if words or where]
+
+
+def _step(words: str, where: str) -> str:
+    """``where`` is empty for what the requirements ask of the whole deployment."""
+    if not where:
+        return words
+    return f"{words} ({where})" if words else f"Look at {where}"
 
 
 def order_of(recommendation: Recommendation) -> tuple[Any, ...]:

@@ -134,10 +134,8 @@ def _score(
         if worst is None or worst[1].score is None:
             return None, "No scope has a score."
         scope, result = worst
-        return (
-            result.score,
-            f"The lowest of {_over(answers)}, {scope.label}: {result.score_formula}",
-        )
+        of = "" if len(answers) == 1 else f"The lowest of {_over(answers)}, "
+        return result.score, f"{of}{scope.label}: {result.score_formula}"
     withheld = [(scope.label, r.score_formula) for scope, r in every if not r.share]
     withheld = [(label, formula) for label, formula in withheld if formula]
     if withheld and _is_partial(headline, every):

@@ -329,7 +329,7 @@ def test_findings_and_recommendations_say_what_the_internet_can_reach(
     document = document_of(run)
     shown = [each for each in document["findings"] if each["is_exposed"]]
     assert all(
-        "it is publicly accessible" in each["exposure"] or "carries it" in each["exposure"]
+        "it is publicly accessible" in each["exposure"] or "uses it" in each["exposure"]
         for each in shown
     )
     first = run.recommendations.first()

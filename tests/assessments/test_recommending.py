@@ -12,7 +12,7 @@ from assessments.agents.problems import problem_key
 from assessments.agents.types import Severity
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Recommendation
 from assessments.muting import mute_finding
-from assessments.recommending import Effort, draft, effort_of, generate, order_of
+from assessments.recommending import Effort, draft, effort_of, generate, order_of, steps_of
 from assessments.verifying import verify_solved
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import Work
@@ -237,3 +237,15 @@ def test_a_muted_problem_is_not_solved(alice: User) -> None:
     after = assessed(assessment)
     assert not after.recommendations.exists()
     assert not before.recommendations.exclude(status="open").exists()
+
+
+def test_a_step_for_the_whole_deployment_has_no_empty_brackets() -> None:
+    """A report said "relax the objectives ()"."""
+    whole = Finding(detail={"remediation": "Relax the objectives."})
+    here = Finding(detail={"remediation": "Add a replica."}, file="main.tf", line_start=3)
+    unsaid = Finding(detail={}, file="b.tf", line_start=1)
+    assert steps_of([whole, here, unsaid]) == [
+        "Relax the objectives.",
+        "Add a replica. (main.tf:3)",
+        "Look at b.tf:1",
+    ]

@@ -349,3 +349,13 @@ def test_every_column_has_room_for_its_longest_word(rows: list[list[str]]) -> No
 def test_a_report_of_nothing_is_short(alice: User) -> None:
     run = assessed(uploaded(alice, {"notes.txt": "hello\n"}))
     assert len(reader_of(document_of(run, kind="technical", format="pdf")).pages) <= 2
+
+
+def test_a_step_without_a_place_stands_alone(document: dict[str, Any]) -> None:
+    text = WRITERS["markdown"](document).decode()
+    assert "or relax the objectives." in text and "relax the objectives (" not in text
+
+
+def test_machines_are_counted_as_instances(document: dict[str, Any]) -> None:
+    """It said "Run 5 replicas of instances"."""
+    assert "Run 5 instances, or shorten" in WRITERS["markdown"](document).decode()

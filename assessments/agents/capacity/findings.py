@@ -71,10 +71,7 @@ def _short(station: Station, tier: Tier, outcome: Outcome) -> AgentFinding:
             f"Offered load {outcome.load:.2f} erlangs (rate x service time) against "
             f"{(tier.replicas or 0) * station.concurrency} servers. Model: {MODEL}."
         ),
-        remediation=(
-            f"Run {counted(outcome.needed or 0, 'replica')} of {tier.name}, or shorten the service"
-            " time."
-        ),
+        remediation=(f"Run {tier.in_words(outcome.needed or 0)}, or shorten the service time."),
         subject=tier.name,
     )
 

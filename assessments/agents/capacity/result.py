@@ -84,9 +84,7 @@ def _summary(tier: Tier, outcomes: list[Outcome]) -> str:
         return "No number of replicas meets the latency target: the service time alone is longer."
     if tier.replicas is None:
         return f"{capital(_replicas_needed(worst))} {_when(worst)}; how many run isn't known."
-    what = counted(tier.replicas, "instance" if tier.name == "instances" else "replica")
-    what += "" if tier.name == "instances" else f" of {tier.name}"
-    runs = f"{what} {'runs' if tier.replicas == 1 else 'run'}"
+    runs = f"{tier.in_words(tier.replicas)} {'runs' if tier.replicas == 1 else 'run'}"
     needed = f"{worst.needed} {'is' if worst.needed == 1 else 'are'}"
     if tier.replicas >= worst.needed:
         return f"{capital(runs)}, enough: {needed} needed {_when(worst)}."

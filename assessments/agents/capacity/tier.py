@@ -27,6 +27,12 @@ class Tier:
     source: str
     resource: Resource | None = None
 
+    def in_words(self, number: int) -> str:
+        """``3 instances``, ``1 replica of Deployment/shop/cart``."""
+        if self.name == "instances":
+            return counted(number, "instance")
+        return f"{counted(number, 'replica')} of {self.name}"
+
 
 def serving_tier(inventory: Inventory, graph: Graph, wanted: Requirements) -> Tier:
     """What answers requests: what the request paths lead to. If there are several candidates, the

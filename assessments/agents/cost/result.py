@@ -133,7 +133,7 @@ def _withheld(lines: list[Line], unpriced: list[Unpriced]) -> str:
     """Why there is no score: a share of a small part of the cost is meaningless for the whole."""
     return (
         f"No score: {len(lines)} of {len(lines) + len(unpriced)} billable components have a price;"
-        f" a score needs at least {LEAST_PRICED:.0%}"
+        f" a score needs at least {100 * LEAST_PRICED:.0f} %"
     )
 
 

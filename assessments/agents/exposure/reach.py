@@ -116,6 +116,6 @@ def _add_groups(found: dict[str, Exposure], graph: Graph, aws: Aws) -> None:
         group = graph.resources[address]
         for edge in graph.named_by(group):
             if edge.source.address in found and kind_of(edge.source) != "aws_security_group":
-                reason = f"{words}; {edge.source.address} carries it ({edge.place})"
+                reason = f"{words}; {edge.source.address} uses it ({edge.place})"
                 found.setdefault(address, Exposure(group, reason))
                 break

@@ -70,7 +70,7 @@ def result_of(
         ),
         summary=(
             f"{kwh:.1f} kWh and {kg:.2f} kgCO2e a month in {_named(grids)} at"
-            f" {utilisation:.0%} utilization{_without(len(left_out))}."
+            f" {100 * utilisation:.0f} % utilization{_without(len(left_out))}."
         ),
         figures=list(_figures(wanted, region, usages, utilisation, len(left_out))),
         tables=list(_tables(usages, left_out)),

@@ -68,6 +68,9 @@ def _item(row: Mapping[str, Any], numbers: Sequence[int]) -> Item:
 def _step(step: str, *, has_all: bool) -> str:
     """A step with its places, or the first of many: the findings name theirs if the report
     ``has_all`` of them."""
+    step = step.removesuffix(" ()")  # written by earlier releases for a step without a place
+    if not step.endswith(")") and not step.startswith("Look at "):
+        return step
     words, _, places = step.removesuffix(")").rpartition(" (")
     if not words:
         words, _, places = step.rpartition("Look at ")
