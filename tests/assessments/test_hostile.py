@@ -516,7 +516,7 @@ def test_twisted_yaml_is_refused(text: str) -> None:
 
 def test_deep_json_and_a_very_long_line_are_gaps() -> None:
     contents: dict[str, str | bytes] = {
-        "deep.json": "[" * 200_000,
+        "deep.json": '{"AWSTemplateFormatVersion": ' + "[" * 200_000,
         "long.tf": 'x = "' + "a" * 4_000_000 + '"\n',
         "latin.tf": b'# caf\xe9\nresource "a" "b" {}\n',
         "nul.yaml": b"kind: \0",
