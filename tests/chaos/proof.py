@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -26,6 +27,9 @@ from tests.chaos.test_storm import short_folder, storm_stack, weather
 from tests.probe.models import Effect
 from tests.stack import Process, Stack, wait_until
 from tests.tasks_ui.conftest import alice, bob
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
 
 __all__ = ["alice", "bob", "storm_stack"]
 
@@ -122,11 +126,12 @@ def test_ten_assessments_go_on_after_all_workers_were_killed(
 
 
 def test_very_many_assessments_finish_in_bounded_memory_and_a_second_owner_waits_for_few(
-    storm_stack: Stack, alice: User, bob: User
+    storm_stack: Stack, alice: User, bob: User, settings: Settings
 ) -> None:
     """One owner queues MANY_ASSESSMENTS, then another queues one. Memory is the resident set of
     each process with its children, every 2 s; processes share pages, so it is more than they really
     use. The total counts: the one scan server is a child of whichever worker started it."""
+    settings.QUOTA_ASSESSMENTS = settings.QUOTA_WAITING_RUNS = 10 * MANY_ASSESSMENTS
     storm_stack.start()
     runs = [_queued(alice, f"network {number}") for number in range(MANY_ASSESSMENTS)]
     second = _queued(bob, "the second owner's")
