@@ -14,7 +14,8 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from assessments.agents.problems import problem_key
+from assessments.agents.check_findings import THEN
+from assessments.agents.problems import UNKNOWN_VALUES, problem_key
 from assessments.agents.types import Severity
 from assessments.agents.wording import capital, counted
 from assessments.fixing import add_fixes
@@ -38,6 +39,10 @@ FORMULA = (
     " to clients is medium; a rebuild, migration or restore is large."
 )
 """The order in words, shown beside the priorities."""
+WHY_VALUES = (
+    "Checks that rest on values which can't be worked out from the upload have neither passed nor"
+    " failed."
+)
 ACTION_CHARS = 70
 MAX_EXPOSURES = 10
 """How many reasons one recommendation stores."""
@@ -102,7 +107,11 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
     savings = [f.monthly_saving_usd for f in findings if f.monthly_saving_usd is not None]
     counts = Counter(Severity(f.severity).name.lower() for f in findings)
     is_exposed = any(f.is_exposed for f in findings)
-    effort = max((effort_of(f.rule) for f in findings), key=EFFORT_RANK.__getitem__)
+    is_unknown = problem == UNKNOWN_VALUES
+    effort = max(
+        (Effort.SMALL if is_unknown else effort_of(f.rule) for f in findings),
+        key=EFFORT_RANK.__getitem__,
+    )
     return Recommendation(
         run=run,
         problem=problem,
@@ -111,7 +120,9 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
         reach=len(places),
         agent=worst.agent,
         title=action_of(worst)[:300],
-        why=worst.detail.get("why") or worst.detail.get("expected") or worst.title,
+        why=WHY_VALUES
+        if is_unknown
+        else worst.detail.get("why") or worst.detail.get("expected") or worst.title,
         steps=steps_of(findings),
         effort=effort,
         monthly_saving_usd=sum(savings, Decimal(0)) if savings else None,
@@ -124,7 +135,8 @@ def draft(run: AssessmentRun, problem: str, findings: list[Finding]) -> Recommen
             "severities": dict(counts),
             "places": len(places),
             "exposure": exposure_of(findings),
-            "rules": sorted({f.rule for f in findings}),
+            # Missing values are no problem of the rules that ask for them.
+            "rules": sorted({f.rule for f in findings}) if not is_unknown else [],
         },
     )
 
@@ -145,6 +157,8 @@ def effort_of(rule: str) -> Effort:
 def action_of(finding: Finding) -> str:
     """What to do, in the imperative: the table's text, or the first sentence of the remediation,
     or, if neither exists and is short enough, "Fix" and the problem."""
+    if finding.problem == UNKNOWN_VALUES:
+        return "Add the values that checks depend on"
     known = known_rules().get(finding.rule)
     if known:
         return known.action
@@ -158,7 +172,10 @@ def steps_of(findings: list[Finding]) -> list[str]:
     """What to do at each place, the same words only once."""
     steps: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        steps[finding.detail.get("remediation", "")].append(finding.place)
+        words = finding.detail.get("remediation", "")
+        if finding.problem == UNKNOWN_VALUES:
+            words = words.partition(THEN)[0]
+        steps[words].append(finding.place)
     said = ((words, ", ".join(filter(None, dict.fromkeys(at)))) for words, at in steps.items())
     return [_step(words, where) for words, where in said if words or where]
 

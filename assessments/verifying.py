@@ -7,6 +7,7 @@ earlier run had verified, reopens it and says so.
 
 from __future__ import annotations
 
+from assessments.agents import problems
 from assessments.agents.problems import problem_key
 from assessments.agents.types import AgentStatus
 from assessments.models import AssessmentRun, Recommendation
@@ -64,9 +65,10 @@ def reopenings(run: AssessmentRun, before: AssessmentRun | None) -> dict[str, st
 
 
 def problems_of(run: AssessmentRun) -> set[str]:
-    """The problems that a run finds, muted ones too."""
+    """The problems that a run finds, muted ones too, and those that it can't decide: they are not
+    solved."""
     rows = run.findings.counted().order_by().values_list("rule", "title").distinct()
-    return {problem_key(rule, title=title) for rule, title in rows}
+    return {problem for rule, title in rows for problem in problems.problems_of(rule, title=title)}
 
 
 def keys_of(row: Recommendation) -> set[str]:

@@ -219,12 +219,17 @@ def _ours(scan: ScanResult, framework: str, scope: str = "") -> set[Result]:
             check.file,
             check.line_start,
             check.line_end,
-            check.outcome.value,
+            _as_reported(check.outcome).value,
         )
         for check in scan.checks
         if (check.scope == scope if scope else _is_of(check.resource_type, framework))
         and check.engine == "checkov"
     }
+
+
+def _as_reported(outcome: Outcome) -> Outcome:
+    """Checkov counts what it can't work out as failed."""
+    return Outcome.FAILED if outcome is Outcome.UNDECIDED else outcome
 
 
 def _is_of(resource_type: str, framework: str) -> bool:

@@ -10,7 +10,7 @@ from assessments.agents.crosswalk import vintage
 from assessments.agents.routing import Topic
 from assessments.agents.scoring import SILENT_ENGINES, Tally
 from assessments.agents.types import AgentFinding, AgentInput, Figure, Severity, Table
-from assessments.agents.wording import counted
+from assessments.agents.wording import capital, counted
 from assessments.scan.types import CheckResult, CoverageStatus, FileKind, Outcome, OwnRule
 
 
@@ -20,6 +20,8 @@ def count(tally: Tally, check: CheckResult, severity: Severity) -> None:
         tally.listed += 1
     elif check.outcome == Outcome.SUPPRESSED:
         tally.suppressed += 1
+    elif check.outcome == Outcome.UNDECIDED:
+        tally.undecided += 1
     else:
         tally.add(severity, passed=check.outcome == Outcome.PASSED)
 
@@ -63,7 +65,8 @@ def is_linted(data: AgentInput) -> bool:
 
 def counted_source(tally: Tally) -> str:
     """The source of a count of checks."""
-    total = tally.passed_count + tally.failed_count + tally.suppressed + tally.listed
+    decided = tally.passed_count + tally.failed_count
+    total = decided + tally.suppressed + tally.undecided + tally.listed
     return (
         f"Counted over {counted(total, 'check')} run on the uploaded files, each with its file and"
         " line"
@@ -92,11 +95,16 @@ NOTHING_FOUND = (
 )
 
 
-def all_passed(ran: int, noun: str) -> str:
+def all_passed(tally: Tally, noun: str) -> str:
     """The start of the summary where no check failed."""
+    ran = tally.passed_count + tally.failed_count
+    if not ran and tally.undecided:
+        return f"{capital(counted(tally.undecided, noun))} can't be determined"
     if ran == 1:
-        return f"The one {noun} that ran passed"
-    return f"All {ran:,} {noun}s that ran passed" if ran else f"No {noun} ran"
+        return f"The one {noun} that ran passed{also_undecided(tally)}"
+    return (
+        f"All {ran:,} {noun}s that ran passed{also_undecided(tally)}" if ran else f"No {noun} ran"
+    )
 
 
 def also_listed(tally: Tally) -> str:
@@ -109,15 +117,27 @@ def only_listed(tally: Tally) -> str:
     return f"Linters report {counted(tally.listed, 'problem')}." if tally.listed else NOTHING_FOUND
 
 
+def also_undecided(tally: Tally) -> str:
+    """The checks that are neither passed nor failed, for the end of a summary."""
+    return f"; {tally.undecided} can't be determined" if tally.undecided else ""
+
+
 def topic_table(topics: dict[Topic, Tally], *, key: str, title: str) -> Table:
-    """Passed, failed and suppressed checks by topic, with the score of each."""
+    """Passed, failed, suppressed and undecided checks by topic, with the score of each."""
     return Table(
         key=key,
         title=title,
-        columns=["Topic", "Passed", "Failed", "Suppressed", "Score"],
-        units=["", "checks", "checks", "checks", "of 100"],
+        columns=["Topic", "Passed", "Failed", "Suppressed", "Undecided", "Score"],
+        units=["", "checks", "checks", "checks", "checks", "of 100"],
         rows=[
-            [name.value, each.passed_count, each.failed_count, each.suppressed, each.score()]
+            [
+                name.value,
+                each.passed_count,
+                each.failed_count,
+                each.suppressed,
+                each.undecided,
+                each.score(),
+            ]
             for name, each in sorted(topics.items(), key=lambda pair: pair[0].value)
         ],
         source=(
@@ -145,11 +165,12 @@ def suppressed_table(checks: list[CheckResult]) -> Table:
 
 
 def check_figures(tally: Tally) -> list[Figure]:
-    """How many checks passed, failed and were suppressed."""
+    """How many checks passed, failed, were suppressed and can't be determined."""
     counts = {
         "passed": tally.passed_count,
         "failed": tally.failed_count,
         "suppressed": tally.suppressed,
+        "undecided": tally.undecided,
         "listed and not scored": tally.listed,
     }
     return [

@@ -6,7 +6,8 @@ resource that the rule looks at; it doesn't apply where rules test it and no suc
 declared. A requirement fails if any check failed; it passes only if every control that applies was
 checked and all checks passed. Controls that no rule tests may apply, so with one of them it is at
 most partly covered. Where nothing was checked it is not assessable. Checks that the files suppress
-decide nothing and are counted.
+decide nothing and are counted. Undecided ones decide nothing either, and a control with one of them
+was not checked in full.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Assessed:
     passed: list[CheckResult] = field(default_factory=list)
     failed: list[CheckResult] = field(default_factory=list)
     suppressed: list[CheckResult] = field(default_factory=list)
+    undecided: list[CheckResult] = field(default_factory=list)
     checked: int = 0
     inapplicable: int = 0
 
@@ -140,14 +142,16 @@ def assess(
         Outcome.PASSED: result.passed,
         Outcome.FAILED: result.failed,
         Outcome.SUPPRESSED: result.suppressed,
+        Outcome.UNDECIDED: result.undecided,
     }
     tested = {control: rules_of_check().get(control, ()) for control in requirement.checks}
     for rule in sorted({rule for rules in tested.values() for rule in rules}):
         for check in by_rule.get(rule, ()):
             into[check.outcome].append(check)
     ran = {check.rule for check in (*result.passed, *result.failed)}
+    undecided = {check.rule for check in result.undecided}
     for rules in tested.values():
-        if ran.intersection(rules):
+        if ran.intersection(rules) and not undecided.intersection(rules):
             result.checked += 1
         elif not any(rule in by_rule or applicability.applies(rule) for rule in rules):
             result.inapplicable += 1
@@ -269,6 +273,7 @@ def _table(document: FrameworkDocument, assessed: list[Assessed]) -> Table:
         "Passed",
         "Failed",
         "Suppressed",
+        "Undecided",
         "Controls checked",
         "Controls mapped",
         "Controls that don't apply",
@@ -277,7 +282,7 @@ def _table(document: FrameworkDocument, assessed: list[Assessed]) -> Table:
         key=f"compliance_{document.framework}_{document.provider}",
         title=_name(document),
         columns=columns,
-        units=["", "", "", "checks", "checks", "checks", *("controls" for _ in range(3))],
+        units=["", "", "", *("checks" for _ in range(4)), *("controls" for _ in range(3))],
         rows=[
             [
                 each.requirement.id,
@@ -286,6 +291,7 @@ def _table(document: FrameworkDocument, assessed: list[Assessed]) -> Table:
                 len(each.passed),
                 len(each.failed),
                 len(each.suppressed),
+                len(each.undecided),
                 each.checked,
                 each.mapped,
                 each.inapplicable,

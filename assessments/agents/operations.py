@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 
 from assessments.agents.applicability import saying
-from assessments.agents.check_findings import finding_of, sorted_findings
+from assessments.agents.check_findings import REPORTED, finding_of, sorted_findings
 from assessments.agents.check_report import (
     all_passed,
     also_listed,
+    also_undecided,
     check_figures,
     count,
     is_linted,
@@ -93,7 +94,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         severity, origin = table.of(check)
         for each in (tally, topics.setdefault(topic(check), Tally())):
             count(each, check, severity)
-        if check.outcome == Outcome.FAILED:
+        if check.outcome in REPORTED:
             findings.append(finding_of(check, severity, origin))
         on_progress(done, total, f"Weighed {check.rule} of {check.file}")
     for done, (resource, tagged) in enumerate(taggable, start=len(checks) + 1):
@@ -204,11 +205,12 @@ def _summary(tally: Tally, topics: dict[Topic, Tally]) -> str:
         reverse=True,
     )
     if not gaps:
-        passed = f"{all_passed(ran, 'operations check')}{also_listed(tally)}."
-        return passed if ran else only_listed(tally)
+        passed = f"{all_passed(tally, 'operations check')}{also_listed(tally)}."
+        return passed if ran or tally.undecided else only_listed(tally)
     named = ", ".join(f"{name} ({number})" for number, name in gaps[:3])
     return (
-        f"{tally.failed_count} of {counted(ran, 'operations check')} failed{also_listed(tally)}."
+        f"{tally.failed_count} of {counted(ran, 'operations check')} failed{also_listed(tally)}"
+        f"{also_undecided(tally)}."
         f" Largest gaps: {named}."
     )
 

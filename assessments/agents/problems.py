@@ -13,11 +13,27 @@ from functools import cache
 from assessments.agents.crosswalk import entries
 from assessments.rules import known_rules
 
+UNDECIDED = "Can't be determined: "
+"""How the title of a finding begins that claims no problem: its value is not in the upload."""
+NOT_MET = "Not met: "
+"""How it begins where it turns an engine's demand around."""
+UNKNOWN_VALUES = "unknown-values"
+"""The one problem of all of them: values are missing, whatever the rules would say about them."""
+
 
 def problem_key(rule: str, *, title: str) -> str:
     """A stable key for the problem that ``rule`` sees: the first of its rules by name, or, for a
     rule that has no title of ours, the finding's title."""
+    if title.startswith(UNDECIDED):
+        return UNKNOWN_VALUES
     return _problems().get(rule) or f"{rule}: {title}"[:200]
+
+
+def problems_of(rule: str, *, title: str) -> set[str]:
+    """The problem of a finding, and, if it can't be determined, the one that it may be."""
+    asked = title.removeprefix(UNDECIDED)
+    titles = (title, asked, f"{NOT_MET}{asked}") if asked != title else (title,)
+    return {problem_key(rule, title=each) for each in titles}
 
 
 @cache

@@ -24,12 +24,14 @@ listed and weigh nothing."""
 
 @dataclass(slots=True)
 class Tally:
-    """Checks counted by severity. Suppressed ones, and those of linters that never report what
-    passed (``listed``), are counted and shown, and weigh nothing."""
+    """Checks counted by severity. Suppressed ones, those whose value is not in the upload
+    (``undecided``), and those of linters that never report what passed (``listed``), are counted
+    and shown, and weigh nothing."""
 
     passed: dict[Severity, int] = field(default_factory=dict)
     failed: dict[Severity, int] = field(default_factory=dict)
     suppressed: int = 0
+    undecided: int = 0
     listed: int = 0
 
     def add(self, severity: Severity, *, passed: bool) -> None:
@@ -73,6 +75,7 @@ class Tally:
             f" {f'{worked}, rounded down' if self.score() is not None else 'no check that weighs'};"
             f" weight of a check by severity: {weights}; {self.passed_count} passed,"
             f" {self.failed_count} failed, {self.suppressed} suppressed and not counted,"
+            f" {self.undecided} undecided for want of a value and not counted,"
             f" {self.listed} of linters that don't report what passed listed and not counted"
         )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from assessments.agents.applicability import saying
-from assessments.agents.check_findings import finding_of, sorted_findings
+from assessments.agents.check_findings import REPORTED, finding_of, sorted_findings
 from assessments.agents.check_report import (
     NOTHING_FOUND,
     all_passed,
     also_listed,
+    also_undecided,
     check_figures,
     count,
     is_linted,
@@ -59,7 +60,7 @@ def run(data: AgentInput, on_progress: OnProgress) -> AgentResult:
         severity, origin = table.of(check)
         for each in (tally, topics.setdefault(topic(check), Tally())):
             count(each, check, severity)
-        if check.outcome == Outcome.FAILED:
+        if check.outcome in REPORTED:
             findings.append(finding_of(check, severity, origin))
         on_progress(done, len(checks), f"Weighed {check.rule} of {check.file}")
     return _result(
@@ -113,27 +114,30 @@ def _origins(findings: list[AgentFinding]) -> Table:
             for origin in (SeverityOrigin.CROSSWALK, SeverityOrigin.ENGINE, SeverityOrigin.CATEGORY)
         ]
         + [
-            [SeverityOrigin.OWN_RULE.value.replace("_", " "), len(own)]
-            for own in [[f for f in findings if f.severity_origin == SeverityOrigin.OWN_RULE]]
-            if own
+            [origin.value.replace("_", " "), count]
+            for origin in (SeverityOrigin.OWN_RULE, SeverityOrigin.FORMULA)
+            if (count := sum(1 for each in findings if each.severity_origin == origin))
         ],
         source=(
             f"Findings of this report. Crosswalk: {vintage()}; engine: its own severity; category:"
-            " default by topic; own rule: the metadata of a rule of this server"
+            " default by topic; own rule: the metadata of a rule of this server; formula:"
+            " info for what can't be determined"
         ),
     )
 
 
 def _summary(tally: Tally, findings: list[AgentFinding]) -> str:
     total = tally.failed_count + tally.passed_count
-    if not findings:
-        passed = f"{all_passed(total, 'security check')}{_suppressed(tally)}."
-        return passed if total or tally.suppressed else NOTHING_FOUND
+    if len(findings) == tally.undecided:
+        passed = f"{all_passed(tally, 'security check')}{_suppressed(tally)}."
+        return passed if total or tally.suppressed or tally.undecided else NOTHING_FOUND
     if not total:
-        return only_listed(tally).removesuffix(".") + f"{_suppressed(tally)}."
+        return (
+            only_listed(tally).removesuffix(".") + f"{also_undecided(tally)}{_suppressed(tally)}."
+        )
     return (
         f"{tally.failed_count} of {counted(total, 'security check')} failed"
-        f"{also_listed(tally)}{_suppressed(tally)}."
+        f"{also_listed(tally)}{also_undecided(tally)}{_suppressed(tally)}."
     )
 
 

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET
 
 from assessments.agents.compliance import Verdict
 from assessments.agents.crosswalk import Requirement, documents, rules_of_check
+from assessments.agents.problems import UNKNOWN_VALUES
 from assessments.models import AgentReport, AssessmentRun
 from assessments.pages.report_tables import keys_by_label, report_of, rows_of, tables_of
 from assessments.pages.runs import run_or_404
@@ -50,6 +51,7 @@ COLUMNS = (
     "checks passed",
     "checks failed",
     "checks suppressed",
+    "checks undecided",
     "failing rules",
 )
 
@@ -66,6 +68,7 @@ class Control:
     passed: int
     failed: int
     suppressed: int
+    undecided: int
     checked: int
     mapped: int
     inapplicable: int
@@ -159,8 +162,8 @@ def _scopes(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _failing_rules(run: AssessmentRun, scope: str) -> dict[str, int]:
-    """How many findings each rule has in the scope."""
-    found = run.findings.counted().order_by()
+    """How many findings each rule has in the scope, without those that can't be determined."""
+    found = run.findings.counted().exclude(problem=UNKNOWN_VALUES).order_by()
     found = found.filter(scope=scope) if scope else found
     return dict(found.values_list("rule").annotate(n=Count("pk")))
 
@@ -185,6 +188,7 @@ def _control(
         passed=row["passed"],
         failed=row["failed"],
         suppressed=row["suppressed"],
+        undecided=row.get("undecided", 0),
         checked=row["controls checked"],
         mapped=row["controls mapped"],
         inapplicable=row["controls that don't apply"],
@@ -245,6 +249,6 @@ def _csv(sections: Sequence[tuple[str, list[Control]]]) -> str:
             rules = ", ".join(f"{rule} ({count})" for rule, count in each.failing)
             words = [section, each.id, each.title, each.word]
             numbers = [each.checked, each.mapped, each.inapplicable, each.untested]
-            checks = [each.passed, each.failed, each.suppressed]
+            checks = [each.passed, each.failed, each.suppressed, each.undecided]
             writer.writerow([inert(str(cell)) for cell in [*words, *numbers, *checks, rules]])
     return out.getvalue()

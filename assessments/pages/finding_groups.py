@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, Max, Min, Q
 
 from assessments.agents import AGENTS
+from assessments.agents.problems import UNKNOWN_VALUES
 from assessments.pages.finding_filters import NOTHING
 from assessments.pages.queries import changed
 from assessments.rules import known_rules
@@ -85,6 +86,8 @@ def _words(row: Mapping[str, Any], by: str, scopes: Mapping[str, str]) -> tuple[
     """A group's label, and the text beside it."""
     match by:
         case "problem":
+            if row["problem"] == UNKNOWN_VALUES:
+                return "Can't be determined from the upload", _agent(row["agent"])
             known = known_rules().get(row["problem"])
             return (known.title if known and known.title else row["title"]), _agent(row["agent"])
         case "resource":

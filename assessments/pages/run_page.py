@@ -186,6 +186,7 @@ def facts(run: AssessmentRun) -> dict[str, Any]:
         "resources": run.summary.get("resources"),
         "checks": sum(checks.values()) if checks else None,
         "suppressed": checks.get(Outcome.SUPPRESSED.value, 0),
+        "undecided": checks.get(Outcome.UNDECIDED.value, 0),
         "engines": run.summary.get("engines", {}),
         "own_rules": run.summary.get("own_rules", []),
         "sandbox": run.summary.get("sandbox", ""),

@@ -229,7 +229,7 @@ class _Placed:
 def _unique_checks(checks: Iterable[CheckResult]) -> list[CheckResult]:
     """One entry per scope, rule, resource, file and lines. If several modules of a scope share a
     name, one failure makes the entry a failure."""
-    order = [Outcome.PASSED, Outcome.SUPPRESSED, Outcome.FAILED]
+    order = [Outcome.PASSED, Outcome.SUPPRESSED, Outcome.UNDECIDED, Outcome.FAILED]
     found: dict[tuple[str, str, str, str, int, int], CheckResult] = {}
     for check in checks:
         key = (

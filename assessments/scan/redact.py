@@ -179,6 +179,7 @@ class Redactor:
             title=self.message(check.title),
             remediation=self.message(check.remediation),
             suppression=self.message(check.suppression)[:MAX_LINE_CHARS],
+            open=self.message(check.open),
             evidence=[self.line(line) for line in check.evidence],
         )
 

@@ -43,9 +43,12 @@ class CoverageStatus(StrEnum):
 
 
 class Outcome(StrEnum):
+    """UNDECIDED: the engine reports a failure, but the value that decides is not in the upload."""
+
     PASSED = "passed"
     FAILED = "failed"
     SUPPRESSED = "suppressed"
+    UNDECIDED = "undecided"
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,7 +157,8 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     as uploaded). ``focus`` is the one line among them that decided, if the attribute is known;
     ``missing`` names what that line, or the whole block, should contain but doesn't.
     ``engine_severity`` is only what the engine itself reported ("critical" ... "info"), None if it
-    reported none. ``evidence`` holds a few redacted lines, kept for failed checks only.
+    reported none. ``evidence`` holds a few redacted lines, kept for failed and undecided checks
+    only. ``open`` is the expression (``each.value.public``) that leaves a check undecided.
     ``own_rule`` is the file of one of the server's own rules, and ``category`` the category that it
     names.
     """
@@ -179,6 +183,7 @@ class CheckResult(Message, frozen=True, kw_only=True, omit_defaults=True):
     suppression: str = ""
     own_rule: str = ""
     category: str = ""
+    open: str = ""
 
 
 class OwnRule(Message, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,12 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from assessments.agents.problems import problem_key
+from assessments.agents.check_findings import THEN
+from assessments.agents.problems import UNKNOWN_VALUES, problem_key
 from assessments.agents.types import Severity
 from assessments.models import AgentReport, Assessment, AssessmentRun, Finding, Recommendation
 from assessments.muting import mute_finding
 from assessments.recommending import Effort, draft, effort_of, generate, order_of, steps_of
-from assessments.verifying import verify_solved
+from assessments.verifying import keys_of, verify_solved
 from tasks_ui.models import TaskRun
 from tasks_ui.worker.work import Work
 from tests.assessments.rows import assessed, uploaded
@@ -249,3 +250,23 @@ def test_a_step_for_the_whole_deployment_has_no_empty_brackets() -> None:
         "Add a replica. (main.tf:3)",
         "Look at b.tf:1",
     ]
+
+
+def test_values_that_are_missing_are_one_recommendation_to_add_them(run: AssessmentRun) -> None:
+    remediation = f"Add the value.{THEN}Turn it off."
+    findings = [
+        found(
+            run,
+            rule,
+            Severity.INFO,
+            title=f"Can't be determined: {rule}",
+            problem=UNKNOWN_VALUES,
+            detail={"remediation": remediation, "why": "A database is public."},
+        )
+        for rule in ("CKV_AWS_17", "CKV_AWS_24")
+    ]
+    made = draft(run, UNKNOWN_VALUES, findings)
+    assert (made.title, made.effort) == ("Add the values that checks depend on", Effort.SMALL)
+    assert "public" not in made.why
+    assert made.steps == ["Add the value. (main.tf:1)"]
+    assert keys_of(made) == {UNKNOWN_VALUES}

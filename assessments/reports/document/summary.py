@@ -40,7 +40,7 @@ def summary(report: Report) -> dict[str, Any]:
             _count(
                 f"checks_{outcome}", f"Checks {outcome}", checks.get(outcome, 0), "checks", _CHECKED
             )
-            for outcome in ("passed", "failed", "suppressed")
+            for outcome in ("passed", "failed", "suppressed", "undecided")
         ),
         _count("resources", "Resources", modelled, "resources", _MODELLED),
         *(

@@ -318,7 +318,9 @@ class _Parts:
         if self._checks():
             passed, failed = self._count("checks_passed"), self._count("checks_failed")
             ran = _number(self._checks(), "check")
-            words.append(f"{ran} ran: {passed:,} passed, {failed:,} failed.")
+            undecided = self._count("checks_undecided")
+            aside = f"; {undecided:,} more can't be determined" if undecided else ""
+            words.append(f"{ran} ran: {passed:,} passed, {failed:,} failed{aside}.")
         yield Text(" ".join(words))
         yield from self._unread()
         yield from self._vintages()

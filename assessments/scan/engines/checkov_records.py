@@ -43,11 +43,10 @@ OUTCOMES = {"PASSED": Outcome.PASSED, "FAILED": Outcome.FAILED, "SKIPPED": Outco
 
 
 def checkov_check(record: dict[str, Any], framework: str, file: list[str]) -> CheckResult:
-    outcome = OUTCOMES[record["outcome"]]
     start = max(1, int(record["line_start"]))
     end = max(start, int(record["line_end"]))
     check = _result(record, framework, start=start, end=end)
-    if outcome is not Outcome.FAILED:
+    if check.outcome not in (Outcome.FAILED, Outcome.UNDECIDED):
         return check
     lines = code_lines(file, start, end)
     known = known_rules().get(check.rule)
@@ -112,11 +111,14 @@ def as_own(check: CheckResult, own: Mapping[str, OwnRule]) -> CheckResult:
 def _result(record: dict[str, Any], framework: str, *, start: int, end: int) -> CheckResult:
     file = str(record["file"])
     resource, resource_type = resource_of(str(record["resource"]), framework, file=file)
+    outcome = OUTCOMES[record["outcome"]]
+    expression = str(record.get("open", ""))[:200] if outcome is Outcome.FAILED else ""
     return CheckResult(
         engine="checkov",
         rule=str(record["rule"]),
         title=str(record["title"])[:300],
-        outcome=OUTCOMES[record["outcome"]],
+        outcome=Outcome.UNDECIDED if expression else outcome,
+        open=expression,
         resource=resource[:400],
         resource_type=resource_type,
         file=file,

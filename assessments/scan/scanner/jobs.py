@@ -24,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bicep_grammar
+import open_values
 import overlay
 
 OFFLINE = {
@@ -72,6 +73,8 @@ NAMED = ("gitlab_ci", "azure_pipelines", "circleci_pipelines")
 a job contains no other files."""
 SILENT = (*NAMED, "ansible", "arm", "bicep")
 """Kinds for which Checkov silently skips what it can't read."""
+WITH_VALUES_OPEN = ("terraform", "cloudformation", "arm", "bicep")
+"""Kinds whose values may be references that the upload doesn't resolve."""
 MAX_RESOURCES = 20_000
 MAX_PROBLEMS = 20_000
 MAX_RENDERED_CHARS = 10_000_000
@@ -215,6 +218,8 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     runner = module.Runner()
     runner.pbar = _Ticker(emit, total=job["units"])
     _tick_per_check(runner)
+    if framework in WITH_VALUES_OPEN:
+        _mark_open(framework)
     if framework in NAMED:
         runner.is_workflow_file = module.Runner.is_workflow_file = lambda _: True
     if job.get("parameters"):
@@ -478,6 +483,7 @@ def _record(record: Any) -> dict[str, Any]:
         "line_start": int(start),
         "line_end": int(end),
         "suppression": str(record.check_result.get("suppress_comment") or ""),
+        "open": str(record.check_result.get("open") or ""),
         "lines": [[int(number), str(text)] for number, text in code[:MAX_CODE_LINES]],
         "keys": [
             str(key)
@@ -539,6 +545,27 @@ def _counted(scan: Callable[..., Any], ticker: _Ticker) -> Callable[..., Any]:
         return result
 
     return counted
+
+
+def _mark_open(framework: str) -> None:
+    """Note with each failure what it would have needed to know, while the evaluated configuration
+    is at hand."""
+    from checkov.common.checks.base_check import BaseCheck
+    from checkov.common.models.enums import CheckResult
+
+    run = BaseCheck.run
+
+    def marked(check: Any, **given: Any) -> Any:
+        result = run(check, **given)
+        if result.get("result") is CheckResult.FAILED:
+            result["open"] = open_values.open_value(
+                given["entity_configuration"],
+                result.get("evaluated_keys") or [],
+                framework=framework,
+            )
+        return result
+
+    BaseCheck.run = marked
 
 
 def _relative(path: str) -> str:
