@@ -17,8 +17,11 @@ MAX_CHARS = 1_000
 MAX_SHOWN = 200
 MAX_KEYS = 20
 MAX_DEPTH = 12
-SELECTORS = frozenset({"name", "engine", "family", "databaseversion", "accountkind", "kind"})
-"""What checks read to decide whether they apply; never what decides (``scan/focus.py``)."""
+SELECTORS = frozenset(
+    {"name", "engine", "family", "databaseversion", "accountkind", "kind", "resourcetype"}
+)
+"""What checks read to decide whether they apply: not what decides, unless it is all they read
+(``scan/focus.py``)."""
 _MISSING = object()
 _INDEX = re.compile(r"^\[?(\d+)\]?$")
 
@@ -60,14 +63,12 @@ def open_value(configuration: Any, keys: Iterable[Any], *, framework: str) -> st
     paths = [str(key) for key in keys][:MAX_KEYS]
     if any("*" in path or "[?" in path for path in paths):
         return ""
-    for path in paths:
+    deciding = [path for path in paths if not _is_selector(path)]
+    for path in deciding or paths:
         if any(other.startswith(f"{path.rstrip('/')}/") for other in paths if other != path):
             continue  # A block that is there because of what is in it.
         names = [name for name in path.split("/") if name]
-        last = next((name for name in reversed(names) if not _INDEX.match(name)), "")
-        if not names or last.replace("_", "").lower() in SELECTORS | {"resourcetype"}:
-            continue
-        value = _at(configuration, names, framework)
+        value = _at(configuration, names, framework) if names else _MISSING
         if value is _MISSING:
             continue
         expression = _expression(value, framework)
@@ -75,6 +76,11 @@ def open_value(configuration: Any, keys: Iterable[Any], *, framework: str) -> st
             return ""
         found = found or expression
     return found[:MAX_SHOWN]
+
+
+def _is_selector(path: str) -> bool:
+    names = [name for name in path.split("/") if name and not _INDEX.match(name)]
+    return bool(names) and names[-1].replace("_", "").lower() in SELECTORS
 
 
 def _at(configuration: Any, names: Sequence[str], framework: str) -> Any:
