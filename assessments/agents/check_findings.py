@@ -42,7 +42,7 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         line_start=check.focus or check.line_start,
         line_end=check.focus or check.line_end,
         expected=check.title,
-        actual=said or f"The {check.engine} rule {check.rule} failed here.",
+        actual=_actual(said) or f"The {check.engine} rule {check.rule} failed here.",
         why=entry.why if entry else _whose(check),
         remediation=_where(check) + ((entry.remediation if entry else "") or check.remediation),
         code_example=in_own_names(
@@ -58,6 +58,19 @@ def finding_of(check: CheckResult, severity: Severity, origin: SeverityOrigin) -
         fingerprint_key=f"{check.rule}|{PurePosixPath(check.file).name}|{_subject(check)}",
     )
     return _undecided(finding, check) if check.outcome is Outcome.UNDECIDED else finding
+
+
+def _actual(said: str) -> str:
+    """``said``, and that it decides nothing by itself if the value is another for each instance:
+    the engine looks at a block once, and counts what it can't work out as not met."""
+    if not _OF_EACH.search(said):
+        return said
+    return (
+        f"{said}: a value for each instance, which the engine can't work out and counts as not met"
+    )
+
+
+_OF_EACH = re.compile(r"=\s*.*\beach\.(?:value|key)\b")
 
 
 def _undecided(finding: AgentFinding, check: CheckResult) -> AgentFinding:

@@ -82,9 +82,8 @@ def test_an_absent_attribute_and_a_known_one_beside_an_open_one_are_failures() -
     [
         ({"Ref": "Public", "__startline__": 3}, "Ref Public"),
         ({"Ref": "AWS::NoValue"}, ""),
-        ({"Fn::If": ["IsProduction", True, {"Ref": "X"}]}, "Fn::If IsProduction"),
+        ({"Fn::If": ["IsProduction", True, {"Ref": "X"}]}, ""),
         ({"Fn::GetAtt": ["Key", "Arn"]}, "Fn::GetAtt Key.Arn"),
-        ({"Fn::Sub": "${Public}"}, "Fn::Sub ${Public}"),
         ({"Fn::Sub": "${Stage}-latest"}, ""),
         ({"Fn::Join": ["", ["*", {"Ref": "X"}]]}, ""),
         ({"Key": "Value"}, ""),
@@ -186,6 +185,10 @@ resource "azurerm_storage_account" "each" {
   for_each                      = var.all
   public_network_access_enabled = each.value.public
 }
+resource "azurerm_storage_account" "listed" {
+  for_each                      = { a = { public = true } }
+  public_network_access_enabled = each.value.public
+}
 resource "azurerm_storage_account" "absent" {
   name = "absent"
 }
@@ -216,6 +219,7 @@ def test_the_engine_fails_what_is_known_and_leaves_open_what_is_not() -> None:
     assert found["CKV_AZURE_59", "known"] == (Outcome.FAILED, "")
     assert found["CKV_AZURE_59", "absent"] == (Outcome.FAILED, "")
     assert found["CKV_AZURE_59", "each"] == (Outcome.UNDECIDED, "each.value.public")
+    assert found["CKV_AZURE_59", "listed"] == (Outcome.FAILED, "")  # It is in the upload.
     assert ("CKV_AZURE_59", "asked") not in found  # Checkov itself calls it unknown.
     assert found["CKV_AWS_17", "Known"] == (Outcome.FAILED, "")
     assert found["CKV_AWS_16", "Absent"] == (Outcome.FAILED, "")

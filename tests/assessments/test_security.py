@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from assessments.agents.check_findings import finding_of
 from assessments.agents.crosswalk import severities
 from assessments.agents.routing import Owner, owned, owner
 from assessments.agents.security import run
 from assessments.agents.types import AgentInput, AgentStatus, Severity, SeverityOrigin
-from assessments.scan.types import CoverageStatus, FileKind, Outcome
+from assessments.scan.types import CodeLine, CoverageStatus, FileKind, Outcome
 from tests.assessments.checks import check, compose_service, given, passed, read, silent, sources_of
 
 PUBLIC_DATABASE = check("CKV_AWS_17")
@@ -244,3 +245,14 @@ def test_each_agent_runs_from_a_shell() -> None:
     )
     assert json.loads(answer.stdout)["findings"][0]["rule"] == "CKV_AWS_17"
     assert answer.stderr.startswith("1/1 ")
+
+
+def test_a_value_for_each_instance_is_not_shown_as_if_it_were_known() -> None:
+    def actual(line: str) -> str:
+        failed = check("CKV_AZURE_1").replace(
+            evidence=[CodeLine(number=5, text=line)], line_start=5, line_end=5
+        )
+        return finding_of(failed, Severity.LOW, SeverityOrigin.CATEGORY).actual
+
+    assert "not met" in actual("  public_access = each.value.public_access")
+    assert actual("  public_access = true") == "public_access = true"

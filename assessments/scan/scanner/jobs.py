@@ -219,7 +219,7 @@ def _checkov(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     runner.pbar = _Ticker(emit, total=job["units"])
     _tick_per_check(runner)
     if framework in WITH_VALUES_OPEN:
-        _mark_open(framework)
+        _mark_open(framework, runner)
     if framework in NAMED:
         runner.is_workflow_file = module.Runner.is_workflow_file = lambda _: True
     if job.get("parameters"):
@@ -547,7 +547,7 @@ def _counted(scan: Callable[..., Any], ticker: _Ticker) -> Callable[..., Any]:
     return counted
 
 
-def _mark_open(framework: str) -> None:
+def _mark_open(framework: str, runner: Any) -> None:
     """Note with each failure what it would have needed to know, while the evaluated configuration
     is at hand."""
     from checkov.common.checks.base_check import BaseCheck
@@ -558,11 +558,12 @@ def _mark_open(framework: str) -> None:
     def marked(check: Any, **given: Any) -> Any:
         result = run(check, **given)
         if result.get("result") is CheckResult.FAILED:
-            result["open"] = open_values.open_value(
-                given["entity_configuration"],
-                result.get("evaluated_keys") or [],
-                framework=framework,
+            configuration = given["entity_configuration"]
+            expression = open_values.open_value(
+                configuration, result.get("evaluated_keys") or [], framework=framework
             )
+            if expression and open_values.stays_open(expression, configuration, runner.definitions):
+                result["open"] = expression
         return result
 
     BaseCheck.run = marked

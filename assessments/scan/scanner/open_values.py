@@ -41,10 +41,7 @@ _OPERATION = re.compile(
     r"(?:[!(\"\d]|[a-z_]+[.(]|(?:true|false|null)\s).*\s(?:==|!=|&&|\|\||[<>]=?|\?)\s"
 )
 
-_FUNCTIONS = frozenset(
-    {"Ref", "Fn::GetAtt", "Fn::ImportValue", "Fn::If", "Fn::FindInMap", "Fn::Select", "Fn::Sub"}
-)
-_SUB = re.compile(r"\$\{[\w.:]+\}$")
+_FUNCTIONS = frozenset({"Ref", "Fn::GetAtt", "Fn::ImportValue"})
 _ARM = re.compile(r"\[(?!\[)\s*(?P<function>[\w.]+)\(\s*(?:'(?P<name>[\w.-]+)'\s*\))?.*\]$")
 _TEXT_FUNCTIONS = frozenset(
     {"concat", "format", "replace", "base64", "createarray", "createobject"}
@@ -76,6 +73,42 @@ def open_value(configuration: Any, keys: Iterable[Any], *, framework: str) -> st
             return ""
         found = found or expression
     return found[:MAX_SHOWN]
+
+
+def stays_open(expression: str, configuration: Any, definitions: Any) -> bool:
+    """Whether nothing in the upload settles ``expression``: what Checkov can't work out may still
+    have a default, or be one of a list that is there. ``definitions`` are the files it has read."""
+    if expression.startswith("each."):
+        found = configuration.get("for_each") if isinstance(configuration, dict) else None
+        # Checkov takes a map without a default for an empty one.
+        return found in ([{}], [[]], {}, []) or bool(_expression(found, "terraform"))
+    if expression.startswith(("local.", "count.", "self.", "variables(")):
+        return False
+    return not any(
+        _settles(expression, definition)
+        for definition in (definitions.values() if isinstance(definitions, dict) else ())
+        if isinstance(definition, dict)
+    )
+
+
+def _settles(expression: str, definition: dict[str, Any]) -> bool:
+    if expression.startswith("var."):
+        name = re.split(r"[.\[]", expression)[1]
+        blocks = [b for b in definition.get("variable") or () if isinstance(b, dict)]
+        return any("default" in (block.get(name) or {}) for block in blocks)
+    if expression.startswith("Ref "):
+        return _has(definition.get("Parameters"), expression.removeprefix("Ref "), "Default")
+    if expression.startswith("parameters("):
+        return _has(definition.get("parameters"), expression[12:-2], "defaultValue")
+    name = expression.partition(".")[0]
+    return _has(definition.get("parameters"), name, "default") or (
+        isinstance(definition.get("variables"), dict) and name in definition["variables"]
+    )
+
+
+def _has(declared: Any, name: str, default: str) -> bool:
+    found = declared.get(name) if isinstance(declared, dict) else None
+    return isinstance(found, dict) and found.get(default) is not None
 
 
 def _is_selector(path: str) -> bool:
@@ -148,19 +181,15 @@ def _of_terraform(text: str) -> str:
 
 
 def _of_function(value: dict[Any, Any]) -> str:
-    """``Ref Public``, ``Fn::If IsProduction``; a reference to no value is an absent one."""
+    """``Ref Public``, ``Fn::GetAtt Key.Arn``; a reference to no value is an absent one."""
     names = [str(key) for key in value if not str(key).startswith("__")]
     if len(names) != 1 or names[0] not in _FUNCTIONS:
         return ""
     argument = value[names[0]]
     if argument == "AWS::NoValue":
         return ""
-    if names[0] == "Fn::Sub" and not (isinstance(argument, str) and _SUB.match(argument)):
-        return ""
     words = argument if isinstance(argument, list) else [argument]
     about = [word for word in words[:2] if isinstance(word, str)]
-    if names[0] in {"Fn::If", "Fn::FindInMap", "Fn::Select"}:
-        about = about[:1]
     return " ".join([names[0], ".".join(about)]).strip()
 
 
