@@ -132,7 +132,7 @@ def test_a_bucket_does_not_pass_access_control_for_a_policy_that_allows_everythi
     result = answer("compliance", {"main.tf": POLICY_AND_BUCKET}, Framework.SOC2)
     row = requirements(result, "compliance_soc2_aws")["CC6.1"]
     assert row[2] == "partly covered, 1 of 2"
-    assert row[6:8] == [1, 2]
+    assert row[7:9] == [1, 2]
 
 
 # Scores

@@ -112,8 +112,8 @@ def test_from_sign_in_to_an_open_finding_with_bars_that_move_without_a_reload(
     )
     seen: dict[str, list[Any]] = page.evaluate("window.seen")
     live = [name for name, values in seen.items() if len(values) > 1]
-    assert {"scan", "agents", "percent"} <= set(live) and len(live) >= 6, seen
-    # Short lanes may jump from nothing to all between two frames; the longest stage never does.
+    assert {"scan", "percent"} <= set(live) and len(live) >= 4, seen
+    # Short lanes and stages may come and go between two frames; the longest stage never does.
     assert len([value for value in seen["scan"] if 0 < value < 1]) >= 2, seen["scan"]
     for name, values in seen.items():
         numbers = [float(value) for value in values if value != "counting"]

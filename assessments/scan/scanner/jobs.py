@@ -558,13 +558,19 @@ def _mark_open(framework: str, runner: Any) -> None:
     def marked(check: Any, **given: Any) -> Any:
         result = run(check, **given)
         if result.get("result") is CheckResult.FAILED:
-            configuration = given["entity_configuration"]
+            result["open"] = _open(result, given.get("entity_configuration"))
+        return result
+
+    def _open(result: dict[str, Any], configuration: Any) -> str:
+        try:
             expression = open_values.open_value(
                 configuration, result.get("evaluated_keys") or [], framework=framework
             )
             if expression and open_values.stays_open(expression, configuration, runner.definitions):
-                result["open"] = expression
-        return result
+                return expression
+        except Exception:  # Checkov would drop the check: it stays a failure.
+            return ""
+        return ""
 
     BaseCheck.run = marked
 
